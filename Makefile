@@ -1,0 +1,60 @@
+PYTHON ?= python3
+PORT ?= 8000
+VENV := .venv/bin
+INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: help run test setup lint fix types check lock clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: setup ## set up, then run the whole pipeline on this machine (PORT=8000)
+	@exec $(VENV)/millrace up --port $(PORT)
+
+test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
+	@$(VENV)/python -m pytest
+
+setup: .venv/run-ready .venv-emulator/ready ## the two environments, from locked requirements
+
+check: lint types ## everything static
+	@$(VENV)/lint-imports
+	@$(VENV)/cfn-lint stack.yaml
+
+lint: .venv/dev-ready ## style
+	@$(VENV)/ruff check
+	@$(VENV)/ruff format --check
+
+types: .venv/dev-ready ## types
+	@$(VENV)/mypy
+
+fix: .venv/dev-ready ## what style can be fixed by itself
+	@$(VENV)/ruff check --fix
+	@$(VENV)/ruff format
+
+lock: ## lock the newest versions, with hashes
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade requirements.in -o requirements.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements.txt requirements/run.in -o requirements/run.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
+
+clean: ## forget environments and local state
+	@rm -rf .venv .venv-emulator .millrace
+
+.venv/run-ready: requirements/run.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Millrace needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
+	@echo "Setting up .venv ..." >&2
+	@$(PYTHON) -m venv .venv
+	@$(VENV)/python $(INSTALL) -r requirements/run.txt
+	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/dev-ready: .venv/run-ready requirements/dev.txt
+	@echo "Setting up what tests need ..." >&2
+	@$(VENV)/python $(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+.venv-emulator/ready: requirements/emulator.txt
+	@echo "Setting up .venv-emulator ..." >&2
+	@$(PYTHON) -m venv .venv-emulator
+	@.venv-emulator/bin/python $(INSTALL) -r requirements/emulator.txt
+	@touch $@

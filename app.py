@@ -1,0 +1,130 @@
+"""The map of Millrace: every entry point, the flow behind it, and nothing else."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from chalice import Chalice, Rate
+
+from chalicelib import aggregate as aggregator
+from chalicelib import ingest, query, web
+from chalicelib import process as processor
+from chalicelib.adapters.queue import read_messages
+from chalicelib.settings import Trigger
+from chalicelib.wiring import Pipeline, pipeline
+
+# API Gateway hands these bodies over as bytes; anything else as text.
+BINARY_TYPES = ["application/gzip", "application/octet-stream", "application/x-gzip"]
+
+app = Chalice(app_name="millrace", configure_logs=False)
+app.api.binary_types[:] = BINARY_TYPES
+app.register_middleware(web.speak_problem_json, "http")
+
+trigger = Trigger.from_environ()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _enter() -> tuple[Pipeline, Any, str]:
+    """The stage, the request, and the project that the request may speak for."""
+    stage, request = pipeline(), app.current_request
+    return stage, request, web.project_of(request, stage.settings)
+
+
+@app.route("/events", methods=["POST"], content_types=["*/*"])
+def post_events() -> Any:
+    """Take events in: one object, an array, or {"events": [...]}; plain or gzip."""
+    stage, request, project = _enter()
+    return web.answer(
+        ingest.ingest(
+            web.body_of(request),
+            sender=web.sender_of(request, project, _now()),
+            queue=stage.queue,
+            idempotency_key=request.headers.get("idempotency-key"),
+        )
+    )
+
+
+@app.route("/events", methods=["GET"])
+def get_events() -> Any:
+    """Events newest first: ?user_id=&event_type=&from=&to=&limit=&cursor="""
+    stage, request, project = _enter()
+    return web.answer(
+        query.find_events(
+            web.parameters_of(request),
+            project=project,
+            events=stage.events,
+            commits=stage.commits,
+            secret=stage.settings.cursor_secret,
+        )
+    )
+
+
+@app.route("/events/{key}", methods=["GET"])
+def get_event(key: str) -> Any:
+    """One event, by the key that its POST answered."""
+    stage, _, project = _enter()
+    return web.answer(query.get_event(key, project=project, events=stage.events))
+
+
+@app.route("/chunks/{chunk_id}", methods=["GET"])
+def get_chunk(chunk_id: str) -> Any:
+    """A chunk's receipt: in flight, committed or quarantined."""
+    stage, _, project = _enter()
+    oldest = _now() - stage.settings.max_chunk_age
+    return web.answer(query.get_receipt(chunk_id, project=project, commits=stage.commits, oldest=oldest))
+
+
+@app.route("/counts", methods=["GET"])
+def get_counts() -> Any:
+    """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day"""
+    stage, request, project = _enter()
+    return web.answer(query.count(web.parameters_of(request), project=project, commits=stage.commits))
+
+
+@app.route("/reports", methods=["GET"])
+def get_reports() -> Any:
+    """Reports newest first: ?grain=hour|day&from=&to=&limit=&cursor="""
+    stage, request, project = _enter()
+    return web.answer(
+        query.find_reports(
+            web.parameters_of(request), project=project, reports=stage.reports, secret=stage.settings.cursor_secret
+        )
+    )
+
+
+@app.route("/health", methods=["GET"])
+def get_health() -> Any:
+    """Whether this stage is set up; touches nothing that costs money."""
+    return web.answer({"status": "ok", "open": pipeline().settings.is_open})
+
+
+@app.on_sqs_message(
+    queue=trigger.queue_name,
+    batch_size=trigger.batch_size,
+    maximum_batching_window_in_seconds=trigger.window_seconds,
+)
+def process(event: Any) -> None:
+    """Give the chunks of a batch their effects, exactly once."""
+    stage = pipeline()
+    processor.process(
+        read_messages(event.to_dict()),
+        queue=stage.queue,
+        events=stage.events,
+        commits=stage.commits,
+        archive=stage.archive,
+        now=_now(),
+        settings=stage.settings,
+    )
+
+
+@app.schedule(Rate(5, unit=Rate.MINUTES))
+def aggregate(_event: Any) -> dict[str, int]:
+    """Make the reports of what changed anew, and publish them."""
+    stage = pipeline()
+    return aggregator.aggregate(
+        commits=stage.commits, reports=stage.reports, archive=stage.archive, topic=stage.topic, now=_now()
+    )

@@ -1,0 +1,156 @@
+"""The commit log: commit records, and what one transaction keeps in step with them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+from uuid import uuid4
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.core import commit, keys, timestamps
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.counting import HourCounter
+from chalicelib.core.keys import Key, TouchedHour
+
+
+class CommitLog:
+    """`retention`: how long a record is kept after its chunk was received."""
+
+    def __init__(self, table: Table, *, retention: timedelta) -> None:
+        self._table = table
+        self._retention = retention
+
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:
+        """Try once to commit all records; answers the chunk_ids that are surely committed.
+
+        Those committed before are among them, and then nothing else of this attempt was applied. The
+        counters are computed from `records` at each call, so what was done before is not added again.
+        """
+        if attempt:
+            self._table.back_off(attempt)
+        try:
+            self._table.client.transact_write_items(TransactItems=self._transaction(records))
+        except ClientError as error:
+            reasons = error.response.get("CancellationReasons", [])
+            return {
+                record.chunk_id
+                for record, reason in zip(records, reasons, strict=False)  # the records come first
+                if reason.get("Code") == "ConditionalCheckFailed"
+            }
+        except BotoCoreError:
+            return set()
+        return {record.chunk_id for record in records}
+
+    def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
+        # A shard of its own for each attempt: two workers rarely write the same counter at once.
+        shard = random.randrange(keys.SHARDS)  # noqa: S311 - spreads load, no secret
+        touched = commit.touched_hours(records)
+        days = sorted({(project, hour[:10]) for project, hour in touched})
+        token = {"k": text(uuid4().hex)}
+        return [
+            *(self._put_record(record) for record in records),
+            *(
+                self._add(keys.counter(*counter, shard), minutes)
+                for counter, minutes in commit.increments(records).items()
+            ),
+            *(self._put(key_item(keys.touched_hour(project, hour, shard)) | token) for project, hour in touched),
+            *(self._put(key_item(keys.day(project, day, shard))) for project, day in days),
+        ]
+
+    def _put(self, item: Item) -> Item:
+        return {"Put": {"TableName": self._table.name, "Item": item}}
+
+    def _put_record(self, record: CommitRecord) -> Item:
+        received = timestamps.parse(record.received)
+        item = key_item(keys.commit_record(record.project, record.chunk_id)) | {
+            "n": number(record.accepted),
+            "k": number(record.stored),
+            "s": {"B": commit.pack_summary(record)},
+            "r": text(record.received),
+            "x": number(int((received + self._retention).timestamp())),
+        }
+        if record.archive_object is not None:
+            item["o"] = text(record.archive_object)
+        put = self._put(item)
+        put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
+        return put
+
+    def _add(self, key: Key, minutes: dict[str, int]) -> Item:
+        expression = ", ".join(f"#m{minute} :m{minute}" for minute in minutes)
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": key_item(key),
+                "UpdateExpression": f"ADD {expression}",
+                "ExpressionAttributeNames": {f"#m{minute}": f"m{minute}" for minute in minutes},
+                "ExpressionAttributeValues": {f":m{minute}": number(count) for minute, count in minutes.items()},
+            }
+        }
+
+    def committed(self, chunks: Iterable[Chunk]) -> set[str]:
+        """The chunk_ids, of those given, that have a commit record."""
+        wanted = {keys.commit_record(chunk.project, chunk.chunk_id): chunk.chunk_id for chunk in chunks}
+        return {wanted[key] for key in self._table.get_many(list(wanted), attributes="pk, sk")}
+
+    def record(self, project: str, chunk_id: str) -> CommitRecord | None:
+        item = self._table.get(keys.commit_record(project, chunk_id))
+        return _record(item) if item else None
+
+    def records(self, project: str, window: str) -> list[CommitRecord]:
+        """Every commit record of an hour (2015-05-17T10) or a day (2015-05-17)."""
+        day, hour = window[:10], window[11:13]
+        pks = [keys.day_partition(project, day, shard) for shard in range(keys.SHARDS)]
+        return [_record(item) for item in self._table.query_each(pks, first=f"c#{hour}", after=f"c#{hour}~")]
+
+    def days(self, project: str) -> list[str]:
+        """The days that have events, oldest first."""
+        return sorted({item["sk"]["S"][:10] for item in self._table.query(keys.days_partition(project))})
+
+    def counters(self, project: str, days: Iterable[str]) -> list[HourCounter]:
+        pks = [keys.day_partition(project, day, shard) for day in days for shard in range(keys.SHARDS)]
+        return [_counter(item) for item in self._table.query_each(pks, first="n#", after="n$")]
+
+    def touched(self) -> Iterator[TouchedHour]:
+        """The hours that gained events since their mark was last removed."""
+        for shard in range(keys.SHARDS):
+            for item in self._table.query(keys.touched_partition(shard)):
+                project, _, hour = item["sk"]["S"].partition("#")
+                yield TouchedHour(project, hour, shard, item["k"]["S"])
+
+    def untouch(self, touched: TouchedHour) -> None:
+        """Remove a mark, unless a commit has put it anew since it was read."""
+        key = keys.touched_hour(touched.project, touched.hour, touched.shard)
+        self._table.delete_if(key, "k = :k", {":k": text(touched.token)})
+
+    def quarantine(self, chunk: Chunk, code: str) -> None:
+        """Note for the receipt that a chunk was quarantined, and why."""
+        item = key_item(keys.quarantine_record(chunk.project, chunk.chunk_id)) | {"code": text(code)}
+        self._table.put_if(item, "attribute_not_exists(pk)")
+
+    def quarantine_code(self, project: str, chunk_id: str) -> str | None:
+        item = self._table.get(keys.quarantine_record(project, chunk_id))
+        return str(item["code"]["S"]) if item else None
+
+
+def _record(item: Item) -> CommitRecord:
+    owned, tallies = commit.unpack_summary(item["s"]["B"])
+    return CommitRecord(
+        project=item["pk"]["S"].partition("#")[0],
+        chunk_id=item["sk"]["S"][5:],
+        accepted=int(item["n"]["N"]),
+        owned=owned,
+        tallies=tallies,
+        archive_object=item["o"]["S"] if "o" in item else None,
+        received=item["r"]["S"],
+    )
+
+
+def _counter(item: Item) -> HourCounter:
+    day = item["pk"]["S"].split("#")[2]
+    _, hour, event_type = item["sk"]["S"].split("#", 2)
+    minutes = {name[1:]: int(value["N"]) for name, value in item.items() if name.startswith("m")}
+    return HourCounter(f"{day}T{hour}", event_type, minutes)

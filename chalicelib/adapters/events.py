@@ -1,0 +1,183 @@
+"""The event store: claims identities, and reads events back."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws import error_code
+from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.core import keys
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef, Key
+from chalicelib.errors import StoreFailed
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+_MAX_STATEMENTS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An item to insert for a chunk; `c` of the item that stands in the end names its owner."""
+
+    key: Key
+    chunk_id: str
+    attributes: Item
+
+    @property
+    def item(self) -> Item:
+        return key_item(self.key) | {"c": text(self.chunk_id)} | self.attributes
+
+
+class EventStore:
+    """`retention`: how long an event is kept after it was received; `guard_retention`: how long a
+    retry without a timestamp is still recognised.
+    """
+
+    def __init__(self, table: Table, *, retention: timedelta, guard_retention: timedelta) -> None:
+        self._table = table
+        self._retention = retention
+        self._guard_retention = guard_retention
+
+    def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
+        """Insert each event unless its identity exists, and answer the chunk_id of each identity's owner.
+
+        None: unknown, whether or not something was written. Claiming again gives the same owners.
+        """
+        guarded = [position for position, (_, event) in enumerate(claims) if event.guarded]
+        owners: list[str | None] = [chunk.chunk_id for chunk, _ in claims]
+        for position, owner in zip(guarded, self._insert([self._guard_row(*claims[p]) for p in guarded]), strict=True):
+            owners[position] = owner
+        mine = [position for position, (chunk, _) in enumerate(claims) if owners[position] == chunk.chunk_id]
+        for position, owner in zip(mine, self._insert([self._event_row(*claims[p]) for p in mine]), strict=True):
+            owners[position] = owner
+        return owners
+
+    def _event_row(self, chunk: Chunk, event: Event) -> _Row:
+        body = json.dumps(stored_form(event, chunk), ensure_ascii=False, separators=(",", ":")).encode()
+        expiry = int((chunk.sender.received + self._retention).timestamp())
+        attributes = {"t": text(event.event_type), "b": {"B": zlib.compress(body)}, "x": number(expiry)}
+        return _Row(keys.event_item(chunk.project, event.user, event.time, event.event_id), chunk.chunk_id, attributes)
+
+    def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
+        expiry = int((chunk.sender.received + self._guard_retention).timestamp())
+        attributes = {"t": text(event.time), "x": number(expiry)}
+        return _Row(keys.guard_item(chunk.project, event.user, event.event_id), chunk.chunk_id, attributes)
+
+    def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
+        owners: list[str | None] = []
+        for batch in _batches(rows):
+            owners += [self._put(batch[0])] if len(batch) == 1 else self._insert_batch(batch)
+        return owners
+
+    def _insert_batch(self, rows: Sequence[_Row]) -> list[str | None]:
+        try:
+            answer = self._table.client.batch_execute_statement(Statements=[self._statement(row) for row in rows])
+        except ClientError as error:
+            # One statement that DynamoDB refuses to parse refuses the whole call: find it alone.
+            refused = error_code(error) == "ValidationException"
+            return [self._put(row) for row in rows] if refused else [None] * len(rows)
+        except BotoCoreError:
+            return [None] * len(rows)
+        owners: list[str | None] = []
+        taken: list[Key] = []
+        for row, response in zip(rows, answer["Responses"], strict=True):
+            refusal = response.get("Error")
+            if refusal is None:
+                owners.append(row.chunk_id)
+            elif refusal["Code"] == "DuplicateItem":
+                taken.append(row.key)
+                owners.append(None)
+            else:  # throttled, in conflict, or refused: settled alone
+                owners.append(self._put(row))
+        if taken:
+            found = self._owners_of(taken)
+            owners = [owner or found.get(row.key) for owner, row in zip(owners, rows, strict=True)]
+        return owners
+
+    def _statement(self, row: _Row) -> Item:
+        fields = ", ".join(f"'{name}': ?" for name in row.item)
+        return {
+            "Statement": f'INSERT INTO "{self._table.name}" VALUE {{{fields}}}',
+            "Parameters": list(row.item.values()),
+        }
+
+    def _put(self, row: _Row) -> str | None:
+        try:
+            self._table.client.put_item(
+                TableName=self._table.name,
+                Item=row.item,
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                return None
+            old = error.response.get("Item")
+            return _owner(old) if old else self._owners_of([row.key]).get(row.key)
+        except BotoCoreError:
+            return None
+        return row.chunk_id
+
+    def _owners_of(self, taken: Sequence[Key]) -> dict[Key, str]:
+        try:
+            items = self._table.get_many(taken, attributes="pk, sk, c")
+        except StoreFailed:
+            return {}
+        return {key: _owner(item) for key, item in items.items()}
+
+    def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
+        """One event; also where `ref` has the received time of a retry of a guarded event."""
+        item = self._table.get(keys.event_item(project, ref.user, ref.time, ref.event_id))
+        if item is None:
+            guard = self._table.get(keys.guard_item(project, ref.user, ref.event_id))
+            if guard is None:
+                return None
+            item = self._table.get(keys.event_item(project, ref.user, guard["t"]["S"], ref.event_id))
+        return _event(item) if item else None
+
+    def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
+        """The events of `refs` in their order, without those that expired."""
+        wanted = [keys.event_item(project, ref.user, ref.time, ref.event_id) for ref in refs]
+        found = self._table.get_many(wanted)
+        return [_event(found[key]) for key in wanted if key in found]
+
+    def of_user(
+        self, project: str, user: str, *, event_type: str | None, first: str, after: str
+    ) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+        """A user's events with first <= sort key < after, newest first."""
+        options: Item = {}
+        if event_type is not None:
+            options = {"FilterExpression": "t = :t", "ExpressionAttributeValues": {":t": text(event_type)}}
+        pk = keys.user_partition(project, user)
+        for item in self._table.query(pk, first=first, after=after, newest_first=True, **options):
+            time, _, event_id = item["sk"]["S"].partition("#")
+            yield EventRef(time, user, event_id), _event(item)
+
+
+def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+    """Batches of one call each; a key comes at most once in a call, as DynamoDB demands."""
+    batch: dict[Key, _Row] = {}
+    for row in rows:
+        if row.key in batch or len(batch) == _MAX_STATEMENTS:
+            yield list(batch.values())
+            batch = {}
+        batch[row.key] = row
+    if batch:
+        yield list(batch.values())
+
+
+def _owner(item: Item) -> str:
+    return str(item["c"]["S"])
+
+
+def _event(item: Item) -> dict[str, Any]:
+    event: dict[str, Any] = json.loads(zlib.decompress(item["b"]["B"]))
+    return event

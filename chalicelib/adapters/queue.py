@@ -1,0 +1,82 @@
+"""The queue between the door and the processor (SQS)."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws import translated_errors
+from chalicelib.ports import Message
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+_MAX_ENTRIES = 10
+_MAX_BATCH_BYTES = 1024 * 1024
+_ATTEMPTS = 3
+
+
+def read_messages(lambda_event: dict[str, Any]) -> list[Message]:
+    """The messages in the event that Lambda's SQS trigger hands to a function."""
+    return [
+        Message(
+            body=record["body"],
+            receipt_handle=record["receiptHandle"],
+            receive_count=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
+        )
+        for record in lambda_event["Records"]
+    ]
+
+
+class Queue:
+    def __init__(self, client: Any, url: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self._client = client
+        self._url = url
+        self._pause = pause
+
+    def send(self, bodies: Sequence[str]) -> set[int]:
+        """Send messages; answers the positions of those that are surely queued."""
+        queued: set[int] = set()
+        for positions in _batches(bodies):
+            queued |= self._send_batch(bodies, positions)
+        return queued
+
+    def _send_batch(self, bodies: Sequence[str], positions: Iterable[int]) -> set[int]:
+        waiting, queued = set(positions), set[int]()
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self._pause(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter, not a secret
+            entries = [{"Id": str(position), "MessageBody": bodies[position]} for position in sorted(waiting)]
+            try:
+                answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
+            except (ClientError, BotoCoreError):
+                continue  # perhaps applied: a second copy of a chunk is harmless, a lost one is not
+            done = {int(entry["Id"]) for entry in answer.get("Successful", [])}
+            queued |= done
+            waiting -= done
+            if not waiting:
+                break
+        return queued
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Delete finished messages. One that stays comes back and is found done, so nothing is retried."""
+        for start in range(0, len(receipt_handles), _MAX_ENTRIES):
+            batch = receipt_handles[start : start + _MAX_ENTRIES]
+            entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(batch)]
+            with translated_errors():
+                self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+
+
+def _batches(bodies: Sequence[str]) -> Iterator[list[int]]:
+    batch: list[int] = []
+    size = 0
+    for position, body in enumerate(bodies):  # bodies are ASCII: characters are bytes
+        if batch and (len(batch) == _MAX_ENTRIES or size + len(body) > _MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(position)
+        size += len(body)
+    if batch:
+        yield batch

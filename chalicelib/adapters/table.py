@@ -1,0 +1,139 @@
+"""What the stores over the one table (DynamoDB) share: item form, whole queries, batched reads."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.aws import error_code, translated_errors
+from chalicelib.core.keys import Key
+from chalicelib.errors import StoreFailed
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+_MAX_BATCH_GET = 100
+_ATTEMPTS = 5
+
+Item = dict[str, Any]
+
+
+def text(value: str) -> dict[str, str]:
+    return {"S": value}
+
+
+def number(value: int) -> dict[str, str]:
+    return {"N": str(value)}
+
+
+def key_item(key: Key) -> Item:
+    return {"pk": text(key.pk), "sk": text(key.sk)}
+
+
+def key_of(item: Item) -> Key:
+    return Key(item["pk"]["S"], item["sk"]["S"])
+
+
+class Table:
+    """One table, named once. Reads are consistent: the protocol decides by them."""
+
+    def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
+        self.client = client
+        self.name = name
+        self._pause = pause
+
+    def back_off(self, attempt: int) -> None:
+        """Wait before another attempt, with full jitter."""
+        self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
+
+    def get(self, key: Key) -> Item | None:
+        with translated_errors():
+            item: Item | None = self.client.get_item(TableName=self.name, Key=key_item(key), ConsistentRead=True).get(
+                "Item"
+            )
+        return item
+
+    def get_many(self, keys: Sequence[Key], attributes: str | None = None) -> dict[Key, Item]:
+        """The items that exist, by key. Raises StoreFailed unless every key was answered."""
+        found: dict[Key, Item] = {}
+        wanted = list(dict.fromkeys(keys))
+        for start in range(0, len(wanted), _MAX_BATCH_GET):
+            request: Item = {
+                "Keys": [key_item(key) for key in wanted[start : start + _MAX_BATCH_GET]],
+                "ConsistentRead": True,
+            }
+            if attributes:
+                request["ProjectionExpression"] = attributes
+            found.update((key_of(item), item) for item in self._batch_get(request))
+        return found
+
+    def _batch_get(self, request: Item) -> Iterator[Item]:
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                self.back_off(attempt)
+            with translated_errors():
+                answer = self.client.batch_get_item(RequestItems={self.name: request})
+            yield from answer.get("Responses", {}).get(self.name, [])
+            unprocessed = answer.get("UnprocessedKeys", {}).get(self.name)
+            if not unprocessed:
+                return
+            request = unprocessed
+        raise StoreFailed("keys stayed unprocessed")
+
+    def query(
+        self, pk: str, *, first: str = "", after: str = "", newest_first: bool = False, **options: Any
+    ) -> Iterator[Item]:
+        """Every item of a partition with first <= sk < after, page by page as the caller reads on."""
+        condition, values = "pk = :pk", {":pk": text(pk)}
+        if first and after:  # a key condition takes one range, and BETWEEN includes its end
+            condition += " AND sk BETWEEN :first AND :after"
+            values |= {":first": text(first), ":after": text(after)}
+        elif first:
+            condition += " AND sk >= :first"
+            values |= {":first": text(first)}
+        elif after:
+            condition += " AND sk < :after"
+            values |= {":after": text(after)}
+        options["ExpressionAttributeValues"] = values | options.get("ExpressionAttributeValues", {})
+        while True:
+            with translated_errors():
+                page = self.client.query(
+                    TableName=self.name,
+                    KeyConditionExpression=condition,
+                    ScanIndexForward=not newest_first,
+                    ConsistentRead=True,
+                    **options,
+                )
+            yield from (item for item in page["Items"] if item["sk"]["S"] != after)
+            if "LastEvaluatedKey" not in page:
+                return
+            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+    def query_each(self, pks: Iterable[str], *, first: str, after: str) -> list[Item]:
+        """The items of several partitions, read side by side."""
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            pages = pool.map(lambda pk: list(self.query(pk, first=first, after=after)), pks)
+            return [item for page in pages for item in page]
+
+    def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
+        """Put an item on a condition; False where the condition failed."""
+        return self._write_if("put_item", Item=item, condition=condition, values=values)
+
+    def delete_if(self, key: Key, condition: str, values: Item) -> bool:
+        """Delete an item on a condition; False where the condition failed."""
+        return self._write_if("delete_item", Key=key_item(key), condition=condition, values=values)
+
+    def _write_if(self, operation: str, *, condition: str, values: Item | None, **arguments: Any) -> bool:
+        if values:
+            arguments["ExpressionAttributeValues"] = values
+        with translated_errors():
+            try:
+                getattr(self.client, operation)(TableName=self.name, ConditionExpression=condition, **arguments)
+            except ClientError as error:
+                if error_code(error) == "ConditionalCheckFailedException":
+                    return False
+                raise
+        return True

@@ -1,0 +1,177 @@
+"""A chunk: the accepted events of one POST that share an hour; one queue message, one commit."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from chalicelib.core import limits, timestamps
+from chalicelib.core.event import Event
+from chalicelib.errors import Undecodable
+
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})")
+_FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """Who sent a POST and when: the enrichment that its events share."""
+
+    project: str
+    received: datetime
+    source_ip: str | None = None
+    user_agent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth."""
+
+    chunk_id: str
+    sender: Sender
+    events: tuple[Event, ...]
+    repeats: int = 0
+
+    @property
+    def project(self) -> str:
+        return self.sender.project
+
+    @property
+    def hour(self) -> str:
+        return hour_of(self.chunk_id)
+
+    @property
+    def accepted(self) -> int:
+        return len(self.events) + self.repeats
+
+
+def mint_chunk_id(moment: datetime, hour: str, randomness: bytes) -> str:
+    """A ULID (48 bits of milliseconds, 80 random: github.com/ulid/spec), "-", and the hour of its events.
+
+    The hour makes a receipt one read: it names the partition of the commit record.
+    """
+    number = int.from_bytes(int(moment.timestamp() * 1000).to_bytes(6, "big") + randomness[:10], "big")
+    ulid = "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
+    return f"{ulid}-{hour}"
+
+
+def hour_of(chunk_id: str) -> str:
+    """The hour of a chunk's events, as in 2015-05-17T10."""
+    return chunk_id[27:]
+
+
+def minted_at(chunk_id: str) -> datetime:
+    """When a chunk was minted. Raises Undecodable for what is not a chunk id."""
+    match = _CHUNK_ID.fullmatch(chunk_id)
+    if not match:
+        raise Undecodable("not a chunk id")
+    number = 0
+    for letter in match[1][:10]:
+        number = number << 5 | _CROCKFORD.index(letter)
+    return datetime.fromtimestamp(number / 1000, UTC)
+
+
+def pack(
+    events: Iterable[Event], *, sender: Sender, repeats: dict[str, int], mint: Callable[[str], str]
+) -> list[Chunk]:
+    """Cut the events of one POST into chunks that one commit can always take, oldest hour first.
+
+    `repeats`: how many repeated identities were dropped, by hour; `mint` makes the chunk_id for an hour.
+    """
+    by_hour: dict[str, list[Event]] = defaultdict(list)
+    for event in events:
+        by_hour[timestamps.window_of(event.time, "hour")].append(event)
+    chunks = []
+    for hour in sorted(by_hour):
+        for number, group in enumerate(_cut(by_hour[hour])):
+            chunks.append(Chunk(mint(hour), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0))
+    return chunks
+
+
+def _cut(events: list[Event]) -> Iterable[list[Event]]:
+    group: list[Event] = []
+    size, types = 0, set[str]()
+    for event in events:
+        event_size = len(_dump(_event_to_message(event))) + 1
+        full = (
+            len(group) == limits.MAX_CHUNK_EVENTS
+            or size + event_size > limits.MAX_CHUNK_BYTES
+            or len(types | {event.event_type}) > limits.MAX_CHUNK_TYPES
+        )
+        if group and full:
+            yield group
+            group, size, types = [], 0, set()
+        group.append(event)
+        size += event_size
+        types.add(event.event_type)
+    yield group
+
+
+def encode(chunk: Chunk) -> str:
+    """The message body: JSON in ASCII, since SQS refuses or replaces some characters."""
+    sender = chunk.sender
+    return _dump(
+        {
+            "format": _FORMAT,
+            "chunk_id": chunk.chunk_id,
+            "project": sender.project,
+            "received_at": timestamps.sortable(sender.received),
+            "source_ip": sender.source_ip,
+            "user_agent": sender.user_agent,
+            "repeats": chunk.repeats,
+            "events": [_event_to_message(event) for event in chunk.events],
+        }
+    )
+
+
+def decode(body: str) -> Chunk:
+    """The inverse of `encode`. Raises Undecodable."""
+    try:
+        document = json.loads(body)
+        if document["format"] != _FORMAT:
+            raise Undecodable(f"format {document['format']!r} is not known")
+        minted_at(document["chunk_id"])
+        events = tuple(Event.from_json(event, guarded=event.get("guarded", False)) for event in document["events"])
+        sender = Sender(
+            str(document["project"]),
+            timestamps.parse(document["received_at"]),
+            document["source_ip"],
+            document["user_agent"],
+        )
+        chunk = Chunk(document["chunk_id"], sender, events, int(document["repeats"]))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Undecodable(f"not a chunk: {type(error).__name__}") from error
+    if not events or any(timestamps.window_of(event.time, "hour") != chunk.hour for event in events):
+        raise Undecodable("the events are not all of the chunk's hour")
+    return chunk
+
+
+def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
+    """An event as the table, the archive and the API know it: what was sent, and what we know of it."""
+    sender = chunk.sender
+    document = event.to_json()
+    document["received_at"] = timestamps.readable(timestamps.sortable(sender.received))
+    if sender.source_ip is not None:
+        document["source_ip"] = sender.source_ip
+    if sender.user_agent is not None:
+        document["user_agent"] = sender.user_agent
+    document["project"] = sender.project
+    document["chunk_id"] = chunk.chunk_id
+    return document
+
+
+def _event_to_message(event: Event) -> dict[str, Any]:
+    document = event.to_json()
+    if event.guarded:
+        document["guarded"] = True
+    return document
+
+
+def _dump(document: Any) -> str:
+    return json.dumps(document, separators=(",", ":"))

@@ -1,0 +1,138 @@
+"""A commit record: the one item which says that a chunk's effects are done, and what they are.
+
+It is at once the idempotency marker, the manifest of the archive, the index by time, and what
+reports are computed from.
+"""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from chalicelib.core import limits, timestamps
+from chalicelib.core.chunk import Chunk, hour_of
+from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef
+
+
+@dataclass(frozen=True, slots=True)
+class OwnedEvent:
+    """What a commit record keeps of an event that its chunk owns."""
+
+    ref: EventRef
+    event_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommitRecord:
+    """`archive_object` is None where the chunk owns nothing: all its events were duplicates.
+
+    `tallies`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
+    """
+
+    project: str
+    chunk_id: str
+    accepted: int
+    owned: tuple[OwnedEvent, ...]
+    tallies: dict[str, dict[str, int]]
+    archive_object: str | None
+    received: str
+
+    @property
+    def hour(self) -> str:
+        return hour_of(self.chunk_id)
+
+    @property
+    def stored(self) -> int:
+        return len(self.owned)
+
+    @property
+    def duplicates(self) -> int:
+        return self.accepted - self.stored
+
+
+def make_record(
+    chunk: Chunk, owned: Sequence[Event], archive_object: str | None, tallied: Iterable[str]
+) -> CommitRecord:
+    return CommitRecord(
+        project=chunk.project,
+        chunk_id=chunk.chunk_id,
+        accepted=chunk.accepted,
+        owned=tuple(OwnedEvent(EventRef(event.time, event.user, event.event_id), event.event_type) for event in owned),
+        tallies=tally(owned, tallied),
+        archive_object=archive_object if owned else None,
+        received=timestamps.sortable(chunk.sender.received),
+    )
+
+
+def tally(events: Iterable[Event], names: Iterable[str]) -> dict[str, dict[str, int]]:
+    """How often each value of the named properties occurs; only text, numbers and booleans count."""
+    tallies: dict[str, Counter[str]] = {name: Counter() for name in names}
+    for event in events:
+        for name, counts in tallies.items():
+            value = event.properties.get(name)
+            if isinstance(value, str | int | float):
+                text = value if isinstance(value, str) else json.dumps(value)
+                counts[text[: limits.MAX_TOP_VALUE_LENGTH]] += 1
+    return {name: dict(counts) for name, counts in tallies.items() if counts}
+
+
+def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Counter[str]]:
+    """What the records add to the counters: (project, hour, event_type) to events by minute ("05")."""
+    sums: dict[tuple[str, str, str], Counter[str]] = {}
+    for record in records:
+        for event in record.owned:
+            counter = (record.project, record.hour, event.event_type)
+            sums.setdefault(counter, Counter())[event.ref.time[14:16]] += 1
+    return sums
+
+
+def touched_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
+    """The (project, hour) pairs whose reports the records change: those that gain an event."""
+    return sorted({(record.project, record.hour) for record in records if record.owned})
+
+
+def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
+    """Cut records into groups that one transaction takes, by its number of items and bytes."""
+    groups: list[list[CommitRecord]] = []
+    size = 0
+    for record in records:
+        record_size = len(pack_summary(record))
+        if (
+            groups
+            and _items([*groups[-1], record]) <= limits.MAX_COMMIT_ITEMS
+            and size + record_size <= limits.MAX_COMMIT_BYTES
+        ):
+            groups[-1].append(record)
+            size += record_size
+        else:
+            groups.append([record])
+            size = record_size
+    return groups
+
+
+def _items(records: Sequence[CommitRecord]) -> int:
+    touched = touched_hours(records)
+    days = {(project, hour[:10]) for project, hour in touched}
+    return len(records) + len(increments(records)) + len(touched) + len(days)
+
+
+def pack_summary(record: CommitRecord) -> bytes:
+    """The part of a record that is kept compressed: references by type, and tallies."""
+    by_type: dict[str, list[EventRef]] = {}
+    for event in record.owned:
+        by_type.setdefault(event.event_type, []).append(event.ref)
+    return zlib.compress(json.dumps([by_type, record.tallies], ensure_ascii=False, separators=(",", ":")).encode())
+
+
+def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:
+    """The inverse of `pack_summary`."""
+    by_type: dict[str, list[list[str]]]
+    tallies: dict[str, Any]
+    by_type, tallies = json.loads(zlib.decompress(packed))
+    owned = tuple(OwnedEvent(EventRef(*ref), event_type) for event_type, refs in by_type.items() for ref in refs)
+    return owned, tallies

@@ -1,0 +1,62 @@
+"""Counters summed into the windows of a question."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.core import timestamps
+
+
+@dataclass(frozen=True, slots=True)
+class HourCounter:
+    """One counter: the events of one type in one hour, by minute ("00" to "59")."""
+
+    hour: str
+    event_type: str
+    minutes: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Event times from `start` (included) to `end` (excluded); None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def first(self) -> str:
+        """Sorts at or before every time in the span."""
+        return timestamps.sortable(self.start) if self.start else ""
+
+    @property
+    def after(self) -> str:
+        """Sorts after every time in the span."""
+        return timestamps.sortable(self.end) if self.end else "~"
+
+    def holds(self, sortable_time: str) -> bool:
+        return self.first <= sortable_time < self.after
+
+    def meets(self, window: str) -> bool:
+        """Whether a window, named by a prefix of its times, has any time in the span."""
+        return self.first[: len(window)] <= window < self.after
+
+
+def sum_windows(counters: Iterable[HourCounter], grain: str, span: Span) -> list[dict[str, Any]]:
+    """One row for each window and type that has events, in order. Counters know minutes, no less:
+    a span that starts or ends inside a minute counts that minute whole.
+    """
+    first_minute = span.first[: timestamps.GRAINS["minute"]]
+    sums: Counter[tuple[str, str]] = Counter()
+    for counter in counters:
+        for minute, count in counter.minutes.items():
+            window = f"{counter.hour}:{minute}"
+            if first_minute <= window < span.after:
+                sums[timestamps.window_of(window, grain), counter.event_type] += count
+    return [
+        {"start": timestamps.window_start(window), "event_type": event_type, "count": count}
+        for (window, event_type), count in sorted(sums.items())
+    ]

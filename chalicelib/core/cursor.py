@@ -1,0 +1,46 @@
+"""Cursors: where a page ended, signed and bound to the project and the question it belongs to."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from collections.abc import Sequence
+
+from chalicelib.errors import BadRequest
+
+_MAC_BYTES = 16
+
+
+def seal(position: Sequence[str], *, question: Sequence[str | None], secret: str) -> str:
+    """The cursor for a position: a tuple of strings that only the flow reads."""
+    body = json.dumps(position, separators=(",", ":")).encode()
+    return _encode(_mac(body, question, secret) + body)
+
+
+def unseal(cursor: str, *, question: Sequence[str | None], secret: str) -> list[str]:
+    """The position in a cursor. Raises BadRequest unless this stage made it for this very question."""
+    try:
+        sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (ValueError, binascii.Error) as error:
+        raise _bad() from error
+    mac, body = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
+    if not hmac.compare_digest(mac, _mac(body, question, secret)) or _encode(sealed) != cursor:
+        raise _bad()
+    position: list[str] = json.loads(body)
+    return position
+
+
+def _encode(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+
+def _mac(body: bytes, question: Sequence[str | None], secret: str) -> bytes:
+    message = json.dumps(question).encode() + b"\n" + body
+    return hmac.new(secret.encode(), message, hashlib.sha256).digest()[:_MAC_BYTES]
+
+
+def _bad() -> BadRequest:
+    return BadRequest("bad_cursor", "The cursor was not made for this query.")

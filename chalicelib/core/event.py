@@ -1,0 +1,245 @@
+"""An event: from what a client sent to the one form that everything behind the door relies on."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import unicodedata
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from marshmallow import INCLUDE, Schema, ValidationError, fields
+
+from chalicelib.core import limits, timestamps
+from chalicelib.core.payload import BadNumber
+
+#: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
+REJECTION_CODES = {
+    "not_an_object": "The event is not a JSON object.",
+    "missing_field": "A required field is missing.",
+    "wrong_type": "A field has the wrong type.",
+    "empty": "A field is an empty string.",
+    "too_long": "A field has too many characters.",
+    "bad_timestamp": "The timestamp is not ISO 8601 with a zone, nor epoch seconds or milliseconds.",
+    "timestamp_in_future": "The timestamp is more than a day ahead of the received time.",
+    "bad_number": "A number is not finite or has more than 38 digits.",
+    "bad_text": "A string holds half of a surrogate pair.",
+    "too_deep": "The event nests too deep.",
+    "too_large": "The event is too large.",
+    "ambiguous_field": "A top-level field and a property have one name and different values.",
+}
+
+
+class Rejected(Exception):
+    """One event is refused at the door; its neighbours are not."""
+
+    def __init__(self, code: str, message: str = "", field: str | None = None) -> None:
+        self.code, self.field = code, field
+        self.message = message or REJECTION_CODES[code]
+        super().__init__(self.message)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One accepted event. `time` is the sortable form; `user` is whom the event is stored under.
+
+    `guarded`: the client gave an id but no time, so the received time stands in for it and a retry
+    would come with another one; a guard item then tells the retry by its id alone.
+    """
+
+    event_id: str
+    event_type: str
+    time: str
+    user_id: str | None
+    anonymous_id: str | None
+    properties: dict[str, Any]
+    context: dict[str, Any]
+    guarded: bool
+
+    @property
+    def user(self) -> str:
+        return self.user_id if self.user_id is not None else self.anonymous_id or ""
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """What makes a second event the same one, inside its project."""
+        return (self.user, "" if self.guarded else self.time, self.event_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """The public fields; absent ids are left out. `from_json` is the inverse."""
+        document: dict[str, Any] = {"event_id": self.event_id, "event_type": self.event_type}
+        if self.user_id is not None:
+            document["user_id"] = self.user_id
+        if self.anonymous_id is not None:
+            document["anonymous_id"] = self.anonymous_id
+        document["timestamp"] = timestamps.readable(self.time)
+        document["properties"] = self.properties
+        document["context"] = self.context
+        return document
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any], *, guarded: bool) -> Event:
+        """Raises KeyError, TypeError or ValueError on what `to_json` did not write."""
+        return cls(
+            event_id=document["event_id"],
+            event_type=document["event_type"],
+            time=timestamps.sortable(timestamps.parse(document["timestamp"])),
+            user_id=document.get("user_id"),
+            anonymous_id=document.get("anonymous_id"),
+            properties=document["properties"],
+            context=document["context"],
+            guarded=guarded,
+        )
+
+
+def _refusal(code: str, message: str) -> ValidationError:
+    return ValidationError({"code": code, "message": message})
+
+
+class _Text(fields.Field[str]):
+    """A non-empty string, in Unicode's NFC: one user is one user however a keyboard composes the name."""
+
+    def __init__(self, max_length: int, **options: Any) -> None:
+        super().__init__(**options)
+        self.max_length = max_length
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)  # numeric user ids are common; they are kept as text
+        if not isinstance(value, str):
+            raise _refusal("wrong_type", f"{attr} must be a string.")
+        text = unicodedata.normalize("NFC", value)
+        if not text:
+            raise _refusal("empty", f"{attr} must not be empty.")
+        if len(text) > self.max_length:
+            raise _refusal("too_long", f"{attr} has over {self.max_length} characters.")
+        return text
+
+
+class _Time(fields.Field[datetime]):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
+        try:
+            return timestamps.parse(value)
+        except (ValueError, OverflowError) as error:
+            raise _refusal("bad_timestamp", f"{attr}: {error}.") from error
+
+
+class _Object(fields.Field[dict[str, Any]]):
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, Any]:
+        if not isinstance(value, dict):
+            raise _refusal("wrong_type", f"{attr} must be an object.")
+        return value
+
+
+class EventSchema(Schema):
+    """What a client may send. Fields that are not named here become properties."""
+
+    class Meta:
+        unknown = INCLUDE
+
+    event_type = _Text(limits.MAX_TYPE_LENGTH, required=True)
+    user_id = _Text(limits.MAX_USER_LENGTH)
+    anonymous_id = _Text(limits.MAX_USER_LENGTH)
+    event_id = _Text(limits.MAX_EVENT_ID_LENGTH)
+    timestamp = _Time()
+    properties = _Object()
+    context = _Object()
+
+
+_SCHEMA = EventSchema()
+
+
+def read_event(raw: Any, *, received: datetime, fallback_id: str | None, seen: Counter[str], random_id: str) -> Event:
+    """The event in `raw`, complete and within every later limit. Raises Rejected.
+
+    An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a digest of
+    its content where it has its own time, or `random_id`. So whatever can be recognised when it is
+    sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
+    """
+    sent = _load(raw)
+    moment, event_id = sent.get("timestamp"), sent.get("event_id") or fallback_id
+    if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
+        raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
+    if event_id is None:
+        event_id = random_id if moment is None else _content_id(raw, seen)
+        guarded = False
+    else:
+        guarded = moment is None
+    return Event(
+        event_id=event_id,
+        event_type=sent["event_type"],
+        time=timestamps.sortable(moment or received),
+        user_id=sent.get("user_id"),
+        anonymous_id=sent.get("anonymous_id"),
+        properties=_gather_properties(sent),
+        context=sent.get("context", {}),
+        guarded=guarded,
+    )
+
+
+def _content_id(raw: Mapping[str, Any], seen: Counter[str]) -> str:
+    content = json.dumps(raw, sort_keys=True, separators=(",", ":"))
+    seen[content] += 1
+    return digest(content, str(seen[content]))
+
+
+def digest(*parts: str) -> str:
+    """An id that the same parts always get; 128 bits in hex."""
+    return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+
+def _load(raw: Any) -> dict[str, Any]:
+    if not isinstance(raw, dict):
+        raise Rejected("not_an_object", "An event must be a JSON object.")
+    _check_values(raw, depth=1)
+    _check_text_and_size(raw)
+    # A null id, time or object is what many clients send for "none".
+    present = {name: value for name, value in raw.items() if value is not None or name not in _SCHEMA.fields}
+    try:
+        sent: dict[str, Any] = _SCHEMA.load(present)
+    except ValidationError as error:
+        raise _first_rejection(error) from error
+    if sent.get("user_id") is None and sent.get("anonymous_id") is None:
+        raise Rejected("missing_field", "user_id or anonymous_id is required.", "user_id")
+    return sent
+
+
+def _first_rejection(error: ValidationError) -> Rejected:
+    messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow's gap
+    field, reason = next(iter(messages.items()))
+    if isinstance(reason, dict):
+        return Rejected(reason["code"], reason["message"], field)
+    return Rejected("missing_field", f"{field} is required.", field)
+
+
+def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
+    properties = dict(sent.get("properties", {}))
+    for name, value in sent.items():
+        if name in _SCHEMA.fields:
+            continue
+        if name in properties and properties[name] != value:
+            raise Rejected("ambiguous_field", f"{name} is given twice, with different values.", name)
+        properties[name] = value
+    return properties
+
+
+def _check_values(value: Any, depth: int) -> None:
+    if isinstance(value, BadNumber):
+        raise Rejected("bad_number")
+    if isinstance(value, dict | list):
+        if depth > limits.MAX_DEPTH:
+            raise Rejected("too_deep", f"An event nests at most {limits.MAX_DEPTH} levels.")
+        for child in value.values() if isinstance(value, dict) else value:
+            _check_values(child, depth + 1)
+
+
+def _check_text_and_size(raw: dict[str, Any]) -> None:
+    try:
+        size = len(json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise Rejected("bad_text") from error
+    if size > limits.MAX_EVENT_BYTES:
+        raise Rejected("too_large", f"An event takes at most {limits.MAX_EVENT_BYTES} bytes.")

@@ -1,0 +1,143 @@
+"""The keys of the one table, and the event key that clients see.
+
+Every partition key starts with the project and "#" (a project's name never holds one) or, for what
+belongs to the whole stage, with "#". What follows last in a key may hold anything.
+
+    item            partition key                 sort key
+    event           PROJECT#e#USER                TIME#EVENT_ID
+    guard           PROJECT#g#USER                EVENT_ID
+    commit record   PROJECT#d#DAY#SHARD           c#HH#CHUNK_ID
+    quarantined     PROJECT#d#DAY#SHARD           q#HH#CHUNK_ID
+    counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
+    day             PROJECT#days                  DAY#SHARD
+    report          PROJECT#r#GRAIN               WINDOW
+    touched hour    #touched#SHARD                PROJECT#HOUR
+    unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+import zlib
+from typing import NamedTuple
+
+# Writes of one hour spread over this many partitions (1,000 write units a second each). It is part
+# of every commit record's key: changing it makes chunks in flight commit twice.
+SHARDS = 8
+
+_PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+
+
+class Key(NamedTuple):
+    pk: str
+    sk: str
+
+
+def is_project_name(name: str) -> bool:
+    return _PROJECT.fullmatch(name) is not None
+
+
+def user_partition(project: str, user: str) -> str:
+    return f"{project}#e#{user}"
+
+
+def event_item(project: str, user: str, time: str, event_id: str) -> Key:
+    return Key(user_partition(project, user), f"{time}#{event_id}")
+
+
+def guard_item(project: str, user: str, event_id: str) -> Key:
+    return Key(f"{project}#g#{user}", event_id)
+
+
+def shard_of(chunk_id: str) -> int:
+    """The shard that holds a chunk's commit record, the same for every attempt."""
+    return zlib.crc32(chunk_id.encode()) % SHARDS
+
+
+def day_partition(project: str, day: str, shard: int) -> str:
+    return f"{project}#d#{day}#{shard}"
+
+
+def commit_record(project: str, chunk_id: str) -> Key:
+    return _of_chunk("c", project, chunk_id)
+
+
+def quarantine_record(project: str, chunk_id: str) -> Key:
+    return _of_chunk("q", project, chunk_id)
+
+
+def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
+    hour = chunk_id[27:]
+    return Key(day_partition(project, hour[:10], shard_of(chunk_id)), f"{kind}#{hour[11:13]}#{chunk_id}")
+
+
+def counter(project: str, hour: str, event_type: str, shard: int) -> Key:
+    return Key(day_partition(project, hour[:10], shard), f"n#{hour[11:13]}#{event_type}")
+
+
+def days_partition(project: str) -> str:
+    return f"{project}#days"
+
+
+def day(project: str, day: str, shard: int) -> Key:
+    return Key(days_partition(project), f"{day}#{shard}")
+
+
+def report_partition(project: str, grain: str) -> str:
+    return f"{project}#r#{grain}"
+
+
+def report(project: str, grain: str, window: str) -> Key:
+    return Key(report_partition(project, grain), window)
+
+
+def touched_partition(shard: int) -> str:
+    return f"#touched#{shard}"
+
+
+def touched_hour(project: str, hour: str, shard: int) -> Key:
+    return Key(touched_partition(shard), f"{project}#{hour}")
+
+
+class TouchedHour(NamedTuple):
+    """A mark on an hour that gained events; `token` is new with every commit that touches the hour."""
+
+    project: str
+    hour: str
+    shard: int
+    token: str
+
+
+UNFINISHED = "#unfinished"
+
+
+def unfinished(project: str, grain: str, window: str) -> Key:
+    return Key(UNFINISHED, f"{project}#{grain}#{window}")
+
+
+class EventRef(NamedTuple):
+    """What names an event inside its project, in the order of the time index."""
+
+    time: str
+    user: str
+    event_id: str
+
+
+def event_key(ref: EventRef) -> str:
+    """The opaque key of an event, safe in a URL."""
+    return base64.urlsafe_b64encode(json.dumps(ref, separators=(",", ":")).encode()).decode().rstrip("=")
+
+
+def parse_event_key(key: str) -> EventRef | None:
+    """The inverse of `event_key`; None for what it did not make."""
+    try:
+        parts = json.loads(base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True))
+        ref = EventRef(*parts)
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return None
+    if not all(isinstance(part, str) and part for part in ref) or event_key(ref) != key:
+        return None
+    return ref

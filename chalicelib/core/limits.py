@@ -1,0 +1,42 @@
+"""Every limit of the product, with the reason for its number."""
+
+# A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+MAX_BODY_BYTES = 4 * 1024 * 1024
+# A gzip bomb is cut here; ten times the largest plain body leaves room for honest compression.
+MAX_INFLATED_BYTES = 16 * 1024 * 1024
+# The Segment specification's largest batch and event.
+MAX_EVENTS_PER_POST = 2500
+MAX_EVENT_BYTES = 32 * 1024
+# DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.
+MAX_DEPTH = 20
+# DynamoDB numbers have 38 digits; Athena's DECIMAL has as many.
+MAX_NUMBER = 10**38
+# In characters. Sort key: 27 of time + "#" + 4 bytes each stay below 1,024 bytes; partition keys take 2,048.
+MAX_EVENT_ID_LENGTH = 200
+MAX_USER_LENGTH = 256
+MAX_TYPE_LENGTH = 100
+# Clocks run ahead; more than a day is an error of the client.
+MAX_FUTURE_SECONDS = 24 * 3600
+
+# One commit is one TransactWriteItems: 100 items, 4 MB.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+MAX_COMMIT_ITEMS = 100
+MAX_COMMIT_BYTES = 3_500_000
+# A chunk alone needs its record, a touched hour, a day and one counter for each type: below 100.
+MAX_CHUNK_TYPES = 90
+MAX_CHUNK_EVENTS = 500
+# Its commit record repeats less than the message holds and must fit an item (400 KB); the message
+# itself also fits a queue that was left at the old limit of 256 KiB.
+MAX_CHUNK_BYTES = 200_000
+
+# A report lists this many values of a property, each cut to this many characters.
+TOP_VALUES = 10
+MAX_TOP_VALUE_LENGTH = 200
+
+DEFAULT_PAGE = 100
+MAX_PAGE = 1000
+# Below Lambda's 6 MB answer.
+MAX_PAGE_BYTES = 4 * 1024 * 1024
+# Rows of one answer of /counts: a year of hours, or a week of minutes.
+MAX_COUNT_WINDOWS = 11_000

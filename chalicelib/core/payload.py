@@ -1,0 +1,72 @@
+"""From the bytes of a POST to the list of raw events: inflate, decode, parse, all bounded."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from typing import Any
+
+from chalicelib.core import limits
+from chalicelib.errors import BadRequest, TooLarge
+
+_GZIP = b"\x1f\x8b"
+
+
+class BadNumber:
+    """Stands where a number was that cannot be kept; the event that holds it is rejected."""
+
+
+def read_events(body: bytes) -> list[Any]:
+    """The raw events of one object, an array, or {"events": [...]}. Raises BadRequest or TooLarge."""
+    if len(body) > limits.MAX_BODY_BYTES:
+        raise TooLarge("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
+    document = _parse(_inflate(body) if body.startswith(_GZIP) else body)
+    if isinstance(document, dict) and isinstance(document.get("events"), list) and "event_type" not in document:
+        document = document["events"]
+    raw_events = document if isinstance(document, list) else [document]
+    if not raw_events:
+        raise BadRequest("no_events", "The body holds no events.")
+    if len(raw_events) > limits.MAX_EVENTS_PER_POST:
+        raise TooLarge("too_many_events", f"A POST takes at most {limits.MAX_EVENTS_PER_POST} events.")
+    return raw_events
+
+
+def _inflate(body: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=31)  # 31: a gzip header and its check sum
+    try:
+        plain = inflater.decompress(body, limits.MAX_INFLATED_BYTES)
+    except zlib.error as error:
+        raise BadRequest("bad_gzip", "The body starts like gzip but cannot be inflated.") from error
+    if inflater.unconsumed_tail:
+        raise TooLarge("body_too_large", f"The inflated body is over {limits.MAX_INFLATED_BYTES} bytes.")
+    if not inflater.eof or inflater.unused_data:
+        raise BadRequest("bad_gzip", "The gzip body is cut short or followed by other data.")
+    return plain
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise BadRequest("not_utf8", "The body is not UTF-8.") from error
+    try:
+        return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+    except RecursionError as error:
+        raise BadRequest("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
+    except ValueError as error:
+        raise BadRequest("not_json", f"The body is not JSON: {error}.") from error
+
+
+def _integer(digits: str) -> int | BadNumber:
+    # Also keeps int() away from thousands of digits, which it refuses for the whole document.
+    return int(digits) if len(digits) <= 38 + digits.startswith("-") else BadNumber()
+
+
+def _float(digits: str) -> float | BadNumber:
+    number = float(digits)
+    return number if math.isfinite(number) else BadNumber()
+
+
+def _constant(_name: str) -> BadNumber:
+    return BadNumber()

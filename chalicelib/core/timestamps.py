@@ -1,0 +1,66 @@
+"""Event times: one strict rule in, one sortable form inside, one readable form out."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+# Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's.
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,12})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Seconds reach this in the year 5138, milliseconds reached it in 1973.
+_MILLISECONDS_FROM = 100_000_000_000
+
+GRAINS = {"minute": 16, "hour": 13, "day": 10}  # characters of the sortable form that name the window
+_SPANS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
+
+
+def parse(value: Any) -> datetime:
+    """ISO 8601 with a zone, or epoch seconds or milliseconds, as UTC. Raises ValueError for all else."""
+    if isinstance(value, str):
+        if not _ISO.fullmatch(value):
+            raise ValueError("must be ISO 8601 with a zone, or epoch seconds or milliseconds")
+        moment = datetime.fromisoformat(value.upper().replace(",", "."))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        unit = "milliseconds" if abs(value) >= _MILLISECONDS_FROM else "seconds"
+        moment = _EPOCH + timedelta(**{unit: value})
+    else:
+        raise ValueError("must be a string or a number")  # noqa: TRY004 - one error for every bad time
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is outside the years 1 to 9999") from error
+
+
+def sortable(moment: datetime) -> str:
+    """27 characters that sort by time: 2015-05-17T10:05:03.000000Z."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds").rjust(26, "0") + "Z"
+
+
+def readable(sortable_time: str) -> str:
+    """The sortable form with milliseconds and microseconds only where there are some: 2015-05-17T10:05:03Z."""
+    seconds, fraction = sortable_time[:19], sortable_time[20:26]
+    if fraction == "000000":
+        return f"{seconds}Z"
+    return f"{seconds}.{fraction[:3] if fraction.endswith('000') else fraction}Z"
+
+
+def window_of(sortable_time: str, grain: str) -> str:
+    """The name of the minute, hour or day that holds a time: 2015-05-17T10:05, 2015-05-17T10, 2015-05-17."""
+    return sortable_time[: GRAINS[grain]]
+
+
+def window_start(window: str) -> str:
+    """The readable first second of a window."""
+    return window + "0000-00-00T00:00:00Z"[len(window) :]
+
+
+def window_end(window: str, grain: str) -> datetime:
+    """The moment at which a window is over; the end of time for its last one."""
+    try:
+        return parse(window_start(window)) + _SPANS[grain]
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)

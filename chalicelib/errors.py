@@ -1,0 +1,68 @@
+"""Every error that the pipeline raises on purpose.
+
+Problem                 the caller is told: status, code, message (web.py makes it problem+json)
++-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
++-- Unauthorized        401  no_key
++-- NotFound            404  no_such_event, no_such_chunk
++-- TooLarge            413  body_too_large, too_many_events
++-- AllRejected         422  all_rejected
++-- Unavailable         503  queue_unavailable, store_unavailable (worth sending again)
+StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
+Undecodable             a queue message that is not a chunk
+ProcessingFailed        some messages of a batch must come back
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from chalice import ChaliceUnhandledError
+
+
+class Problem(ChaliceUnhandledError):
+    """An answer other than 200. Of this base alone Chalice lets middleware see the exception."""
+
+    status: ClassVar[int] = 500
+    title: ClassVar[str] = "Internal error"
+
+    def __init__(self, code: str, message: str, **extra: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.extra = extra
+
+
+class BadRequest(Problem):
+    status, title = 400, "Bad request"
+
+
+class Unauthorized(Problem):
+    status, title = 401, "Unauthorized"
+
+
+class NotFound(Problem):
+    status, title = 404, "Not found"
+
+
+class TooLarge(Problem):
+    status, title = 413, "Payload too large"
+
+
+class AllRejected(Problem):
+    status, title = 422, "No event was accepted"
+
+
+class Unavailable(Problem):
+    status, title = 503, "Temporarily unavailable"
+
+
+class StoreFailed(ChaliceUnhandledError):
+    """An AWS call failed, or was perhaps applied: the caller concludes nothing and tries again. (Base: see Problem.)"""
+
+
+class Undecodable(Exception):
+    """A message body that is not a chunk of this product."""
+
+
+class ProcessingFailed(Exception):
+    """Raised after the finished messages were deleted, so that the queue returns only the others."""

@@ -1,0 +1,102 @@
+"""The door: validate the events of a POST, cut them into chunks, queue them, answer for each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import chunk, payload, timestamps
+from chalicelib.core.chunk import Sender
+from chalicelib.core.event import Event, Rejected, digest, read_event
+from chalicelib.core.keys import EventRef, event_key
+from chalicelib.errors import AllRejected, Unavailable
+
+_RETRY_AFTER_SECONDS = 5
+
+
+@dataclass
+class _Sorted:
+    """The events of one POST, sorted: verdicts in input order, each identity once."""
+
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    repeats: Counter[str] = field(default_factory=Counter)  # by hour
+    rejected: int = 0
+
+
+def ingest(
+    body: bytes,
+    *,
+    sender: Sender,
+    queue: ports.Queue,
+    idempotency_key: str | None = None,
+    randomness: Callable[[int], bytes] = os.urandom,
+) -> dict[str, Any]:
+    """Queue the good events of a POST and answer for every event, in input order.
+
+    Raises BadRequest, TooLarge, AllRejected, or Unavailable if a single chunk may not be queued.
+    """
+    raw_events = payload.read_events(body)
+    post = _sort(raw_events, sender, idempotency_key, randomness)
+    if post.rejected == len(raw_events):
+        raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
+    chunks = chunk.pack(
+        post.events,
+        sender=sender,
+        repeats=post.repeats,
+        mint=lambda hour: chunk.mint_chunk_id(sender.received, hour, randomness(10)),
+    )
+    queued = queue.send([chunk.encode(each) for each in chunks])
+    if len(queued) < len(chunks):
+        raise Unavailable(
+            "queue_unavailable",
+            "Not every event could be queued. Send the same again.",
+            retry_after=_RETRY_AFTER_SECONDS,
+        )
+    return {
+        "chunks": [each.chunk_id for each in chunks],
+        "accepted": len(raw_events) - post.rejected,
+        "rejected": post.rejected,
+        "events": post.verdicts,
+    }
+
+
+def _sort(
+    raw_events: list[Any], sender: Sender, idempotency_key: str | None, randomness: Callable[[int], bytes]
+) -> _Sorted:
+    post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
+    for index, raw in enumerate(raw_events):
+        try:
+            event = read_event(
+                raw,
+                received=sender.received,
+                fallback_id=digest(idempotency_key, str(index)) if idempotency_key else None,
+                seen=contents,
+                random_id=randomness(16).hex(),
+            )
+        except Rejected as reason:
+            post.rejected += 1
+            post.verdicts.append(_rejected(index, reason))
+            continue
+        first = identities.setdefault(event.identity, event)
+        if first is event:
+            post.events.append(event)
+        else:
+            post.repeats[timestamps.window_of(first.time, "hour")] += 1
+        key = event_key(EventRef(event.time, event.user, event.event_id))
+        post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
+    return post
+
+
+def _rejected(index: int, reason: Rejected) -> dict[str, Any]:
+    return {
+        "index": index,
+        "status": "rejected",
+        "code": reason.code,
+        "field": reason.field,
+        "message": reason.message,
+    }

@@ -1,0 +1,170 @@
+"""The processor: gives every chunk its effects exactly once, whatever is delivered, retried or killed.
+
+Claim each event's identity; archive the events a chunk owns; commit record, counters and touched
+hours in one transaction; only then acknowledge. Every step may be repeated by any number of workers
+at once, and each attempt concludes the same. docs/protocol.md says why.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chalicelib import ports
+from chalicelib.core import chunk as chunks
+from chalicelib.core import commit
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.event import Event
+from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
+from chalicelib.ports import Message
+from chalicelib.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# With backing off, about two seconds: longer waits are the queue's business.
+_COMMIT_ATTEMPTS = 5
+
+
+@dataclass
+class _Job:
+    """A chunk of the batch, with every message of the batch that carries it."""
+
+    chunk: Chunk
+    messages: list[Message] = field(default_factory=list)
+    owned: list[Event] = field(default_factory=list)
+
+
+def process(
+    messages: Sequence[Message],
+    *,
+    queue: ports.Queue,
+    events: ports.EventStore,
+    commits: ports.CommitLog,
+    archive: ports.Archive,
+    now: datetime,
+    settings: Settings,
+) -> None:
+    """Process a batch. Returns when every message is done; the queue may then delete them all.
+
+    Raises ProcessingFailed, after deleting those that are done, if any must come back.
+    """
+    jobs = _decode(messages)
+    failed = len(messages) - sum(len(job.messages) for job in jobs)
+    done = _quarantine_aged(jobs, archive, commits, now - settings.max_chunk_age)
+    done |= _find_committed([job for job in jobs if job.chunk.chunk_id not in done], commits)
+    todo = [job for job in jobs if job.chunk.chunk_id not in done]
+    claimed = _claim(todo, events)
+    done |= _commit(_archive(claimed, archive, now, settings), commits)
+
+    finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
+    failed += sum(len(job.messages) for job in jobs if job.chunk.chunk_id not in done)
+    if failed:
+        # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
+        queue.delete([message.receipt_handle for message in finished])
+        raise ProcessingFailed(f"{failed} of {len(messages)} messages must come back")
+
+
+def _decode(messages: Sequence[Message]) -> list[_Job]:
+    """One job for each chunk, however often the batch holds it; what is no chunk is left to the DLQ."""
+    jobs: dict[str, _Job] = {}
+    for message in messages:
+        try:
+            chunk = chunks.decode(message.body)
+        except Undecodable as error:
+            _log.error("undecodable message left to the dead-letter queue: %s", error)
+            continue
+        jobs.setdefault(chunk.chunk_id, _Job(chunk)).messages.append(message)
+    return list(jobs.values())
+
+
+def _quarantine_aged(
+    jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, oldest: datetime
+) -> set[str]:
+    """Park chunks so old that the records which make them harmless may have expired."""
+    parked = set()
+    for job in jobs:
+        chunk = job.chunk
+        if chunks.minted_at(chunk.chunk_id) >= oldest:
+            continue
+        try:
+            if commits.record(chunk.project, chunk.chunk_id) is None:
+                content = {"code": "too_old", "message": job.messages[0].body}
+                archive.write_quarantined(chunk.chunk_id, json.dumps(content))
+                commits.quarantine(chunk, "too_old")
+        except StoreFailed as error:
+            _log.warning("chunk %s could not be quarantined: %s", chunk.chunk_id, error)
+            continue
+        parked.add(chunk.chunk_id)
+    return parked
+
+
+def _find_committed(jobs: Sequence[_Job], commits: ports.CommitLog) -> set[str]:
+    """Spare chunks that an earlier delivery finished the work; a failed look costs only that work."""
+    redelivered = [job.chunk for job in jobs if any(message.receive_count > 1 for message in job.messages)]
+    if not redelivered:
+        return set()
+    try:
+        return commits.committed(redelivered)
+    except StoreFailed:
+        return set()
+
+
+def _claim(jobs: Sequence[_Job], events: ports.EventStore) -> list[_Job]:
+    """The jobs whose every event has a known owner, with the events that are their own.
+
+    An owner other than the chunk itself makes the event a duplicate: the owner's own message
+    guarantees that it is counted. An unknown owner fails the chunk, for this time.
+    """
+    owners = iter(events.claim([(job.chunk, event) for job in jobs for event in job.chunk.events]))
+    claimed = []
+    for job in jobs:
+        owner_of = [(event, next(owners)) for event in job.chunk.events]
+        if any(owner is None for _, owner in owner_of):
+            _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
+            continue
+        job.owned = [event for event, owner in owner_of if owner == job.chunk.chunk_id]
+        claimed.append(job)
+    return claimed
+
+
+def _archive(jobs: Sequence[_Job], archive: ports.Archive, now: datetime, settings: Settings) -> list[CommitRecord]:
+    """Write the owned events as one object and name it in the records; no records if that may have failed."""
+    lines = [
+        json.dumps(chunks.stored_form(event, job.chunk), separators=(",", ":")).encode()
+        for job in jobs
+        for event in job.owned
+    ]
+    try:
+        name = archive.write_events(lines, now) if lines else None
+    except StoreFailed as error:
+        _log.warning("the archive object was not surely written: %s", error)
+        return []
+    return [commit.make_record(job.chunk, job.owned, name, settings.tallied_properties) for job in jobs]
+
+
+def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog) -> set[str]:
+    done: set[str] = set()
+    for group in commit.group(records):
+        done |= _commit_group(group, commits)
+        left = [record for record in group if record.chunk_id not in done]
+        if len(group) > 1:  # one that cannot be committed does not hold its neighbours
+            for record in left:
+                done |= _commit_group([record], commits)
+    return done
+
+
+def _commit_group(group: Sequence[CommitRecord], commits: ports.CommitLog) -> set[str]:
+    """Commit until all are surely done or attempts run out. What turns out to be committed leaves the
+    group, and the counters are computed anew from the rest.
+    """
+    done: set[str] = set()
+    for attempt in range(_COMMIT_ATTEMPTS):
+        left = [record for record in group if record.chunk_id not in done]
+        if not left:
+            break
+        done |= commits.commit(left, attempt=attempt)
+    return done

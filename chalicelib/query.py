@@ -1,0 +1,199 @@
+"""Questions about one project: events, counts, reports, receipts. Parameters come as strings."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import chunk, counting, cursor, keys, limits, timestamps
+from chalicelib.core.counting import Span
+from chalicelib.core.keys import EventRef
+from chalicelib.errors import BadRequest, NotFound, Undecodable
+
+Parameters = Mapping[str, str]
+
+
+def find_events(
+    parameters: Parameters, *, project: str, events: ports.EventStore, commits: ports.CommitLog, secret: str
+) -> dict[str, Any]:
+    """Events newest first by event time: of one user, or of the project through its commit records."""
+    allowed = {"user_id", "event_type", "from", "to", "limit", "cursor"}
+    _refuse_unknown(parameters, allowed)
+    user, event_type = _name(parameters, "user_id"), _name(parameters, "event_type")
+    span, limit = _span(parameters), _limit(parameters)
+    question = ("events", project, user, event_type, span.first, span.after)
+    before = _unseal(parameters, question, secret)
+    if user is not None:
+        after = f"{before[0]}#{before[2]}" if before else span.after
+        found = events.of_user(project, user, event_type=event_type, first=span.first, after=after)
+    else:
+        refs = _refs(commits, project, event_type, span, EventRef(*before) if before else None)
+        found = _with_bodies(events, project, refs)
+    page, last = _page(found, limit)
+    return {"events": page, "next": cursor.seal(last, question=question, secret=secret) if last else None}
+
+
+def _refs(
+    commits: ports.CommitLog, project: str, event_type: str | None, span: Span, before: EventRef | None
+) -> Iterator[EventRef]:
+    """References of the project's events, newest first, an hour in memory at a time."""
+    for day in reversed(commits.days(project)):
+        if not span.meets(day) or (before and day > before.time[:10]):
+            continue
+        # The counters, few and small, tell which hours are worth reading.
+        counted = commits.counters(project, [day])
+        for hour in sorted({each.hour for each in counted if event_type in (None, each.event_type)}, reverse=True):
+            if not span.meets(hour) or (before and hour > before.time[:13]):
+                continue
+            refs = (
+                event.ref
+                for record in commits.records(project, hour)
+                for event in record.owned
+                if event_type in (None, event.event_type) and span.holds(event.ref.time)
+            )
+            yield from sorted((ref for ref in refs if before is None or ref < before), reverse=True)
+
+
+def _with_bodies(
+    events: ports.EventStore, project: str, refs: Iterator[EventRef]
+) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+    while batch := list(islice(refs, limits.DEFAULT_PAGE)):
+        for event in events.get_many(project, batch):
+            yield _ref_of(event), event
+
+
+def _ref_of(event: dict[str, Any]) -> EventRef:
+    user = event["user_id"] if "user_id" in event else event["anonymous_id"]
+    return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user, event["event_id"])
+
+
+def _page(found: Iterable[tuple[EventRef, dict[str, Any]]], limit: int) -> tuple[list[dict[str, Any]], EventRef | None]:
+    """Up to `limit` events that fit one answer, and where to go on if there are more."""
+    page: list[dict[str, Any]] = []
+    size, last = 0, None
+    for ref, event in found:
+        size += len(json.dumps(event))
+        if len(page) == limit or (page and size > limits.MAX_PAGE_BYTES):
+            return page, last
+        page.append({"key": keys.event_key(ref), **event})
+        last = ref
+    return page, None
+
+
+def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, Any]:
+    ref = keys.parse_event_key(key)
+    event = events.get(project, ref) if ref else None
+    if event is None:
+        raise NotFound("no_such_event", "No event has this key.")
+    return {"key": keys.event_key(_ref_of(event)), **event}
+
+
+def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest: datetime) -> dict[str, Any]:
+    """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
+    try:
+        minted = chunk.minted_at(chunk_id)
+    except Undecodable as error:
+        raise NotFound("no_such_chunk", "No chunk has this id.") from error
+    record = commits.record(project, chunk_id)
+    if record is not None:
+        return {
+            "chunk_id": chunk_id,
+            "status": "committed",
+            "accepted": record.accepted,
+            "stored": record.stored,
+            "duplicates": record.duplicates,
+        }
+    code = commits.quarantine_code(project, chunk_id)
+    if code is not None:
+        return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
+    if minted < oldest:
+        raise NotFound("no_such_chunk", "No chunk has this id.")
+    return {"chunk_id": chunk_id, "status": "in_flight"}
+
+
+def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> dict[str, Any]:
+    """Distinct events by type in the minutes, hours or days of a span."""
+    _refuse_unknown(parameters, {"event_type", "from", "to", "grain"})
+    event_type, span = _name(parameters, "event_type"), _span(parameters)
+    grain = _grain(parameters, ("minute", "hour", "day"))
+    days = [day for day in commits.days(project) if span.meets(day)]
+    if len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain] > limits.MAX_COUNT_WINDOWS:
+        raise BadRequest("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
+    counters = commits.counters(project, days)
+    wanted = [counter for counter in counters if event_type in (None, counter.event_type)]
+    return {"counts": counting.sum_windows(wanted, grain, span)}
+
+
+def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
+    """Reports newest first; those whose window has any time in the span."""
+    _refuse_unknown(parameters, {"grain", "from", "to", "limit", "cursor"})
+    grain, span, limit = _grain(parameters, ("hour", "day")), _span(parameters), _limit(parameters)
+    question = ("reports", project, grain, span.first, span.after)
+    before = _unseal(parameters, question, secret)
+    first = timestamps.window_of(span.first, grain)
+    found = list(
+        islice(reports.between(project, grain, first=first, after=before[0] if before else span.after), limit + 1)
+    )
+    page, more = found[:limit], len(found) > limit
+    position = [page[-1].window.name] if more else None
+    return {
+        "reports": [report.to_json() for report in page],
+        "next": cursor.seal(position, question=question, secret=secret) if position else None,
+    }
+
+
+def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: str) -> list[str] | None:
+    sealed = parameters.get("cursor")
+    return cursor.unseal(sealed, question=question, secret=secret) if sealed else None
+
+
+def _refuse_unknown(parameters: Parameters, allowed: set[str]) -> None:
+    unknown = sorted(set(parameters) - allowed)
+    if unknown:
+        raise BadRequest("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
+
+
+def _name(parameters: Parameters, name: str) -> str | None:
+    value = parameters.get(name)
+    return unicodedata.normalize("NFC", value) if value else None
+
+
+def _span(parameters: Parameters) -> Span:
+    return Span(_moment(parameters, "from"), _moment(parameters, "to"))
+
+
+def _moment(parameters: Parameters, name: str) -> datetime | None:
+    value = parameters.get(name)
+    if not value:
+        return None
+    try:
+        # A "+" that was not percent-encoded arrives as a space.
+        return timestamps.parse(float(value) if value.replace(".", "", 1).isdecimal() else _with_zone(value))
+    except (ValueError, OverflowError) as error:
+        raise BadRequest("bad_parameter", f"{name}: {error}.") from error
+
+
+def _with_zone(value: str) -> str:
+    """A time as people type it: a day alone is its midnight UTC, and the zone's plus may be a space."""
+    if len(value) == len("2015-05-17"):
+        return value + "T00:00:00Z"
+    return value[:11] + value[11:].replace(" ", "+")
+
+
+def _limit(parameters: Parameters) -> int:
+    value = parameters.get("limit") or str(limits.DEFAULT_PAGE)
+    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= limits.MAX_PAGE):
+        raise BadRequest("bad_parameter", f"limit must be a number from 1 to {limits.MAX_PAGE}.")
+    return int(value)
+
+
+def _grain(parameters: Parameters, allowed: tuple[str, ...]) -> str:
+    grain = parameters.get("grain") or "hour"
+    if grain not in allowed:
+        raise BadRequest("bad_parameter", f"grain must be one of {', '.join(allowed)}.")
+    return grain

@@ -1,0 +1,67 @@
+"""What a stage is: read once from the environment, whose names are the outputs of stack.yaml."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+_REQUIRED = ("QUEUE_URL", "TABLE_NAME", "BUCKET_NAME", "TOPIC_ARN", "CURSOR_SECRET")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`max_chunk_age`: older chunks are quarantined, not processed; commit records outlive it."""
+
+    queue_url: str
+    table_name: str
+    bucket_name: str
+    topic_arn: str
+    cursor_secret: str
+    is_open: bool = False
+    retention: timedelta = timedelta(days=400)
+    max_chunk_age: timedelta = timedelta(days=30)
+    guard_retention: timedelta = timedelta(days=37)
+    tallied_properties: tuple[str, ...] = ("page", "path", "referrer")
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
+        """Raises ValueError that names everything missing or wrong."""
+        missing = [name for name in _REQUIRED if not environ.get(name)]
+        if missing:
+            raise ValueError(f"These environment variables are not set: {', '.join(missing)}")
+        max_chunk_age = timedelta(days=int(environ.get("MAX_CHUNK_AGE_DAYS", "30")))
+        settings = cls(
+            **{name.lower(): environ[name] for name in _REQUIRED},
+            is_open=environ.get("OPEN_STAGE", "").lower() == "true",
+            retention=timedelta(days=int(environ.get("RETENTION_DAYS", "400"))),
+            max_chunk_age=max_chunk_age,
+            # A client may retry for a week after the youngest copy of its chunk is refused.
+            guard_retention=max_chunk_age + timedelta(days=7),
+            tallied_properties=tuple(environ.get("REPORT_PROPERTIES", "page,path,referrer").split(",")),
+        )
+        if settings.retention <= settings.guard_retention:
+            raise ValueError("RETENTION_DAYS must exceed MAX_CHUNK_AGE_DAYS by more than 7 days.")
+        return settings
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """How the queue calls the processor; Chalice reads it while app.py is imported."""
+
+    queue_name: str
+    batch_size: int
+    window_seconds: int
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Trigger:
+        """Raises ValueError for a batch above 10 messages without a window, as Lambda would."""
+        trigger = cls(
+            queue_name=environ.get("QUEUE_URL", "millrace-chunks").rsplit("/", 1)[-1],
+            batch_size=int(environ.get("BATCH_SIZE", "10")),
+            window_seconds=int(environ.get("BATCH_WINDOW_SECONDS", "0")),
+        )
+        if trigger.batch_size > 10 and trigger.window_seconds < 1:
+            raise ValueError("BATCH_SIZE above 10 needs BATCH_WINDOW_SECONDS of at least 1.")
+        return trigger

@@ -1,0 +1,115 @@
+"""Between Chalice and the flows: what a request says, and how an error is answered."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from chalice import Response
+
+from chalicelib.core.chunk import Sender
+from chalicelib.errors import Problem, StoreFailed, Unauthorized, Unavailable
+from chalicelib.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+DEFAULT_PROJECT = "default"
+# User agents are kept as they come, but for absurd ones.
+_MAX_USER_AGENT = 1024
+
+#: What browsers are told with every answer; nothing here is for embedding or guessing types.
+_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+_CODES = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+
+
+def project_of(_request: Any, settings: Settings) -> str:
+    """The project that a request speaks for. Raises Unauthorized.
+
+    A stage that is not declared open answers nobody: keys are the only other way in, and none exist yet.
+    """
+    if not settings.is_open:
+        raise Unauthorized("no_key", "This stage needs a key.")
+    return DEFAULT_PROJECT
+
+
+def sender_of(request: Any, project: str, now: datetime) -> Sender:
+    user_agent = request.headers.get("user-agent")
+    return Sender(
+        project=project,
+        received=now,
+        source_ip=request.context.get("identity", {}).get("sourceIp"),
+        user_agent=user_agent[:_MAX_USER_AGENT] if user_agent else None,
+    )
+
+
+def body_of(request: Any) -> bytes:
+    """The bytes of the body, whatever content type the client named."""
+    body = request.raw_body
+    return body if isinstance(body, bytes) else str(body or "").encode("utf-8", "surrogatepass")
+
+
+def parameters_of(request: Any) -> dict[str, str]:
+    """The query parameters; of a repeated one the last."""
+    return dict(request.query_params or {})
+
+
+def answer(body: dict[str, Any]) -> Response:
+    """Always 200: some client libraries take any other success for a failure and send again."""
+    return Response(body, status_code=200, headers={**_HEADERS, "Content-Type": "application/json"})
+
+
+def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
+    """Middleware: every error, ours or Chalice's, becomes application/problem+json (RFC 9457)."""
+    try:
+        response = get_response(event)
+    except Problem as problem:
+        return _problem(problem)
+    except StoreFailed as error:
+        _log.warning("a store failed: %s", error)
+        return _problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
+    if response.status_code < 400 or _is_problem(response):
+        return response
+    code = _CODES.get(response.status_code, "internal_error" if response.status_code >= 500 else "bad_request")
+    message = response.body.get("Message", "") if isinstance(response.body, dict) else str(response.body)
+    if response.status_code >= 500:
+        message = "Something broke on our side."  # never what broke: that is in the log
+    return _problem_response(response.status_code, code, message or code, response.headers)
+
+
+def _is_problem(response: Response) -> bool:
+    return str(response.headers.get("Content-Type", "")).startswith("application/problem+json")
+
+
+def _problem(problem: Problem) -> Response:
+    extra = dict(problem.extra)
+    headers = {"Retry-After": str(extra.pop("retry_after"))} if "retry_after" in extra else {}
+    return _problem_response(problem.status, problem.code, problem.message, headers, title=problem.title, extra=extra)
+
+
+def _problem_response(
+    status: int,
+    code: str,
+    message: str,
+    headers: dict[str, Any],
+    *,
+    title: str | None = None,
+    extra: dict[str, Any] | None = None,
+) -> Response:
+    body = {
+        "type": "about:blank",
+        "title": title or HTTPStatus(status).phrase,
+        "status": status,
+        "detail": message,
+        "code": code,
+        "message": message,
+        **(extra or {}),
+    }
+    kept = {name: value for name, value in headers.items() if name in ("Retry-After", "Allow")}
+    return Response(
+        json.dumps(body), status_code=status, headers={**_HEADERS, **kept, "Content-Type": "application/problem+json"}
+    )

@@ -1,0 +1,1 @@
+"""The operator's toolbox: the local stack, and commands that talk to a stage."""

@@ -1,0 +1,137 @@
+"""Runs the AWS emulator (ministack) with a state that survives; a script for the emulator's own environment.
+
+    python emulator_main.py STATE_DIR PORT
+
+Ends, saving its state, when its standard input does: so it never outlives the process that started
+it, however that dies. Saves snapshots while it runs, each whole: what services know is one moment's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+# Calls that change nothing a restart should know.
+_READS = (b"ReceiveMessage", b"Query", b"GetItem", b"BatchGetItem", b"Scan", b"GetQueueAttributes")
+_SNAPSHOT_SECONDS = 3.0
+# Taking a snapshot stops the emulator for a moment: never more than this share of the time.
+_MOST_OF_THE_TIME = 0.05
+
+
+class Snapshots:
+    """Numbered folders below `root`; the file CURRENT names the newest whole one."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._pointer = root / "CURRENT"
+        self._number = 0
+
+    def newest(self) -> Path | None:
+        return self._root / self._pointer.read_text() if self._pointer.exists() else None
+
+    def begin(self) -> Path:
+        self._number += 1
+        folder = self._root / f"snapshot-{os.getpid()}-{self._number}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def finish(self, folder: Path) -> None:
+        """Make a folder the newest, in one step, and forget the others."""
+        waiting = self._pointer.with_suffix(".new")
+        waiting.write_text(folder.name)
+        waiting.replace(self._pointer)
+        for other in self._root.glob("snapshot-*"):
+            if other != folder:
+                shutil.rmtree(other, ignore_errors=True)
+
+
+class Watched:
+    """The emulator's application; notes whether a call may have changed something."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self.changed = False
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self._application(scope, receive, send)
+        if scope["type"] == "http":
+            target = dict(scope["headers"]).get(b"x-amz-target", b"")
+            if scope["method"] != "GET" and not target.endswith(_READS):
+                self.changed = True
+
+
+async def _save_regularly(watched: Watched, snapshots: Snapshots, save: Any) -> None:
+    pause = _SNAPSHOT_SECONDS
+    while True:
+        await asyncio.sleep(pause)
+        if not watched.changed:
+            continue
+        watched.changed = False
+        started = time.monotonic()
+        folder = snapshots.begin()
+        save(folder)
+        snapshots.finish(folder)
+        pause = max(_SNAPSHOT_SECONDS, (time.monotonic() - started) / _MOST_OF_THE_TIME)
+
+
+async def _serve(watched: Watched, port: int, snapshots: Snapshots, save: Any) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+
+    config = Config()
+    config.bind = [f"127.0.0.1:{port}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1
+    loop = asyncio.get_running_loop()
+    orphaned = asyncio.Event()
+    # Nothing is ever written to standard input: that it can be read means that it ended.
+    loop.add_reader(sys.stdin.fileno(), orphaned.set)
+    saving = asyncio.create_task(_save_regularly(watched, snapshots, save))
+    await serve(watched, config, shutdown_trigger=orphaned.wait)
+    saving.cancel()
+
+
+def main(state: Path, port: int) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    with (state / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # an orphan may still be saving what this one is to load
+        snapshots = Snapshots(state / "services")
+        loaded = snapshots.newest()
+        clean = state / "clean-shutdown"
+        sys.stdout.write("restored\n" if clean.exists() or loaded is None else "restored-after-crash\n")
+        sys.stdout.flush()
+        clean.unlink(missing_ok=True)
+        os.environ.update(
+            PERSIST_STATE="1",
+            STATE_DIR=str(loaded or state / "none"),
+            S3_PERSIST="1",
+            S3_DATA_DIR=str(state / "objects"),
+            GATEWAY_PORT=str(port),
+            MINISTACK_HOST="127.0.0.1",
+            BIND_HOST="127.0.0.1",
+            IOT_MTLS_ENABLED="0",
+            SFTP_ENABLED="0",
+            LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
+        )
+        from ministack import app as ministack
+        from ministack.core import persistence
+
+        def save(folder: Path) -> None:
+            persistence.STATE_DIR = str(folder)
+            persistence.save_all(ministack._build_persistence_save_dict())
+
+        asyncio.run(_serve(Watched(ministack.app), port, snapshots, save))
+        folder = snapshots.begin()
+        save(folder)
+        snapshots.finish(folder)
+        clean.touch()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
