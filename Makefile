@@ -3,7 +3,7 @@ PORT ?= 8000
 VENV := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test setup lint fix types check lock clean
+.PHONY: help run test chaos fault setup lint fix types check lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,12 @@ run: setup ## set up, then run the whole pipeline on this machine (PORT=8000)
 
 test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
 	@$(VENV)/python -m pytest
+
+chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
+	@$(VENV)/python -m pytest tests/faults --thorough -s
+
+fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
+	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s
 
 setup: .venv/run-ready .venv-emulator/ready ## the two environments, from locked requirements
 

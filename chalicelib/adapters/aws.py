@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,9 +22,13 @@ _CONFIG = Config(
 )
 
 
+_making = threading.Lock()
+
+
 def client(service: str) -> Any:
     """A new client of a service: the low-level one, since a resource costs a cold start 100 ms more."""
-    return boto3.session.Session().client(service, config=_CONFIG)
+    with _making:  # boto3's default session makes one client at a time
+        return boto3.client(service, config=_CONFIG)
 
 
 @contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -59,12 +58,9 @@ class Emulator:
             self._process.wait(timeout=60)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            self._process.wait()
-
-    def kill(self) -> None:
-        """End it as a power cut would."""
-        self._process.send_signal(signal.SIGKILL)
         self._process.wait()
+        if self._process.stdout:
+            self._process.stdout.close()
 
     def is_alive(self) -> bool:
         return self._process.poll() is None

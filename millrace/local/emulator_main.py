@@ -103,6 +103,8 @@ def main(state: Path, port: int) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)  # an orphan may still be saving what this one is to load
         snapshots = Snapshots(state / "services")
         loaded = snapshots.newest()
+        if loaded is None:  # killed before its first snapshot: objects of services that know nothing of them
+            shutil.rmtree(state / "objects", ignore_errors=True)
         clean = state / "clean-shutdown"
         sys.stdout.write("restored\n" if clean.exists() or loaded is None else "restored-after-crash\n")
         sys.stdout.flush()

@@ -1,0 +1,21 @@
+"""Options of the fault tests."""
+
+from __future__ import annotations
+
+import pytest
+from injector import Injector
+from stage import Clients
+
+from millrace.local.emulator import Emulator
+
+
+@pytest.fixture(scope="session")
+def injector(emulator: Emulator) -> Injector:
+    """Faulty clients that do not retry: every fault reaches the product."""
+    return Injector(Clients(emulator.environment()))
+
+
+@pytest.fixture(scope="session")
+def retrying_injector(emulator: Emulator) -> Injector:
+    """Faulty clients whose SDK tries a second time by itself."""
+    return Injector(Clients(emulator.environment(), attempts=2))

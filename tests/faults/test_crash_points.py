@@ -1,0 +1,79 @@
+"""Every AWS call of every function goes wrong in every way; in the end nothing may be wrong.
+
+One scenario again:  make fault ID=process/12:lost
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass
+
+import pytest
+from injector import Fault, Injector, kinds_for
+from stage import Clients
+from stories import STORIES
+
+
+@dataclass(frozen=True)
+class FaultOptions:
+    only: str | None
+    thorough: bool
+
+
+@pytest.fixture
+def fault_options(request: pytest.FixtureRequest) -> FaultOptions:
+    return FaultOptions(request.config.getoption("--fault"), request.config.getoption("--thorough"))
+
+
+def scenarios(name: str, clients: Clients, injector: Injector) -> list[Fault]:
+    """Every fault at every call that the story makes when nothing goes wrong."""
+    story = STORIES[name](clients, injector)
+    assert story.run() == [], "the story must be sound without faults"
+    return [Fault(number, kind) for number, operation in enumerate(story.calls, 1) for kind in kinds_for(operation)]
+
+
+def check(name: str, chains: list[tuple[Fault, ...]], clients: Clients, injector: Injector) -> None:
+    failures, fired = [], 0
+    for faults in chains:
+        story = STORIES[name](clients, injector)
+        found = story.run(*faults)
+        fired += len(faults)
+        failures += [f"{name}/{'+'.join(map(str, faults))}: {violation}" for violation in found]
+    print(f"\n{name}: {len(chains)} scenarios, {fired} faults, {len(failures)} violations")  # noqa: T201
+    assert failures == []
+
+
+def pairs(single: list[Fault], number: int) -> list[tuple[Fault, ...]]:
+    chosen = random.Random(1)  # noqa: S311 - the same sample every time
+    return [(chosen.choice(single), chosen.choice(single)) for _ in range(number)]
+
+
+@pytest.mark.parametrize("name", STORIES)
+def test_one_fault_at_any_call_changes_nothing_in_the_end(
+    name: str, clients: Clients, injector: Injector, fault_options: FaultOptions
+) -> None:
+    if fault_options.only:
+        story_name, _, chain = fault_options.only.partition("/")
+        faults = [fault.split(":") for fault in chain.split("+")]
+        if story_name == name:
+            check(name, [tuple(Fault(int(number), kind) for number, kind in faults)], clients, injector)
+        return
+    single = scenarios(name, clients, injector)
+    if name == "aggregate" and not fault_options.thorough:
+        # Most of its many calls are reads of one kind: a sample will do.
+        single = random.Random(1).sample(single, 120)  # noqa: S311 - the same sample every time
+    check(name, [(fault,) for fault in single], clients, injector)
+
+
+def test_a_lost_answer_that_the_sdk_retries_by_itself_changes_nothing(
+    clients: Clients, retrying_injector: Injector
+) -> None:
+    lost = [fault for fault in scenarios("process", clients, retrying_injector) if fault.kind == "lost"]
+    check("process", [(fault,) for fault in lost], clients, retrying_injector)
+
+
+def test_two_faults_in_a_row_change_nothing_in_the_end(
+    clients: Clients, injector: Injector, fault_options: FaultOptions
+) -> None:
+    single = scenarios("process", clients, injector)
+    check("process", pairs(single, 1500 if fault_options.thorough else 50), clients, injector)

@@ -1,0 +1,107 @@
+"""What must be true of a stage in the end, read from raw items and objects and from nothing of ours.
+
+It knows the documented form of the data (docs/data.md), not the code that writes it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections import Counter
+from typing import Any
+
+from stage import Clients
+
+Identity = tuple[str, str, str]  # user, time (to the second), event_id
+
+
+class Findings:
+    """The raw content of a stage, and everything that is wrong with it."""
+
+    def __init__(self, clients: Clients, table_name: str, bucket_name: str) -> None:
+        pages = clients.dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
+        items = [item for page in pages for item in page["Items"]]
+        self.events = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#e#" in i["pk"]["S"]}
+        self.days = [item for item in items if "#d#" in item["pk"]["S"]]
+        self.records = {item["sk"]["S"][5:]: item for item in self.days if item["sk"]["S"].startswith("c#")}
+        self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
+        self.touched = [item for item in items if item["pk"]["S"].startswith("#touched#")]
+        self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
+        self.lines = self._read_archive(clients, bucket_name)
+
+    @staticmethod
+    def _read_archive(clients: Clients, bucket_name: str) -> list[tuple[str, dict[str, Any]]]:
+        lines = []
+        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix="events/")
+        for name in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
+            body = clients.s3.get_object(Bucket=bucket_name, Key=name)["Body"].read()
+            lines += [(name, json.loads(line)) for line in gzip.decompress(body).splitlines()]
+        return lines
+
+    def stored_events(self) -> list[dict[str, Any]]:
+        return [json.loads(zlib.decompress(item["b"]["B"])) for item in self.events.values()]
+
+    def archived_events(self) -> list[dict[str, Any]]:
+        """A line counts only if the commit record of its chunk names its object."""
+        return [
+            event for name, event in self.lines if self.records.get(event["chunk_id"], {}).get("o", {}).get("S") == name
+        ]
+
+    def counted(self) -> Counter[tuple[str, str]]:
+        """Events by minute and type."""
+        sums: Counter[tuple[str, str]] = Counter()
+        for item in self.days:
+            if item["sk"]["S"].startswith("n#"):
+                day = item["pk"]["S"].split("#")[2]
+                _, hour, event_type = item["sk"]["S"].split("#", 2)
+                for name, value in item.items():
+                    if name.startswith("m"):
+                        sums[f"{day}T{hour}:{name[1:]}", event_type] += int(value["N"])
+        return sums
+
+    def owned(self) -> Counter[Identity]:
+        refs: Counter[Identity] = Counter()
+        for item in self.records.values():
+            by_type, _ = json.loads(zlib.decompress(item["s"]["B"]))
+            refs.update((user, time[:19], event_id) for each in by_type.values() for time, user, event_id in each)
+        return refs
+
+    def violations(self, expected: Counter[tuple[str, str]] | None = None) -> list[str]:
+        """Everything that contradicts: stored once, archived once, counted once, reported as counted.
+
+        `expected`: how many events there must be, by user and event_id.
+        """
+        stored = Counter(_identity(event) for event in self.stored_events())
+        archived = Counter(_identity(event) for event in self.archived_events())
+        truth = Counter((event["timestamp"][:16], event["event_type"]) for event in self.stored_events())
+        found = []
+        if expected is not None and Counter((user, event_id) for user, _, event_id in stored) != expected:
+            found.append(f"stored {len(stored)} events, not the {len(expected)} that were accepted")
+        if archived != stored:
+            found.append(f"archive: {sum(archived.values())} lines count, {len(stored)} events are stored")
+        if self.owned() != stored:
+            found.append("the commit records do not own each stored event once")
+        if self.counted() != truth:
+            found.append(f"counters say {self.counted().total()}, {truth.total()} events are stored")
+        if len({event["chunk_id"] for event in self.stored_events()} - set(self.records)):
+            found.append("a stored event's chunk has no commit record")
+        return found
+
+    def report_violations(self) -> list[str]:
+        """After an aggregator run: every hour and day with events has one report, and it is right."""
+        found = [f"mark left: {item['sk']['S']}" for item in self.touched]
+        for grain, length in (("hour", 13), ("day", 10)):
+            events = Counter((event["project"], event["timestamp"][:length]) for event in self.stored_events())
+            reports = {
+                (pk.split("#")[0], window): json.loads(item["b"]["S"])["events"]
+                for (pk, window), item in self.reports.items()
+                if pk.endswith(f"#{grain}")
+            }
+            if reports != dict(events):
+                found.append(f"{grain} reports {reports} do not say {dict(events)}")
+        return found
+
+
+def _identity(event: dict[str, Any]) -> Identity:
+    return (event.get("user_id", event.get("anonymous_id")), event["timestamp"][:19], event["event_id"])

@@ -1,0 +1,60 @@
+"""Lambda's side of the queue: receives batches, deletes what succeeded, lets the rest come back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from stage import Clients, Stage
+
+from chalicelib.ports import Message
+
+
+class Poller:
+    """`crash`: an exception that stands for a dead process; like any failure it leaves the batch."""
+
+    def __init__(self, stage: Stage, clients: Clients, crash: type[BaseException] = Exception) -> None:
+        self._url, self._sqs, self._crash = stage.settings.queue_url, clients.sqs, crash
+        self._in_flight: list[str] = []
+
+    def receive(self) -> list[Message]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
+        )
+        messages = [
+            Message(each["Body"], each["ReceiptHandle"], int(each["Attributes"]["ApproximateReceiveCount"]))
+            for each in answer.get("Messages", [])
+        ]
+        self._in_flight += [message.receipt_handle for message in messages]
+        return messages
+
+    def deliver(self, messages: Sequence[Message], function: Callable[[Sequence[Message]], None]) -> bool:
+        """Call the function with a batch; whether it succeeded."""
+        try:
+            function(messages)
+        except (Exception, self._crash):  # noqa: BLE001 - whatever it raises, Lambda does the same
+            return False
+        for message in messages:
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt_handle)
+        return True
+
+    def time_out(self) -> None:
+        """The visibility timeout of everything received and not deleted is over."""
+        for handle in self._in_flight:
+            try:
+                self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0)
+            except self._sqs.exceptions.ClientError:
+                continue  # deleted, or moved to the dead letters
+        self._in_flight = []
+
+    def drain(self, function: Callable[[Sequence[Message]], None], rounds: int = 30) -> None:
+        """Deliver until the queue is empty: it must be, before long."""
+        quiet = 0
+        for _ in range(rounds):
+            self.time_out()
+            messages = self.receive()
+            if messages:
+                self.deliver(messages, function)
+            quiet = 0 if messages else quiet + 1
+            if quiet == 2:
+                return
+        raise AssertionError("the queue does not become empty")

@@ -1,0 +1,119 @@
+"""One stage on the emulator for tests: resources of its own, made in milliseconds, and their ports."""
+
+from __future__ import annotations
+
+from copy import copy
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from itertools import count
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from chalicelib.adapters.archive import Archive
+from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.events import EventStore
+from chalicelib.adapters.queue import Queue
+from chalicelib.adapters.reports import ReportStore
+from chalicelib.adapters.table import Table
+from chalicelib.adapters.topic import Topic
+from chalicelib.settings import Settings
+
+_numbers = count(1)
+MAX_RECEIVES = 5
+
+
+def no_pause(_seconds: float) -> None:
+    """Tests do not wait where the product backs off."""
+
+
+class Clients:
+    """The four clients, made once: they are what takes time."""
+
+    def __init__(self, environment: dict[str, str], *, attempts: int = 1) -> None:
+        session = boto3.session.Session(
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+        )
+        config = Config(retries={"mode": "standard", "total_max_attempts": attempts}, read_timeout=10)
+        options: dict[str, Any] = {"endpoint_url": environment["AWS_ENDPOINT_URL"], "config": config}
+        self.sqs = session.client("sqs", **options)
+        self.dynamodb = session.client("dynamodb", **options)
+        self.s3 = session.client("s3", **options)
+        self.sns = session.client("sns", **options)
+
+    @property
+    def all(self) -> list[Any]:
+        return [self.sqs, self.dynamodb, self.s3, self.sns]
+
+
+@dataclass
+class Stage:
+    """Queue, dead letters, table, bucket and topic with names of their own, through the given clients.
+
+    Reports that are published arrive in the queue `subscriber_url`.
+    """
+
+    clients: Clients
+    number: int = field(default_factory=lambda: next(_numbers))
+
+    def __post_init__(self) -> None:
+        name, sqs = f"stage-{self.number}", self.clients.sqs
+        self.dead_letters_url = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+        redrive = f'{{"deadLetterTargetArn": "{self._arn(self.dead_letters_url)}", "maxReceiveCount": {MAX_RECEIVES}}}'
+        attributes = {"VisibilityTimeout": "600", "RedrivePolicy": redrive}
+        queue_url = sqs.create_queue(QueueName=f"{name}-chunks", Attributes=attributes)["QueueUrl"]
+        self.subscriber_url = sqs.create_queue(QueueName=f"{name}-reports")["QueueUrl"]
+        self.clients.dynamodb.create_table(
+            TableName=f"{name}-table",
+            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
+            BillingMode="PAY_PER_REQUEST",
+        )
+        self.clients.s3.create_bucket(Bucket=f"{name}-archive")
+        topic_arn = self.clients.sns.create_topic(Name=f"{name}-reports")["TopicArn"]
+        self.clients.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=self._arn(self.subscriber_url))
+        self.settings = Settings(queue_url, f"{name}-table", f"{name}-archive", topic_arn, "secret", is_open=True)
+
+    def through(self, clients: Clients) -> Stage:
+        """The same stage, reached through other clients."""
+        other = copy(self)
+        for name in ("queue", "_table", "events", "commits", "reports", "archive", "topic"):
+            other.__dict__.pop(name, None)
+        other.clients = clients
+        return other
+
+    def _arn(self, queue_url: str) -> str:
+        answer = self.clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+    @cached_property
+    def queue(self) -> Queue:
+        return Queue(self.clients.sqs, self.settings.queue_url, pause=no_pause)
+
+    @cached_property
+    def _table(self) -> Table:
+        return Table(self.clients.dynamodb, self.settings.table_name, pause=no_pause)
+
+    @cached_property
+    def events(self) -> EventStore:
+        return EventStore(self._table, retention=timedelta(days=400), guard_retention=timedelta(days=37))
+
+    @cached_property
+    def commits(self) -> CommitLog:
+        return CommitLog(self._table, retention=timedelta(days=400))
+
+    @cached_property
+    def reports(self) -> ReportStore:
+        return ReportStore(self._table)
+
+    @cached_property
+    def archive(self) -> Archive:
+        return Archive(self.clients.s3, self.settings.bucket_name)
+
+    @cached_property
+    def topic(self) -> Topic:
+        return Topic(self.clients.sns, self.settings.topic_arn)

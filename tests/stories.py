@@ -1,0 +1,211 @@
+"""Stories that the fault tests tell: what is prepared, the one act that goes wrong, and how all settles."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from injector import Crash, Fault, Injector
+from oracle import Findings
+from poller import Poller
+from stage import Clients, Stage
+
+from chalicelib.aggregate import aggregate
+from chalicelib.core.chunk import Sender
+from chalicelib.errors import Unavailable
+from chalicelib.ingest import ingest
+from chalicelib.ports import Message
+from chalicelib.process import process
+
+NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+LATER = datetime(2026, 3, 3, tzinfo=UTC)
+
+
+def event(event_id: str, user: str = "ann", event_type: str = "view", hour: int = 10, **more: Any) -> dict[str, Any]:
+    timestamp = {"timestamp": f"2026-03-01T{hour:02}:05:00Z"} if hour else {}
+    return {"event_type": event_type, "user_id": user, "event_id": event_id, "page": "/", **timestamp, **more}
+
+
+class Story:
+    """Base: prepare, act through faulty clients, settle without faults, then nothing may be wrong."""
+
+    name = ""
+    posts: Sequence[Sequence[dict[str, Any]]] = ()
+
+    def __init__(self, clients: Clients, injector: Injector) -> None:
+        self.clients, self.injector = clients, injector
+        self.stage = Stage(clients)
+        self.faulty = self.stage.through(injector.clients)
+        self.poller = Poller(self.stage, clients, Crash)
+
+    def run(self, *faults: Fault) -> list[str]:
+        """What is wrong in the end. The number of the first act's calls is left in `calls`."""
+        self.prepare()
+        self.calls: list[str] = []
+        for fault in faults or (None,):
+            self.injector.arm(fault, self.rival)
+            self.act()
+            self.calls = self.calls or self.injector.calls
+        self.injector.arm(None)
+        self.settle()
+        return self.violations()
+
+    def prepare(self) -> None: ...
+    def act(self) -> None: ...
+    def rival(self) -> None: ...
+
+    def settle(self) -> None:
+        self.poller.drain(self.process)
+
+    def violations(self) -> list[str]:
+        findings = Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
+        found = findings.violations(self.expected())
+        dead = self.dead_letters()
+        if dead != self.poison():
+            found.append(f"dead letters: {len(dead)}, of which {len(self.poison())} are poison")
+        return found + self.receipts_violations(findings)
+
+    def receipts_violations(self, findings: Findings) -> list[str]:
+        total = sum(int(record["n"]["N"]) for record in findings.records.values())
+        return [] if total >= sum(self.expected().values()) else ["receipts account for less than was accepted"]
+
+    def expected(self) -> Counter[tuple[str, str]]:
+        """Every identity that was accepted, once."""
+        return Counter({(each["user_id"], each["event_id"]): 1 for post in self.posts for each in post})
+
+    def poison(self) -> list[str]:
+        return []
+
+    def dead_letters(self) -> list[str]:
+        answer = self.clients.sqs.receive_message(QueueUrl=self.stage.dead_letters_url, MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+    def post(self, events: Sequence[dict[str, Any]], stage: Stage | None = None) -> dict[str, Any]:
+        sender = Sender("default", NOW, "127.0.0.1", "story")
+        return ingest(json.dumps(events).encode(), sender=sender, queue=(stage or self.stage).queue)
+
+    def process(self, messages: Sequence[Message], stage: Stage | None = None) -> None:
+        through = stage or self.stage
+        process(
+            messages,
+            queue=through.queue,
+            events=through.events,
+            commits=through.commits,
+            archive=through.archive,
+            now=NOW,
+            settings=through.settings,
+        )
+
+
+class Processing(Story):
+    """A batch with everything in it: duplicates of the past and of the batch, a guarded event, poison."""
+
+    name = "process"
+    past = (event("p1"), event("p2"))
+    posts = (
+        (event("a1"), event("a2", event_type="click"), event("a3", user="bob"), event("p1")),
+        (event("a1"), event("b1"), event("b2", hour=11)),
+        (event("g1", hour=0), event("g2", hour=0, user="bob")),
+        (event("g1", hour=0),),
+        past,
+    )
+
+    def prepare(self) -> None:
+        self.post(self.past)
+        self.poller.drain(self.process)
+        for post in self.posts:
+            self.post(post)
+        self.clients.sqs.send_message(QueueUrl=self.stage.settings.queue_url, MessageBody="poison")
+
+    def poison(self) -> list[str]:
+        return ["poison"]
+
+    def act(self) -> None:
+        self.poller.time_out()
+        self.batch = self.poller.receive()
+        self.poller.deliver(self.batch, lambda messages: self.process(messages, self.faulty))
+
+    def rival(self) -> None:
+        self.poller.deliver(self.batch, self.process)
+
+
+class Ingesting(Story):
+    """A POST of several chunks whose client sends again what was not answered 200."""
+
+    name = "ingest"
+    posts = (
+        tuple(event(f"e{hour}-{number}", hour=hour) for hour in (8, 9, 10) for number in range(2))
+        + tuple(event(f"g{number}", hour=0) for number in range(2)),
+    )
+
+    def act(self) -> None:
+        for stage in (self.faulty, self.faulty, self.stage):
+            try:
+                self.post(self.posts[0], stage)
+            except (Unavailable, Crash):
+                self.injector.arm(None)
+                continue
+            return
+
+
+class Aggregating(Story):
+    """An aggregator run over new, late and old hours; then runs until nothing is left to do."""
+
+    name = "aggregate"
+    posts = ((event("a1"), event("a2", user="bob"), event("b1", hour=11)), (event("c1", hour=10), event("d1", hour=9)))
+
+    def prepare(self) -> None:
+        self.post(self.posts[0])
+        self.poller.drain(self.process)
+        self.aggregate(self.stage)
+        self.post(self.posts[1])
+        self.poller.drain(self.process)
+
+    def aggregate(self, stage: Stage) -> None:
+        aggregate(commits=stage.commits, reports=stage.reports, archive=stage.archive, topic=stage.topic, now=LATER)
+
+    def act(self) -> None:
+        try:
+            self.aggregate(self.faulty)
+        except (Exception, Crash):  # noqa: BLE001 - whatever it raises, the schedule runs it again
+            return
+
+    def rival(self) -> None:
+        self.aggregate(self.stage)
+
+    def settle(self) -> None:
+        self.aggregate(self.stage)
+
+    def violations(self) -> list[str]:
+        findings = Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
+        found = findings.violations(self.expected()) + findings.report_violations()
+        if findings.unfinished:
+            found.append("a complete report is still listed as unfinished")
+        published: dict[tuple[str, str, int], str] = {}
+        newest: dict[tuple[str, str], int] = {}
+        for report in self.published():
+            key = (report["grain"], report["start"], report["version"])
+            if published.setdefault(key, json.dumps(report)) != json.dumps(report):
+                found.append(f"two reports under one version: {key}")
+            newest[key[:2]] = max(newest.get(key[:2], 0), report["version"])
+        versions = {
+            (pk.split("#")[2], window + "0000-00-00T00:00:00Z"[len(window) :]): int(item["v"]["N"])
+            for (pk, window), item in findings.reports.items()
+        }
+        if newest != versions:
+            found.append(f"published {newest}, not {versions}")
+        return found
+
+    def published(self) -> list[dict[str, Any]]:
+        reports = []
+        while messages := self.clients.sqs.receive_message(
+            QueueUrl=self.stage.subscriber_url, MaxNumberOfMessages=10
+        ).get("Messages"):
+            reports += [json.loads(json.loads(message["Body"])["Message"]) for message in messages]
+        return reports
+
+
+STORIES = {story.name: story for story in (Processing, Ingesting, Aggregating)}
