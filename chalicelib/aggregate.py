@@ -67,7 +67,9 @@ def _refresh(window: Window, commits: ports.CommitLog, reports: ports.ReportStor
         # The report is read before the records: whoever puts a version between these reads and our
         # write makes the write fail, so an older view never replaces a newer one.
         current = reports.get(window)
-        content = reporting.summarise(commits.records(window.project, window.name), complete=window.is_over(now))
+        # Once complete, always complete: a run that started earlier may still hold an earlier time.
+        complete = window.is_over(now) or (current is not None and current.content["complete"])
+        content = reporting.summarise(commits.records(window.project, window.name), complete=complete)
         if current is not None and current.content == content:
             return
         version, published = (current.version, current.published) if current else (0, 0)

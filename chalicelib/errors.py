@@ -4,7 +4,7 @@ Problem                 the caller is told: status, code, message (web.py makes 
 +-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
 +-- Unauthorized        401  no_key
 +-- NotFound            404  no_such_event, no_such_chunk
-+-- TooLarge            413  body_too_large, too_many_events
++-- TooLarge            413  body_too_large, too_many_events, answer_too_large
 +-- AllRejected         422  all_rejected
 +-- Unavailable         503  queue_unavailable, store_unavailable (worth sending again)
 StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded

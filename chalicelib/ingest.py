@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, payload, timestamps
+from chalicelib.core import chunk, limits, payload, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.event import Event, Rejected, digest, read_event
 from chalicelib.core.keys import EventRef, event_key
-from chalicelib.errors import AllRejected, Unavailable
+from chalicelib.errors import AllRejected, TooLarge, Unavailable
 
 _RETRY_AFTER_SECONDS = 5
+# A verdict takes at most some 11 KB, with the longest ids in the widest characters.
+_SURELY_ANSWERED = 500
 
 
 @dataclass
@@ -44,6 +46,8 @@ def ingest(
     post = _sort(raw_events, sender, idempotency_key, randomness)
     if post.rejected == len(raw_events):
         raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
+    if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
+        raise TooLarge("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
     chunks = chunk.pack(
         post.events,
         sender=sender,

@@ -53,19 +53,18 @@ def process(
     Raises ProcessingFailed, after deleting those that are done, if any must come back.
     """
     jobs = _decode(messages)
-    failed = len(messages) - sum(len(job.messages) for job in jobs)
-    done = _quarantine_aged(jobs, archive, commits, now - settings.max_chunk_age)
-    done |= _find_committed([job for job in jobs if job.chunk.chunk_id not in done], commits)
-    todo = [job for job in jobs if job.chunk.chunk_id not in done]
-    claimed = _claim(todo, events)
+    oldest = now - settings.max_chunk_age
+    aged = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) < oldest]
+    young = [job for job in jobs if job not in aged]
+    done = _quarantine(aged, archive, commits) | _find_committed(young, commits)
+    claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
     done |= _commit(_archive(claimed, archive, now, settings), commits)
 
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
-    failed += sum(len(job.messages) for job in jobs if job.chunk.chunk_id not in done)
-    if failed:
+    if len(finished) < len(messages):
         # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
         queue.delete([message.receipt_handle for message in finished])
-        raise ProcessingFailed(f"{failed} of {len(messages)} messages must come back")
+        raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
 
 
 def _decode(messages: Sequence[Message]) -> list[_Job]:
@@ -81,24 +80,19 @@ def _decode(messages: Sequence[Message]) -> list[_Job]:
     return list(jobs.values())
 
 
-def _quarantine_aged(
-    jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, oldest: datetime
-) -> set[str]:
-    """Park chunks so old that the records which make them harmless may have expired."""
+def _quarantine(jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog) -> set[str]:
+    """Park chunks so old that the records which would make them harmless may have expired."""
     parked = set()
     for job in jobs:
         chunk = job.chunk
-        if chunks.minted_at(chunk.chunk_id) >= oldest:
-            continue
         try:
             if commits.record(chunk.project, chunk.chunk_id) is None:
                 content = {"code": "too_old", "message": job.messages[0].body}
                 archive.write_quarantined(chunk.chunk_id, json.dumps(content))
                 commits.quarantine(chunk, "too_old")
+            parked.add(chunk.chunk_id)
         except StoreFailed as error:
             _log.warning("chunk %s could not be quarantined: %s", chunk.chunk_id, error)
-            continue
-        parked.add(chunk.chunk_id)
     return parked
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -17,6 +17,8 @@ from chalicelib.errors import BadRequest, NotFound, Undecodable
 
 Parameters = Mapping[str, str]
 
+_EPOCH = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+
 
 def find_events(
     parameters: Parameters, *, project: str, events: ports.EventStore, commits: ports.CommitLog, secret: str
@@ -24,7 +26,8 @@ def find_events(
     """Events newest first by event time: of one user, or of the project through its commit records."""
     allowed = {"user_id", "event_type", "from", "to", "limit", "cursor"}
     _refuse_unknown(parameters, allowed)
-    user, event_type = _name(parameters, "user_id"), _name(parameters, "event_type")
+    user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
+    event_type = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH)
     span, limit = _span(parameters), _limit(parameters)
     question = ("events", project, user, event_type, span.first, span.after)
     before = _unseal(parameters, question, secret)
@@ -77,10 +80,11 @@ def _page(found: Iterable[tuple[EventRef, dict[str, Any]]], limit: int) -> tuple
     page: list[dict[str, Any]] = []
     size, last = 0, None
     for ref, event in found:
-        size += len(json.dumps(event))
-        if len(page) == limit or (page and size > limits.MAX_PAGE_BYTES):
+        row = {"key": keys.event_key(ref), **event}
+        size += limits.answer_bytes(row)
+        if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
             return page, last
-        page.append({"key": keys.event_key(ref), **event})
+        page.append(row)
         last = ref
     return page, None
 
@@ -119,7 +123,7 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
 def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> dict[str, Any]:
     """Distinct events by type in the minutes, hours or days of a span."""
     _refuse_unknown(parameters, {"event_type", "from", "to", "grain"})
-    event_type, span = _name(parameters, "event_type"), _span(parameters)
+    event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters)
     grain = _grain(parameters, ("minute", "hour", "day"))
     days = [day for day in commits.days(project) if span.meets(day)]
     if len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain] > limits.MAX_COUNT_WINDOWS:
@@ -135,10 +139,8 @@ def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportS
     grain, span, limit = _grain(parameters, ("hour", "day")), _span(parameters), _limit(parameters)
     question = ("reports", project, grain, span.first, span.after)
     before = _unseal(parameters, question, secret)
-    first = timestamps.window_of(span.first, grain)
-    found = list(
-        islice(reports.between(project, grain, first=first, after=before[0] if before else span.after), limit + 1)
-    )
+    first, after = span.windows(grain)
+    found = list(islice(reports.between(project, grain, first=first, after=before[0] if before else after), limit + 1))
     page, more = found[:limit], len(found) > limit
     position = [page[-1].window.name] if more else None
     return {
@@ -158,9 +160,14 @@ def _refuse_unknown(parameters: Parameters, allowed: set[str]) -> None:
         raise BadRequest("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
 
 
-def _name(parameters: Parameters, name: str) -> str | None:
+def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
     value = parameters.get(name)
-    return unicodedata.normalize("NFC", value) if value else None
+    if not value:
+        return None
+    text = unicodedata.normalize("NFC", value)
+    if not keys.is_text(text, max_length):
+        raise BadRequest("bad_parameter", f"{name} is not text of at most {max_length} characters.")
+    return text
 
 
 def _span(parameters: Parameters) -> Span:
@@ -173,8 +180,8 @@ def _moment(parameters: Parameters, name: str) -> datetime | None:
         return None
     try:
         # A "+" that was not percent-encoded arrives as a space.
-        return timestamps.parse(float(value) if value.replace(".", "", 1).isdecimal() else _with_zone(value))
-    except (ValueError, OverflowError) as error:
+        return timestamps.parse(float(value) if _EPOCH.fullmatch(value) else _with_zone(value))
+    except ValueError as error:
         raise BadRequest("bad_parameter", f"{name}: {error}.") from error
 
 
@@ -187,7 +194,7 @@ def _with_zone(value: str) -> str:
 
 def _limit(parameters: Parameters) -> int:
     value = parameters.get("limit") or str(limits.DEFAULT_PAGE)
-    if not (value.isascii() and value.isdigit() and 1 <= int(value[:9]) <= limits.MAX_PAGE):
+    if not (value.isascii() and value.isdigit() and len(value) <= 9 and 1 <= int(value) <= limits.MAX_PAGE):
         raise BadRequest("bad_parameter", f"limit must be a number from 1 to {limits.MAX_PAGE}.")
     return int(value)
 

@@ -31,11 +31,11 @@ class Settings:
         missing = [name for name in _REQUIRED if not environ.get(name)]
         if missing:
             raise ValueError(f"These environment variables are not set: {', '.join(missing)}")
-        max_chunk_age = timedelta(days=int(environ.get("MAX_CHUNK_AGE_DAYS", "30")))
+        max_chunk_age = timedelta(days=_whole_number(environ, "MAX_CHUNK_AGE_DAYS", 30))
         settings = cls(
             **{name.lower(): environ[name] for name in _REQUIRED},
             is_open=environ.get("OPEN_STAGE", "").lower() == "true",
-            retention=timedelta(days=int(environ.get("RETENTION_DAYS", "400"))),
+            retention=timedelta(days=_whole_number(environ, "RETENTION_DAYS", 400)),
             max_chunk_age=max_chunk_age,
             # A client may retry for a week after the youngest copy of its chunk is refused.
             guard_retention=max_chunk_age + timedelta(days=7),
@@ -59,9 +59,16 @@ class Trigger:
         """Raises ValueError for a batch above 10 messages without a window, as Lambda would."""
         trigger = cls(
             queue_name=environ.get("QUEUE_URL", "millrace-chunks").rsplit("/", 1)[-1],
-            batch_size=int(environ.get("BATCH_SIZE", "10")),
-            window_seconds=int(environ.get("BATCH_WINDOW_SECONDS", "0")),
+            batch_size=_whole_number(environ, "BATCH_SIZE", 10),
+            window_seconds=_whole_number(environ, "BATCH_WINDOW_SECONDS", 0),
         )
         if trigger.batch_size > 10 and trigger.window_seconds < 1:
             raise ValueError("BATCH_SIZE above 10 needs BATCH_WINDOW_SECONDS of at least 1.")
         return trigger
+
+
+def _whole_number(environ: Mapping[str, str], name: str, default: int) -> int:
+    value = environ.get(name, "")
+    if value and not (value.isascii() and value.isdigit()):
+        raise ValueError(f"{name} must be a whole number, not {value!r}.")
+    return int(value or default)

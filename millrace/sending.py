@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -44,10 +45,20 @@ class Totals:
 
 def read_line_json(line: str) -> dict[str, Any]:
     """The event of a line of JSON. Raises ValueError."""
-    event = json.loads(line)
+    event = json.loads(line, parse_constant=_refuse, parse_float=_finite)
     if not isinstance(event, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one error for every unreadable line
     return event
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits} is beyond what a number can hold")
+    return number
 
 
 READERS: dict[str, Callable[[str], dict[str, Any]]] = {"json": read_line_json, "combined": combined.read_line}

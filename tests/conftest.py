@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from stage import Clients, Stage
 
 from millrace.local.emulator import Emulator
+from stage import Clients, Stage
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

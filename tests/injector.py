@@ -11,6 +11,7 @@ from typing import Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 from botocore.httpsession import URLLib3Session
+
 from stage import Clients
 
 
@@ -24,6 +25,7 @@ class Fault:
 
     number: int
     kind: str
+    operation: str = ""
 
     def __str__(self) -> str:
         return f"{self.number}:{self.kind}"
@@ -60,7 +62,9 @@ _BATCHES = {
     "BatchExecuteStatement": ("Statements", "Responses"),
     "BatchGetItem": ("RequestItems", "UnprocessedKeys"),
 }
-_ANYWHERE = ["unreachable", "outage", "lost", "crash-before", "crash-after", "rival-before", "rival-after"]
+_ANYWHERE = ["unreachable", "outage", "lost", "crash-before", "crash-after"]
+# Another worker does the same work, or with "half" a part of it, just before or just after the call.
+_ANYWHERE += ["rival-before", "rival-after", "rival-half-before", "rival-half-after"]
 
 
 def kinds_for(operation: str) -> list[str]:
@@ -83,14 +87,14 @@ class Injector:
     calls: list[str] = field(default_factory=list)
     fired: bool = False
     fault: Fault | None = None
-    rival: Callable[[], None] = lambda: None
+    rival: Callable[[bool], None] | None = None
 
     def __post_init__(self) -> None:
         self._wire = URLLib3Session()
         for client in self.clients.all:
             client.meta.events.register("before-send", self._before_send)
 
-    def arm(self, fault: Fault | None, rival: Callable[[], None] = lambda: None) -> None:
+    def arm(self, fault: Fault | None, rival: Callable[[bool], None] | None = None) -> None:
         self.calls, self.fired, self.fault, self.rival = [], False, fault, rival
 
     def _before_send(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
@@ -107,8 +111,8 @@ class Injector:
             raise EndpointConnectionError(endpoint_url=request.url)
         if kind == "crash-before":
             raise Crash
-        if kind == "rival-before":
-            self._let_rival_run()
+        if kind.startswith("rival-") and kind.endswith("before"):
+            self._let_rival_run(half="half" in kind)
             return None
         if kind.startswith("error-"):
             _, status, code = kind.split("-")
@@ -122,12 +126,13 @@ class Injector:
             raise ReadTimeoutError(endpoint_url=request.url)
         if kind == "crash-after":
             raise Crash
-        self._let_rival_run()
+        self._let_rival_run(half="half" in kind)
         return response
 
-    def _let_rival_run(self) -> None:
-        rival, self.rival = self.rival, lambda: None
-        rival()
+    def _let_rival_run(self, *, half: bool) -> None:
+        rival, self.rival = self.rival, None
+        if rival:
+            rival(half)
 
     def _partly(self, operation: str, request: AWSPreparedRequest, *, applied: bool) -> AWSResponse:
         """The first entry of a batch is reported as failed, whether or not it was applied."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from stage import Clients, Stage
-
 from chalicelib.ports import Message
+from stage import Clients, Stage
 
 
 class Poller:

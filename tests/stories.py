@@ -5,13 +5,8 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
-
-from injector import Crash, Fault, Injector
-from oracle import Findings
-from poller import Poller
-from stage import Clients, Stage
 
 from chalicelib.aggregate import aggregate
 from chalicelib.core.chunk import Sender
@@ -19,6 +14,10 @@ from chalicelib.errors import Unavailable
 from chalicelib.ingest import ingest
 from chalicelib.ports import Message
 from chalicelib.process import process
+from injector import Crash, Fault, Injector
+from oracle import Findings
+from poller import Poller
+from stage import Clients, Stage
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
 LATER = datetime(2026, 3, 3, tzinfo=UTC)
@@ -40,6 +39,9 @@ class Story:
         self.stage = Stage(clients)
         self.faulty = self.stage.through(injector.clients)
         self.poller = Poller(self.stage, clients, Crash)
+        self.found_early: list[str] = []
+        self.dead: list[str] = []
+        self.posted = 0
 
     def run(self, *faults: Fault) -> list[str]:
         """What is wrong in the end. The number of the first act's calls is left in `calls`."""
@@ -51,11 +53,11 @@ class Story:
             self.calls = self.calls or self.injector.calls
         self.injector.arm(None)
         self.settle()
-        return self.violations()
+        return self.found_early + self.violations()
 
     def prepare(self) -> None: ...
     def act(self) -> None: ...
-    def rival(self) -> None: ...
+    def rival(self, half: bool) -> None: ...
 
     def settle(self) -> None:
         self.poller.drain(self.process)
@@ -81,10 +83,12 @@ class Story:
 
     def dead_letters(self) -> list[str]:
         answer = self.clients.sqs.receive_message(QueueUrl=self.stage.dead_letters_url, MaxNumberOfMessages=10)
-        return [message["Body"] for message in answer.get("Messages", [])]
+        self.dead += [message["Body"] for message in answer.get("Messages", [])]
+        return self.dead
 
     def post(self, events: Sequence[dict[str, Any]], stage: Stage | None = None) -> dict[str, Any]:
-        sender = Sender("default", NOW, "127.0.0.1", "story")
+        self.posted += 1  # no two POSTs are received at once: a guarded event would hide that it is one
+        sender = Sender("default", NOW + timedelta(seconds=self.posted), "127.0.0.1", "story")
         return ingest(json.dumps(events).encode(), sender=sender, queue=(stage or self.stage).queue)
 
     def process(self, messages: Sequence[Message], stage: Stage | None = None) -> None:
@@ -104,10 +108,11 @@ class Processing(Story):
     """A batch with everything in it: duplicates of the past and of the batch, a guarded event, poison."""
 
     name = "process"
+    batch: Sequence[Message] = ()
     past = (event("p1"), event("p2"))
     posts = (
-        (event("a1"), event("a2", event_type="click"), event("a3", user="bob"), event("p1")),
-        (event("a1"), event("b1"), event("b2", hour=11)),
+        (event("a1"), event("a2", event_type="click"), event("a2", event_type="click"), event("a3", user="bob")),
+        (event("a1"), event("p1"), event("b1"), event("b2", hour=11)),
         (event("g1", hour=0), event("g2", hour=0, user="bob")),
         (event("g1", hour=0),),
         past,
@@ -118,18 +123,30 @@ class Processing(Story):
         self.poller.drain(self.process)
         for post in self.posts:
             self.post(post)
-        self.clients.sqs.send_message(QueueUrl=self.stage.settings.queue_url, MessageBody="poison")
+        self.send_message("poison")
+
+    def settle(self) -> None:
+        """Everything is processed; then all that was in the batch comes from a redrive, as new messages."""
+        super().settle()
+        self.found_early = self.violations()
+        for message in self.batch:
+            if message.body != "poison":
+                self.send_message(message.body)
+        super().settle()
+
+    def send_message(self, body: str) -> None:
+        self.clients.sqs.send_message(QueueUrl=self.stage.settings.queue_url, MessageBody=body)
 
     def poison(self) -> list[str]:
         return ["poison"]
 
     def act(self) -> None:
         self.poller.time_out()
-        self.batch = self.poller.receive()
+        self.batch = self.poller.receive() or self.batch
         self.poller.deliver(self.batch, lambda messages: self.process(messages, self.faulty))
 
-    def rival(self) -> None:
-        self.poller.deliver(self.batch, self.process)
+    def rival(self, half: bool) -> None:
+        self.poller.deliver(self.batch[::2] if half else self.batch, self.process)
 
 
 class Ingesting(Story):
@@ -137,7 +154,8 @@ class Ingesting(Story):
 
     name = "ingest"
     posts = (
-        tuple(event(f"e{hour}-{number}", hour=hour) for hour in (8, 9, 10) for number in range(2))
+        # More chunks than one call takes.
+        tuple(event(f"e{hour}-{number}", hour=hour) for hour in range(1, 12) for number in range(2))
         + tuple(event(f"g{number}", hour=0) for number in range(2)),
     )
 
@@ -173,8 +191,14 @@ class Aggregating(Story):
         except (Exception, Crash):  # noqa: BLE001 - whatever it raises, the schedule runs it again
             return
 
-    def rival(self) -> None:
-        self.aggregate(self.stage)
+    def rival(self, half: bool) -> None:
+        """Events come in and, unless by half, another aggregator makes and publishes their reports."""
+        late = (event("late"), event("late", user="bob", hour=9))
+        self.posts = (*self.posts, late)
+        self.post(late)
+        self.poller.drain(self.process)
+        if not half:
+            self.aggregate(self.stage)
 
     def settle(self) -> None:
         self.aggregate(self.stage)

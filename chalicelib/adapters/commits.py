@@ -50,13 +50,11 @@ class CommitLog:
         shard = random.randrange(keys.SHARDS)  # noqa: S311 - spreads load, no secret
         touched = commit.touched_hours(records)
         days = sorted({(project, hour[:10]) for project, hour in touched})
+        increments = commit.increments(records)
         token = {"k": text(uuid4().hex)}
         return [
             *(self._put_record(record) for record in records),
-            *(
-                self._add(keys.counter(*counter, shard), minutes)
-                for counter, minutes in commit.increments(records).items()
-            ),
+            *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),
             *(self._put(key_item(keys.touched_hour(project, hour, shard)) | token) for project, hour in touched),
             *(self._put(key_item(keys.day(project, day, shard))) for project, day in days),
         ]

@@ -61,7 +61,7 @@ class EventStore:
         return owners
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
-        body = json.dumps(stored_form(event, chunk), ensure_ascii=False, separators=(",", ":")).encode()
+        body = json.dumps(stored_form(event, chunk), separators=(",", ":")).encode()
         expiry = int((chunk.sender.received + self._retention).timestamp())
         attributes = {"t": text(event.event_type), "b": {"B": zlib.compress(body)}, "x": number(expiry)}
         return _Row(keys.event_item(chunk.project, event.user, event.time, event.event_id), chunk.chunk_id, attributes)

@@ -88,6 +88,8 @@ class Table:
     ) -> Iterator[Item]:
         """Every item of a partition with first <= sk < after, page by page as the caller reads on."""
         condition, values = "pk = :pk", {":pk": text(pk)}
+        if after and first >= after:
+            return
         if first and after:  # a key condition takes one range, and BETWEEN includes its end
             condition += " AND sk BETWEEN :first AND :after"
             values |= {":first": text(first), ":after": text(after)}

@@ -74,7 +74,11 @@ def minted_at(chunk_id: str) -> datetime:
     number = 0
     for letter in match[1][:10]:
         number = number << 5 | _CROCKFORD.index(letter)
-    return datetime.fromtimestamp(number / 1000, UTC)
+    try:
+        timestamps.parse(timestamps.window_start(match[2]))
+        return datetime.fromtimestamp(number / 1000, UTC)
+    except (ValueError, OverflowError) as error:
+        raise Undecodable("not a chunk id") from error
 
 
 def pack(
@@ -145,7 +149,7 @@ def decode(body: str) -> Chunk:
             document["user_agent"],
         )
         chunk = Chunk(document["chunk_id"], sender, events, int(document["repeats"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
     if not events or any(timestamps.window_of(event.time, "hour") != chunk.hour for event in events):
         raise Undecodable("the events are not all of the chunk's hour")

@@ -99,26 +99,33 @@ def touched_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
 def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
     """Cut records into groups that one transaction takes, by its number of items and bytes."""
     groups: list[list[CommitRecord]] = []
-    size = 0
+    items, size = set[tuple[str, ...]](), 0
     for record in records:
-        record_size = len(pack_summary(record))
-        if (
-            groups
-            and _items([*groups[-1], record]) <= limits.MAX_COMMIT_ITEMS
-            and size + record_size <= limits.MAX_COMMIT_BYTES
-        ):
+        more, record_size = _items(record), _most_bytes(record)
+        if groups and len(items | more) <= limits.MAX_COMMIT_ITEMS and size + record_size <= limits.MAX_COMMIT_BYTES:
             groups[-1].append(record)
+            items |= more
             size += record_size
         else:
             groups.append([record])
-            size = record_size
+            items, size = more, record_size
     return groups
 
 
-def _items(records: Sequence[CommitRecord]) -> int:
-    touched = touched_hours(records)
-    days = {(project, hour[:10]) for project, hour in touched}
-    return len(records) + len(increments(records)) + len(touched) + len(days)
+def _items(record: CommitRecord) -> set[tuple[str, ...]]:
+    """What names the items that a commit of the record writes; records share all but the first."""
+    items: set[tuple[str, ...]] = {(record.chunk_id,)}
+    if record.owned:
+        items |= {(record.project, record.hour), (record.project, record.hour[:10])}
+        items |= {(record.project, record.hour, event.event_type) for event in record.owned}
+    return items
+
+
+def _most_bytes(record: CommitRecord) -> int:
+    """An upper bound of the record's size: 4 bytes a character, before compression."""
+    references = sum(len(event.ref.user) + len(event.ref.event_id) + 40 for event in record.owned)
+    values = sum(len(value) + 20 for counts in record.tallies.values() for value in counts)
+    return 1000 + 4 * (references + values)
 
 
 def pack_summary(record: CommitRecord) -> bytes:
@@ -126,7 +133,7 @@ def pack_summary(record: CommitRecord) -> bytes:
     by_type: dict[str, list[EventRef]] = {}
     for event in record.owned:
         by_type.setdefault(event.event_type, []).append(event.ref)
-    return zlib.compress(json.dumps([by_type, record.tallies], ensure_ascii=False, separators=(",", ":")).encode())
+    return zlib.compress(json.dumps([by_type, record.tallies], separators=(",", ":")).encode())
 
 
 def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:

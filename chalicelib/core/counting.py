@@ -42,7 +42,13 @@ class Span:
 
     def meets(self, window: str) -> bool:
         """Whether a window, named by a prefix of its times, has any time in the span."""
-        return self.first[: len(window)] <= window < self.after
+        return self.first[: len(window)] <= window and timestamps.first_time(window) < self.after
+
+    def windows(self, grain: str) -> tuple[str, str]:
+        """The windows that meet the span are those with first <= name < after."""
+        last = timestamps.window_of(self.after, grain)
+        after = last if self.end and timestamps.first_time(last) == self.after else last + "~"
+        return timestamps.window_of(self.first, grain), after
 
 
 def sum_windows(counters: Iterable[HourCounter], grain: str, span: Span) -> list[dict[str, Any]]:
@@ -54,7 +60,7 @@ def sum_windows(counters: Iterable[HourCounter], grain: str, span: Span) -> list
     for counter in counters:
         for minute, count in counter.minutes.items():
             window = f"{counter.hour}:{minute}"
-            if first_minute <= window < span.after:
+            if first_minute <= window and timestamps.first_time(window) < span.after:
                 sums[timestamps.window_of(window, grain), counter.event_type] += count
     return [
         {"start": timestamps.window_start(window), "event_type": event_type, "count": count}

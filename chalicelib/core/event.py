@@ -14,6 +14,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
+from chalicelib.core.keys import is_text
 from chalicelib.core.payload import BadNumber
 
 #: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
@@ -83,7 +84,7 @@ class Event:
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, guarded: bool) -> Event:
         """Raises KeyError, TypeError or ValueError on what `to_json` did not write."""
-        return cls(
+        event = cls(
             event_id=document["event_id"],
             event_type=document["event_type"],
             time=timestamps.sortable(timestamps.parse(document["timestamp"])),
@@ -93,6 +94,13 @@ class Event:
             context=document["context"],
             guarded=guarded,
         )
+        if not (isinstance(event.properties, dict) and isinstance(event.context, dict)):
+            raise TypeError("properties and context must be objects")
+        lengths = (limits.MAX_EVENT_ID_LENGTH, limits.MAX_TYPE_LENGTH, limits.MAX_USER_LENGTH)
+        names = (event.event_id, event.event_type, event.user)
+        if not all(is_text(name, length) for name, length in zip(names, lengths, strict=True)):
+            raise ValueError("an id or type cannot be part of a key")
+        return event
 
 
 def _refusal(code: str, message: str) -> ValidationError:
@@ -123,7 +131,7 @@ class _Time(fields.Field[datetime]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
         try:
             return timestamps.parse(value)
-        except (ValueError, OverflowError) as error:
+        except ValueError as error:
             raise _refusal("bad_timestamp", f"{attr}: {error}.") from error
 
 
@@ -220,7 +228,8 @@ def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
     for name, value in sent.items():
         if name in _SCHEMA.fields:
             continue
-        if name in properties and properties[name] != value:
+        # As JSON: to Python, true is 1.
+        if name in properties and json.dumps(properties[name]) != json.dumps(value):
             raise Rejected("ambiguous_field", f"{name} is given twice, with different values.", name)
         properties[name] = value
     return properties

@@ -24,10 +24,13 @@ import re
 import zlib
 from typing import NamedTuple
 
+from chalicelib.core import limits
+
 # Writes of one hour spread over this many partitions (1,000 write units a second each). It is part
 # of every commit record's key: changing it makes chunks in flight commit twice.
 SHARDS = 8
 
+_TIME_LENGTH = 27
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -128,16 +131,27 @@ class EventRef(NamedTuple):
 
 def event_key(ref: EventRef) -> str:
     """The opaque key of an event, safe in a URL."""
-    return base64.urlsafe_b64encode(json.dumps(ref, separators=(",", ":")).encode()).decode().rstrip("=")
+    document = json.dumps(ref, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
 
 
 def parse_event_key(key: str) -> EventRef | None:
-    """The inverse of `event_key`; None for what it did not make."""
+    """The inverse of `event_key`; None for what is no key of an event that could exist."""
     try:
         parts = json.loads(base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True))
         ref = EventRef(*parts)
     except (ValueError, TypeError, binascii.Error, RecursionError):
         return None
-    if not all(isinstance(part, str) and part for part in ref) or event_key(ref) != key:
-        return None
-    return ref
+    parts_fit = (
+        is_text(ref.time, _TIME_LENGTH)
+        and is_text(ref.user, limits.MAX_USER_LENGTH)
+        and is_text(ref.event_id, limits.MAX_EVENT_ID_LENGTH)
+    )
+    return ref if parts_fit and event_key(ref) == key else None
+
+
+def is_text(value: object, max_length: int) -> bool:
+    """Whether a value can be part of a key: a string, not empty or too long, and whole in UTF-8."""
+    if not isinstance(value, str) or not 0 < len(value) <= max_length:
+        return False
+    return not any("\ud800" <= letter <= "\udfff" for letter in value)

@@ -1,5 +1,8 @@
 """Every limit of the product, with the reason for its number."""
 
+import json
+from typing import Any
+
 # A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_BODY_BYTES = 4 * 1024 * 1024
@@ -11,7 +14,7 @@ MAX_EVENT_BYTES = 32 * 1024
 # DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.
 MAX_DEPTH = 20
 # DynamoDB numbers have 38 digits; Athena's DECIMAL has as many.
-MAX_NUMBER = 10**38
+MAX_INTEGER_DIGITS = 38
 # In characters. Sort key: 27 of time + "#" + 4 bytes each stay below 1,024 bytes; partition keys take 2,048.
 MAX_EVENT_ID_LENGTH = 200
 MAX_USER_LENGTH = 256
@@ -36,7 +39,12 @@ MAX_TOP_VALUE_LENGTH = 200
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
-# Below Lambda's 6 MB answer.
-MAX_PAGE_BYTES = 4 * 1024 * 1024
+# A synchronous Lambda answer takes 6 MB, of which the envelope needs little.
+MAX_ANSWER_BYTES = 5_500_000
 # Rows of one answer of /counts: a year of hours, or a week of minutes.
 MAX_COUNT_WINDOWS = 11_000
+
+
+def answer_bytes(document: Any) -> int:
+    """The size of a document in a Lambda answer, where the JSON of the body is a string in JSON."""
+    return len(json.dumps(json.dumps(document)))

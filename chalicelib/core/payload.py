@@ -60,7 +60,7 @@ def _parse(body: bytes) -> Any:
 
 def _integer(digits: str) -> int | BadNumber:
     # Also keeps int() away from thousands of digits, which it refuses for the whole document.
-    return int(digits) if len(digits) <= 38 + digits.startswith("-") else BadNumber()
+    return int(digits) if len(digits.lstrip("-")) <= limits.MAX_INTEGER_DIGITS else BadNumber()
 
 
 def _float(digits: str) -> float | BadNumber:

@@ -20,17 +20,15 @@ _SPANS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": tim
 
 def parse(value: Any) -> datetime:
     """ISO 8601 with a zone, or epoch seconds or milliseconds, as UTC. Raises ValueError for all else."""
-    if isinstance(value, str):
-        if not _ISO.fullmatch(value):
-            raise ValueError("must be ISO 8601 with a zone, or epoch seconds or milliseconds")
-        moment = datetime.fromisoformat(value.upper().replace(",", "."))
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        unit = "milliseconds" if abs(value) >= _MILLISECONDS_FROM else "seconds"
-        moment = _EPOCH + timedelta(**{unit: value})
-    else:
+    if isinstance(value, str) and not _ISO.fullmatch(value):
+        raise ValueError("must be ISO 8601 with a zone, or epoch seconds or milliseconds")
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a string or a number")  # noqa: TRY004 - one error for every bad time
     try:
-        return moment.astimezone(UTC)
+        if isinstance(value, str):
+            return datetime.fromisoformat(value.upper().replace(",", ".")).astimezone(UTC)
+        unit = "milliseconds" if abs(value) >= _MILLISECONDS_FROM else "seconds"
+        return _EPOCH + timedelta(**{unit: value})
     except OverflowError as error:
         raise ValueError("is outside the years 1 to 9999") from error
 
@@ -56,6 +54,11 @@ def window_of(sortable_time: str, grain: str) -> str:
 def window_start(window: str) -> str:
     """The readable first second of a window."""
     return window + "0000-00-00T00:00:00Z"[len(window) :]
+
+
+def first_time(window: str) -> str:
+    """The sortable first moment of a window."""
+    return window + "0000-00-00T00:00:00.000000Z"[len(window) :]
 
 
 def window_end(window: str, grain: str) -> datetime:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from injector import Injector
-from stage import Clients
 
+from injector import Injector
 from millrace.local.emulator import Emulator
+from stage import Clients
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,10 @@ from typing import Any
 
 import pytest
 import requests
-from oracle import Findings
-from stage import Clients
 
 from millrace.local.emulator import free_port
+from oracle import Findings
+from stage import Clients
 
 COMMAND = Path(sys.executable).with_name("millrace")
 START_SECONDS = 30

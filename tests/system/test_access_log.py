@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from conftest import LocalStack, eventually
 
 LOG = Path(__file__).parents[2] / "examples" / "access.log.gz"

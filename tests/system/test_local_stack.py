@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from conftest import COMMAND, LocalStack, eventually
 
+from conftest import COMMAND, LocalStack, eventually
 from millrace.local.emulator import free_port
 
 EXAMPLE = {"event_type": "page_view", "user_id": "u123", "page": "/home"}
@@ -97,9 +97,7 @@ def test_ending_it_ends_everything_and_a_restart_remembers(own_stack: LocalStack
 
 
 @pytest.mark.parametrize("victims", ["the stack alone", "the emulator as well"])
-def test_a_kill_while_sending_loses_and_doubles_nothing_once_sent_again(
-    own_stack: LocalStack, victims: str
-) -> None:
+def test_a_kill_while_sending_loses_and_doubles_nothing_once_sent_again(own_stack: LocalStack, victims: str) -> None:
     stack = own_stack
     events = [
         {

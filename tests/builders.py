@@ -1,0 +1,174 @@
+"""Events, chunks, records and messages as tests need them, and the flows wired to fakes."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import count
+from typing import Any
+
+from chalicelib import aggregate as aggregator
+from chalicelib import process as processor
+from chalicelib import query
+from chalicelib.core import chunk as chunks
+from chalicelib.core import commit, timestamps
+from chalicelib.core.chunk import Chunk, Sender
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.event import Event
+from chalicelib.core.report import Report, Window
+from chalicelib.ports import Message
+from chalicelib.settings import Settings
+from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeQueue, FakeReportStore, FakeTopic
+
+NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
+SETTINGS = Settings("queue", "table", "bucket", "topic", "secret", is_open=True)
+_numbers = count(1)
+
+
+def make_event(
+    event_id: str = "e1",
+    *,
+    at: str = "2015-05-17T10:05:00Z",
+    user: str = "u1",
+    event_type: str = "page_view",
+    guarded: bool = False,
+    **properties: Any,
+) -> Event:
+    """An event of the user at a time; guarded: it was sent with its id but without its time."""
+    return Event(
+        event_id=event_id,
+        event_type=event_type,
+        time=timestamps.sortable(timestamps.parse(at)),
+        user_id=user,
+        anonymous_id=None,
+        properties=properties,
+        context={},
+        guarded=guarded,
+    )
+
+
+def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, repeats: int = 0) -> Chunk:
+    """A chunk with an id of its own, of one event or of those given, which must share an hour."""
+    events = events or (make_event(),)
+    hour = timestamps.window_of(events[0].time, "hour")
+    chunk_id = chunks.mint_chunk_id(received, hour, next(_numbers).to_bytes(10, "big"))
+    return Chunk(chunk_id, Sender(project, received, "192.0.2.1", "browser"), events, repeats)
+
+
+def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_object: str = "object") -> CommitRecord:
+    """The commit record of a chunk that owns all its events, or those given."""
+    return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",))
+
+
+def make_report(window: Window, version: int = 1, published: int = 0, **content: Any) -> Report:
+    return Report(window, version, {"complete": True, "events": 1} | content, published)
+
+
+def make_message(chunk: Chunk, *, receive_count: int = 1) -> Message:
+    return Message(chunks.encode(chunk), f"handle-{next(_numbers)}", receive_count)
+
+
+@dataclass
+class World:
+    """A pipeline whose ports are all fakes."""
+
+    queue: FakeQueue = field(default_factory=FakeQueue)
+    events: FakeEventStore = field(default_factory=FakeEventStore)
+    commits: FakeCommitLog = field(default_factory=FakeCommitLog)
+    archive: FakeArchive = field(default_factory=FakeArchive)
+    reports: FakeReportStore = field(default_factory=FakeReportStore)
+    topic: FakeTopic = field(default_factory=FakeTopic)
+
+    def process(self, *messages: Message, now: datetime = NOW) -> None:
+        processor.process(
+            messages,
+            queue=self.queue,
+            events=self.events,
+            commits=self.commits,
+            archive=self.archive,
+            now=now,
+            settings=SETTINGS,
+        )
+
+    def take(self, *given: Chunk) -> None:
+        """Give chunks their effects, each in a batch of its own."""
+        for chunk in given:
+            self.process(make_message(chunk), now=chunk.sender.received)
+
+    def aggregate(self, now: datetime = NOW) -> dict[str, int]:
+        return aggregator.aggregate(
+            commits=self.commits, reports=self.reports, archive=self.archive, topic=self.topic, now=now
+        )
+
+    def find_events(self, parameters: Mapping[str, str], *, project: str = "acme") -> dict[str, Any]:
+        return query.find_events(
+            parameters, project=project, events=self.events, commits=self.commits, secret=SETTINGS.cursor_secret
+        )
+
+    def find_reports(self, parameters: Mapping[str, str], *, project: str = "acme") -> dict[str, Any]:
+        return query.find_reports(parameters, project=project, reports=self.reports, secret=SETTINGS.cursor_secret)
+
+    def count(self, parameters: Mapping[str, str], *, project: str = "acme") -> list[dict[str, Any]]:
+        counts: list[dict[str, Any]] = query.count(parameters, project=project, commits=self.commits)["counts"]
+        return counts
+
+    def archived(self) -> dict[str, list[str]]:
+        """The ids of the archived events, by object."""
+        objects = {name: body for name, body in self.archive.objects.items() if name.startswith("events/")}
+        return {name: [line["event_id"] for line in read_lines(body)] for name, body in objects.items()}
+
+    def counted(self) -> dict[tuple[str, str], int]:
+        """What the counters say: project and event type to events."""
+        sums: dict[tuple[str, str], int] = {}
+        for (project, _, event_type), minutes in self.commits.counts.items():
+            sums[project, event_type] = sums.get((project, event_type), 0) + minutes.total()
+        return sums
+
+
+def read_lines(body: bytes) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in gzip.decompress(body).splitlines()]
+
+
+def handles(messages: Iterable[Message]) -> set[str]:
+    return {message.receipt_handle for message in messages}
+
+
+# Event id to time, user and type; b2 differs from b in its user alone.
+ROWS = {
+    "a": ("2015-05-16T23:59:59.999Z", "u1", "view"),
+    "b": ("2015-05-17T10:05:00Z", "u1", "view"),
+    "b2": ("2015-05-17T10:05:00Z", "u2", "view"),
+    "c": ("2015-05-17T10:05:30Z", "u2", "click"),
+    "d": ("2015-05-17T10:59:59Z", "u1", "click"),
+    "e": ("2015-05-17T11:00:00Z", "u2", "view"),
+    "f": ("2015-05-18T00:00:00Z", "u1", "view"),
+}
+NEWEST_FIRST = ["f", "e", "d", "c", "b2", "b", "a"]
+
+
+def make_row(event_id: str) -> Event:
+    at, user, event_type = ROWS[event_id]
+    return make_event(event_id, at=at, user=user, event_type=event_type)
+
+
+def world_of_rows() -> World:
+    """The rows in chunks of one hour each, duplicates among them, and two events of another project."""
+    world = World()
+    for together in (["d", "b"], ["a"], ["f"], ["c", "b", "b2"], ["e"], ["b", "d"]):
+        world.take(make_chunk(*map(make_row, together)))
+    world.take(make_chunk(make_row("b"), make_event("theirs"), project="other"))
+    return world
+
+
+def read_pages(
+    ask: Callable[[Mapping[str, str]], dict[str, Any]], parameters: Mapping[str, str]
+) -> list[dict[str, Any]]:
+    """All pages of an answer, each asked for with the cursor of the one before."""
+    pages = [ask(parameters)]
+    while pages[-1]["next"]:
+        assert len(pages) < 1000, "the pages do not end"
+        pages.append(ask({**parameters, "cursor": pages[-1]["next"]}))
+    return pages

@@ -1,0 +1,83 @@
+"""The archive: what was written is there, whole, under a name of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+
+from builders import NOW, read_lines
+from chalicelib.ports import Archive
+from fakes import FakeArchive
+
+Shelf = tuple[Archive, Callable[[], dict[str, bytes]]]
+
+
+@pytest.fixture(params=["fake", "emulator"])
+def shelf(request: pytest.FixtureRequest) -> Shelf:
+    """An archive, and how to read everything in it."""
+    if request.param == "fake":
+        archive = FakeArchive()
+        return archive, lambda: archive.objects
+    stage = request.getfixturevalue("stage")
+    s3, bucket = stage.clients.s3, stage.settings.bucket_name
+
+    def read_all() -> dict[str, bytes]:
+        names = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+        return {name: s3.get_object(Bucket=bucket, Key=name)["Body"].read() for name in names}
+
+    return stage.archive, read_all
+
+
+LINES = [
+    pytest.param([{"event_id": "e1"}], id="one"),
+    pytest.param([{"event_id": f"e{number}"} for number in range(3000)], id="many"),
+    pytest.param([{"page": "/ä\U0001f600\r\n\u2028#"}], id="unicode"),
+]
+
+
+@pytest.mark.parametrize("events", LINES)
+def test_written_events_are_read_back_one_a_line_from_the_named_object(shelf: Shelf, events: list[dict]) -> None:
+    archive, read_all = shelf
+    name = archive.write_events((json.dumps(event).encode() for event in events), NOW)
+    objects = read_all()
+    assert set(objects) == {name}
+    assert read_lines(objects[name]) == events
+
+
+def test_events_lie_in_the_partition_of_the_hour_in_which_they_were_written(shelf: Shelf) -> None:
+    archive, _ = shelf
+    assert archive.write_events([b"{}"], NOW).startswith("events/date=2015-05-17/hour=10/")
+    assert archive.write_events([b"{}"], NOW + timedelta(hours=14)).startswith("events/date=2015-05-18/hour=00/")
+
+
+def test_the_same_lines_written_again_get_a_fresh_name_and_leave_the_first(shelf: Shelf) -> None:
+    archive, read_all = shelf
+    names = [archive.write_events([b'{"event_id":"e1"}'], NOW) for _ in range(5)]
+    assert len(set(names)) == 5
+    assert set(read_all()) == set(names)
+
+
+def test_each_version_of_a_report_is_an_object(shelf: Shelf) -> None:
+    archive, read_all = shelf
+    archive.write_report("acme", "hour", "2015-05-17T10", 1, '{"version":1}')
+    archive.write_report("acme", "hour", "2015-05-17T10", 2, '{"version":2,"top":"ä"}')
+    archive.write_report("acme", "day", "2015-05-17", 1, '{"grain":"day"}')
+    assert {name: body.decode() for name, body in read_all().items()} == {
+        "reports/project=acme/grain=hour/2015-05-17T10/v1.json": '{"version":1}',
+        "reports/project=acme/grain=hour/2015-05-17T10/v2.json": '{"version":2,"top":"ä"}',
+        "reports/project=acme/grain=day/2015-05-17/v1.json": '{"grain":"day"}',
+    }
+
+
+def test_writing_a_report_or_a_quarantined_chunk_again_replaces_it(shelf: Shelf) -> None:
+    archive, read_all = shelf
+    for content in ("once", "again"):
+        archive.write_report("acme", "day", "2015-05-17", 1, content)
+        archive.write_quarantined("some-chunk", content)
+    assert read_all() == {
+        "reports/project=acme/grain=day/2015-05-17/v1.json": b"again",
+        "quarantine/some-chunk.json": b"again",
+    }

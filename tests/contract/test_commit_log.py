@@ -1,0 +1,194 @@
+"""The commit log: a chunk's record, counters, day and mark appear together, once, or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import pytest
+
+from builders import make_chunk, make_event, make_record
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.keys import TouchedHour
+from chalicelib.ports import CommitLog
+from fakes import FakeCommitLog
+
+
+@pytest.fixture(params=["fake", "emulator"])
+def commits(request: pytest.FixtureRequest) -> CommitLog:
+    return FakeCommitLog() if request.param == "fake" else request.getfixturevalue("stage").commits
+
+
+def counts_of(commits: CommitLog, project: str = "acme") -> Counter[tuple[str, str]]:
+    """All counters of a project: (minute, event type) to events. The log may split a counter."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for counter in commits.counters(project, commits.days(project)):
+        for minute, count in counter.minutes.items():
+            sums[f"{counter.hour}:{minute}", counter.event_type] += count
+    return sums
+
+
+def hours_touched(commits: CommitLog) -> set[tuple[str, str]]:
+    return {(mark.project, mark.hour) for mark in commits.touched()}
+
+
+def by_id(records: Sequence[CommitRecord]) -> list[CommitRecord]:
+    return sorted(records, key=lambda record: record.chunk_id)
+
+
+def chunk_at(at: str, *, event_id: str = "e1", event_type: str = "view", project: str = "acme") -> Chunk:
+    return make_chunk(make_event(event_id, at=at, event_type=event_type), project=project)
+
+
+def test_nothing_committed_is_nothing_known(commits: CommitLog) -> None:
+    chunk = make_chunk()
+    assert commits.record("acme", chunk.chunk_id) is None
+    assert commits.committed([chunk]) == set()
+    assert commits.committed([]) == set()
+    assert (commits.records("acme", chunk.hour), commits.days("acme"), list(commits.touched())) == ([], [], [])
+    assert commits.counters("acme", ["2015-05-17"]) == []
+
+
+def test_a_commit_brings_record_counters_day_and_mark(commits: CommitLog) -> None:
+    chunk = make_chunk(
+        make_event("e1", at="2015-05-17T10:05:00Z", event_type="view", page="/home"),
+        make_event("e2", at="2015-05-17T10:05:59.999999Z", event_type="view", page="/home"),
+        make_event("e3", at="2015-05-17T10:59:00Z", event_type="view"),
+        make_event("e4", at="2015-05-17T10:05:00Z", event_type="click"),
+    )
+    record = make_record(chunk)
+    assert commits.commit([record]) == {chunk.chunk_id}
+    assert counts_of(commits) == {
+        ("2015-05-17T10:05", "view"): 2,
+        ("2015-05-17T10:59", "view"): 1,
+        ("2015-05-17T10:05", "click"): 1,
+    }
+    assert commits.days("acme") == ["2015-05-17"]
+    assert hours_touched(commits) == {("acme", "2015-05-17T10")}
+    assert commits.committed([chunk, make_chunk()]) == {chunk.chunk_id}
+    assert commits.records("acme", "2015-05-17T10") == [commits.record("acme", chunk.chunk_id)]
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        pytest.param(make_chunk(), id="one event"),
+        pytest.param(make_chunk(*(make_event(f"e{n}", page=f"/{n % 7}") for n in range(500))), id="many events"),
+        pytest.param(make_chunk(make_event(), repeats=3), id="repeats"),
+        pytest.param(make_chunk(make_event("#|,", user="a#b", event_type="c#d#\U0001f600", page='"#')), id="hostile"),
+    ],
+)
+def test_a_record_is_read_back_as_it_was_committed(commits: CommitLog, chunk: Chunk) -> None:
+    record = make_record(chunk)
+    commits.commit([record])
+    assert commits.record("acme", chunk.chunk_id) == record
+
+
+def test_a_chunk_that_owns_nothing_is_committed_and_counts_nothing(commits: CommitLog) -> None:
+    record = make_record(make_chunk(), owned=[])
+    assert commits.commit([record]) == {record.chunk_id}
+    assert commits.record("acme", record.chunk_id) == record
+    assert (record.stored, record.duplicates, record.archive_object) == (0, 1, None)
+    assert (counts_of(commits), commits.days("acme"), hours_touched(commits)) == (Counter(), [], set())
+
+
+def test_a_second_commit_of_a_record_is_answered_as_done_and_changes_nothing(commits: CommitLog) -> None:
+    chunk = make_chunk()
+    first, second = make_record(chunk, archive_object="first"), make_record(chunk, archive_object="second")
+    commits.commit([first])
+    before = counts_of(commits)
+    assert commits.commit([second], attempt=1) == {chunk.chunk_id}
+    assert counts_of(commits) == before == {("2015-05-17T10:05", "page_view"): 1}
+    assert commits.record("acme", chunk.chunk_id) == first
+
+
+def test_a_neighbour_of_a_committed_record_is_not_applied_in_that_attempt(commits: CommitLog) -> None:
+    old, new = make_record(make_chunk()), make_record(chunk_at("2015-06-01T00:00:00Z"))
+    commits.commit([old])
+    assert commits.commit([new, old]) == {old.chunk_id}
+    assert commits.record("acme", new.chunk_id) is None
+    assert counts_of(commits).total() == 1
+    assert commits.days("acme") == ["2015-05-17"]
+    assert hours_touched(commits) == {("acme", "2015-05-17T10")}
+    assert commits.commit([new]) == {new.chunk_id}
+    assert counts_of(commits).total() == 2
+
+
+def test_records_that_share_an_hour_a_type_and_a_minute_add_up(commits: CommitLog) -> None:
+    together = [make_record(make_chunk(make_event(f"e{number}"))) for number in range(10)]
+    assert commits.commit(together) == {record.chunk_id for record in together}
+    for number in range(10, 15):
+        commits.commit([make_record(make_chunk(make_event(f"e{number}")))])
+    assert counts_of(commits) == {("2015-05-17T10:05", "page_view"): 15}
+    assert len(commits.records("acme", "2015-05-17T10")) == 15
+
+
+def test_records_are_found_by_their_hour_and_by_their_day(commits: CommitLog) -> None:
+    times = ["2015-05-16T23:59:59.999999Z", "2015-05-17T00:00:00Z", "2015-05-17T01:00:00Z", "2015-05-18T00:00:00Z"]
+    records = [make_record(chunk_at(at)) for at in [*times, times[1]]]
+    for record in records:
+        commits.commit([record])
+    assert by_id(commits.records("acme", "2015-05-17T00")) == by_id([records[1], records[4]])
+    assert by_id(commits.records("acme", "2015-05-17")) == by_id([records[1], records[2], records[4]])
+    assert commits.records("acme", "2015-05-17T02") == []
+    assert commits.days("acme") == ["2015-05-16", "2015-05-17", "2015-05-18"]
+    assert [counter.hour for counter in commits.counters("acme", ["2015-05-18"])] == ["2015-05-18T00"]
+    assert {counter.hour for counter in commits.counters("acme", ["2015-05-16", "2015-05-18"])} == {
+        "2015-05-16T23",
+        "2015-05-18T00",
+    }
+
+
+def test_two_projects_share_nothing(commits: CommitLog) -> None:
+    ours, theirs = chunk_at("2015-05-17T10:05:00Z"), chunk_at("2015-05-17T11:05:00Z", project="acme-2")
+    commits.commit([make_record(ours), make_record(theirs)])
+    assert counts_of(commits) == {("2015-05-17T10:05", "view"): 1}
+    assert counts_of(commits, "acme-2") == {("2015-05-17T11:05", "view"): 1}
+    assert commits.record("acme-2", ours.chunk_id) is None
+    assert commits.records("acme-2", "2015-05-17T10") == []
+    assert hours_touched(commits) == {("acme", "2015-05-17T10"), ("acme-2", "2015-05-17T11")}
+
+
+def test_a_mark_that_is_removed_is_gone_and_comes_with_the_next_commit(commits: CommitLog) -> None:
+    commits.commit([make_record(make_chunk()), make_record(chunk_at("2015-05-17T11:00:00Z"))])
+    for mark in list(commits.touched()):
+        if mark.hour == "2015-05-17T10":
+            commits.untouch(mark)
+    assert hours_touched(commits) == {("acme", "2015-05-17T11")}
+    commits.commit([make_record(make_chunk(make_event("e2")))])
+    assert hours_touched(commits) == {("acme", "2015-05-17T10"), ("acme", "2015-05-17T11")}
+
+
+def test_a_mark_that_was_put_anew_stays(commits: CommitLog) -> None:
+    commits.commit([make_record(make_chunk())])
+    (old,) = commits.touched()
+
+    def put_anew() -> list[TouchedHour]:
+        return [mark for mark in commits.touched() if mark.shard == old.shard and mark.token != old.token]
+
+    for number in range(400):  # the log chooses where a mark lies; sooner or later it is the same place
+        commits.commit([make_record(make_chunk(make_event(f"late {number}")))])
+        if put_anew():
+            break
+    anew = put_anew()
+    commits.untouch(old)
+    assert put_anew() == anew != []
+
+
+def test_a_quarantined_chunk_is_noted_once_and_for_its_project_alone(commits: CommitLog) -> None:
+    chunk, other = make_chunk(), make_chunk()
+    commits.quarantine(chunk, "too_old")
+    commits.quarantine(chunk, "another_code")
+    assert commits.quarantine_code("acme", chunk.chunk_id) == "too_old"
+    assert commits.quarantine_code("acme", other.chunk_id) is None
+    assert commits.quarantine_code("other", chunk.chunk_id) is None
+    assert commits.record("acme", chunk.chunk_id) is None
+    assert commits.records("acme", chunk.hour) == []
+
+
+def test_a_commit_takes_all_that_one_transaction_may_hold(commits: CommitLog) -> None:
+    types = [make_event(f"e{number}", event_type=f"type {number}") for number in range(90)]
+    records = [make_record(make_chunk(*types)), *(make_record(make_chunk(types[0])) for _ in range(7))]
+    assert commits.commit(records) == {record.chunk_id for record in records}
+    assert counts_of(commits).total() == 97

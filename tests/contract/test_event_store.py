@@ -1,0 +1,183 @@
+"""The event store: each identity has one owner for ever, whoever asks, and however often."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from hashlib import shake_256
+
+import pytest
+
+from builders import NOW, make_chunk, make_event
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef
+from chalicelib.ports import EventStore
+from fakes import FakeEventStore
+
+LATER = NOW + timedelta(minutes=7)
+ALL = {"event_type": None, "first": "", "after": "~"}
+
+
+@pytest.fixture(params=["fake", "emulator"])
+def events(request: pytest.FixtureRequest) -> EventStore:
+    return FakeEventStore() if request.param == "fake" else request.getfixturevalue("stage").events
+
+
+def claims_of(*chunks: Chunk) -> list[tuple[Chunk, Event]]:
+    return [(chunk, event) for chunk in chunks for event in chunk.events]
+
+
+def ref_of(event: Event) -> EventRef:
+    return EventRef(event.time, event.user, event.event_id)
+
+
+def without_time(received: str) -> Event:
+    """What a client sent as event e1 without a timestamp, received at this minute of ten o'clock."""
+    return make_event(at=f"2015-05-17T10:{received}:00Z", guarded=True)
+
+
+def test_nothing_claimed_is_nothing_answered(events: EventStore) -> None:
+    assert events.claim([]) == []
+
+
+def test_the_first_claim_owns_and_a_second_chunks_claim_answers_the_first(events: EventStore) -> None:
+    first, second = make_chunk(make_event("e1")), make_chunk(make_event("e1"), make_event("e2"))
+    assert events.claim(claims_of(first)) == [first.chunk_id]
+    assert events.claim(claims_of(second)) == [first.chunk_id, second.chunk_id]
+
+
+def test_claiming_again_gives_the_same_owners(events: EventStore) -> None:
+    first = make_chunk(make_event("e1"), make_event("g1", guarded=True))
+    second = make_chunk(make_event("e1"), make_event("g1", guarded=True), make_event("e2"))
+    expected = [*[first.chunk_id] * 4, second.chunk_id]
+    assert events.claim(claims_of(first, second)) == expected
+    assert events.claim(claims_of(first, second)) == expected
+
+
+@pytest.mark.parametrize("guarded", [False, True], ids=["with times", "without times"])
+def test_more_than_25_claims_in_a_call_are_answered_in_their_order(events: EventStore, guarded: bool) -> None:
+    mine = make_chunk(*(make_event(f"e{number}", guarded=guarded) for number in range(0, 60, 2)))
+    both = make_chunk(*(make_event(f"e{number}", guarded=guarded) for number in range(60)))
+    assert events.claim(claims_of(mine)) == [mine.chunk_id] * 30
+    assert events.claim(claims_of(both)) == [mine.chunk_id, both.chunk_id] * 30
+
+
+@pytest.mark.parametrize("guarded", [False, True], ids=["with times", "without times"])
+def test_of_two_chunks_in_one_call_the_first_owns_what_both_hold(events: EventStore, guarded: bool) -> None:
+    first, second = (make_chunk(make_event("e1", guarded=guarded)) for _ in range(2))
+    assert events.claim(claims_of(first, second)) == [first.chunk_id, first.chunk_id]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(make_event(at="2015-05-17T10:05:00.000001Z"), id="another microsecond"),
+        pytest.param(make_event(user="u2"), id="another user"),
+        pytest.param(make_event("e2"), id="another event id"),
+    ],
+)
+def test_events_that_differ_in_one_part_of_the_identity_are_not_the_same(events: EventStore, other: Event) -> None:
+    first, second = make_chunk(make_event()), make_chunk(other)
+    assert events.claim(claims_of(first, second)) == [first.chunk_id, second.chunk_id]
+
+
+def test_a_retry_without_a_time_is_recognised_whenever_it_is_received(events: EventStore) -> None:
+    first, retry = make_chunk(without_time("05")), make_chunk(without_time("12"), received=LATER)
+    assert events.claim(claims_of(first)) == [first.chunk_id]
+    assert events.claim(claims_of(retry)) == [first.chunk_id]
+    assert list(events.of_user("acme", "u1", **ALL)) == [(ref_of(first.events[0]), stored_form(first.events[0], first))]
+
+
+def test_the_key_that_a_retry_was_answered_finds_the_event(events: EventStore) -> None:
+    first, retry = make_chunk(without_time("05")), make_chunk(without_time("12"), received=LATER)
+    events.claim(claims_of(first, retry))
+    assert events.get("acme", ref_of(retry.events[0])) == stored_form(first.events[0], first)
+
+
+def test_a_retry_is_not_recognised_by_the_id_that_another_user_or_project_gave(events: EventStore) -> None:
+    first = make_chunk(without_time("05"))
+    others = make_chunk(make_event(user="u2", guarded=True)), make_chunk(without_time("05"), project="other")
+    assert events.claim(claims_of(first, *others)) == [first.chunk_id, *(other.chunk_id for other in others)]
+
+
+def test_two_projects_share_nothing(events: EventStore) -> None:
+    ours, theirs = make_chunk(make_event(page="/ours")), make_chunk(make_event(page="/theirs"), project="other")
+    assert events.claim(claims_of(ours, theirs)) == [ours.chunk_id, theirs.chunk_id]
+    for chunk in (ours, theirs):
+        event = chunk.events[0]
+        assert events.get(chunk.project, ref_of(event)) == stored_form(event, chunk)
+        assert events.get_many(chunk.project, [ref_of(event)]) == [stored_form(event, chunk)]
+        found = events.of_user(chunk.project, "u1", **ALL)
+        assert [event for _, event in found] == [stored_form(event, chunk)]
+    assert events.get("third", ref_of(ours.events[0])) is None
+
+
+HOSTILE = ["a", "a#b", "a#b#c", "#", "a#e#b", "a'b\"; DROP", "a b", "\u0001", "ä", "\U0001f600", "x" * 256]
+
+
+def test_hostile_users_and_ids_are_kept_apart_and_found(events: EventStore) -> None:
+    chunk = make_chunk(*(make_event(event_id, user=user) for user in HOSTILE for event_id in ("e", "b#e", "#")))
+    assert events.claim(claims_of(chunk)) == [chunk.chunk_id] * 33
+    for user in HOSTILE:
+        mine = sorted((event for event in chunk.events if event.user == user), key=ref_of, reverse=True)
+        found = list(events.of_user("acme", user, **ALL))
+        assert found == [(ref_of(event), stored_form(event, chunk)) for event in mine]
+        assert [events.get("acme", ref) for ref, _ in found] == [event for _, event in found]
+
+
+def test_an_event_is_read_back_with_all_that_was_sent_and_is_known_of_it(events: EventStore) -> None:
+    event = make_event(page="/home", price=0.1, large=10**38 - 1, deep={"list": [None, True, {"": "\u0000"}]})
+    chunk = make_chunk(event)
+    events.claim(claims_of(chunk))
+    stored = events.get("acme", ref_of(event))
+    assert stored == stored_form(event, chunk)
+    assert (stored["properties"], stored["source_ip"], stored["chunk_id"]) == (
+        event.properties,
+        "192.0.2.1",
+        chunk.chunk_id,
+    )
+
+
+def test_what_was_never_stored_is_not_found(events: EventStore) -> None:
+    assert events.get("acme", ref_of(make_event())) is None
+    assert events.get_many("acme", [ref_of(make_event())]) == []
+    assert list(events.of_user("acme", "u1", **ALL)) == []
+
+
+def test_many_events_are_answered_in_the_order_asked_without_those_that_are_absent(events: EventStore) -> None:
+    chunk = make_chunk(*(make_event(f"e{number}") for number in range(120)))
+    events.claim(claims_of(chunk))
+    wanted = [ref_of(make_event("absent")), *(ref_of(event) for event in reversed(chunk.events))]
+    expected = [f"e{number}" for number in reversed(range(120))]
+    assert [event["event_id"] for event in events.get_many("acme", wanted)] == expected
+
+
+@pytest.mark.parametrize(
+    ("event_type", "first", "after", "expected"),
+    [
+        pytest.param(None, "", "~", ["e4", "e3", "e2", "e1"], id="all, newest first"),
+        pytest.param("odd", "", "~", ["e3", "e1"], id="one type"),
+        pytest.param("none", "", "~", [], id="no such type"),
+        pytest.param(None, "2015-05-17T10:02:00.000000Z", "2015-05-17T10:04:00.000000Z", ["e3", "e2"], id="span"),
+        pytest.param(None, "", "2015-05-17T10:03:00.000000Z#e3", ["e2", "e1"], id="before an event"),
+        pytest.param(None, "2015-05-17T10:03:30.000000Z", "~", ["e4"], id="from a time on"),
+        pytest.param(None, "2015-05-18", "2015-05-17", [], id="a span that ends before it starts"),
+    ],
+)
+def test_events_of_a_user_are_found_newest_first_by_type_and_span(
+    events: EventStore, event_type: str | None, first: str, after: str, expected: list[str]
+) -> None:
+    types = ["odd", "even"] * 2
+    mine = [make_event(f"e{n}", at=f"2015-05-17T10:0{n}:00Z", event_type=types[n - 1]) for n in range(1, 5)]
+    events.claim(claims_of(make_chunk(*mine, make_event("not mine", user="u2"))))
+    found = events.of_user("acme", "u1", event_type=event_type, first=first, after=after)
+    assert [(ref.event_id, event["event_id"]) for ref, event in found] == [(each, each) for each in expected]
+
+
+def test_events_beyond_one_page_of_an_answer_are_all_found(events: EventStore) -> None:
+    filler = [base64.b64encode(shake_256(bytes([number])).digest(20_000)).decode() for number in range(70)]
+    chunk = make_chunk(*(make_event(f"e{number:02}", filler=text) for number, text in enumerate(filler)))
+    assert events.claim(claims_of(chunk)) == [chunk.chunk_id] * 70
+    found = [event["properties"]["filler"] for _, event in events.of_user("acme", "u1", **ALL)]
+    assert found == filler[::-1]

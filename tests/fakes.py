@@ -1,0 +1,248 @@
+"""The ports in memory. They are trusted because they pass the same contract tests as the adapters.
+
+State lies in public attributes for tests to look at; so do the failures that a test may script.
+"""
+
+from __future__ import annotations
+
+import copy
+import gzip
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from itertools import count
+from typing import Any
+
+from chalicelib.core import commit
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.counting import HourCounter
+from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef, TouchedHour
+from chalicelib.core.report import Report, Window
+from chalicelib.errors import StoreFailed
+from chalicelib.ports import Message
+
+
+@dataclass
+class FakeQueue:
+    """`refuse`: positions of a send that are not queued."""
+
+    bodies: list[str] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    refuse: set[int] = field(default_factory=set)
+
+    def send(self, bodies: Sequence[str]) -> set[int]:
+        queued = set(range(len(bodies))) - self.refuse
+        self.bodies += [bodies[position] for position in sorted(queued)]
+        return queued
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        self.deleted += receipt_handles
+
+    def messages(self) -> list[Message]:
+        """What a consumer gets: everything that was sent and not deleted."""
+        sent = [Message(body, f"handle-{number}") for number, body in enumerate(self.bodies)]
+        return [message for message in sent if message.receipt_handle not in self.deleted]
+
+
+@dataclass
+class FakeEventStore:
+    """`unknown`: ids of events whose owner nobody can tell. `claims`: the event ids of each call."""
+
+    stored: dict[tuple[str, EventRef], dict[str, Any]] = field(default_factory=dict)
+    guards: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)  # to (chunk_id, time)
+    unknown: set[str] = field(default_factory=set)
+    claims: list[list[str]] = field(default_factory=list)
+
+    def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
+        self.claims.append([event.event_id for _, event in claims])
+        return [self._claim(chunk, event) for chunk, event in claims]
+
+    def _claim(self, chunk: Chunk, event: Event) -> str | None:
+        if event.event_id in self.unknown:
+            return None
+        if event.guarded:
+            guard = (chunk.project, event.user, event.event_id)
+            owner, _ = self.guards.setdefault(guard, (chunk.chunk_id, event.time))
+            if owner != chunk.chunk_id:
+                return owner
+        key = (chunk.project, EventRef(event.time, event.user, event.event_id))
+        return str(self.stored.setdefault(key, stored_form(event, chunk))["chunk_id"])
+
+    def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
+        guard = self.guards.get((project, ref.user, ref.event_id))
+        event = self.stored.get((project, ref))
+        if event is None and guard is not None:
+            event = self.stored.get((project, ref._replace(time=guard[1])))
+        return copy.deepcopy(event)
+
+    def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
+        return [copy.deepcopy(self.stored[project, ref]) for ref in refs if (project, ref) in self.stored]
+
+    def of_user(
+        self, project: str, user: str, *, event_type: str | None, first: str, after: str
+    ) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+        for (owner, ref), event in sorted(self.stored.items(), key=lambda item: item[0], reverse=True):
+            in_span = first <= f"{ref.time}#{ref.event_id}" < after
+            if (owner, ref.user) == (project, user) and in_span and event_type in (None, event["event_type"]):
+                yield ref, copy.deepcopy(event)
+
+
+@dataclass
+class FakeCommitLog:
+    """`outcomes`: of the next calls of commit: "applied", "refused" or "lost" (applied, but nobody learns
+    it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail. `unreadable`:
+    windows whose records cannot be read. `fails`: no look at what is committed succeeds. `meanwhile`: what
+    others do just after the next reads of records, one for each.
+    """
+
+    records_by_id: dict[str, CommitRecord] = field(default_factory=dict)
+    counts: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
+    marks: dict[tuple[str, str], str] = field(default_factory=dict)
+    quarantined: dict[tuple[str, str], str] = field(default_factory=dict)
+    attempts: list[list[str]] = field(default_factory=list)
+    outcomes: Iterable[str] = ()
+    uncommittable: set[str] = field(default_factory=set)
+    unreadable: set[str] = field(default_factory=set)
+    fails: bool = False
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+    _tokens: Iterator[int] = field(default_factory=count)
+
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:  # noqa: ARG002 - no waiting
+        ids = {record.chunk_id for record in records}
+        self.attempts.append(sorted(ids))
+        self.outcomes = iter(self.outcomes)
+        outcome = next(self.outcomes, "applied")
+        if outcome == "refused" or ids & self.uncommittable:
+            return set()
+        known = ids & set(self.records_by_id)
+        if not known:
+            self._apply(records)
+        return set() if outcome == "lost" else known or ids
+
+    def _apply(self, records: Sequence[CommitRecord]) -> None:
+        for record in records:
+            owned, tallies = commit.unpack_summary(commit.pack_summary(record))
+            self.records_by_id[record.chunk_id] = replace(record, owned=owned, tallies=tallies)
+        for counter, minutes in commit.increments(records).items():
+            self.counts.setdefault(counter, Counter()).update(minutes)
+        self.marks |= {hour: f"token-{next(self._tokens)}" for hour in commit.touched_hours(records)}
+
+    def committed(self, chunks: Iterable[Chunk]) -> set[str]:
+        if self.fails:
+            raise StoreFailed("the log does not answer")
+        return {chunk.chunk_id for chunk in chunks if self.record(chunk.project, chunk.chunk_id)}
+
+    def record(self, project: str, chunk_id: str) -> CommitRecord | None:
+        if self.fails:
+            raise StoreFailed("the log does not answer")
+        record = self.records_by_id.get(chunk_id)
+        return record if record is not None and record.project == project else None
+
+    def records(self, project: str, window: str) -> list[CommitRecord]:
+        if window in self.unreadable:
+            raise StoreFailed(f"{window} cannot be read")
+        every = self.records_by_id.values()
+        found = [each for each in every if each.project == project and each.hour.startswith(window)]
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        return found
+
+    def days(self, project: str) -> list[str]:
+        return sorted({hour[:10] for owner, hour, _ in self.counts if owner == project})
+
+    def counters(self, project: str, days: Iterable[str]) -> list[HourCounter]:
+        wanted = set(days)
+        return [
+            HourCounter(hour, event_type, dict(minutes))
+            for (owner, hour, event_type), minutes in self.counts.items()
+            if owner == project and hour[:10] in wanted
+        ]
+
+    def touched(self) -> list[TouchedHour]:
+        return [TouchedHour(project, hour, 0, token) for (project, hour), token in self.marks.items()]
+
+    def untouch(self, touched: TouchedHour) -> None:
+        if self.marks.get((touched.project, touched.hour)) == touched.token:
+            del self.marks[touched.project, touched.hour]
+
+    def quarantine(self, chunk: Chunk, code: str) -> None:
+        self.quarantined.setdefault((chunk.project, chunk.chunk_id), code)
+
+    def quarantine_code(self, project: str, chunk_id: str) -> str | None:
+        return self.quarantined.get((project, chunk_id))
+
+
+@dataclass
+class FakeArchive:
+    """`objects`: bytes by name."""
+
+    objects: dict[str, bytes] = field(default_factory=dict)
+    fails: bool = False
+
+    def write_events(self, lines: Iterable[bytes], now: datetime) -> str:
+        name = f"events/date={now:%Y-%m-%d}/hour={now:%H}/{len(self.objects)}.jsonl.gz"
+        self._put(name, gzip.compress(b"\n".join(lines) + b"\n", mtime=0))
+        return name
+
+    def write_report(self, project: str, grain: str, window: str, version: int, content: str) -> None:
+        self._put(f"reports/project={project}/grain={grain}/{window}/v{version}.json", content.encode())
+
+    def write_quarantined(self, chunk_id: str, content: str) -> None:
+        self._put(f"quarantine/{chunk_id}.json", content.encode())
+
+    def _put(self, name: str, body: bytes) -> None:
+        if self.fails:
+            raise StoreFailed("the archive does not answer")
+        self.objects[name] = body
+
+
+@dataclass
+class FakeReportStore:
+    """`listed`: the unfinished windows, each with the version that may finish it."""
+
+    reports: dict[Window, Report] = field(default_factory=dict)
+    listed: dict[Window, int] = field(default_factory=dict)
+
+    def get(self, window: Window) -> Report | None:
+        return copy.deepcopy(self.reports.get(window))
+
+    def save(self, report: Report) -> bool:
+        current = self.reports.get(report.window)
+        if current is not None and current.version >= report.version:
+            return False
+        self.reports[report.window] = copy.deepcopy(report)
+        self.listed[report.window] = report.version
+        return True
+
+    def mark_published(self, report: Report) -> None:
+        current = self.reports.get(report.window)
+        if current is not None and current.version == report.version:
+            self.reports[report.window] = replace(current, published=report.version)
+
+    def unfinished(self) -> list[Window]:
+        return sorted(self.listed, key=lambda window: (window.project, window.grain, window.name))
+
+    def finish(self, report: Report) -> None:
+        if self.listed.get(report.window) == report.version:
+            del self.listed[report.window]
+
+    def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
+        for window in sorted(self.reports, key=lambda window: window.name, reverse=True):
+            if (window.project, window.grain) == (project, grain) and first <= window.name < after:
+                yield copy.deepcopy(self.reports[window])
+
+
+@dataclass
+class FakeTopic:
+    """`published`: subject, text, document and attributes of each message."""
+
+    published: list[dict[str, Any]] = field(default_factory=list)
+    fails: bool = False
+
+    def publish(self, *, subject: str, text: str, document: str, attributes: dict[str, str]) -> None:
+        if self.fails:
+            raise StoreFailed("the topic does not answer")
+        self.published.append({"subject": subject, "text": text, "document": document, "attributes": attributes})

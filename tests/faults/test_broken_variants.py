@@ -1,0 +1,182 @@
+"""A test of the tests: each way of breaking the protocol, in the source, must be caught by the fault tests.
+
+A variant is a replacement of source text; if the text moves, its test fails until it is found again.
+Not here, for want of a place where they could be broken: a stale read of `c` (the emulator has no
+replicas), a chunk cut or deduplicated anew by each attempt (both happen once, at ingestion).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+class Variant(NamedTuple):
+    story: str
+    module: str
+    replacements: list[tuple[str, str]]
+
+
+_ALL = "{record.chunk_id for record in records}"
+VARIANTS = {
+    "ADD outside the transaction": Variant("process", "adapters/commits.py", [
+        ("            *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),\n", ""),
+        ("            self._table.client.transact_write_items(",
+         "            for counter, minutes in commit.increments(records).items():\n"
+         "                self._table.client.update_item(**self._add(keys.counter(*counter, 0), minutes)['Update'])\n"
+         "            self._table.client.transact_write_items("),
+    ]),
+    "commit without its condition": Variant("process", "adapters/commits.py", [
+        ('        put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"\n', ""),
+    ]),
+    "acknowledge before the commit": Variant("process", "process.py", [
+        ("    jobs = _decode(messages)\n",
+         "    jobs = _decode(messages)\n    queue.delete([each.receipt_handle for job in jobs for each in job.messages])\n"),
+    ]),
+    "insert without its condition": Variant("process", "adapters/events.py", [
+        ("            answer = self._table.client.batch_execute_statement(Statements=[self._statement(row) for row in rows])\n",
+         "            for row in rows:\n"
+         "                self._table.client.put_item(TableName=self._table.name, Item=row.item)\n"
+         "            return [row.chunk_id for row in rows]\n"),
+    ]),
+    "unknown insert taken as a duplicate": Variant("process", "process.py", [
+        ("if any(owner is None for _, owner in owner_of):", "if False:"),
+    ]),
+    "unknown insert taken as owned": Variant("process", "process.py", [
+        ("if any(owner is None for _, owner in owner_of):", "if False:"),
+        ("if owner == job.chunk.chunk_id]", "if owner in (None, job.chunk.chunk_id)]"),
+    ]),
+    "what exists is taken as mine": Variant("process", "adapters/events.py", [
+        ("owner or found.get(row.key)", "owner or row.chunk_id"),
+    ]),
+    "one's own event is taken as a duplicate": Variant("process", "adapters/events.py", [
+        ("owner or found.get(row.key)", "owner or 'another'"),
+    ]),
+    "chunk id minted by each invocation": Variant("process", "process.py", [
+        ("            chunk = chunks.decode(message.body)\n",
+         "            chunk = chunks.decode(message.body)\n"
+         "            fresh = chunks.mint_chunk_id(chunk.sender.received, chunk.hour, __import__('os').urandom(10))\n"
+         "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
+    ]),
+    "message id in place of the chunk id": Variant("process", "process.py", [
+        ("            chunk = chunks.decode(message.body)\n",
+         "            chunk = chunks.decode(message.body)\n"
+         "            stable = __import__('hashlib').sha256(message.receipt_handle.split('/')[0].encode()).digest()\n"
+         "            fresh = chunks.mint_chunk_id(chunk.sender.received, chunk.hour, stable[:10])\n"
+         "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
+    ]),
+    "counters not computed anew after a cancel": Variant("process", "adapters/commits.py", [
+        ("        if attempt:\n", "        if not attempt:\n            self._first = list(records)\n        if attempt:\n"),
+        ("commit.increments(records)", "commit.increments(self._first)"),
+    ]),
+    "a cancel acknowledges the whole group": Variant("process", "adapters/commits.py", [
+        ('            reasons = error.response.get("CancellationReasons", [])\n', f"            return {_ALL}\n"),
+    ]),
+    "unknown transaction taken as done": Variant("process", "adapters/commits.py", [
+        ("        except BotoCoreError:\n            return set()", f"        except BotoCoreError:\n            return {_ALL}"),
+    ]),
+    "an identity twice in a POST is not deduplicated": Variant("process", "ingest.py", [
+        ("        if first is event:", "        if first:"),
+    ]),
+    "a chunk twice in a batch is not merged": Variant("ingest", "process.py", [
+        ("jobs.setdefault(chunk.chunk_id, _Job(chunk))", "jobs.setdefault(message.receipt_handle, _Job(chunk))"),
+    ]),
+    "duplicates dropped across the chunks of a batch": Variant("process", "process.py", [
+        ("    owners = iter(events.claim([(job.chunk, event) for job in jobs for event in job.chunk.events]))\n",
+         "    seen, wanted = set(), [(job.chunk, event) for job in jobs for event in job.chunk.events]\n"
+         "    fresh = [not (event.identity in seen or seen.add(event.identity)) for _, event in wanted]\n"
+         "    answers = iter(events.claim([each for each, is_fresh in zip(wanted, fresh) if is_fresh]))\n"
+         "    owners = iter([next(answers) if is_fresh else 'another' for is_fresh in fresh])\n"),
+    ]),
+    "archive objects share a name": Variant("process", "adapters/archive.py", [("{uuid4().hex}", "batch")]),
+    "commit despite an unknown archive write": Variant("process", "adapters/archive.py", [
+        ('        self._put(name, gzip.compress(b"\\n".join(lines) + b"\\n", mtime=0), "application/gzip")\n',
+         "        try:\n"
+         '            self._put(name, gzip.compress(b"\\n".join(lines) + b"\\n", mtime=0), "application/gzip")\n'
+         "        except Exception:\n"
+         "            pass\n"),
+    ]),
+    "archive after the commit": Variant("process", "process.py", [
+        ("    done |= _commit(_archive(claimed, archive, now, settings), commits)\n",
+         "    class Later:\n"
+         "        def write_events(self, lines, now):\n"
+         "            self.lines, self.name = lines, 'events/' + __import__('uuid').uuid4().hex\n"
+         "            return self.name\n"
+         "    later = Later()\n"
+         "    done |= _commit(_archive(claimed, later, now, settings), commits)\n"
+         "    if hasattr(later, 'lines'):\n"
+         "        import gzip\n"
+         "        archive._put(later.name, gzip.compress(b'\\n'.join(later.lines)), 'application/gzip')\n"),
+    ]),
+    "all events archived, not only the owned": Variant("process", "process.py", [
+        ("        for event in job.owned\n", "        for event in job.chunk.events\n"),
+    ]),
+    "commit records refer to all events": Variant("process", "process.py", [
+        ("commit.make_record(job.chunk, job.owned,", "commit.make_record(job.chunk, job.chunk.events,"),
+    ]),
+    "a guard that is not asked": Variant("process", "adapters/events.py", [
+        ("enumerate(claims) if event.guarded]", "enumerate(claims) if False]"),
+    ]),
+    "success for a chunk that is not queued": Variant("ingest", "ingest.py", [
+        ("    if len(queued) < len(chunks):", "    if not queued:"),
+    ]),
+    "touched hours not marked": Variant("aggregate", "adapters/commits.py", [
+        ("for project, hour in touched),", "for project, hour in ()),"),
+    ]),
+    "a mark deleted whatever came in between": Variant("aggregate", "aggregate.py", [
+        ("    touched = list(commits.touched())\n",
+         "    touched = list(commits.touched())\n    for mark in touched:\n        commits.untouch(mark)\n"),
+    ]),
+    "reports saved over any version": Variant("aggregate", "adapters/reports.py", [
+        ('            "ConditionExpression": "attribute_not_exists(pk) OR v < :v",\n'
+         '            "ExpressionAttributeValues": {":v": number(report.version)},\n', ""),
+    ]),
+    "a report taken as published before it is": Variant("aggregate", "aggregate.py", [
+        ("        document = reporting.dump(report.to_json())\n",
+         "        reports.mark_published(report)\n        document = reporting.dump(report.to_json())\n"),
+    ]),
+}  # fmt: skip
+#: Run with every `make test`; the others with `make chaos`.
+SAMPLE = ["insert without its condition", "ADD outside the transaction", "acknowledge before the commit"]
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_a_broken_protocol_is_caught(name: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    if name not in SAMPLE and not request.config.getoption("--thorough"):
+        pytest.skip("runs with make chaos")
+    variant = VARIANTS[name]
+    for part in ("chalicelib", "millrace", "tests", "pyproject.toml"):
+        copy = shutil.copytree if (ROOT / part).is_dir() else shutil.copy
+        copy(ROOT / part, tmp_path / part)
+    source = tmp_path / "chalicelib" / variant.module
+    text = source.read_text()
+    for old, new in variant.replacements:
+        assert old in text, f"the source has changed: {old!r}"
+        text = text.replace(old, new)
+    source.write_text(text)
+    caught = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-x",
+            "-k",
+            f"one_fault and {variant.story}",
+            "tests/faults/test_crash_points.py",
+        ],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert caught.returncode == 1, caught.stdout[-3000:] + caught.stderr[-3000:]
+    assert "violations" in caught.stdout or "must be sound" in caught.stdout, caught.stdout[-3000:]

@@ -1,0 +1,195 @@
+"""The door: a verdict for every event in input order, and nothing accepted that is not queued."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from builders import NOW, World
+from chalicelib.core import chunk as chunks
+from chalicelib.core.chunk import Chunk, Sender
+from chalicelib.core.keys import EventRef, event_key
+from chalicelib.errors import AllRejected, BadRequest, TooLarge, Unavailable
+from chalicelib.ingest import ingest
+from fakes import FakeQueue
+
+LATER = NOW + timedelta(minutes=5)
+GOOD = {"event_type": "page_view", "user_id": "u1"}
+TIMED = GOOD | {"timestamp": "2015-05-17T10:05:00Z"}
+
+
+def post(queue: FakeQueue, *events: Any, received: datetime = NOW, **options: Any) -> dict[str, Any]:
+    return ingest(json.dumps(events).encode(), sender=Sender("acme", received), queue=queue, **options)
+
+
+def sent(queue: FakeQueue) -> list[Chunk]:
+    return [chunks.decode(body) for body in queue.bodies]
+
+
+def statuses(reply: dict[str, Any]) -> list[str]:
+    return [each.get("code", each["status"]) for each in reply["events"]]
+
+
+def ids(reply: dict[str, Any]) -> list[str]:
+    return [each["event_id"] for each in reply["events"]]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        pytest.param(json.dumps(TIMED), id="one object"),
+        pytest.param(json.dumps([TIMED]), id="array"),
+        pytest.param(json.dumps({"events": [TIMED]}), id="events in an object"),
+    ],
+)
+@pytest.mark.parametrize("zipped", [False, True], ids=["plain", "gzip"])
+def test_every_form_of_a_post_queues_its_event(body: str, zipped: bool) -> None:
+    queue, plain = FakeQueue(), body.encode()
+    reply = ingest(gzip.compress(plain) if zipped else plain, sender=Sender("acme", NOW), queue=queue)
+    (chunk,) = sent(queue)
+    (event,) = chunk.events
+    assert (reply["accepted"], reply["rejected"], reply["chunks"]) == (1, 0, [chunk.chunk_id])
+    key = event_key(EventRef(event.time, "u1", event.event_id))
+    assert reply["events"] == [{"index": 0, "status": "accepted", "event_id": event.event_id, "key": key}]
+
+
+def test_the_sender_travels_with_the_chunk() -> None:
+    queue = FakeQueue()
+    sender = Sender("acme", NOW, source_ip="192.0.2.1", user_agent="browser\u0000\U0001f600")
+    ingest(json.dumps(GOOD).encode(), sender=sender, queue=queue)
+    assert [chunk.sender for chunk in sent(queue)] == [sender]
+
+
+def test_a_mixed_batch_gets_verdicts_in_input_order_and_its_good_events_are_queued() -> None:
+    queue = FakeQueue()
+    untyped, future = {"user_id": "u1"}, GOOD | {"timestamp": "2015-05-18T10:31:00Z"}
+    reply = post(queue, untyped, GOOD | {"event_id": "a"}, "text", future, GOOD | {"event_id": "b"})
+    assert statuses(reply) == ["missing_field", "accepted", "not_an_object", "timestamp_in_future", "accepted"]
+    assert [each["index"] for each in reply["events"]] == [0, 1, 2, 3, 4]
+    assert (reply["accepted"], reply["rejected"]) == (2, 3)
+    assert reply["events"][0]["field"] == "event_type"
+    assert [event.event_id for chunk in sent(queue) for event in chunk.events] == ["a", "b"]
+
+
+def test_when_all_are_rejected_nothing_is_queued_and_the_problem_lists_why() -> None:
+    queue = FakeQueue()
+    with pytest.raises(AllRejected) as caught:
+        post(queue, {}, 7)
+    assert [each["code"] for each in caught.value.extra["events"]] == ["missing_field", "not_an_object"]
+    assert queue.bodies == []
+
+
+@pytest.mark.parametrize(
+    ("body", "problem", "code"),
+    [
+        pytest.param(b"", BadRequest, "not_json", id="empty"),
+        pytest.param(b"[]", BadRequest, "no_events", id="no events"),
+        pytest.param(b"\xff", BadRequest, "not_utf8", id="not UTF-8"),
+        pytest.param(b"\x1f\x8bnot gzip", BadRequest, "bad_gzip", id="bad gzip"),
+        pytest.param(json.dumps([GOOD] * 2501).encode(), TooLarge, "too_many_events", id="too many"),
+        pytest.param(b" " * (4 * 1024 * 1024 + 1), TooLarge, "body_too_large", id="too large"),
+    ],
+)
+def test_a_body_that_cannot_be_read_queues_nothing(body: bytes, problem: type[Exception], code: str) -> None:
+    queue = FakeQueue()
+    with pytest.raises(problem) as caught:
+        ingest(body, sender=Sender("acme", NOW), queue=queue)
+    assert (caught.value.code, queue.bodies) == (code, [])
+
+
+def test_repeats_within_a_post_are_accepted_and_counted_but_sent_once() -> None:
+    queue = FakeQueue()
+    first, repeat = TIMED | {"event_id": "a", "page": "/first"}, TIMED | {"event_id": "a", "page": "/second"}
+    reply = post(queue, first, repeat, TIMED | {"event_id": "b"}, repeat)
+    (chunk,) = sent(queue)
+    assert [event.event_id for event in chunk.events] == ["a", "b"]
+    assert chunk.events[0].properties == {"page": "/first"}
+    assert (reply["accepted"], chunk.accepted, chunk.repeats) == (4, 4, 2)
+    assert ids(reply) == ["a", "a", "b", "a"]
+    assert reply["events"][0]["key"] == reply["events"][1]["key"]
+
+
+def test_an_id_given_twice_without_a_time_is_one_event_and_with_two_times_two() -> None:
+    queue = FakeQueue()
+    untimed, other = GOOD | {"event_id": "a"}, TIMED | {"event_id": "b"}
+    post(queue, untimed, untimed, other, other | {"timestamp": "2015-05-17T10:06:00Z"})
+    (chunk,) = sent(queue)
+    assert [event.event_id for event in chunk.events] == ["a", "b", "b"]
+    assert chunk.repeats == 1
+
+
+def test_events_of_two_hours_become_two_chunks_that_hold_each_repeat_in_its_hour() -> None:
+    queue = FakeQueue()
+    late, early = (TIMED | {"event_id": "a", "timestamp": f"2015-05-17T{hour}:59:59Z"} for hour in ("09", "08"))
+    reply = post(queue, late, early, late)
+    assert [(chunk.hour, chunk.repeats) for chunk in sent(queue)] == [("2015-05-17T08", 0), ("2015-05-17T09", 1)]
+    assert reply["chunks"] == [chunk.chunk_id for chunk in sent(queue)]
+
+
+def test_a_large_post_is_cut_and_accounts_for_every_event() -> None:
+    queue = FakeQueue()
+    reply = post(queue, *(TIMED | {"event_id": f"e{number % 1200}"} for number in range(1300)))
+    assert (reply["accepted"], sum(chunk.accepted for chunk in sent(queue))) == (1300, 1300)
+    assert len(reply["chunks"]) == len(set(reply["chunks"])) == len(queue.bodies) == 3
+
+
+@pytest.mark.parametrize("refused", [{0}, {1}, {0, 1}])
+def test_a_post_that_is_queued_in_part_is_unavailable_and_sending_it_again_stores_each_event_once(
+    refused: set[int],
+) -> None:
+    world = World()
+    events = [TIMED, TIMED | {"timestamp": "2015-05-17T08:05:00Z"}, TIMED]
+    world.queue.refuse = refused
+    with pytest.raises(Unavailable) as caught:
+        post(world.queue, *events)
+    assert (caught.value.code, caught.value.extra["retry_after"]) == ("queue_unavailable", 5)
+    world.queue.refuse = set()
+    post(world.queue, *events, received=LATER)
+    world.process(*world.queue.messages())
+    assert world.counted() == {("acme", "page_view"): 3}
+
+
+def test_the_same_content_with_a_timestamp_gets_the_same_id_when_sent_again() -> None:
+    queue = FakeQueue()
+    first = post(queue, TIMED, TIMED | {"page": "/"}, TIMED)
+    again = post(queue, TIMED, TIMED | {"page": "/"}, TIMED, received=LATER)
+    assert first["events"] == again["events"]
+    assert len(set(ids(first))) == 3
+
+
+def test_the_same_content_without_a_timestamp_is_a_new_event() -> None:
+    queue = FakeQueue()
+    assert len({*ids(post(queue, GOOD, GOOD)), *ids(post(queue, GOOD))}) == 3
+
+
+def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_place() -> None:
+    queue = FakeQueue()
+    events = [GOOD, {}, GOOD, TIMED, GOOD | {"event_id": "own"}]
+    first, again = (post(queue, *events, idempotency_key="k", received=at)["events"] for at in (NOW, LATER))
+    given = [[each.get("event_id") for each in verdicts] for verdicts in (first, again)]
+    assert given[0] == given[1]
+    assert (given[0][1], given[0][4], len(set(given[0]))) == (None, "own", 5)
+    assert given[0][0] not in ids(post(queue, GOOD, idempotency_key="another"))
+
+
+@pytest.mark.parametrize(
+    ("event", "options"),
+    [
+        pytest.param(GOOD | {"event_id": "a"}, {}, id="own id"),
+        pytest.param(TIMED | {"event_id": "a"}, {}, id="own id and time"),
+        pytest.param(TIMED, {}, id="own time"),
+        pytest.param(GOOD, {"idempotency_key": "k"}, id="idempotency key"),
+    ],
+)
+def test_an_event_that_can_be_recognised_is_counted_once_however_often_it_is_posted(
+    event: dict[str, Any], options: dict[str, str]
+) -> None:
+    world = World()
+    for minutes in (0, 1, 90):
+        post(world.queue, event, received=NOW + timedelta(minutes=minutes), **options)
+    world.process(*world.queue.messages())
+    assert world.counted() == {("acme", "page_view"): 1}

@@ -1,0 +1,181 @@
+"""Counts against rows counted by hand, receipts of every state, and reports in pages."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from builders import (
+    NOW,
+    SETTINGS,
+    World,
+    make_chunk,
+    make_event,
+    make_report,
+    make_row,
+    read_pages,
+    world_of_rows,
+)
+from chalicelib.core.report import Window
+from chalicelib.errors import BadRequest, NotFound
+from chalicelib.query import get_receipt
+
+OLDEST = NOW - SETTINGS.max_chunk_age
+SECOND = timedelta(seconds=1)
+
+
+@pytest.fixture
+def world() -> World:
+    return world_of_rows()
+
+
+def span(first: str, after: str) -> dict[str, str]:
+    return {"from": f"2015-05-{first}", "to": f"2015-05-{after}"}
+
+
+COUNTS = [
+    pytest.param({}, "16T23 view 1, 17T10 click 2, 17T10 view 2, 17T11 view 1, 18T00 view 1", id="hours"),
+    pytest.param({"grain": "day"}, "16 view 1, 17 click 2, 17 view 3, 18 view 1", id="days"),
+    pytest.param({"grain": "day", "event_type": "click"}, "17 click 2", id="a type"),
+    pytest.param(
+        {"grain": "minute", "from": "2015-05-17"},
+        "17T10:05 click 1, 17T10:05 view 2, 17T10:59 click 1, 17T11:00 view 1, 18T00:00 view 1",
+        id="minutes",
+    ),
+    pytest.param(span("17T10:06:00Z", "17T11:01:00Z"), "17T10 click 1, 17T11 view 1", id="a span"),
+    pytest.param(span("17T10:05:40Z", "17T10:59:10Z"), "17T10 click 2, 17T10 view 2", id="minutes are whole"),
+    pytest.param(span("17T10:06:00Z", "17T11:00:00Z"), "17T10 click 1", id="to is excluded"),
+    pytest.param(span("17", "18"), "17T10 click 2, 17T10 view 2, 17T11 view 1", id="a day's end is excluded"),
+    pytest.param(span("18", "17"), "", id="a span that ends before it starts"),
+    pytest.param({"event_type": "none"}, "", id="an unknown type"),
+]
+
+
+@pytest.mark.parametrize(("parameters", "rows"), COUNTS)
+def test_counts_are_those_of_the_distinct_events(world: World, parameters: dict[str, str], rows: str) -> None:
+    expected: list[dict[str, Any]] = []
+    for window, event_type, number in (each.split() for each in rows.split(", ") if each):
+        start = "2015-05-" + window + "00T00:00:00Z"[len(window) :]
+        expected.append({"start": start, "event_type": event_type, "count": int(number)})
+    assert world.count(parameters) == expected
+
+
+def test_counts_agree_with_the_events_that_are_found(world: World) -> None:
+    for project, total in (("acme", 7), ("other", 2), ("third", 0)):
+        counted: Counter[str] = Counter()
+        for each in world.count({"grain": "minute"}, project=project):
+            counted[each["event_type"]] += each["count"]
+        found = Counter(event["event_type"] for event in world.find_events({}, project=project)["events"])
+        assert counted == found
+        assert counted.total() == total
+
+
+def test_more_windows_than_an_answer_holds_are_refused_and_a_week_of_minutes_is_not() -> None:
+    world = World()
+    world.take(*(make_chunk(make_event(at=f"2015-05-0{day}T12:00:00Z")) for day in range(1, 9)))
+    with pytest.raises(BadRequest) as caught:
+        world.count({"grain": "minute"})
+    assert caught.value.code == "range_too_wide"
+    assert len(world.count({"grain": "minute"} | span("01", "08"))) == 7
+    assert len(world.count({"grain": "hour"})) == 8
+
+
+def receipt(world: World, chunk_id: str, project: str = "acme") -> dict[str, Any]:
+    return get_receipt(chunk_id, project=project, commits=world.commits, oldest=OLDEST)
+
+
+def test_a_receipt_follows_its_chunk_from_in_flight_to_committed(world: World) -> None:
+    chunk = make_chunk(make_row("b"), make_row("c"), make_event("new"), repeats=2)
+    assert receipt(world, chunk.chunk_id) == {"chunk_id": chunk.chunk_id, "status": "in_flight"}
+    world.take(chunk)
+    done = {"status": "committed", "accepted": 5, "stored": 1, "duplicates": 4}
+    assert receipt(world, chunk.chunk_id) == {"chunk_id": chunk.chunk_id, **done}
+
+
+def test_the_receipt_of_a_quarantined_chunk_has_the_code(world: World) -> None:
+    chunk_id = (chunk := make_chunk(received=OLDEST - SECOND)).chunk_id
+    world.commits.quarantine(chunk, "too_old")
+    assert receipt(world, chunk_id) == {"chunk_id": chunk_id, "status": "quarantined", "code": "too_old"}
+
+
+def test_a_receipt_tells_another_project_nothing_of_what_became_of_the_chunk(world: World) -> None:
+    done, parked = make_chunk(), make_chunk()
+    world.take(done)
+    world.commits.quarantine(parked, "too_old")
+    for chunk in (done, parked):
+        assert receipt(world, chunk.chunk_id, "other") == {"chunk_id": chunk.chunk_id, "status": "in_flight"}
+
+
+IMPOSSIBLE = {
+    "old and without a trace": make_chunk(received=OLDEST - SECOND).chunk_id,
+    "empty": "",
+    "no hour": "01ARZ3NDEKTSV4RRFFQ69G5FAV",
+    "after the end of time": "7ZZZZZZZZZZZZZZZZZZZZZZZZZ-2015-05-17T10",
+}
+
+
+@pytest.mark.parametrize("chunk_id", IMPOSSIBLE.values(), ids=IMPOSSIBLE)
+def test_a_chunk_that_cannot_be_on_its_way_is_not_found(world: World, chunk_id: str) -> None:
+    with pytest.raises(NotFound) as caught:
+        receipt(world, chunk_id)
+    assert caught.value.code == "no_such_chunk"
+
+
+@pytest.fixture
+def reported() -> World:
+    """Reports whose number of events is their hour, 99 for the day."""
+    world = World()
+    for hour in range(10, 17):
+        world.reports.save(make_report(Window("acme", "hour", f"2015-05-17T{hour}"), events=hour))
+    world.reports.save(make_report(Window("acme", "day", "2015-05-17"), events=99))
+    world.reports.save(make_report(Window("other", "hour", "2015-05-17T10"), events=1))
+    return world
+
+
+def numbers(*answers: dict[str, Any]) -> list[int]:
+    return [report["events"] for answer in answers for report in answer["reports"]]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 6, 7, 8])
+def test_paging_gives_each_report_exactly_once_newest_first(reported: World, limit: int) -> None:
+    pages = read_pages(reported.find_reports, {"limit": str(limit)})
+    newest_first = list(range(16, 9, -1))
+    assert [numbers(page) for page in pages] == [newest_first[start : start + limit] for start in range(0, 7, limit)]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "expected"),
+    [
+        pytest.param({"from": "2015-05-17T14:30:00Z"}, [16, 15, 14], id="from inside a window"),
+        pytest.param({"to": "2015-05-17T11:30:00Z"}, [11, 10], id="to inside a window"),
+        pytest.param({"to": "2015-05-17T11:00:00Z"}, [10], id="to is excluded"),
+        pytest.param({"grain": "day", "from": "2015-05-17T14:30:00Z"}, [99], id="the day of a time"),
+        pytest.param({"grain": "day", "to": "2015-05-17"}, [], id="a day's start is excluded"),
+    ],
+)
+def test_reports_are_chosen_by_grain_and_span(reported: World, parameters: dict[str, str], expected: list[int]) -> None:
+    assert numbers(reported.find_reports(parameters)) == expected
+
+
+def test_another_projects_reports_are_not_found(reported: World) -> None:
+    assert numbers(reported.find_reports({}, project="other")) == [1]
+
+
+def test_reports_have_no_minutes(reported: World) -> None:
+    with pytest.raises(BadRequest):
+        reported.find_reports({"grain": "minute"})
+
+
+@pytest.mark.parametrize("change", [{"grain": "day"}, {"to": "2016-01-01"}], ids=["grain", "span"])
+def test_a_cursor_of_reports_is_refused_by_every_other_query(reported: World, change: dict[str, str]) -> None:
+    cursor = {"cursor": reported.find_reports({"limit": "2"})["next"]}
+    for ask in (
+        lambda: reported.find_reports(cursor | change),
+        lambda: reported.find_reports(cursor, project="other"),
+        lambda: reported.find_events(cursor),
+    ):
+        with pytest.raises(BadRequest):
+            ask()

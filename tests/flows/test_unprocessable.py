@@ -1,0 +1,109 @@
+"""Messages that the processor must not process: garbage comes back, over-aged chunks are parked."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
+from chalicelib.core import chunk as chunks
+from chalicelib.core.chunk import Chunk
+from chalicelib.errors import ProcessingFailed
+from chalicelib.ports import Message
+
+VIEW = ("acme", "page_view")
+AGE = SETTINGS.max_chunk_age
+SECOND = timedelta(seconds=1)
+GARBAGE = ["", "hello", "null", "[]", "{}", '"', "[" * 100_000]
+
+
+def chunk_of(*event_ids: str, **options: Any) -> Chunk:
+    return make_chunk(*(make_event(event_id) for event_id in event_ids), **options)
+
+
+def committed(world: World) -> set[str]:
+    return set(world.commits.records_by_id)
+
+
+def changed(**fields: Any) -> str:
+    """A chunk's message with some fields replaced."""
+    return json.dumps(json.loads(chunks.encode(chunk_of("garbage"))) | fields)
+
+
+def changed_event(**fields: Any) -> str:
+    (event,) = json.loads(chunks.encode(chunk_of("garbage")))["events"]
+    return changed(events=[event | fields])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(
+            pytest.param(body, id=body[:20] or "empty")
+            for body in ("", "hello", "null", "[]", "{}", '"', "[" * 100_000)
+        ),
+        pytest.param(changed()[:-9], id="cut short"),
+        pytest.param(changed(format=2), id="future format"),
+        pytest.param(changed(chunk_id="01ARZ3NDEKTSV4RRFFQ69G5FAV"), id="no hour in the id"),
+        pytest.param(changed(events=[]), id="no events"),
+        pytest.param(changed(events=None), id="null events"),
+        pytest.param(changed_event(timestamp="2015-05-17T11:00:00Z"), id="another hour's event"),
+        pytest.param(changed(received_at=1e300), id="impossible received time"),
+        pytest.param(changed(repeats=float("inf")), id="infinite repeats"),
+        pytest.param(changed_event(timestamp=1e300), id="impossible event time"),
+        pytest.param(changed_event(properties=["page"]), id="properties in a list"),
+        pytest.param(changed_event(event_type=["page_view"]), id="type in a list"),
+        pytest.param(changed_event(event_id="\ud800"), id="half a surrogate pair"),
+    ],
+)
+def test_a_garbage_message_comes_back_and_costs_its_neighbours_nothing(body: str) -> None:
+    world, chunk = World(), chunk_of("e1")
+    message = make_message(chunk)
+    with pytest.raises(ProcessingFailed, match="1 of 2"):
+        world.process(Message(body, "garbage"), message)
+    assert committed(world) == {chunk.chunk_id}
+    assert world.queue.deleted == [message.receipt_handle]
+
+
+def test_a_chunk_older_than_the_guard_is_parked_whole_and_acknowledged() -> None:
+    world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
+    message = make_message(old)
+    world.process(message)
+    assert world.commits.quarantined == {("acme", old.chunk_id): "too_old"}
+    parked = json.loads(world.archive.objects[f"quarantine/{old.chunk_id}.json"])
+    assert (parked["code"], chunks.decode(parked["message"])) == ("too_old", old)
+    assert (world.events.stored, world.counted(), committed(world)) == ({}, {}, set())
+
+
+def test_a_chunk_as_old_as_the_guard_allows_is_processed() -> None:
+    world, chunk = World(), chunk_of("e1", received=NOW - AGE)
+    world.process(make_message(chunk))
+    assert (world.counted(), world.commits.quarantined) == ({VIEW: 1}, {})
+
+
+def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_parked() -> None:
+    world, chunk = World(), chunk_of("e1")
+    world.take(chunk)
+    world.process(make_message(chunk), now=NOW + AGE + SECOND)
+    assert (world.commits.quarantined, world.counted()) == ({}, {VIEW: 1})
+
+
+@pytest.mark.parametrize("broken", ["archive", "commits"])
+def test_an_old_chunk_that_cannot_be_parked_comes_back(broken: str) -> None:
+    world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
+    getattr(world, broken).fails = True
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(old))
+    assert (world.commits.quarantined, world.queue.deleted, world.events.stored) == ({}, [], {})
+
+
+def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> None:
+    world, old, new = World(), chunk_of("e1", received=NOW - AGE - SECOND), chunk_of("e2")
+    world.commits.fails = True
+    message = make_message(new)
+    with pytest.raises(ProcessingFailed, match="1 of 2"):
+        world.process(make_message(old), message)
+    assert (world.queue.deleted, committed(world)) == ([message.receipt_handle], {new.chunk_id})

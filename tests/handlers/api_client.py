@@ -1,0 +1,102 @@
+"""A stage as its clients see it: Chalice's test client, and the triggers that move chunks along."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import urlencode
+
+import boto3
+from chalice.test import Client, HTTPResponse
+
+import app
+from chalicelib.core import chunk
+
+_SCHEDULED = {
+    "version": "0",
+    "id": "53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa",
+    "detail-type": "Scheduled Event",
+    "source": "aws.events",
+    "account": "123456789012",
+    "time": "2015-10-08T16:53:06Z",
+    "region": "us-east-1",
+    "resources": ["arn:aws:events:us-east-1:123456789012:rule/aggregate"],
+    "detail": {},
+}
+
+
+class Api:
+    """The stage that the environment describes."""
+
+    def __init__(self, queue_url: str) -> None:
+        self._http = Client(app.app).http
+        self._sqs = boto3.client("sqs")
+        self._queue_url = queue_url
+
+    def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> HTTPResponse:
+        """Header names are written with underscores for their hyphens."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self._http.request(method, path, headers=named, body=body)
+
+    def post(self, body: Any, **headers: str) -> HTTPResponse:
+        """POST /events; what is not bytes becomes JSON."""
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        return self.request("POST", "/events", sent, **{"content_type": "application/json", **headers})
+
+    def get(self, path: str, **parameters: object) -> HTTPResponse:
+        """A trailing underscore keeps `from_` apart from Python's keyword."""
+        named = {name.rstrip("_"): value for name, value in parameters.items()}
+        return self.request("GET", f"{path}?{urlencode(named)}" if named else path)
+
+    def verdict(self, event: Any) -> dict[str, Any]:
+        """What the answer to a POST of this event says of it, accepted or rejected."""
+        [only] = self.post([event]).json_body["events"]
+        return dict(only)
+
+    def stored(self, event: Any) -> dict[str, Any]:
+        """The event as it is read back once the pipeline is done with it."""
+        key = self.verdict(event)["key"]
+        self.process()
+        return dict(self.get(f"/events/{key}").json_body)
+
+    def take_messages(self) -> list[str]:
+        """Take every waiting message off the queue."""
+        bodies = []
+        while found := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
+            for message in found:
+                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
+                bodies.append(message["Body"])
+        return bodies
+
+    def process(self, *, project: str = "default") -> int:
+        """Deliver the waiting chunks one by one, as chunks of `project`; answers how many there were."""
+        messages = self.take_messages()
+        for body in messages:
+            decoded = chunk.decode(body)
+            moved = replace(decoded, sender=replace(decoded.sender, project=project))
+            self.deliver(moved)
+        return len(messages)
+
+    def deliver(self, one: chunk.Chunk) -> None:
+        """Invoke the processor as the queue does.
+
+        A chunk holds one event: moto fails on batched INSERTs with parameters, which several events need.
+        """
+        app.app.handler_map["process"]({"Records": [_record(chunk.encode(one))]}, None)
+
+    def aggregate(self) -> None:
+        app.app.handler_map["aggregate"](_SCHEDULED, None)
+
+
+def _record(body: str) -> dict[str, Any]:
+    return {
+        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
+        "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "body": body,
+        "attributes": {"ApproximateReceiveCount": "1"},
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:handlers-chunks",
+        "awsRegion": "us-east-1",
+    }

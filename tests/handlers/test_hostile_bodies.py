@@ -1,0 +1,120 @@
+"""Bodies nobody should send: nothing bad answers 500, and memory stays bounded."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import tracemalloc
+import zlib
+
+import pytest
+from api_client import Api
+
+MIB = 1024 * 1024
+AT_TEN = "2015-05-17T10:05:03Z"
+CLICK = {"event_type": "click", "user_id": "u1"}
+GOOD = json.dumps(CLICK)
+PACKED = gzip.compress(GOOD.encode())
+
+
+def nested(levels: int) -> str:
+    return "[" * levels + "]" * levels
+
+
+@pytest.mark.parametrize(
+    ("body", "codes"),
+    [
+        (b"[" * 1000, {"too_deep", "not_json"}),
+        (nested(1000).encode(), {"too_deep"}),
+        (nested(100_000).encode(), {"too_deep"}),
+        (b'{"a":' * 5000 + b"1" + b"}" * 5000, {"too_deep"}),
+        ((GOOD[:-1] + ', "deep": ' + nested(50_000) + "}").encode(), {"too_deep"}),
+        (GOOD.encode("utf-16"), {"not_utf8"}),
+        (GOOD.encode("utf-16-le"), {"not_json"}),
+        (GOOD.encode("utf-32-be"), {"not_json"}),
+        (GOOD.encode("utf-8-sig"), {"not_json"}),
+        (GOOD.replace("u1", "ü").encode("latin-1"), {"not_json", "not_utf8"}),
+        (b'{"event_type": "click", "user_id": "\xff"}', {"not_utf8"}),
+        (b'{"event_type": "click", "user_id": "\xed\xa0\x80"}', {"not_utf8"}),
+        (b'{"event_type": "click", "user_id": "\xc0\xaf"}', {"not_utf8"}),
+        (b'{"event_type": "click", "user_id": "a\nb"}', {"not_json"}),
+    ],
+)
+def test_a_body_that_is_too_deep_or_not_utf8_json_answers_400(api: Api, body: bytes, codes: set[str]) -> None:
+    response = api.post(body)
+    assert response.status_code == 400
+    assert response.json_body["code"] in codes
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [None, "", "text/plain", "APPLICATION/JSON; Charset=UTF-8", "image/png", "application/octet-stream", "nonsense"],
+)
+def test_a_body_is_parsed_whatever_content_type_it_claims(api: Api, content_type: str | None) -> None:
+    headers = {} if content_type is None else {"content_type": content_type}
+    response = api.request("POST", "/events", GOOD.encode(), **headers)
+    assert (response.status_code, response.json_body["accepted"]) == (200, 1)
+
+
+def test_a_large_post_is_split_into_messages_that_the_queue_takes(api: Api) -> None:
+    events = [{**CLICK, "event_id": str(number), "timestamp": AT_TEN, "x": "é" * 15_000} for number in range(130)]
+    body = json.dumps(events, ensure_ascii=False).encode()
+    assert 3 * MIB < len(body) < 4 * MIB
+    response = api.post(body)
+    messages = api.take_messages()
+    assert (response.status_code, response.json_body["accepted"]) == (200, 130)
+    assert max(map(len, messages)) <= MIB < sum(map(len, messages))
+    queued = [event["event_id"] for message in messages for event in json.loads(message)["events"]]
+    assert sorted(queued, key=int) == [event["event_id"] for event in events]
+
+
+def bomb(size: int) -> bytes:
+    """Gzip of that many bytes: an event, then blanks."""
+    packer = zlib.compressobj(9, wbits=31)
+    blanks = (size - len(GOOD)) // MIB
+    parts = [GOOD.encode(), b" " * ((size - len(GOOD)) % MIB), *([b" " * MIB] * blanks)]
+    return b"".join([packer.compress(part) for part in parts]) + packer.flush()
+
+
+def test_a_gzip_bomb_answers_413_and_is_never_held_in_memory(api: Api) -> None:
+    body = bomb(200 * MIB)
+    assert len(body) < 250_000
+    tracemalloc.start()
+    try:
+        response = api.post(body, content_type="application/gzip")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert (response.status_code, response.json_body["code"]) == (413, "body_too_large")
+    assert peak < 64 * MIB
+
+
+def test_a_gzip_body_inflates_to_16_mib_and_no_more(api: Api) -> None:
+    at_the_limit, above = api.post(bomb(16 * MIB)), api.post(bomb(16 * MIB + 1))
+    assert at_the_limit.status_code == 200
+    assert (above.status_code, above.json_body["code"]) == (413, "body_too_large")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        PACKED[:2],
+        PACKED[:10],
+        PACKED[:-9],
+        PACKED[:-1],
+        PACKED[:-8] + bytes(4) + PACKED[-4:],
+        PACKED[:-4] + bytes(4),
+        PACKED + b"more",
+        PACKED + PACKED,
+        PACKED[:12] + b"\xff" + PACKED[13:],
+    ],
+    ids=["magic", "header", "short", "shorter", "bad CRC", "bad size", "trailing", "two members", "bad block"],
+)
+@pytest.mark.parametrize("content_type", ["application/gzip", "application/json"])
+def test_gzip_that_is_cut_or_damaged_answers_400(api: Api, body: bytes, content_type: str) -> None:
+    response = api.post(body, content_type=content_type)
+    assert (response.status_code, response.json_body["code"]) == (400, "bad_gzip")
+
+
+def test_gzip_within_gzip_answers_400(api: Api) -> None:
+    assert api.post(gzip.compress(PACKED)).status_code == 400

@@ -1,0 +1,207 @@
+"""Chunks: how events are packed into messages, and that a message gives back what went in."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core import limits
+from chalicelib.core.chunk import Chunk, Sender, decode, encode, hour_of, mint_chunk_id, minted_at, pack, stored_form
+from chalicelib.core.event import Event
+from chalicelib.errors import Undecodable
+
+RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
+SENDER = Sender("default", RECEIVED, "192.0.2.1", "curl/8.0")
+HOUR = "2015-05-17T10"
+CHUNK_ID = mint_chunk_id(RECEIVED, HOUR, bytes(range(10)))
+
+
+def event(number: int = 0, hour: str = HOUR, event_type: str = "view", filler: str = "") -> Event:
+    return Event(f"e{number}", event_type, f"{hour}:05:03.000000Z", "u", None, {"filler": filler}, {}, guarded=False)
+
+
+# A run: how many events, their hour, how many types they take in turn, and their size.
+runs = st.tuples(
+    st.integers(1, 600),
+    st.sampled_from(["2015-05-17T10", "2015-05-17T11", "1999-12-31T23"]),
+    st.integers(1, 120),
+    st.sampled_from(["", "x" * 400, "é" * 400]),
+)
+giants = st.tuples(st.integers(1, 12), st.just(HOUR), st.just(1), st.sampled_from(["x" * 32_000, "é" * 16_000]))
+
+
+def expand(rows: list[tuple[int, str, int, str]]) -> list[Event]:
+    plan = [(hour, f"t{at % types}", filler) for count, hour, types, filler in rows for at in range(count)]
+    return [event(number, *facts) for number, facts in enumerate(plan)]
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.lists(runs | giants, min_size=1, max_size=3).map(expand), st.integers(0, 9))
+def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], repeated: int) -> None:
+    repeats = dict.fromkeys({each.time[:13] for each in events}, repeated)
+    minted: list[str] = []
+
+    def mint(hour: str) -> str:
+        minted.append(mint_chunk_id(RECEIVED, hour, len(minted).to_bytes(10, "big")))
+        return minted[-1]
+
+    chunks = pack(events, sender=SENDER, repeats=repeats, mint=mint)
+
+    assert [each for chunk in chunks for each in chunk.events] == sorted(events, key=lambda each: each.time[:13])
+    assert [chunk.chunk_id for chunk in chunks] == minted
+    assert sum(chunk.accepted for chunk in chunks) == len(events) + repeated * len(repeats)
+    for chunk in chunks:
+        body = encode(chunk)
+        assert {each.time[:13] for each in chunk.events} == {chunk.hour}
+        assert 1 <= len(chunk.events) <= limits.MAX_CHUNK_EVENTS
+        assert len({each.event_type for each in chunk.events}) <= limits.MAX_CHUNK_TYPES
+        assert len(json.dumps(json.loads(body)["events"], separators=(",", ":"))) <= limits.MAX_CHUNK_BYTES + 1
+        assert decode(body) == chunk
+
+
+@pytest.mark.parametrize(
+    ("events", "sizes"),
+    [
+        ([event(number) for number in range(limits.MAX_CHUNK_EVENTS)], [500]),
+        ([event(number) for number in range(limits.MAX_CHUNK_EVENTS + 1)], [500, 1]),
+        ([event(number, event_type=str(number)) for number in range(limits.MAX_CHUNK_TYPES)], [90]),
+        ([event(number, event_type=str(number)) for number in range(limits.MAX_CHUNK_TYPES * 2 + 1)], [90, 90, 1]),
+        ([event(number, filler="x" * 99_000) for number in range(5)], [2, 2, 1]),
+        ([event(1), event(2, "2015-05-17T09"), event(3)], [1, 2]),
+    ],
+)
+def test_events_are_cut_only_where_a_limit_or_an_hour_asks_for_it(events: list[Event], sizes: list[int]) -> None:
+    chunks = pack(events, sender=SENDER, repeats={}, mint=lambda hour: mint_chunk_id(RECEIVED, hour, bytes(10)))
+    assert [len(chunk.events) for chunk in chunks] == sizes
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda child: st.lists(child, max_size=3) | st.dictionaries(st.text(), child, max_size=3),
+    max_leaves=5,
+)
+objects = st.dictionaries(st.text(), json_values, max_size=3)
+ids = st.text(st.characters(codec="utf-8") | st.sampled_from("\0\x1f\x7f\ufffe\uffff𝄞\u2028"), min_size=1, max_size=5)
+times = st.sampled_from([f"{HOUR}:00:00.000000Z", f"{HOUR}:59:59.999999Z", f"{HOUR}:05:03.120000Z"])
+users = st.tuples(ids, st.none() | ids) | st.tuples(st.none(), ids)
+events = st.builds(
+    lambda event_id, event_type, time, user, properties, context, guarded: Event(
+        event_id, event_type, time, *user, properties, context, guarded
+    ),
+    *(ids, ids, times, users, objects, objects, st.booleans()),
+)
+senders = st.builds(
+    Sender, st.just("default"), st.datetimes(timezones=st.just(UTC)), st.none() | st.text(), st.none() | st.text()
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(senders, st.lists(events, min_size=1, max_size=3), st.integers(0, 2500))
+def test_a_message_is_plain_ascii_and_gives_back_the_chunk(sender: Sender, events: list[Event], repeats: int) -> None:
+    chunk = Chunk(CHUNK_ID, sender, tuple(events), repeats)
+    body = encode(chunk)
+    assert body.isascii()
+    assert body.isprintable()
+    assert decode(body) == chunk
+
+
+AT_ELEVEN = event(hour="2015-05-17T11").to_json()
+
+
+@pytest.mark.parametrize("body", ["", "null", "[]", "5", "{}", "[" * 100_000, "9" * 4301], ids=lambda body: body[:5])
+def test_what_is_no_message_is_undecodable(body: str) -> None:
+    with pytest.raises(Undecodable):
+        decode(body)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"format": 2},
+        {"chunk_id": 7},
+        {"chunk_id": CHUNK_ID[:26]},
+        {"chunk_id": CHUNK_ID.replace("T10", "T11")},
+        {"received_at": "today"},
+        {"received_at": None},
+        {"repeats": None},
+        {"repeats": float("inf")},
+        {"events": []},
+        {"events": ["x"]},
+        {"events": [{}]},
+        {"events": [event().to_json(), AT_ELEVEN]},
+        {"events": [event().to_json() | {"event_id": 5}]},
+        {"events": [event().to_json() | {"event_id": ""}]},
+        {"events": [event().to_json() | {"user_id": None}]},
+        {"events": [event().to_json() | {"user_id": "\ud800"}]},
+        {"events": [event().to_json() | {"event_type": ["view"]}]},
+        {"events": [event().to_json() | {"properties": []}]},
+        {"events": [event().to_json() | {"timestamp": 1e300}]},
+        {"events": [event().to_json() | {"timestamp": float("inf")}]},
+    ],
+    ids=lambda changes: repr(changes)[-40:],
+)
+def test_a_message_with_one_bad_part_is_undecodable(changes: dict[str, Any]) -> None:
+    sound = json.loads(encode(Chunk(CHUNK_ID, SENDER, (event(),))))
+    assert decode(json.dumps(sound)).chunk_id == CHUNK_ID
+    with pytest.raises(Undecodable):
+        decode(json.dumps(sound | changes))
+
+
+@settings(deadline=None)
+@given(st.datetimes(datetime(1970, 1, 2), timezones=st.just(UTC)), st.binary(min_size=10, max_size=10))  # noqa: DTZ001 - Hypothesis adds the zone
+def test_a_chunk_id_tells_its_hour_and_when_it_was_minted(moment: datetime, randomness: bytes) -> None:
+    chunk_id = mint_chunk_id(moment, HOUR, randomness)
+    assert hour_of(chunk_id) == HOUR
+    assert abs(minted_at(chunk_id) - moment) <= timedelta(milliseconds=1)
+
+
+@settings(deadline=None, max_examples=50)
+@given(st.lists(st.binary(min_size=10, max_size=10), min_size=2, max_size=5, unique=True))
+def test_different_randomness_makes_different_chunk_ids(randomness: list[bytes]) -> None:
+    assert len({mint_chunk_id(RECEIVED, HOUR, each) for each in randomness}) == len(randomness)
+
+
+def test_later_chunk_ids_sort_later() -> None:
+    seconds = range(0, 10**8, 10**6)
+    minted = [mint_chunk_id(RECEIVED + timedelta(seconds=each), HOUR, b"\xff" * 10) for each in seconds]
+    assert minted == sorted(set(minted))
+
+
+FOREIGN_IDS = [
+    "",
+    "x",
+    CHUNK_ID.lower(),
+    f"{CHUNK_ID}\n",
+    f"U{CHUNK_ID[1:]}",
+    f"{CHUNK_ID[:-1]}\u0663",
+    f"../{CHUNK_ID}",
+]
+
+
+@pytest.mark.parametrize(
+    "text", [*FOREIGN_IDS, f"8{'0' * 25}-{HOUR}", f"7{'Z' * 25}-{HOUR}", CHUNK_ID.replace("05-17", "99-99")]
+)
+def test_what_is_no_chunk_id_was_never_minted(text: str) -> None:
+    with pytest.raises(Undecodable):
+        minted_at(text)
+
+
+def test_the_stored_form_holds_what_was_sent_and_what_is_known() -> None:
+    assert stored_form(event(filler="x"), Chunk(CHUNK_ID, SENDER, (event(),))) == {
+        "event_id": "e0",
+        "event_type": "view",
+        "user_id": "u",
+        "timestamp": "2015-05-17T10:05:03Z",
+        "properties": {"filler": "x"},
+        "context": {},
+        "received_at": "2024-03-01T12:00:00Z",
+        "source_ip": "192.0.2.1",
+        "user_agent": "curl/8.0",
+        "project": "default",
+        "chunk_id": CHUNK_ID,
+    }

@@ -1,0 +1,183 @@
+"""Events at the door: what is accepted, in which form, and what is rejected with which code."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core import limits
+from chalicelib.core.chunk import Chunk, Sender, decode, encode, mint_chunk_id, stored_form
+from chalicelib.core.event import REJECTION_CODES, Event, Rejected, digest, read_event
+from chalicelib.core.payload import BadNumber
+
+RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
+LEAST = {"event_type": "page_view", "user_id": "u123"}
+TIMED = LEAST | {"timestamp": "2015-05-17T10:05:03Z"}
+
+
+def read(raw: Any, received: datetime = RECEIVED, fallback_id: str | None = None, random_id: str = "random") -> Event:
+    return read_event(raw, received=received, fallback_id=fallback_id, seen=Counter(), random_id=random_id)
+
+
+def nested(levels: int) -> list[Any]:
+    return [nested(levels - 1)] if levels > 1 else []
+
+
+def test_unknown_fields_become_properties() -> None:
+    event = read(LEAST | {"page": "/home", "a.b": None, "properties": {"size": 3}, "context": {"os": "x"}})
+    assert event.properties == {"page": "/home", "a.b": None, "size": 3}
+    assert event.context == {"os": "x"}
+
+
+def test_null_stands_for_a_field_that_is_absent() -> None:
+    nulls = dict.fromkeys(("anonymous_id", "event_id", "timestamp", "properties", "context"))
+    assert read(LEAST | nulls) == read(LEAST)
+
+
+def test_an_event_without_a_time_has_the_received_time() -> None:
+    assert read(LEAST).time == "2024-03-01T12:00:00.000000Z"
+
+
+def test_the_user_id_goes_before_the_anonymous_id() -> None:
+    assert read(LEAST | {"anonymous_id": "a"}).user == "u123"
+    assert read({"event_type": "x", "anonymous_id": "a"}).user == "a"
+
+
+def test_numeric_ids_are_kept_as_text() -> None:
+    event = read({"event_type": "x", "user_id": 7, "event_id": 0})
+    assert (event.user_id, event.event_id) == ("7", "0")
+
+
+def test_names_are_the_same_however_their_accents_are_composed() -> None:
+    assert read(TIMED | {"user_id": "Zoe\u0308"}).user == read(TIMED | {"user_id": "Zo\u00eb"}).user == "Zo\u00eb"
+
+
+ROWS = [
+    ("not_an_object", None, []),
+    ("not_an_object", None, "page_view"),
+    ("missing_field", "event_type", {"user_id": "u"}),
+    ("missing_field", "event_type", {"event_type": None, "user_id": "u"}),
+    ("missing_field", "user_id", {"event_type": "x"}),
+    ("wrong_type", "user_id", LEAST | {"user_id": True}),
+    ("wrong_type", "user_id", LEAST | {"user_id": 1.5}),
+    ("wrong_type", "event_type", LEAST | {"event_type": ["x"]}),
+    ("wrong_type", "properties", LEAST | {"properties": []}),
+    ("wrong_type", "context", LEAST | {"context": "x"}),
+    ("empty", "user_id", LEAST | {"user_id": ""}),
+    ("empty", "event_id", LEAST | {"event_id": ""}),
+    ("too_long", "user_id", LEAST | {"user_id": "u" * (limits.MAX_USER_LENGTH + 1)}),
+    ("too_long", "event_id", LEAST | {"event_id": "i" * (limits.MAX_EVENT_ID_LENGTH + 1)}),
+    ("too_long", "event_type", LEAST | {"event_type": "t" * (limits.MAX_TYPE_LENGTH + 1)}),
+    ("bad_timestamp", "timestamp", LEAST | {"timestamp": "2015-05-17T10:05:03"}),
+    ("bad_timestamp", "timestamp", LEAST | {"timestamp": True}),
+    ("bad_timestamp", "timestamp", LEAST | {"timestamp": 10**37}),
+    ("bad_timestamp", "timestamp", LEAST | {"timestamp": "9999-12-31T23:59:59-01:00"}),
+    ("timestamp_in_future", "timestamp", LEAST | {"timestamp": "2024-03-02T12:00:00.000001Z"}),
+    ("bad_number", None, LEAST | {"timestamp": BadNumber()}),
+    ("bad_number", None, LEAST | {"properties": {"a": [BadNumber()]}}),
+    ("bad_text", None, LEAST | {"page": "\ud800"}),
+    ("bad_text", None, LEAST | {"\udfff": 1}),
+    ("too_deep", None, LEAST | {"a": nested(limits.MAX_DEPTH)}),
+    ("too_deep", None, LEAST | {"a": nested(500)}),
+    ("too_large", None, LEAST | {"a": "é" * (limits.MAX_EVENT_BYTES // 2)}),
+    ("ambiguous_field", "page", LEAST | {"page": "/a", "properties": {"page": "/b"}}),
+]
+
+
+@pytest.mark.parametrize(("code", "field", "raw"), ROWS, ids=[f"{code}-{field}" for code, field, _ in ROWS])
+def test_a_bad_event_is_rejected_with_its_code_and_field(code: str, field: str | None, raw: Any) -> None:
+    with pytest.raises(Rejected) as rejection:
+        read(raw)
+    assert (rejection.value.code, rejection.value.field) == (code, field)
+    assert rejection.value.message
+
+
+def test_every_rejection_code_has_a_row_above() -> None:
+    assert {code for code, _, _ in ROWS} == set(REJECTION_CODES)
+
+
+def test_a_field_given_twice_with_one_value_is_one_property() -> None:
+    assert read(LEAST | {"page": "/a", "properties": {"page": "/a"}}).properties == {"page": "/a"}
+
+
+def test_the_order_of_an_objects_fields_makes_no_other_value() -> None:
+    event = read(LEAST | {"size": {"w": 1, "h": 2}, "properties": {"size": {"h": 2, "w": 1}}})
+    assert event.properties == {"size": {"h": 2, "w": 1}}
+
+
+def test_true_and_1_are_different_values() -> None:
+    with pytest.raises(Rejected):
+        read(LEAST | {"size": True, "properties": {"size": 1}})
+
+
+def test_what_just_keeps_the_limits_is_accepted() -> None:
+    longest = {"event_type": "t" * 100, "user_id": "𝄞" * 256, "event_id": "𝄞" * 200}
+    event = read(longest | {"timestamp": "2024-03-02T12:00:00Z", "a": nested(limits.MAX_DEPTH - 1)})
+    assert (event.user_id, event.event_id) == ("𝄞" * 256, "𝄞" * 200)
+    bare = len(json.dumps(LEAST | {"a": ""}, separators=(",", ":")))
+    assert len(read(LEAST | {"a": "x" * (limits.MAX_EVENT_BYTES - bare)}).properties["a"]) > 32_000
+
+
+@pytest.mark.parametrize(
+    ("raw", "fallback_id"),
+    [(LEAST | {"event_id": "e1"}, None), (TIMED | {"event_id": "e1"}, None), (TIMED, None), (LEAST, "from-a-header")],
+)
+def test_what_is_sent_again_later_has_the_same_identity(raw: dict[str, Any], fallback_id: str | None) -> None:
+    first = read(raw, fallback_id=fallback_id, random_id="one")
+    again = read(raw, received=RECEIVED + timedelta(hours=3), fallback_id=fallback_id, random_id="two")
+    assert first.identity == again.identity
+
+
+def test_only_an_id_without_a_time_needs_a_guard() -> None:
+    assert read(LEAST | {"event_id": "e1"}).guarded
+    assert read(LEAST, fallback_id="f").guarded
+    assert not any(event.guarded for event in (read(LEAST), read(TIMED), read(TIMED | {"event_id": "e1"})))
+
+
+def test_the_clients_own_id_goes_before_every_other() -> None:
+    assert read(LEAST | {"event_id": "e1"}, fallback_id="f").event_id == "e1"
+    assert read(TIMED, fallback_id="f").event_id == "f"
+    assert read(LEAST, random_id="r").event_id == "r"
+
+
+def test_equal_events_of_one_post_stay_apart_and_are_recognised_when_sent_again() -> None:
+    posts = []
+    for _ in range(2):
+        seen: Counter[str] = Counter()
+        ids = [read_event(TIMED, received=RECEIVED, fallback_id=None, seen=seen, random_id="r").event_id for _ in "12"]
+        posts.append(ids)
+    assert posts[0] == posts[1]
+    assert len(set(posts[0])) == 2
+
+
+def test_a_digest_tells_where_its_parts_end() -> None:
+    assert digest("a", "bc") != digest("ab", "c")
+
+
+texts = st.text(st.characters() | st.sampled_from("\0\ud800\ufffe\u0308#"), max_size=4)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+    lambda child: st.lists(child, max_size=3) | st.dictionaries(texts, child, max_size=3),
+    max_leaves=6,
+)
+names = st.sampled_from(["event_type", "user_id", "anonymous_id", "event_id", "timestamp", "properties", "context"])
+raw_events = st.dictionaries(names | texts, values, max_size=4) | st.dictionaries(texts, values).map(TIMED.__or__)
+
+
+@settings(deadline=None)
+@given(raw_events)
+def test_what_the_door_accepts_fails_nowhere_behind_it(raw: dict[str, Any]) -> None:
+    try:
+        event = read(raw)
+    except Rejected as rejection:
+        assert rejection.code in REJECTION_CODES  # noqa: PT017 - both outcomes are fine
+        return
+    chunk = Chunk(mint_chunk_id(RECEIVED, event.time[:13], bytes(10)), Sender("default", RECEIVED), (event,))
+    assert decode(encode(chunk)) == chunk
+    assert json.loads(json.dumps(stored_form(event, chunk), ensure_ascii=False).encode())["event_id"] == event.event_id

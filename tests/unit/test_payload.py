@@ -1,0 +1,128 @@
+"""From the bytes of a POST to raw events, whatever the bytes are."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core import limits
+from chalicelib.core.payload import BadNumber, read_events
+from chalicelib.errors import BadRequest, TooLarge
+
+EVENT = {"event_type": "page_view", "user_id": "u123"}
+
+
+def gzip_bomb(size: int) -> bytes:
+    deflater = zlib.compressobj(9, wbits=31)
+    zeros = b" " * 2**20
+    body = b"".join(deflater.compress(zeros) for _ in range(size // len(zeros)))
+    return body + deflater.compress(b" " * (size % len(zeros))) + deflater.flush()
+
+
+def code_of(body: bytes) -> str:
+    with pytest.raises((BadRequest, TooLarge)) as refusal:
+        read_events(body)
+    return refusal.value.code
+
+
+@pytest.mark.parametrize("document", [EVENT, [EVENT], {"events": [EVENT]}])
+def test_an_event_an_array_and_an_object_with_events_are_read_alike(document: object) -> None:
+    body = json.dumps(document).encode()
+    assert read_events(body) == read_events(gzip.compress(body)) == [EVENT]
+
+
+def test_an_event_may_have_a_property_named_events() -> None:
+    event = EVENT | {"events": [1, 2]}
+    assert read_events(json.dumps(event).encode()) == [event]
+
+
+def test_what_is_no_event_is_left_to_be_rejected_alone() -> None:
+    assert read_events(b'[1, null, "x", [], {"events": 5}]') == [1, None, "x", [], {"events": 5}]
+
+
+def test_the_last_of_two_equal_names_wins() -> None:
+    assert read_events(b'{"event_type": "a", "event_type": "b"}') == [{"event_type": "b"}]
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", "not_json"),
+        (b"not json", "not_json"),
+        (b'{"event_type": "a"} trailing', "not_json"),
+        (b"\xef\xbb\xbf{}", "not_json"),
+        (json.dumps(EVENT).encode("utf-16-le"), "not_json"),
+        (json.dumps(EVENT).encode("utf-16"), "not_utf8"),
+        (b'{"event_type": "\xff"}', "not_utf8"),
+        (b'{"event_type": "\xed\xa0\x80"}', "not_utf8"),
+        (b"[]", "no_events"),
+        (b'{"events": []}', "no_events"),
+        (b"[" * 1000, "too_deep"),
+        (b'{"a":' * 100_000, "too_deep"),
+        (b"\x1f\x8b", "bad_gzip"),
+        (b"\x1f\x8bnot gzip", "bad_gzip"),
+        (gzip.compress(b"{}")[:-1], "bad_gzip"),
+        (gzip.compress(b"{}")[:-8] + b"\0" * 8, "bad_gzip"),
+        (gzip.compress(b"{}") + b"more", "bad_gzip"),
+        (gzip.compress(b"\xff"), "not_utf8"),
+        (b" " * (limits.MAX_BODY_BYTES + 1), "body_too_large"),
+        (gzip_bomb(200 * 2**20), "body_too_large"),
+        (gzip_bomb(limits.MAX_INFLATED_BYTES + 1), "body_too_large"),
+        (gzip.compress(gzip_bomb(2**20)), "not_utf8"),
+        (b"[" + b"1," * limits.MAX_EVENTS_PER_POST + b"1]", "too_many_events"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_body_that_cannot_be_read_is_refused_with_its_code(body: bytes, code: str) -> None:
+    assert code_of(body) == code
+
+
+def test_every_limit_is_within_what_is_taken() -> None:
+    assert len(read_events(b"[" + b"1," * (limits.MAX_EVENTS_PER_POST - 1) + b"1]")) == limits.MAX_EVENTS_PER_POST
+    assert read_events(b"1" + b" " * (limits.MAX_BODY_BYTES - 1)) == [1]
+    assert read_events(gzip.compress(b"1" + b" " * (limits.MAX_INFLATED_BYTES - 1))) == [1]
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["9" * 4301, "-" + "9" * 4301, "9" * 39, "1" + "0" * 38, "NaN", "Infinity", "-Infinity", "1e400", "-1E+400"],
+)
+def test_a_number_that_cannot_be_kept_spares_its_neighbours(number: str) -> None:
+    bad, good = read_events(f'[{number}, {{"event_type": "a"}}]'.encode())
+    assert isinstance(bad, BadNumber)
+    assert good == {"event_type": "a"}
+
+
+@pytest.mark.parametrize("number", ["9" * 38, "-" + "9" * 38, "0", "-0", "1.5", "1e-400", "1e30"])
+def test_other_numbers_are_kept(number: str) -> None:
+    assert read_events(number.encode()) == [json.loads(number)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda child: st.lists(child) | st.dictionaries(st.text(), child),
+    max_leaves=10,
+)
+bodies = st.one_of(
+    st.binary(),
+    st.binary().map(lambda body: b"\x1f\x8b" + body),
+    st.binary().map(gzip.compress),
+    json_values.map(lambda value: json.dumps(value).encode()),
+    st.text(alphabet='[]{}":,0eE+-.\\u').map(str.encode),
+)
+
+
+@settings(deadline=None)
+@given(bodies, st.integers(0, 200))
+@example(b"\x1f\x8b\x08\xff", 200)
+def test_hostile_bytes_are_read_or_refused(body: bytes, cut: int) -> None:
+    for each in (body, body[:cut]):
+        try:
+            assert read_events(each)
+        except (BadRequest, TooLarge):
+            continue

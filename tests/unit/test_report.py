@@ -1,0 +1,133 @@
+"""Reports: the same records make the same report, and a subject line no mail system refuses."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core import limits, report
+from chalicelib.core.commit import CommitRecord, OwnedEvent
+from chalicelib.core.keys import EventRef
+from chalicelib.core.report import Report, Window
+
+HOUR = "2015-05-17T10"
+CHUNK_ID = f"01ARZ3NDEKTSV4RRFFQ69G5FAV-{HOUR}"
+
+
+def record(owned: list[tuple[str, str]], tallies: dict[str, dict[str, int]]) -> CommitRecord:
+    refs = tuple(OwnedEvent(EventRef(f"{HOUR}:05:03.000000Z", user, "e"), event_type) for user, event_type in owned)
+    return CommitRecord("p", CHUNK_ID, len(refs), refs, tallies, "object", "2024-03-01T12:00:00.000000Z")
+
+
+def made(content: dict[str, Any], project: str = "shop", name: str = HOUR, version: int = 3) -> Report:
+    return Report(Window(project, "hour", name), version, content)
+
+
+few = st.sampled_from(["a", "b", "c"])
+tallies = st.dictionaries(few, st.dictionaries(st.text(max_size=2), st.integers(1, 3), min_size=1), max_size=2)
+records = st.lists(st.builds(record, st.lists(st.tuples(few, few), max_size=4), tallies), max_size=5)
+
+
+@settings(deadline=None, max_examples=50)
+@given(records.flatmap(lambda each: st.tuples(st.just(each), st.permutations(each))))
+def test_the_order_of_records_changes_nothing(orders: tuple[list[CommitRecord], list[CommitRecord]]) -> None:
+    one, other = (report.summarise(each, complete=True) for each in orders)
+    assert one == other
+    assert report.plain_text(made(one)) == report.plain_text(made(other))
+
+
+@settings(deadline=None, max_examples=50)
+@given(records)
+def test_a_report_counts_events_users_and_types(records: list[CommitRecord]) -> None:
+    owned = [event for each in records for event in each.owned]
+    content = report.summarise(records, complete=False)
+    assert content["events"] == len(owned) == sum(content["counts"].values())
+    assert content["unique_users"] == len({event.ref.user for event in owned})
+    assert content["counts"] == {
+        name: sum(event.event_type == name for event in owned) for name in sorted({event.event_type for event in owned})
+    }
+
+
+def test_top_values_are_added_up_ranked_by_count_then_value_and_cut() -> None:
+    many = {f"/{number:02}": 1 for number in range(20)}
+    content = report.summarise([record([], {"page": many}), record([], {"page": {"/15": 1, "/z": 5}})], complete=True)
+    top = content["top"]["page"]
+    assert len(top) == limits.TOP_VALUES
+    assert top[:4] == [
+        {"value": "/z", "count": 5},
+        {"value": "/15", "count": 2},
+        {"value": "/00", "count": 1},
+        {"value": "/01", "count": 1},
+    ]
+
+
+def test_a_report_of_nothing_is_a_report() -> None:
+    content = report.summarise([], complete=True)
+    assert content == {"complete": True, "events": 0, "unique_users": 0, "counts": {}, "top": {}}
+
+
+@settings(deadline=None, max_examples=100)
+@given(st.text(max_size=150), st.text(), st.integers(0, 10**60), st.integers(1))
+@example("p" * 150, HOUR, 88, 3)
+def test_a_subject_is_a_line_of_ascii_of_at_most_100_characters(
+    project: str, name: str, events: int, version: int
+) -> None:
+    subject = report.subject(made({"events": events}, project, name, version))
+    assert subject.isascii()
+    assert subject.isprintable()
+    assert 0 < len(subject) <= 100
+
+
+def test_a_subject_says_what_the_report_is_about() -> None:
+    assert report.subject(made({"events": 88})) == "shop: 88 events in hour 2015-05-17T10 (v3)"
+    assert report.subject(made({"events": 1}, "a\r\nBcc: x")) == "a??Bcc: x: 1 events in hour 2015-05-17T10 (v3)"
+
+
+def test_a_report_for_people_has_every_count_on_a_line_of_its_own() -> None:
+    owned = [("u", "view\n999  forged"), ("u", "view"), ("v", "view")]
+    content = report.summarise([record(owned, {"page": {"/a\u2028\x1b[2J": 7}})], complete=False)
+    assert report.plain_text(made(content)).split("\n") == [
+        "shop, hour 2015-05-17T10:00:00Z, version 3 (still open)",
+        "3 events of 2 users",
+        "",
+        "        2  view",
+        "        1  view 999  forged",
+        "",
+        "Top values of page:",
+        "        7  /a  [2J",
+        "",
+    ]
+
+
+def test_a_report_for_programs_names_its_window() -> None:
+    assert made({"events": 88}).to_json() == {
+        "project": "shop",
+        "grain": "hour",
+        "start": "2015-05-17T10:00:00Z",
+        "version": 3,
+        "events": 88,
+    }
+
+
+def test_a_dump_is_the_same_for_equal_documents() -> None:
+    assert report.dump({"b": 1, "a": "é"}) == report.dump({"a": "é", "b": 1}) == '{"a":"é","b":1}'
+
+
+def test_an_hour_is_part_of_its_own_report_and_of_its_days() -> None:
+    assert report.windows_of("p", HOUR) == [Window("p", "hour", HOUR), Window("p", "day", "2015-05-17")]
+
+
+@pytest.mark.parametrize(
+    ("window", "end"),
+    [
+        (Window("p", "hour", HOUR), datetime(2015, 5, 17, 11, tzinfo=UTC)),
+        (Window("p", "day", "2015-05-17"), datetime(2015, 5, 18, tzinfo=UTC)),
+    ],
+)
+def test_a_window_is_over_from_its_end_on(window: Window, end: datetime) -> None:
+    assert window.is_over(end)
+    assert not window.is_over(end - timedelta(microseconds=1))

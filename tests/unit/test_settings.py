@@ -1,0 +1,98 @@
+"""Settings: read from the environment's names, with every mistake told at once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from chalicelib.settings import Settings, Trigger
+
+LEAST = {
+    "QUEUE_URL": "https://queue/1/chunks",
+    "TABLE_NAME": "table",
+    "BUCKET_NAME": "bucket",
+    "TOPIC_ARN": "arn:topic",
+    "CURSOR_SECRET": "made up",
+}
+
+
+def test_a_stage_needs_no_more_than_its_resources_and_a_secret() -> None:
+    settings = Settings.from_environ(LEAST)
+    assert (settings.queue_url, settings.table_name, settings.bucket_name) == (
+        "https://queue/1/chunks",
+        "table",
+        "bucket",
+    )
+    assert (settings.topic_arn, settings.cursor_secret) == ("arn:topic", "made up")
+
+
+def test_defaults_in_the_environment_are_those_of_the_code() -> None:
+    assert Settings.from_environ(LEAST) == Settings(*LEAST.values())
+
+
+def test_every_missing_name_is_in_one_message() -> None:
+    with pytest.raises(ValueError, match="QUEUE_URL, TABLE_NAME, BUCKET_NAME, TOPIC_ARN, CURSOR_SECRET"):
+        Settings.from_environ({})
+
+
+@pytest.mark.parametrize("name", LEAST)
+def test_an_empty_value_is_missing(name: str) -> None:
+    with pytest.raises(ValueError, match=f": {name}$"):
+        Settings.from_environ(LEAST | {name: ""})
+
+
+@pytest.mark.parametrize(
+    ("value", "is_open"),
+    [("true", True), ("True", True), ("", False), ("false", False), ("1", False), ("yes", False), ("truee", False)],
+)
+def test_a_stage_is_open_only_where_it_says_so(value: str, is_open: bool) -> None:
+    assert Settings.from_environ(LEAST | {"OPEN_STAGE": value}).is_open == is_open
+
+
+def test_a_stage_that_says_nothing_is_closed() -> None:
+    assert not Settings.from_environ(LEAST).is_open
+
+
+def test_ages_are_read_in_days_and_guards_outlive_chunks_by_a_week() -> None:
+    settings = Settings.from_environ(LEAST | {"RETENTION_DAYS": "20", "MAX_CHUNK_AGE_DAYS": "12"})
+    assert settings.retention == timedelta(days=20)
+    assert settings.max_chunk_age == timedelta(days=12)
+    assert settings.guard_retention == timedelta(days=19)
+
+
+def test_commit_records_must_outlive_the_guards() -> None:
+    with pytest.raises(ValueError, match="RETENTION_DAYS"):
+        Settings.from_environ(LEAST | {"RETENTION_DAYS": "37", "MAX_CHUNK_AGE_DAYS": "30"})
+
+
+@pytest.mark.parametrize("name", ["RETENTION_DAYS", "MAX_CHUNK_AGE_DAYS"])
+def test_a_value_that_is_no_number_is_told_by_its_name(name: str) -> None:
+    for value in ("many", "1.5", "-5", "\u0663"):
+        with pytest.raises(ValueError, match=name):
+            Settings.from_environ(LEAST | {name: value})
+
+
+@pytest.mark.parametrize("name", ["BATCH_SIZE", "BATCH_WINDOW_SECONDS"])
+def test_a_trigger_that_is_no_number_is_told_by_its_name(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Trigger.from_environ({name: "ten"})
+
+
+def test_an_empty_number_means_the_default() -> None:
+    assert Settings.from_environ(LEAST | {"RETENTION_DAYS": ""}) == Settings.from_environ(LEAST)
+
+
+def test_reported_properties_are_a_list_with_commas() -> None:
+    assert Settings.from_environ(LEAST | {"REPORT_PROPERTIES": "plan,page"}).tallied_properties == ("plan", "page")
+
+
+def test_the_trigger_takes_the_queues_name_from_its_address() -> None:
+    trigger = Trigger.from_environ(LEAST | {"BATCH_SIZE": "1000", "BATCH_WINDOW_SECONDS": "5"})
+    assert trigger == Trigger("chunks", 1000, 5)
+    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 10, 0)
+
+
+def test_a_batch_of_more_than_10_messages_needs_a_window() -> None:
+    with pytest.raises(ValueError, match="BATCH_WINDOW_SECONDS"):
+        Trigger.from_environ({"BATCH_SIZE": "11"})

@@ -1,0 +1,131 @@
+"""Event times: what is taken, what is refused, and the order of what is kept."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from chalicelib.core import timestamps
+
+MOMENT = datetime(2015, 5, 17, 10, 5, 3, tzinfo=UTC)
+moments = st.datetimes(timezones=st.just(UTC))
+# Two days inside the ends of time; Hypothesis adds the zone.
+FIRST, LAST = datetime(1, 1, 3), datetime(9999, 12, 29)  # noqa: DTZ001
+ordinary_moments = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2015-05-17T10:05:03Z",
+        "2015-05-17t10:05:03z",
+        "2015-05-17 10:05:03Z",
+        "2015-05-17T10:05:03.000000000999Z",
+        "2015-05-17T10:05:03,0Z",
+        "2015-05-17T12:05:03+02:00",
+        "2015-05-17T04:35:03-0530",
+        1431857103,
+        1431857103.0,
+        1431857103000,
+    ],
+)
+def test_one_moment_may_be_written_in_several_ways(value: object) -> None:
+    assert timestamps.parse(value) == MOMENT
+
+
+def test_seconds_may_be_left_out() -> None:
+    assert timestamps.parse("2015-05-17T10:05Z") == datetime(2015, 5, 17, 10, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["2015-05-17T10:05:03.25Z", 1431857103.25, 1431857103250])
+def test_fractions_of_a_second_are_kept(value: object) -> None:
+    assert timestamps.parse(value) == MOMENT + timedelta(milliseconds=250)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2015-05-17T10:05:03",
+        "2015-05-17",
+        "20150517T100503Z",
+        "2015-W20-7T10:05:03Z",
+        "2015-05-17T10:05:60Z",
+        "2015-02-29T10:05:03Z",
+        "2015-05-17T10:05:03Z\n",
+        "2015-05-17T10:05:03+02:00:30",
+        " 2015-05-17T10:05:03Z",
+        "２０１５-05-17T10:05:03Z",  # noqa: RUF001 - full-width digits
+        "0000-01-01T00:00:00Z",
+        "9999-12-31T23:59:59-01:00",
+        "0001-01-01T00:00:00+01:00",
+        "1431857103",
+        "",
+        True,
+        False,
+        None,
+        [],
+        {},
+    ],
+)
+def test_what_is_no_time_by_the_strict_rule_is_refused(value: object) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        timestamps.parse(value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), 1e300, 10**37, -(10**37), -62135596801, 10**15])
+def test_a_number_beyond_the_years_1_to_9999_is_refused_like_any_bad_time(value: float) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        timestamps.parse(value)
+
+
+@settings(deadline=None)
+@given(moments)
+def test_the_sortable_and_the_readable_form_name_the_same_moment(moment: datetime) -> None:
+    sortable = timestamps.sortable(moment)
+    assert len(sortable) == 27
+    assert timestamps.parse(sortable) == moment
+    assert timestamps.parse(timestamps.readable(sortable)) == moment
+
+
+@settings(deadline=None)
+@given(ordinary_moments, st.integers(-1439, 1439))
+def test_the_zone_in_which_a_time_was_written_leaves_no_trace(moment: datetime, offset_minutes: int) -> None:
+    elsewhere = moment.astimezone(timezone(timedelta(minutes=offset_minutes)))
+    assert timestamps.sortable(elsewhere) == timestamps.sortable(moment)
+    assert timestamps.sortable(timestamps.parse(elsewhere.isoformat())) == timestamps.sortable(moment)
+
+
+@settings(deadline=None)
+@given(moments, moments)
+def test_the_order_of_sortable_forms_is_the_order_of_time(one: datetime, other: datetime) -> None:
+    assert (timestamps.sortable(one) < timestamps.sortable(other)) == (one < other)
+
+
+@pytest.mark.parametrize(
+    ("sortable", "readable"),
+    [
+        ("2015-05-17T10:05:03.000000Z", "2015-05-17T10:05:03Z"),
+        ("2015-05-17T10:05:03.250000Z", "2015-05-17T10:05:03.250Z"),
+        ("2015-05-17T10:05:03.000250Z", "2015-05-17T10:05:03.000250Z"),
+    ],
+)
+def test_the_readable_form_has_no_more_digits_than_it_needs(sortable: str, readable: str) -> None:
+    assert timestamps.readable(sortable) == readable
+
+
+@settings(deadline=None)
+@given(ordinary_moments, st.sampled_from(["minute", "hour", "day"]))
+def test_a_window_holds_its_time(moment: datetime, grain: str) -> None:
+    window = timestamps.window_of(timestamps.sortable(moment), grain)
+    assert timestamps.first_time(window) == timestamps.sortable(timestamps.parse(timestamps.window_start(window)))
+    start, end = timestamps.parse(timestamps.window_start(window)), timestamps.window_end(window, grain)
+    assert start <= moment < end
+    assert end - start == {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}[grain]
+
+
+@pytest.mark.parametrize(("window", "grain"), [("9999-12-31", "day"), ("9999-12-31T23", "hour")])
+def test_the_last_window_ends_with_time_itself(window: str, grain: str) -> None:
+    assert timestamps.window_end(window, grain) == datetime.max.replace(tzinfo=UTC)
