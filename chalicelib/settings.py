@@ -10,6 +10,10 @@ from datetime import timedelta
 _REQUIRED = ("QUEUE_URL", "TABLE_NAME", "BUCKET_NAME", "TOPIC_ARN", "CURSOR_SECRET")
 
 
+# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+_MAX_BATCH_SIZE = 10_000
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`max_chunk_age`: older chunks are quarantined, not processed; commit records outlive it."""
@@ -39,7 +43,11 @@ class Settings:
             max_chunk_age=max_chunk_age,
             # A client may retry for a week after the youngest copy of its chunk is refused.
             guard_retention=max_chunk_age + timedelta(days=7),
-            tallied_properties=tuple(environ.get("REPORT_PROPERTIES", "page,path,referrer").split(",")),
+            tallied_properties=tuple(
+                name.strip()
+                for name in environ.get("REPORT_PROPERTIES", "page,path,referrer").split(",")
+                if name.strip()
+            ),
         )
         if settings.retention <= settings.guard_retention:
             raise ValueError("RETENTION_DAYS must exceed MAX_CHUNK_AGE_DAYS by more than 7 days.")
@@ -56,12 +64,14 @@ class Trigger:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Trigger:
-        """Raises ValueError for a batch above 10 messages without a window, as Lambda would."""
+        """Raises ValueError for a batch above 10 messages without a window, as Lambda refuses it."""
         trigger = cls(
             queue_name=environ.get("QUEUE_URL", "millrace-chunks").rsplit("/", 1)[-1],
             batch_size=_whole_number(environ, "BATCH_SIZE", 10),
             window_seconds=_whole_number(environ, "BATCH_WINDOW_SECONDS", 0),
         )
+        if not 1 <= trigger.batch_size <= _MAX_BATCH_SIZE:
+            raise ValueError(f"BATCH_SIZE must be from 1 to {_MAX_BATCH_SIZE}.")
         if trigger.batch_size > 10 and trigger.window_seconds < 1:
             raise ValueError("BATCH_SIZE above 10 needs BATCH_WINDOW_SECONDS of at least 1.")
         return trigger

@@ -6,6 +6,7 @@ import gzip
 import json
 import math
 import time
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -16,6 +17,7 @@ from chalicelib.core import limits
 from chalicelib.core.event import digest
 from millrace import combined
 from millrace.client import Client
+from millrace.failure import Failure
 
 _WAIT_SECONDS = 0.2
 _ASK_AT_ONCE = 20
@@ -64,9 +66,18 @@ def _finite(digits: str) -> float:
 READERS: dict[str, Callable[[str], dict[str, Any]]] = {"json": read_line_json, "combined": combined.read_line}
 
 
-def open_lines(stream: BufferedReader) -> Iterable[bytes]:
+def open_lines(stream: BufferedReader) -> Iterator[bytes]:
     """The lines of a stream, inflated if it starts like gzip."""
-    return gzip.open(stream) if stream.peek(2).startswith(b"\x1f\x8b") else stream
+    if not stream.peek(2).startswith(b"\x1f\x8b"):
+        yield from stream
+        return
+    try:
+        with gzip.open(stream) as plain:
+            yield from plain
+    except (EOFError, OSError, zlib.error) as error:
+        raise Failure(
+            f"The gzip file is damaged ({error}). What came before was sent; it may be sent again."
+        ) from error
 
 
 def read_events(

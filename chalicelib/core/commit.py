@@ -122,22 +122,23 @@ def _items(record: CommitRecord) -> set[tuple[str, ...]]:
 
 
 def _most_bytes(record: CommitRecord) -> int:
-    """An upper bound of the record's size: 4 bytes a character, before compression."""
-    references = sum(len(event.ref.user) + len(event.ref.event_id) + 40 for event in record.owned)
-    values = sum(len(value) + 20 for counts in record.tallies.values() for value in counts)
-    return 1000 + 4 * (references + values)
+    return 1000 + len(_summary(record))  # its other attributes, and a summary that does not compress
 
 
 def pack_summary(record: CommitRecord) -> bytes:
     """The part of a record that is kept compressed: references by type, and tallies."""
+    return zlib.compress(_summary(record))
+
+
+def _summary(record: CommitRecord) -> bytes:
     by_type: dict[str, list[EventRef]] = {}
     for event in record.owned:
         by_type.setdefault(event.event_type, []).append(event.ref)
-    return zlib.compress(json.dumps([by_type, record.tallies], separators=(",", ":")).encode())
+    return json.dumps([by_type, record.tallies], separators=(",", ":")).encode()
 
 
 def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:
-    """The inverse of `pack_summary`."""
+    """The inverse of `pack_summary`; the events come type by type."""
     by_type: dict[str, list[list[str]]]
     tallies: dict[str, Any]
     by_type, tallies = json.loads(zlib.decompress(packed))

@@ -189,7 +189,7 @@ def read_event(raw: Any, *, received: datetime, fallback_id: str | None, seen: C
 
 
 def _content_id(raw: Mapping[str, Any], seen: Counter[str]) -> str:
-    content = json.dumps(raw, sort_keys=True, separators=(",", ":"))
+    content = _as_json(raw)
     seen[content] += 1
     return digest(content, str(seen[content]))
 
@@ -228,11 +228,14 @@ def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
     for name, value in sent.items():
         if name in _SCHEMA.fields:
             continue
-        # As JSON: to Python, true is 1.
-        if name in properties and json.dumps(properties[name]) != json.dumps(value):
+        if name in properties and _as_json(properties[name]) != _as_json(value):
             raise Rejected("ambiguous_field", f"{name} is given twice, with different values.", name)
         properties[name] = value
     return properties
+
+
+def _as_json(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)  # to Python, true equals 1
 
 
 def _check_values(value: Any, depth: int) -> None:
