@@ -142,7 +142,8 @@ class Processing(Story):
 
     def act(self) -> None:
         self.poller.time_out()
-        self.batch = self.poller.receive() or self.batch
+        # Backwards: the queue promises no order, and the next delivery has another.
+        self.batch = self.poller.receive()[::-1] or self.batch
         self.poller.deliver(self.batch, lambda messages: self.process(messages, self.faulty))
 
     def rival(self, half: bool) -> None:
