@@ -55,7 +55,7 @@ def process(
     jobs = _decode(messages)
     oldest = now - settings.max_chunk_age
     aged = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) < oldest]
-    young = [job for job in jobs if job not in aged]
+    young = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) >= oldest]
     done = _quarantine(aged, archive, commits) | _find_committed(young, commits)
     claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
     done |= _commit(_archive(claimed, archive, now, settings), commits)
