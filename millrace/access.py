@@ -1,0 +1,51 @@
+"""How a command reaches a stage: the local one that runs, or a deployed one through its stack's outputs."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+from chalicelib.settings import Settings
+from chalicelib.wiring import Pipeline
+from millrace.failure import Failure
+from millrace.local.running import Running, running_stack
+
+#: Where Chalice notes what it deployed; a file a stage.
+_DEPLOYED = Path(".chalice/deployed")
+
+
+def stage_url(stage: str | None, state: Path) -> str:
+    """The address of a deployed stage, or of the local stack. Raises Failure."""
+    if stage is None:
+        return local_stack_at(state).url
+    try:
+        resources = json.loads((_DEPLOYED / f"{stage}.json").read_text())["resources"]
+        return next(str(each["rest_api_url"]) for each in resources if "rest_api_url" in each)
+    except (OSError, ValueError, KeyError, StopIteration) as error:
+        raise Failure(f"The stage {stage} is not deployed from this folder. Name its address with --url.") from error
+
+
+def stage_pipeline(stage: str | None, state: Path) -> Pipeline:
+    """The ports of a stage, with this machine's AWS credentials or the local stack's. Raises Failure."""
+    os.environ.update(local_stack_at(state).environment if stage is None else _outputs(stage))
+    return Pipeline(Settings.from_environ())
+
+
+def local_stack_at(state: Path) -> Running:
+    running = running_stack(state)
+    if running is None:
+        raise Failure("The local stack isn't running. Start it with `make run`, or name a stage with --stage or --url.")
+    return running
+
+
+def _outputs(stage: str) -> dict[str, str]:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from millrace.local import stack
+
+    try:
+        return stack.environment(boto3.client("cloudformation"), f"millrace-{stage}")
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(f"The stack of the stage {stage} cannot be read: {error}") from error

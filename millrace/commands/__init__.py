@@ -1,0 +1,1 @@
+"""The commands of the toolbox, a module for each topic; cli.py lists them."""

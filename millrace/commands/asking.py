@@ -1,0 +1,92 @@
+"""Commands that ask a stage: events, counts, reports."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from millrace import output
+from millrace.client import Client
+from millrace.commands.options import client_options, span_options
+
+
+@click.command()
+@click.option("--user", help="Only this user's events.")
+@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@span_options
+@client_options
+def events(
+    client: Client, span: dict[str, str], user: str | None, event_type: str | None, limit: int, *, as_json: bool
+) -> None:
+    """List events, newest first.
+
+    \b
+    Example:
+      millrace events --user u123 --from 2015-05-17 --to 2015-05-18 --json
+    """
+    rows = client.pages("/events", "events", limit, user_id=user, event_type=event_type, **span)
+    if as_json:
+        output.print_json(rows)
+        return
+    output.print_table(
+        ("time", "type", "user", "properties"),
+        (
+            (
+                row["timestamp"],
+                row["event_type"],
+                row.get("user_id", row.get("anonymous_id")),
+                json.dumps(row["properties"]),
+            )
+            for row in rows
+        ),
+    )
+
+
+@click.command()
+@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--grain", type=click.Choice(["minute", "hour", "day"]), default="hour", show_default=True)
+@span_options
+@client_options
+def counts(client: Client, span: dict[str, str], event_type: str | None, grain: str, *, as_json: bool) -> None:
+    """Count distinct events by type, in minutes, hours or days.
+
+    \b
+    Example:
+      millrace counts --grain day --from 2015-05-17 --to 2015-05-21
+    """
+    rows = client.get("/counts", event_type=event_type, grain=grain, **span)["counts"]
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_table(("start", "type", "count"), [row.values() for row in rows])
+
+
+@click.command()
+@click.option("--grain", type=click.Choice(["hour", "day"]), default="day", show_default=True)
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@span_options
+@client_options
+def report(client: Client, span: dict[str, str], grain: str, limit: int, *, as_json: bool) -> None:
+    """Show reports, newest first.
+
+    \b
+    Example:
+      millrace report --grain hour --from 2015-05-17T10:00:00Z --to 2015-05-17T12:00:00Z
+    """
+    rows = client.pages("/reports", "reports", limit, grain=grain, **span)
+    if as_json:
+        output.print_json(rows)
+        return
+    for row in rows:
+        output.print_text(_report_text(row))
+
+
+def _report_text(document: dict[str, Any]) -> str:
+    from chalicelib.core.report import Report, Window, plain_text
+
+    head = {name: document.pop(name) for name in ("project", "grain", "start", "version")}
+    window = Window(head["project"], head["grain"], head["start"][: 10 if head["grain"] == "day" else 13])
+    return plain_text(Report(window, head["version"], document))

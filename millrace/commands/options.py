@@ -1,0 +1,59 @@
+"""Options that commands share, and what they turn into before a command sees them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from millrace import access
+from millrace.client import Client
+
+Command = Callable[..., Any]
+
+state_option = click.option(
+    "--state",
+    type=click.Path(file_okay=False, path_type=Path),
+    envvar="MILLRACE_STATE",
+    default=".millrace",
+    show_default=True,
+    help="Folder that keeps the local stack's state (MILLRACE_STATE).",
+)
+stage_option = click.option("--stage", envvar="MILLRACE_STAGE", help="A deployed stage; default: the local stack.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+
+
+def client_options(command: Command) -> Command:
+    """Options for the stage that a command speaks HTTP to, handed on as `client`, and for how it prints."""
+
+    @functools.wraps(command)
+    def with_client(*, url: str | None, stage: str | None, state: Path, **options: Any) -> Any:
+        return command(client=Client(url or access.stage_url(stage, state)), **options)
+
+    url = click.option("--url", envvar="MILLRACE_URL", help="The stage's address.")
+    return url(stage_option(state_option(json_option(with_client))))
+
+
+def pipeline_options(command: Command) -> Command:
+    """Options for the stage whose queue, table and archive a command works on, handed on as `pipeline`."""
+
+    @functools.wraps(command)
+    def with_pipeline(*, stage: str | None, state: Path, **options: Any) -> Any:
+        return command(pipeline=access.stage_pipeline(stage, state), **options)
+
+    return stage_option(state_option(json_option(with_pipeline)))
+
+
+def span_options(command: Command) -> Command:
+    """Options for the times that a command asks for, handed on as `span`."""
+
+    @functools.wraps(command)
+    def with_span(*, start: str | None, end: str | None, **options: Any) -> Any:
+        return command(span={"from": start, "to": end}, **options)
+
+    first = click.option("--from", "start", metavar="TIME", help="First time, as 2015-05-17 or 2015-05-17T10:00:00Z.")
+    return first(click.option("--to", "end", metavar="TIME", help="The time after the last.")(with_span))
