@@ -8,17 +8,18 @@ from typing import Any
 from chalice import Chalice, Rate
 
 from chalicelib import aggregate as aggregator
-from chalicelib import ingest, query, web
+from chalicelib import ingest, ledger, query, web
 from chalicelib import process as processor
 from chalicelib.adapters.queue import read_messages
 from chalicelib.settings import Trigger
-from chalicelib.wiring import Pipeline, pipeline
+from chalicelib.wiring import Pipeline, measured, pipeline
 
 # API Gateway hands these bodies over as bytes; anything else as text.
 BINARY_TYPES = ["application/gzip", "application/octet-stream", "application/x-gzip"]
 
 app = Chalice(app_name="millrace", configure_logs=False)
 app.api.binary_types[:] = BINARY_TYPES
+app.register_middleware(measured, "all")
 app.register_middleware(web.speak_problem_json, "http")
 
 trigger = Trigger.from_environ()
@@ -43,6 +44,7 @@ def post_events() -> Any:
             web.body_of(request),
             sender=web.sender_of(request, project, _now()),
             queue=stage.queue,
+            meter=stage.meter,
             idempotency_key=request.headers.get("idempotency-key"),
         )
     )
@@ -116,6 +118,7 @@ def process(event: Any) -> None:
         events=stage.events,
         commits=stage.commits,
         archive=stage.archive,
+        meter=stage.meter,
         now=_now(),
         settings=stage.settings,
     )
@@ -123,8 +126,21 @@ def process(event: Any) -> None:
 
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
-    """Make the reports of what changed anew, and publish them."""
+    """Check the ledger; make the reports of what changed anew, and publish them."""
     stage = pipeline()
+    ledger.check(
+        commits=stage.commits,
+        queue=stage.queue,
+        dead_letters=stage.dead_letters,
+        metrics=stage.metrics,
+        meter=stage.meter,
+        now=_now(),
+    )
     return aggregator.aggregate(
-        commits=stage.commits, reports=stage.reports, archive=stage.archive, topic=stage.topic, now=_now()
+        commits=stage.commits,
+        reports=stage.reports,
+        archive=stage.archive,
+        topic=stage.topic,
+        meter=stage.meter,
+        now=_now(),
     )

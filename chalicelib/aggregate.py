@@ -28,6 +28,7 @@ def aggregate(
     reports: ports.ReportStore,
     archive: ports.Archive,
     topic: ports.Topic,
+    meter: ports.Meter,
     now: datetime,
 ) -> dict[str, int]:
     """Refresh and publish; answers how many windows were refreshed and how many reports published.
@@ -35,6 +36,7 @@ def aggregate(
     One window's failure leaves the others alone. Raises ProcessingFailed at the end if there was one.
     """
     touched = list(commits.touched())
+    meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in touched) if touched else 0)
     due = {window: None for mark in touched for window in reporting.windows_of(mark.project, mark.hour)}
     due |= {window: None for window in reports.unfinished() if window.is_over(now)}
     refreshed = _each(due, lambda window: _refresh(window, commits, reports, now))
@@ -44,6 +46,7 @@ def aggregate(
     unfinished = list(reports.unfinished())
     published: list[Window] = []
     looked_at = _each(unfinished, lambda window: _publish(window, reports, archive, topic, published))
+    meter.add("reports_published", len(published))
     if len(refreshed) < len(due) or len(looked_at) < len(unfinished):
         raise ProcessingFailed("some windows must be looked at again")
     return {"refreshed": len(refreshed), "published": len(published)}

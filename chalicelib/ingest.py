@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
@@ -35,6 +36,7 @@ def ingest(
     *,
     sender: Sender,
     queue: ports.Queue,
+    meter: ports.Meter,
     idempotency_key: str | None = None,
     randomness: Callable[[int], bytes] = os.urandom,
 ) -> dict[str, Any]:
@@ -44,6 +46,7 @@ def ingest(
     """
     raw_events = payload.read_events(body)
     post = _sort(raw_events, sender, idempotency_key, randomness)
+    _measure_rejected(post.verdicts, sender.received, meter)
     if post.rejected == len(raw_events):
         raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
@@ -55,6 +58,8 @@ def ingest(
         mint=lambda hour: chunk.mint_chunk_id(sender.received, hour, randomness(10)),
     )
     queued = queue.send([chunk.encode(each) for each in chunks])
+    meter.add("chunks", len(queued), at=sender.received)
+    meter.add("accepted", sum(chunks[position].accepted for position in queued), at=sender.received)
     if len(queued) < len(chunks):
         raise Unavailable(
             "queue_unavailable",
@@ -94,6 +99,14 @@ def _sort(
         key = event_key(EventRef(event.time, event.user, event.event_id))
         post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
     return post
+
+
+def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter: ports.Meter) -> None:
+    codes = Counter(verdict["code"] for verdict in verdicts if verdict["status"] == "rejected")
+    if codes:
+        meter.add("rejected", codes.total(), at=received)
+    for code, count in codes.items():
+        meter.add(f"rejected_{code}", count, at=received)
 
 
 def _rejected(index: int, reason: Rejected) -> dict[str, Any]:

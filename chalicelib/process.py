@@ -15,7 +15,7 @@ from datetime import datetime
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit
+from chalicelib.core import commit, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
@@ -45,6 +45,7 @@ def process(
     events: ports.EventStore,
     commits: ports.CommitLog,
     archive: ports.Archive,
+    meter: ports.Meter,
     now: datetime,
     settings: Settings,
 ) -> None:
@@ -56,11 +57,19 @@ def process(
     oldest = now - settings.max_chunk_age
     aged = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) < oldest]
     young = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) >= oldest]
-    done = _quarantine(aged, archive, commits) | _find_committed(young, commits)
+    quarantined = _quarantine(aged, archive, commits)
+    done = quarantined | _find_committed(young, commits)
     claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
-    done |= _commit(_archive(claimed, archive, now, settings), commits)
+    records = _archive(claimed, archive, meter, now, settings)
+    committed = _commit(records, commits)
+    done |= committed
+    _measure([record for record in records if record.chunk_id in committed], meter)
+    if quarantined:
+        meter.add("quarantined_chunks", len(quarantined))
 
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
+    meter.add("batch_messages", len(messages))
+    meter.add("failed_messages", len(messages) - len(finished))
     if len(finished) < len(messages):
         # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
         queue.delete([message.receipt_handle for message in finished])
@@ -125,7 +134,9 @@ def _claim(jobs: Sequence[_Job], events: ports.EventStore) -> list[_Job]:
     return claimed
 
 
-def _archive(jobs: Sequence[_Job], archive: ports.Archive, now: datetime, settings: Settings) -> list[CommitRecord]:
+def _archive(
+    jobs: Sequence[_Job], archive: ports.Archive, meter: ports.Meter, now: datetime, settings: Settings
+) -> list[CommitRecord]:
     """Write the owned events as one object and name it in the records; no records if that may have failed."""
     lines = [
         json.dumps(chunks.stored_form(event, job.chunk), separators=(",", ":")).encode()
@@ -137,7 +148,15 @@ def _archive(jobs: Sequence[_Job], archive: ports.Archive, now: datetime, settin
     except StoreFailed as error:
         _log.warning("the archive object was not surely written: %s", error)
         return []
+    meter.add("archived_bytes", sum(map(len, lines)))
     return [commit.make_record(job.chunk, job.owned, name, settings.tallied_properties) for job in jobs]
+
+
+def _measure(records: Sequence[CommitRecord], meter: ports.Meter) -> None:
+    meter.add("stored", sum(record.stored for record in records))
+    meter.add("duplicates", sum(record.duplicates for record in records))
+    for received in {record.received for record in records}:
+        meter.add_seconds_since("seconds_to_stored", timestamps.parse(received))
 
 
 def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog) -> set[str]:

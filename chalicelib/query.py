@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -16,8 +15,6 @@ from chalicelib.core.keys import EventRef
 from chalicelib.errors import BadRequest, NotFound, Undecodable
 
 Parameters = Mapping[str, str]
-
-_EPOCH = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 
 
 def find_events(
@@ -179,17 +176,9 @@ def _moment(parameters: Parameters, name: str) -> datetime | None:
     if not value:
         return None
     try:
-        # A "+" that was not percent-encoded arrives as a space.
-        return timestamps.parse(float(value) if _EPOCH.fullmatch(value) else _with_zone(value))
+        return timestamps.parse_loosely(value)
     except ValueError as error:
         raise BadRequest("bad_parameter", f"{name}: {error}.") from error
-
-
-def _with_zone(value: str) -> str:
-    """A time as people type it: a day alone is its midnight UTC, and the zone's plus may be a space."""
-    if len(value) == len("2015-05-17"):
-        return value + "T00:00:00Z"
-    return value[:11] + value[11:].replace(" ", "+")
 
 
 def _limit(parameters: Parameters) -> int:

@@ -16,13 +16,17 @@ _MAX_BATCH_SIZE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`max_chunk_age`: older chunks are quarantined, not processed; commit records outlive it."""
+    """`max_chunk_age`: older chunks are quarantined, not processed; commit records outlive it.
+    `stack_name`: what the stage's metrics and logs are known by.
+    """
 
     queue_url: str
     table_name: str
     bucket_name: str
     topic_arn: str
     cursor_secret: str
+    dead_letter_url: str = ""
+    stack_name: str = "millrace"
     is_open: bool = False
     retention: timedelta = timedelta(days=400)
     max_chunk_age: timedelta = timedelta(days=30)
@@ -38,6 +42,8 @@ class Settings:
         max_chunk_age = timedelta(days=_whole_number(environ, "MAX_CHUNK_AGE_DAYS", 30))
         settings = cls(
             **{name.lower(): environ[name] for name in _REQUIRED},
+            dead_letter_url=environ.get("DEAD_LETTER_URL", ""),
+            stack_name=environ.get("STACK_NAME", "millrace"),
             is_open=environ.get("OPEN_STAGE", "").lower() == "true",
             retention=timedelta(days=_whole_number(environ, "RETENTION_DAYS", 400)),
             max_chunk_age=max_chunk_age,

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property, lru_cache
+from typing import Any
 
 from chalicelib.adapters import aws
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
 from chalicelib.adapters.events import EventStore
+from chalicelib.adapters.logs import speak_json
+from chalicelib.adapters.metrics import Meter, MetricReader
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.reports import ReportStore
 from chalicelib.adapters.table import Table
@@ -24,6 +29,18 @@ class Pipeline:
     @cached_property
     def queue(self) -> Queue:
         return Queue(aws.client("sqs"), self.settings.queue_url)
+
+    @cached_property
+    def dead_letters(self) -> Queue:
+        return Queue(aws.client("sqs"), self.settings.dead_letter_url)
+
+    @cached_property
+    def meter(self) -> Meter:
+        return Meter(self.settings.stack_name)
+
+    @cached_property
+    def metrics(self) -> MetricReader:
+        return MetricReader(aws.client("cloudwatch"), self.settings.stack_name)
 
     @cached_property
     def events(self) -> EventStore:
@@ -55,6 +72,16 @@ def pipeline() -> Pipeline:
     return _pipeline(Settings.from_environ())
 
 
+def measured(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Middleware: what an invocation has measured is written when it ends, however it ends."""
+    try:
+        return get_response(event)
+    finally:
+        with suppress(ValueError):  # a stage that is not set up has measured nothing
+            pipeline().meter.flush()
+
+
 @lru_cache(maxsize=1)
 def _pipeline(settings: Settings) -> Pipeline:
+    speak_json(settings.stack_name)
     return Pipeline(settings)

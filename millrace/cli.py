@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from millrace.commands import asking, running, sending
+from millrace.commands import asking, ledger, running, sending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -13,5 +13,14 @@ def main() -> None:
     """Millrace: an event pipeline whose effects happen exactly once."""
 
 
-for command in (running.up, running.env, sending.send, asking.events, asking.counts, asking.report):
+_COMMANDS = (
+    running.up,
+    running.env,
+    sending.send,
+    asking.events,
+    asking.counts,
+    asking.report,
+    ledger.ledger,
+)
+for command in _COMMANDS:
     main.add_command(command)

@@ -21,7 +21,7 @@ from chalicelib.core.event import Event
 from chalicelib.core.report import Report, Window
 from chalicelib.ports import Message
 from chalicelib.settings import Settings
-from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeQueue, FakeReportStore, FakeTopic
+from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMeter, FakeQueue, FakeReportStore, FakeTopic
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 SETTINGS = Settings("queue", "table", "bucket", "topic", "secret", is_open=True)
@@ -81,6 +81,7 @@ class World:
     archive: FakeArchive = field(default_factory=FakeArchive)
     reports: FakeReportStore = field(default_factory=FakeReportStore)
     topic: FakeTopic = field(default_factory=FakeTopic)
+    meter: FakeMeter = field(default_factory=FakeMeter)
 
     def process(self, *messages: Message, now: datetime = NOW) -> None:
         processor.process(
@@ -89,6 +90,7 @@ class World:
             events=self.events,
             commits=self.commits,
             archive=self.archive,
+            meter=self.meter,
             now=now,
             settings=SETTINGS,
         )
@@ -100,7 +102,12 @@ class World:
 
     def aggregate(self, now: datetime = NOW) -> dict[str, int]:
         return aggregator.aggregate(
-            commits=self.commits, reports=self.reports, archive=self.archive, topic=self.topic, now=now
+            commits=self.commits,
+            reports=self.reports,
+            archive=self.archive,
+            topic=self.topic,
+            meter=self.meter,
+            now=now,
         )
 
     def find_events(self, parameters: Mapping[str, str], *, project: str = "acme") -> dict[str, Any]:

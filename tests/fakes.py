@@ -20,6 +20,8 @@ from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, TouchedHour
+from chalicelib.core.ledger import Committed
+from chalicelib.core.metrics import CATALOGUE
 from chalicelib.core.report import Report, Window
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import Message
@@ -37,6 +39,9 @@ class FakeQueue:
         queued = set(range(len(bodies))) - self.refuse
         self.bodies += [bodies[position] for position in sorted(queued)]
         return queued
+
+    def depth(self) -> int:
+        return len(self.messages())
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
         self.deleted += receipt_handles
@@ -128,7 +133,7 @@ class FakeCommitLog:
             self.records_by_id[record.chunk_id] = replace(record, owned=owned, tallies=tallies)
         for counter, minutes in commit.increments(records).items():
             self.counts.setdefault(counter, Counter()).update(minutes)
-        self.marks |= {hour: f"token-{next(self._tokens)}" for hour in commit.touched_hours(records)}
+        self.marks |= {hour: f"{next(self._tokens)}-token" for hour in commit.touched_hours(records)}
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
         if self.fails:
@@ -160,6 +165,10 @@ class FakeCommitLog:
             for (owner, hour, event_type), minutes in self.counts.items()
             if owner == project and hour[:10] in wanted
         ]
+
+    def received(self, first: str, after: str) -> Committed:
+        sums = commit.received_hours(self.records_by_id.values())
+        return sum((each for (hour, _), each in sums.items() if first <= hour < after), Committed())
 
     def touched(self) -> list[TouchedHour]:
         return [TouchedHour(project, hour, 0, token) for (project, hour), token in self.marks.items()]
@@ -233,6 +242,26 @@ class FakeReportStore:
         for window in sorted(self.reports, key=lambda window: window.name, reverse=True):
             if (window.project, window.grain) == (project, grain) and first <= window.name < after:
                 yield copy.deepcopy(self.reports[window])
+
+
+@dataclass
+class FakeMeter:
+    """`values`: what was measured, by name. Reads it back too, whatever the time."""
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+    fails: bool = False
+
+    def add(self, name: str, value: float, *, at: datetime | None = None) -> None:  # noqa: ARG002 - one time
+        assert name in CATALOGUE
+        self.values.setdefault(name, []).append(value)
+
+    def add_seconds_since(self, name: str, moment: datetime) -> None:
+        self.add(name, 0, at=moment)
+
+    def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:  # noqa: ARG002
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        return {name: round(sum(self.values.get(name, []))) for name in names}
 
 
 @dataclass

@@ -20,6 +20,7 @@ from chalicelib.adapters.reports import ReportStore
 from chalicelib.adapters.table import Table
 from chalicelib.adapters.topic import Topic
 from chalicelib.settings import Settings
+from fakes import FakeMeter
 
 _numbers = count(1)
 MAX_RECEIVES = 5
@@ -93,6 +94,10 @@ class Stage:
     @cached_property
     def queue(self) -> Queue:
         return Queue(self.clients.sqs, self.settings.queue_url, pause=no_pause)
+
+    @cached_property
+    def meter(self) -> FakeMeter:
+        return FakeMeter()
 
     @cached_property
     def _table(self) -> Table:

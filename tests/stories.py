@@ -88,8 +88,9 @@ class Story:
 
     def post(self, events: Sequence[dict[str, Any]], stage: Stage | None = None) -> dict[str, Any]:
         self.posted += 1  # no two POSTs are received at once: a guarded event would hide that it is one
+        through = stage or self.stage
         sender = Sender("default", NOW + timedelta(seconds=self.posted), "127.0.0.1", "story")
-        return ingest(json.dumps(events).encode(), sender=sender, queue=(stage or self.stage).queue)
+        return ingest(json.dumps(events).encode(), sender=sender, queue=through.queue, meter=through.meter)
 
     def process(self, messages: Sequence[Message], stage: Stage | None = None) -> None:
         through = stage or self.stage
@@ -99,6 +100,7 @@ class Story:
             events=through.events,
             commits=through.commits,
             archive=through.archive,
+            meter=through.meter,
             now=NOW,
             settings=through.settings,
         )
@@ -184,7 +186,14 @@ class Aggregating(Story):
         self.poller.drain(self.process)
 
     def aggregate(self, stage: Stage) -> None:
-        aggregate(commits=stage.commits, reports=stage.reports, archive=stage.archive, topic=stage.topic, now=LATER)
+        aggregate(
+            commits=stage.commits,
+            reports=stage.reports,
+            archive=stage.archive,
+            topic=stage.topic,
+            meter=stage.meter,
+            now=LATER,
+        )
 
     def act(self) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from uuid import uuid4
@@ -15,6 +16,7 @@ from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.keys import Key, TouchedHour
+from chalicelib.core.ledger import Committed
 
 
 class CommitLog:
@@ -51,12 +53,13 @@ class CommitLog:
         touched = commit.touched_hours(records)
         days = sorted({(project, hour[:10]) for project, hour in touched})
         increments = commit.increments(records)
-        token = {"k": text(uuid4().hex)}
+        token = {"k": text(f"{time.time():.0f}-{uuid4().hex}")}
         return [
             *(self._put_record(record) for record in records),
             *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),
             *(self._put(key_item(keys.touched_hour(project, hour, shard)) | token) for project, hour in touched),
             *(self._put(key_item(keys.day(project, day, shard))) for project, day in days),
+            *(self._add_to_ledger(*entry, shard, sums) for entry, sums in commit.received_hours(records).items()),
         ]
 
     def _put(self, item: Item) -> Item:
@@ -78,14 +81,26 @@ class CommitLog:
         return put
 
     def _add(self, key: Key, minutes: dict[str, int]) -> Item:
-        expression = ", ".join(f"#m{minute} :m{minute}" for minute in minutes)
+        return self._update(key, {f"m{minute}": count for minute, count in minutes.items()})
+
+    def _add_to_ledger(self, received_hour: str, project: str, shard: int, sums: Committed) -> Item:
+        added = {"c": sums.chunks, "n": sums.accepted, "k": sums.stored}
+        expiry = int((timestamps.parse(timestamps.window_start(received_hour)) + self._retention).timestamp())
+        return self._update(keys.ledger(received_hour, project, shard), added, expiry)
+
+    def _update(self, key: Key, added: dict[str, int], expiry: int | None = None) -> Item:
+        """Add to the numbers of an item."""
+        expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
+        if expiry is not None:
+            expression += " SET #x = :x"
+        set_to = {} if expiry is None else {"x": expiry}
         return {
             "Update": {
                 "TableName": self._table.name,
                 "Key": key_item(key),
-                "UpdateExpression": f"ADD {expression}",
-                "ExpressionAttributeNames": {f"#m{minute}": f"m{minute}" for minute in minutes},
-                "ExpressionAttributeValues": {f":m{minute}": number(count) for minute, count in minutes.items()},
+                "UpdateExpression": expression,
+                "ExpressionAttributeNames": {f"#{name}": name for name in [*added, *set_to]},
+                "ExpressionAttributeValues": {f":{name}": number(value) for name, value in (added | set_to).items()},
             }
         }
 
@@ -111,6 +126,12 @@ class CommitLog:
     def counters(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         pks = [keys.day_partition(project, day, shard) for day in days for shard in range(keys.SHARDS)]
         return [_counter(item) for item in self._table.query_each(pks, first="n#", after="n$")]
+
+    def received(self, first: str, after: str) -> Committed:
+        """What was committed of the chunks received in the hours with first <= hour < after."""
+        pks = [keys.ledger_partition(shard) for shard in range(keys.SHARDS)]
+        items = self._table.query_each(pks, first=first, after=after)
+        return sum((Committed(*(int(item[name]["N"]) for name in "cnk")) for item in items), Committed())
 
     def touched(self) -> Iterator[TouchedHour]:
         """The hours that gained events since their mark was last removed."""

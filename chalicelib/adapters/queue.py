@@ -60,6 +60,13 @@ class Queue:
                 break
         return queued
 
+    def depth(self) -> int:
+        """About how many messages it holds, waiting or being processed; right when nothing has moved for a minute."""
+        names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
+        with translated_errors():
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
     def delete(self, receipt_handles: Sequence[str]) -> None:
         """Delete finished messages. One that stays comes back and is found done, so nothing is retried."""
         for start in range(0, len(receipt_handles), _MAX_ENTRIES):

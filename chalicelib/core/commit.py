@@ -17,6 +17,7 @@ from chalicelib.core import limits, timestamps
 from chalicelib.core.chunk import Chunk, hour_of
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
+from chalicelib.core.ledger import Committed
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,15 @@ def touched_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
     return sorted({(record.project, record.hour) for record in records if record.owned})
 
 
+def received_hours(records: Iterable[CommitRecord]) -> dict[tuple[str, str], Committed]:
+    """What the records add to the ledger: (hour of receipt, project) to chunks and events."""
+    sums: dict[tuple[str, str], Committed] = {}
+    for record in records:
+        entry = (timestamps.window_of(record.received, "hour"), record.project)
+        sums[entry] = sums.get(entry, Committed()) + Committed(1, record.accepted, record.stored)
+    return sums
+
+
 def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
     """Cut records into groups that one transaction takes, by its number of items and bytes."""
     groups: list[list[CommitRecord]] = []
@@ -114,7 +124,8 @@ def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
 
 def _items(record: CommitRecord) -> set[tuple[str, ...]]:
     """What names the items that a commit of the record writes; records share all but the first."""
-    items: set[tuple[str, ...]] = {(record.chunk_id,)}
+    received_hour = timestamps.window_of(record.received, "hour")
+    items: set[tuple[str, ...]] = {(record.chunk_id,), ("ledger", received_hour, record.project)}
     if record.owned:
         items |= {(record.project, record.hour), (record.project, record.hour[:10])}
         items |= {(record.project, record.hour, event.event_type) for event in record.owned}

@@ -13,6 +13,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     report          PROJECT#r#GRAIN               WINDOW
     touched hour    #touched#SHARD                PROJECT#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
+    ledger          #ledger#SHARD                 HOUR#PROJECT
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import binascii
 import json
 import re
 import zlib
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from chalicelib.core import limits
@@ -112,6 +114,19 @@ class TouchedHour(NamedTuple):
     hour: str
     shard: int
     token: str
+
+    @property
+    def put_at(self) -> datetime:
+        """When the mark was put, last."""
+        return datetime.fromtimestamp(int(self.token.partition("-")[0]), UTC)
+
+
+def ledger_partition(shard: int) -> str:
+    return f"#ledger#{shard}"
+
+
+def ledger(received_hour: str, project: str, shard: int) -> Key:
+    return Key(ledger_partition(shard), f"{received_hour}#{project}")
 
 
 UNFINISHED = "#unfinished"

@@ -10,6 +10,7 @@ from typing import Any
 _ISO = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,12})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
 )
+_DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds reached it in 1973.
 _MILLISECONDS_FROM = 100_000_000_000
@@ -31,6 +32,15 @@ def parse(value: Any) -> datetime:
         return _EPOCH + timedelta(**{unit: value})
     except OverflowError as error:
         raise ValueError("is outside the years 1 to 9999") from error
+
+
+def parse_loosely(text: str) -> datetime:
+    """A time as people type it: also a day alone, for its midnight UTC, or digits. Raises ValueError."""
+    if _DIGITS.fullmatch(text):
+        return parse(float(text))
+    if len(text) == len("2015-05-17"):
+        return parse(text + "T00:00:00Z")
+    return parse(text[:11] + text[11:].replace(" ", "+"))  # what a "+" in a URL that is not encoded becomes
 
 
 def sortable(moment: datetime) -> str:

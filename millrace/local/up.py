@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from chalice.cli.factory import CLIFactory
 from millrace.failure import Failure
 from millrace.local import stack
 from millrace.local.emulator import PROJECT, Emulator
+from millrace.local.logs import FunctionOutput, MetricForwarder
 from millrace.local.running import Running, running_stack
 from millrace.local.server import create_server
 from millrace.local.triggers import QueueTrigger, Schedule
@@ -49,6 +51,7 @@ def local_stack(
         parameters = {"VisibilitySeconds": str(_VISIBILITY_SECONDS)}
         functions_see = stack.apply(cloudformation, f"millrace-{STAGE}", PROJECT / "stack.yaml", parameters)
         app, config = _load_app(functions_see)
+        closing.enter_context(_output_watched(state))
         server = create_server(app, config, port)
         closing.callback(server.server.server_close)
         closing.callback(server.shutdown)
@@ -81,6 +84,20 @@ def _sole_user_of(state: Path) -> Iterator[None]:
             where = f" at {running.url}" if running else ""
             raise Failure(f"A local stack already runs{where} with the state in {state}.") from error
         yield
+
+
+@contextlib.contextmanager
+def _output_watched(state: Path) -> Iterator[None]:
+    """What the functions print goes where CloudWatch would put it."""
+    forwarder = MetricForwarder(boto3.client("cloudwatch"))
+    forwarder.start()
+    try:
+        output = FunctionOutput(sys.stdout, state / "functions.log", forwarder)
+        with contextlib.closing(output), contextlib.redirect_stdout(output):
+            yield
+    finally:
+        forwarder.end()
+        forwarder.join(timeout=10)
 
 
 def _point_boto3_at(emulator: Emulator) -> None:

@@ -99,3 +99,14 @@ def test_deleting_nothing_leaves_everything(ends: Ends) -> None:
     queue.send(["one"])
     queue.delete([])
     assert [message.body for message in consumer.receive()] == ["one"]
+
+
+def test_the_depth_counts_what_waits_and_what_is_being_worked_on(ends: Ends) -> None:
+    queue, consumer = ends
+    assert queue.depth() == 0
+    queue.send(["a", "b", "c"])
+    assert queue.depth() == 3
+    taken = consumer.receive()
+    assert queue.depth() == 3
+    queue.delete([taken[0].receipt_handle])
+    assert queue.depth() == 2

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 import requests
 
@@ -76,6 +77,29 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path) -> None:
     )
     assert done.returncode == 1
     assert "make run" in done.stderr
+
+
+def test_the_ledger_balances_and_says_when_a_message_vanishes(own_stack: LocalStack) -> None:
+    stack = own_stack
+    stack.run("send", stdin='{"event_type": "signup", "user_id": "u1"}\n{"event_type": "signup"}', code=3)
+    expected = {"accepted": 1, "stored": 1, "duplicates": 0, "in_flight": 0, "rejected": 1, "balances": True}
+    eventually(lambda: expected.items() <= json.loads(stack.run("ledger", "--json")).items())
+    environment = stack.environment()
+    metric = {
+        "MetricName": "chunks",
+        "Dimensions": [{"Name": "service", "Value": environment["STACK_NAME"]}],
+        "Value": 1,
+    }
+    # As if the door had queued one more: nothing here can make the real queue lose a message.
+    cloudwatch = boto3.client(
+        "cloudwatch",
+        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        region_name=environment["AWS_DEFAULT_REGION"],
+        aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+    )
+    cloudwatch.put_metric_data(Namespace="Millrace", MetricData=[metric])
+    assert json.loads(stack.run("ledger", "--json", code=3))["chunks"]["missing"] == 1
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])

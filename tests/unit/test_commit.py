@@ -61,9 +61,9 @@ def test_groups_keep_every_record_once_and_fit_a_transaction(rows: list[tuple[st
 @pytest.mark.parametrize(
     ("records", "sizes"),
     [
-        ([record(number) for number in range(97)], [97]),
-        ([record(number) for number in range(98)], [97, 1]),
-        ([record(number, events=0) for number in range(101)], [100, 1]),
+        ([record(number) for number in range(96)], [96]),
+        ([record(number) for number in range(97)], [96, 1]),
+        ([record(number, events=0) for number in range(100)], [99, 1]),
         ([record(1, types=90, events=90), record(2)], [2]),
         ([record(1, "p"), record(2, "q"), record(3, "p")], [3]),
     ],

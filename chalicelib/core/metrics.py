@@ -1,0 +1,32 @@
+"""The closed catalogue of metrics: what is not named here is not measured.
+
+Metrics say how a stage does and are what alarms watch; they are nearly exact at best, since a killed
+function takes its own with it. What is exact is in the table: see ledger.py.
+"""
+
+from __future__ import annotations
+
+from chalicelib.core.event import REJECTION_CODES
+
+NAMESPACE = "Millrace"
+
+#: Name to CloudWatch's unit. Each costs one custom metric a stage, and only once it has been used.
+CATALOGUE = {
+    # The door, at the time of receipt: what was surely queued, and what was refused.
+    "accepted": "Count",
+    "chunks": "Count",
+    "rejected": "Count",
+    **{f"rejected_{code}": "Count" for code in REJECTION_CODES},
+    # The processor.
+    "batch_messages": "Count",
+    "failed_messages": "Count",
+    "stored": "Count",
+    "duplicates": "Count",
+    "quarantined_chunks": "Count",
+    "archived_bytes": "Bytes",  # before compression
+    "seconds_to_stored": "Seconds",  # from the receipt of a chunk to its commit
+    # The aggregator.
+    "reports_published": "Count",
+    "report_lag_seconds": "Seconds",  # how long the longest-waiting hour has waited for its report
+    "missing_chunks": "Count",  # what the ledger cannot account for: must be 0
+}

@@ -1,0 +1,73 @@
+"""The command that prints the ledger."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import click
+
+from chalicelib.core import timestamps
+from chalicelib.core.ledger import Amount
+from chalicelib.ledger import take_stock
+from chalicelib.wiring import Pipeline
+from millrace import output
+from millrace.commands.options import pipeline_options, span_options
+
+_MEANING = {
+    "accepted": "queued, as the door has measured it",
+    "stored": "in the table, counted, archived",
+    "duplicates": "came again and changed nothing",
+    "in_flight": "on their way",
+    "dead": "dead letters: see millrace dlq",
+    "quarantined": "parked whole: see millrace quarantine",
+    "missing": "accepted, and nowhere",
+    "rejected": "refused at the door, not in the sum",
+}
+
+
+@click.command()
+@span_options
+@pipeline_options
+def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) -> None:
+    """Print what became of everything received in a period (default: the last 14 days), and whether it balances.
+
+    accepted = stored + duplicates + in flight + dead + quarantined. Periods are whole hours of receipt. Exits
+    with 3 if something is missing.
+
+    \b
+    Example:
+      millrace ledger --from 2026-05-01 --json
+    """
+    first, after = _whole_hours(span, datetime.now(UTC))
+    stock = take_stock(
+        first=first,
+        after=after,
+        commits=pipeline.commits,
+        queue=pipeline.queue,
+        metrics=pipeline.metrics,
+        dead=lambda: Amount(chunks=pipeline.dead_letters.depth()),
+    )
+    document = stock.to_json()
+    if as_json:
+        output.print_json([{"from": _readable(first), "to": _readable(after), **document}])
+    else:
+        output.print_table(("", "events", ""), [(name, document[name], _MEANING[name]) for name in _MEANING])
+        output.say("It balances." if stock.balances else f"{stock.missing_chunks} chunks are missing.")
+    if not stock.balances:
+        raise SystemExit(3)
+
+
+def _whole_hours(span: dict[str, str | None], now: datetime) -> tuple[datetime, datetime]:
+    """The hours that hold the times of the span."""
+    try:
+        first, after = (timestamps.parse_loosely(text) if (text := span[end]) else None for end in ("from", "to"))
+    except ValueError as error:
+        raise click.UsageError(f"A time {error}.") from error
+    start = (first or now - timedelta(days=14)).replace(minute=0, second=0, microsecond=0)
+    end = after or now
+    whole = end.replace(minute=0, second=0, microsecond=0)
+    return start, whole if whole == end else whole + timedelta(hours=1)
+
+
+def _readable(moment: datetime) -> str:
+    return timestamps.readable(timestamps.sortable(moment))

@@ -1,0 +1,129 @@
+"""What CloudWatch does with a function's output: keeps the lines, and takes the metrics out of them."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, TextIO
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+_log = logging.getLogger(__name__)
+
+_EVERY_SECONDS = 0.3
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
+_MAX_VALUES = 150
+
+
+class FunctionOutput(io.TextIOBase):
+    """Stands for standard output: lines of the functions go to their log, metrics on to CloudWatch as well.
+
+    Anything that is not JSON is not a function's and goes to the terminal.
+    """
+
+    def __init__(self, terminal: TextIO, log: Path, forwarder: MetricForwarder) -> None:
+        self._terminal, self._forwarder = terminal, forwarder
+        self._log = log.open("a")
+        self._local = threading.local()
+
+    def write(self, text: str) -> int:
+        *lines, rest = (getattr(self._local, "rest", "") + text).split("\n")
+        self._local.rest = rest
+        for line in lines:
+            self._write_line(line)
+        return len(text)
+
+    def _write_line(self, line: str) -> None:
+        if not line.startswith("{"):
+            self._terminal.write(line + "\n")
+            return
+        self._log.write(line + "\n")
+        self._log.flush()
+        if line.startswith('{"_aws"'):
+            self._forwarder.put(line)
+        else:
+            self._terminal.write(_as_text(line) + "\n")
+
+    def flush(self) -> None:
+        self._terminal.flush()
+
+    def close(self) -> None:
+        self._log.close()
+        super().close()
+
+    def isatty(self) -> bool:
+        return self._terminal.isatty()
+
+
+def _as_text(line: str) -> str:
+    entry = json.loads(line)
+    return f"{entry['level']} {entry['location']}: {entry['message']}"
+
+
+class MetricForwarder(threading.Thread):
+    """Puts the metrics of EMF lines into CloudWatch, some at a time."""
+
+    def __init__(self, cloudwatch: Any) -> None:
+        super().__init__(name="metrics", daemon=True)
+        self._cloudwatch = cloudwatch
+        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._ending = threading.Event()
+
+    def put(self, line: str) -> None:
+        self._lines.put(line)
+
+    def run(self) -> None:
+        while not self._ending.wait(_EVERY_SECONDS):
+            self._forward()
+        self._forward()
+
+    def end(self) -> None:
+        """Forward what there is, and stop."""
+        self._ending.set()
+
+    def _forward(self) -> None:
+        lines = []
+        while True:
+            try:
+                lines.append(self._lines.get_nowait())
+            except Empty:
+                break
+        try:
+            for namespace, data in _metric_data(lines):
+                self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
+        except (ClientError, BotoCoreError) as error:
+            _log.warning("metrics were lost: %s", error)
+
+
+def _metric_data(lines: Iterable[str]) -> Iterable[tuple[str, list[dict[str, Any]]]]:
+    """What the lines say, values of one metric and second together, in calls of a size that the service takes."""
+    values: dict[tuple[str, str, str, str, int], Counter[float]] = {}
+    for document in map(json.loads, lines):
+        for directive in document["_aws"]["CloudWatchMetrics"]:
+            for metric in directive["Metrics"]:
+                second = document["_aws"]["Timestamp"] // 1000
+                key = (directive["Namespace"], document["service"], metric["Name"], metric["Unit"], second)
+                values.setdefault(key, Counter()).update(document[metric["Name"]])
+    for (namespace, service, name, unit, second), counts in values.items():
+        found = list(counts.items())
+        yield (
+            namespace,
+            [
+                {
+                    "MetricName": name,
+                    "Dimensions": [{"Name": "service", "Value": service}],
+                    "Timestamp": datetime.fromtimestamp(second, UTC),
+                    "Unit": unit,
+                    "Values": [value for value, _ in found[start : start + _MAX_VALUES]],
+                    "Counts": [float(count) for _, count in found[start : start + _MAX_VALUES]],
+                }
+                for start in range(0, len(found), _MAX_VALUES)
+            ],
+        )

@@ -1,0 +1,102 @@
+"""Taking stock of a pipeline of fakes: in every state of a chunk the ledger balances, and a loss is seen."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+from builders import NOW, World, make_chunk, make_event, make_message
+from chalicelib import ledger
+from chalicelib.core.chunk import Sender
+from chalicelib.core.ledger import Amount, Ledger
+from chalicelib.ingest import ingest
+from fakes import FakeQueue
+
+EVENTS = [
+    {"event_type": "view", "user_id": "u1", "event_id": "a", "timestamp": "2015-05-17T10:00:00Z"},
+    {"event_type": "view", "user_id": "u1", "event_id": "a", "timestamp": "2015-05-17T10:00:00Z"},
+    {"event_type": "view", "user_id": "u1", "event_id": "b", "timestamp": "2015-05-17T09:00:00Z"},
+    {"event_type": "view"},
+]
+
+
+def post(world: World) -> None:
+    ingest(json.dumps(EVENTS).encode(), sender=Sender("acme", NOW), queue=world.queue, meter=world.meter)
+
+
+def take_stock(world: World) -> Ledger:
+    return ledger.take_stock(
+        first=NOW - timedelta(hours=2),
+        after=NOW + timedelta(hours=1),
+        commits=world.commits,
+        queue=world.queue,
+        metrics=world.meter,
+        dead=Amount,
+    )
+
+
+def test_what_waits_is_in_flight() -> None:
+    world = World()
+    post(world)
+    row = take_stock(world).to_json()
+    assert (row["accepted"], row["in_flight"], row["rejected"], row["balances"]) == (3, 3, 1, True)
+
+
+def test_what_is_processed_is_stored_or_a_duplicate() -> None:
+    world = World()
+    for _ in range(2):
+        post(world)
+        messages = world.queue.messages()
+        world.process(*messages)
+        world.queue.delete([message.receipt_handle for message in messages])
+    row = take_stock(world).to_json()
+    assert (row["accepted"], row["stored"], row["duplicates"], row["in_flight"]) == (6, 2, 4, 0)
+    assert row["balances"]
+
+
+def test_a_message_that_vanishes_is_missing() -> None:
+    world = World()
+    post(world)
+    world.queue.delete([world.queue.messages()[0].receipt_handle])
+    assert take_stock(world).missing_chunks == 1
+
+
+def test_chunks_received_outside_the_period_do_not_count() -> None:
+    world = World()
+    world.take(make_chunk(make_event(), received=NOW - timedelta(hours=3)))
+    assert take_stock(world).committed.chunks == 0
+
+
+def test_a_redelivered_chunk_counts_once() -> None:
+    world = World()
+    message = make_message(make_chunk())
+    world.process(message)
+    world.process(message)
+    assert take_stock(world).committed.accepted == 1
+
+
+def check(world: World) -> None:
+    ledger.check(
+        commits=world.commits,
+        queue=world.queue,
+        dead_letters=FakeQueue(),
+        metrics=world.meter,
+        meter=world.meter,
+        now=NOW + timedelta(hours=1),
+    )
+
+
+def test_the_check_measures_how_many_chunks_are_missing() -> None:
+    world = World()
+    post(world)
+    check(world)
+    world.queue.delete([message.receipt_handle for message in world.queue.messages()])
+    check(world)
+    assert world.meter.values["missing_chunks"] == [0, 2]
+
+
+def test_a_check_that_cannot_look_measures_nothing() -> None:
+    world = World()
+    world.meter.fails = True
+    check(world)
+    assert "missing_chunks" not in world.meter.values
