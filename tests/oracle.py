@@ -9,6 +9,7 @@ import gzip
 import json
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from stage import Clients
@@ -28,6 +29,7 @@ class Findings:
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
         self.touched = [item for item in items if item["pk"]["S"].startswith("#touched#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
+        self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
         self.lines = self._read_archive(clients, bucket_name)
 
     @staticmethod
@@ -84,6 +86,10 @@ class Findings:
             found.append("the commit records do not own each stored event once")
         if self.counted() != truth:
             found.append(f"counters say {self.counted().total()}, {truth.total()} events are stored")
+        said = [_sum(self.ledger, name) for name in ("c", "n", "k")]
+        true = [len(self.records), _sum(self.records.values(), "n"), _sum(self.records.values(), "k")]
+        if said != true:
+            found.append(f"the ledger says {said} chunks, accepted and stored, the commit records {true}")
         if len({event["chunk_id"] for event in self.stored_events()} - set(self.records)):
             found.append("a stored event's chunk has no commit record")
         return found
@@ -101,6 +107,10 @@ class Findings:
             if reports != dict(events):
                 found.append(f"{grain} reports {reports} do not say {dict(events)}")
         return found
+
+
+def _sum(items: Iterable[dict[str, Any]], name: str) -> int:
+    return sum(int(item[name]["N"]) for item in items)
 
 
 def _identity(event: dict[str, Any]) -> Identity:
