@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 
@@ -11,7 +12,8 @@ def speak_json(service: str) -> None:
     from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(LambdaPowertoolsFormatter(service=service))
+    # In ASCII: U+2028 and the like end a line for some readers.
+    handler.setFormatter(LambdaPowertoolsFormatter(service=service, json_serializer=json.dumps))
     log = logging.getLogger("chalicelib")
     log.handlers = [handler]
     log.propagate = False  # Lambda's own handler would print each line again, as text
