@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from millrace.commands import asking, ledger, running, sending
+from millrace.commands import asking, exporting, ledger, running, sending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -20,7 +20,10 @@ _COMMANDS = (
     asking.events,
     asking.counts,
     asking.report,
+    exporting.tail,
+    exporting.export,
     ledger.ledger,
+    exporting.completion,
 )
 for command in _COMMANDS:
     main.add_command(command)

@@ -38,6 +38,12 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
     _data.print(table)
 
 
+def print_line(text: str) -> None:
+    """One line, at once, whatever it contains."""
+    _data.print(Text(_printable(text)))
+    sys.stdout.flush()
+
+
 def print_text(text: str) -> None:
     _data.print(Text(text.rstrip("\n")))
 

@@ -1,0 +1,114 @@
+"""Commands that hand events on: to files, to the terminal as they come, and scripts to the shell."""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Any, BinaryIO
+
+import click
+from click.shell_completion import get_completion_class
+
+from millrace import export as exporting
+from millrace import output
+from millrace.client import Client
+from millrace.commands.options import client_options, span_options
+
+# Between an event's own time and the moment it can be queried lie seconds; clients' clocks add some.
+_LOOK_BACK = timedelta(minutes=2)
+
+
+@click.command()
+@click.argument("file", type=click.File("wb"), default="-")
+@click.option("--format", "format_name", type=click.Choice(list(exporting.WRITERS)), default="json", show_default=True)
+@click.option("--user", help="Only this user's events.")
+@click.option("--type", "event_type", help="Only events of this type.")
+@span_options
+@client_options
+def export(
+    client: Client,
+    span: dict[str, str],
+    *,
+    file: BinaryIO,
+    format_name: str,
+    user: str | None,
+    event_type: str | None,
+    as_json: bool,
+) -> None:
+    """Write events, newest first, to FILE (default: standard output).
+
+    Formats are JSON lines, CSV (cells that a spreadsheet would execute get an apostrophe), and Parquet.
+    --json prints how many there were, unless the events themselves go to standard output.
+
+    \b
+    Examples:
+      millrace export events.csv --format csv --from 2015-05-17 --to 2015-05-18
+      millrace export --type page_view | gzip > page_views.jsonl.gz
+    """
+    rows = client.pages("/events", "events", 0, user_id=user, event_type=event_type, **span)
+    count = 0
+    with output.progress() as bar:
+        task = bar.add_task("exporting", total=None)
+        for written in exporting.WRITERS[format_name](rows, file):
+            count += written
+            bar.advance(task, written)
+    if as_json and file.name != "<stdout>":
+        output.print_json([{"events": count}])
+    else:
+        output.say(f"{count} events")
+
+
+@click.command()
+@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("--user", help="Only this user's events.")
+@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--every", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds between looks.")
+@client_options
+def tail(
+    client: Client, user: str | None, event_type: str | None, every: float, *, follow: bool, as_json: bool
+) -> None:
+    """Print the events of the last two minutes, by their own time, oldest first; with -f also those to come.
+
+    Events that are sent with an older time (a backfill) do not show here.
+
+    \b
+    Example:
+      millrace tail -f --type signup --json
+    """
+    seen: dict[str, datetime] = {}
+    while True:
+        since = datetime.now(UTC) - _LOOK_BACK
+        seen = {key: at for key, at in seen.items() if at > since - _LOOK_BACK}
+        rows = client.pages("/events", "events", 0, user_id=user, event_type=event_type, **{"from": since.isoformat()})
+        fresh = [row for row in rows if row["key"] not in seen]
+        seen |= {row["key"]: datetime.now(UTC) for row in fresh}
+        for row in reversed(fresh):
+            _print_event(row, as_json=as_json)
+        if not follow:
+            return
+        time.sleep(every)
+
+
+def _print_event(row: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([row])
+        return
+    user = row.get("user_id", row.get("anonymous_id"))
+    output.print_line(f"{row['timestamp']}  {row['event_type']}  {user}  {json.dumps(row['properties'])}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print the script that completes millrace's commands and options in a shell.
+
+    \b
+    Example:
+      eval "$(millrace completion bash)"
+    """
+    from millrace.cli import main
+
+    script = get_completion_class(shell)
+    assert script is not None  # click knows all three
+    click.echo(script(main, {}, "millrace", "_MILLRACE_COMPLETE").source())

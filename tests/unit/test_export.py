@@ -1,0 +1,77 @@
+"""Exports: what a file holds is what the events were, and nothing that a spreadsheet would execute."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from millrace import export
+
+
+def make_row(**fields: Any) -> dict[str, Any]:
+    return {
+        "key": "k",
+        "event_id": "e1",
+        "event_type": "view",
+        "user_id": "u1",
+        "timestamp": "2015-05-17T10:05:00Z",
+        "properties": {"page": "/ä,\n\"'"},
+        "context": {},
+    } | fields
+
+
+def written(format_name: str, *rows: dict[str, Any]) -> bytes:
+    file = io.BytesIO()
+    assert sum(export.WRITERS[format_name](iter(rows), file)) == len(rows)
+    return file.getvalue()
+
+
+def test_json_lines_hold_the_events_as_they_are() -> None:
+    rows = [make_row(), make_row(user_id="zoë")]
+    assert [json.loads(line) for line in written("json", *rows).splitlines()] == rows
+
+
+def test_csv_is_read_back_cell_by_cell() -> None:
+    (row,) = csv.DictReader(io.StringIO(written("csv", make_row()).decode(), newline=""))
+    assert row["user_id"] == "u1"
+    assert json.loads(row["properties"]) == {"page": "/ä,\n\"'"}
+    assert row["source_ip"] == ""
+
+
+@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+def test_a_cell_that_a_spreadsheet_would_execute_is_prefixed(start: str) -> None:
+    hostile = start + "cmd|' /C calc'!A0"
+    (row,) = csv.DictReader(io.StringIO(written("csv", make_row(user_id=hostile)).decode(), newline=""))
+    assert row["user_id"] == "'" + hostile
+
+
+@given(st.text())
+def test_no_cell_ever_starts_like_a_formula(cell: str) -> None:
+    safe = export.safe_cell(cell)
+    assert safe.removeprefix("'") == cell.removeprefix("'")
+    assert not safe.startswith(("=", "+", "-", "@", "\t", "\r"))
+
+
+def test_parquet_holds_every_column_unchanged(tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    file.write_bytes(written("parquet", make_row(user_id="=1+1"), make_row(user_id="zoë")))
+    rows = duckdb.sql(f"SELECT user_id, properties->>'page' FROM '{file}' ORDER BY 1").fetchall()  # noqa: S608
+    assert rows == [("=1+1", "/ä,\n\"'"), ("zoë", "/ä,\n\"'")]
+
+
+@pytest.mark.parametrize("format_name", export.WRITERS)
+def test_no_events_make_an_empty_file_that_can_be_read(format_name: str, tmp_path: Path) -> None:
+    file = tmp_path / "events"
+    file.write_bytes(written(format_name))
+    if format_name == "parquet":
+        assert duckdb.sql(f"SELECT count(*) FROM read_parquet('{file}')").fetchall() == [(0,)]  # noqa: S608
+    else:
+        assert file.read_text().splitlines() == ([",".join(export.COLUMNS)] if format_name == "csv" else [])
