@@ -3,13 +3,16 @@ PORT ?= 8000
 VENV := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run test chaos fault setup lint fix types check lock clean
+.PHONY: help run demo test chaos fault setup lint fix types check lock clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: setup ## set up, then run the whole pipeline on this machine (PORT=8000)
 	@exec $(VENV)/millrace up --port $(PORT)
+
+demo: setup ## stream real traffic through it, live (starts it if it isn't running)
+	@exec $(VENV)/millrace demo --port $(PORT)
 
 test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
 	@$(VENV)/python -m pytest

@@ -15,6 +15,7 @@ def main() -> None:
 
 _COMMANDS = (
     running.up,
+    running.demo,
     running.env,
     sending.send,
     asking.events,

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import random
 from pathlib import Path
 
 import click
 
-from millrace import output
+from millrace import output, sending
 from millrace.access import local_stack_at
+from millrace.client import Client
 from millrace.commands.options import state_option
+from millrace.demo import live, stream
+from millrace.local.emulator import PROJECT
+from millrace.local.running import running_stack
 
 _CURL = """\
   curl -s {url}/events -d '{{"event_type": "page_view", "user_id": "u123", "page": "/home"}}'
@@ -52,3 +58,28 @@ def env(state: Path) -> None:
     """
     for name, value in local_stack_at(state).environment.items():
         click.echo(f"{name}={value}")
+
+
+@click.command()
+@click.option("--rate", type=click.FloatRange(min=0.1, max=500), default=20, show_default=True, help="Events a second.")
+@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8000, show_default=True)
+@state_option
+def demo(rate: float, port: int, state: Path) -> None:
+    """Stream 10,000 requests of a real web site as if they happened now, so that the live page moves.
+
+    Some come twice, as from a client that retries, and some are refused. Starts the local stack if it isn't
+    running. Ctrl-C ends it.
+    """
+    from millrace.local.up import local_stack
+
+    with contextlib.ExitStack() as closing:
+        running = running_stack(state)
+        if running is None:
+            running, _ = closing.enter_context(local_stack(state.resolve(), port=port))
+        click.echo(f"Look at {running.url}/ - {rate:g} events a second. Ctrl-C ends it.")
+        lines = sending.open_lines(closing.enter_context((PROJECT / "examples" / "access.log.gz").open("rb")))
+        events = sending.read_events(lines, "combined", output.say, sending.Totals())
+        with contextlib.suppress(KeyboardInterrupt), output.progress() as bar:
+            task = bar.add_task("streaming", total=10_000)
+            for count in stream(Client(running.url), live(events, random.Random()), rate):  # noqa: S311 - a demo
+                bar.advance(task, count)

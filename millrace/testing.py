@@ -1,0 +1,135 @@
+"""A pytest plugin: tests of your own tracking against a pipeline of their own. docs/testing-your-tracking.md
+
+Installed with the package; ask for the fixture `millrace`.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+import requests
+
+from millrace.client import Client
+from millrace.local.emulator import free_port
+from millrace.local.running import running_stack
+
+_START_SECONDS = 60
+_SETTLE_SECONDS = 30
+# Partitions that say what the stage is, and not what happened in it.
+_CONFIGURATION = ("#projects", "#keys")
+_CATALOGUE = "#catalogue"
+
+
+@dataclass(frozen=True)
+class Events:
+    """What arrived. Every answer waits until all that was posted is processed."""
+
+    client: Client
+    environment: dict[str, str]
+
+    def all(self) -> dict[str, int]:
+        """How many events were accepted and stored, and how many were rejected."""
+        good, bad = len(self.good()), len(self.bad())
+        return {"total": good + bad, "good": good, "bad": bad}
+
+    def good(self, event_type: str | None = None, user_id: str | None = None) -> list[dict[str, Any]]:
+        """The stored events, oldest first by their own time."""
+        self._settle()
+        rows = self.client.pages("/events", "events", 0, event_type=event_type, user_id=user_id)
+        return list(rows)[::-1]
+
+    def bad(self) -> list[dict[str, Any]]:
+        """The rejected events, each with its code, field and message."""
+        return list(self.client.pages("/rejections", "rejections", 0))
+
+    def reset(self) -> None:
+        """Forget everything that was posted; projects, keys and catalogues stay."""
+        self._settle()
+        table, bucket = self.environment["TABLE_NAME"], self.environment["BUCKET_NAME"]
+        for page in (
+            self._client("dynamodb").get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk")
+        ):
+            for key in page["Items"]:
+                pk = key["pk"]["S"]
+                if pk not in _CONFIGURATION and not pk.endswith(_CATALOGUE):
+                    self._client("dynamodb").delete_item(TableName=table, Key=key)
+        for page in self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            for entry in page.get("Contents", []):
+                self._client("s3").delete_object(Bucket=bucket, Key=entry["Key"])
+
+    def _settle(self) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        while time.monotonic() < deadline:
+            answer = self._client("sqs").get_queue_attributes(
+                QueueUrl=self.environment["QUEUE_URL"], AttributeNames=names
+            )
+            if not any(int(answer["Attributes"][name]) for name in names):
+                return
+            time.sleep(0.05)
+        raise TimeoutError(f"events are still being processed after {_SETTLE_SECONDS} s")
+
+    def _client(self, service: str) -> Any:
+        return self._session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+
+    @cached_property
+    def _session(self) -> Any:
+        return boto3.session.Session(
+            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=self.environment["AWS_DEFAULT_REGION"],
+        )
+
+
+@dataclass(frozen=True)
+class Millrace:
+    """A running local stack: point what you test at `url`, then look at `events`."""
+
+    url: str
+    events: Events
+
+
+@pytest.fixture(scope="session")
+def millrace_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Millrace]:
+    """One local stack for the whole test run, in a process and a folder of its own."""
+    state, port = tmp_path_factory.mktemp("millrace"), free_port()
+    command = [sys.executable, "-m", "millrace", "up", "--state", str(state), "--port", str(port)]
+    log = state / "up.log"
+    with log.open("w") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+        try:
+            yield _wait_until_ready(state, process, log)
+        finally:
+            process.terminate()
+
+
+@pytest.fixture
+def millrace(millrace_stack: Millrace) -> Millrace:
+    """The local stack, empty."""
+    millrace_stack.events.reset()
+    return millrace_stack
+
+
+def _wait_until_ready(state: Path, process: subprocess.Popen[bytes], log: Path) -> Millrace:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        running = running_stack(state)
+        if running and _answers(running.url):
+            return Millrace(running.url, Events(Client(running.url), running.environment))
+        time.sleep(0.05)
+    pytest.fail(f"The local stack did not start:\n{log.read_text()}")
+
+
+def _answers(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/health", timeout=5).ok
+    except requests.ConnectionError:
+        return False
