@@ -1,0 +1,13 @@
+-- Every event once, whatever attempts left in the archive.
+CREATE OR REPLACE VIEW events AS
+SELECT project, event_type, user_key, event_id, "timestamp", substr("timestamp", 1, 10) AS day,
+       properties, context, received_at, chunk_id
+FROM (
+    SELECT *,
+           coalesce(user_id, anonymous_id) AS user_key,
+           row_number() OVER (
+               PARTITION BY project, coalesce(user_id, anonymous_id), "timestamp", event_id ORDER BY chunk_id
+           ) AS copy
+    FROM archive
+) AS copies
+WHERE copy = 1
