@@ -1,0 +1,175 @@
+"""Random schedules of the whole pipeline, on the fakes, and the test that they would catch what breaks it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from builders import SETTINGS
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.event import Event
+from chalicelib.core.keys import TouchedHour
+from chalicelib.core.report import Report
+from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeReportStore
+from schedule import Schedule
+
+
+@pytest.fixture(autouse=True)
+def _quiet() -> Iterator[None]:
+    """Each schedule logs as much as a bad day."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def run(schedule: type[Schedule], examples: int, *, repeatable: bool = True, phases: Sequence[Phase] = Phase) -> None:
+    schedule.figures.clear()
+    run_state_machine_as_test(
+        schedule,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=40,
+            deadline=None,
+            derandomize=repeatable,
+            database=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=False,
+            phases=tuple(phases),
+        ),
+    )
+
+
+def test_no_schedule_violates_a_guarantee(request: pytest.FixtureRequest) -> None:
+    thorough = request.config.getoption("--thorough")
+    run(Schedule, 10_000 if thorough else 500, repeatable=not thorough)
+    print(f"\nany schedule: {dict(Schedule.figures)}, 0 violations")  # noqa: T201
+    for exercised in ("client retries", "answers 503", "faults", "redriven", "duplicates", "quarantined"):
+        assert Schedule.figures[exercised] > 0, f"the schedules never exercised: {exercised}"
+
+
+class CommitsTwice(FakeCommitLog):
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:  # noqa: ARG002
+        self._apply(records)
+        return {record.chunk_id for record in records}
+
+
+class TakesGroupsForDone(FakeCommitLog):
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:
+        done = super().commit(records, attempt=attempt)
+        return {record.chunk_id for record in records} if done else done
+
+
+class DropsMarks(FakeCommitLog):
+    def untouch(self, touched: TouchedHour) -> None:
+        self.marks.pop((touched.project, touched.hour), None)
+
+
+class OverwritesReports(FakeReportStore):
+    def save(self, report: Report) -> bool:
+        self.reports.pop(report.window, None)
+        return super().save(report)
+
+
+class ReadsStaleOwners(FakeEventStore):
+    """What was written by the call before is not seen yet, and its absence taken for someone else's."""
+
+    def _claim(self, chunk: Chunk, event: Event) -> str | None:
+        existed = len(self.stored)
+        owner = super()._claim(chunk, event)
+        return owner if len(self.stored) > existed else "another"
+
+
+class TakesAllForOwned(FakeEventStore):
+    def _claim(self, chunk: Chunk, event: Event) -> str | None:
+        super()._claim(chunk, event)
+        return chunk.chunk_id
+
+
+class NamesObjectsByTheirFirstChunk(FakeArchive):
+    def write_events(self, lines: Any, now: datetime) -> str:
+        lines = list(lines)
+        name = super().write_events(lines, now)
+        shared = f"events/{lines[0].rpartition(b'chunk_id')[2].decode()}"
+        self.objects[shared] = self.objects.pop(name)
+        return shared
+
+
+class DeletesStoredEvents(Schedule):
+    @rule(pick=st.integers(0, 1000))
+    def erase(self, pick: int) -> None:
+        if self.events.stored:
+            del self.events.stored[sorted(self.events.stored)[pick % len(self.events.stored)]]
+
+
+class PurgesDeadLetters(Schedule):
+    def redrive(self, twice: bool) -> None:  # noqa: ARG002
+        for number in self.letters.of("dead"):
+            self.letters.all[number].state = "gone"
+
+
+class SweepsEarly(Schedule):
+    @rule()
+    def sweep(self) -> None:
+        named = {record.archive_object for record in self.records.values()}
+        for name in [name for name in self.archive.objects if name.startswith("events/") and name not in named]:
+            del self.archive.objects[name]
+
+
+class TrustsOldMessages(Schedule):
+    settings = replace(SETTINGS, max_chunk_age=timedelta(days=10_000))
+
+
+class ForgetsGuards(Schedule):
+    settings = replace(SETTINGS, guard_retention=timedelta(days=20))
+
+
+class ForgetsEventsBeforeRecords(Schedule):
+    def _expire(self) -> None:
+        super()._expire()
+        self.events.stored.clear()
+
+
+def broken(name: str, **ports: type) -> type[Schedule]:
+    return type(name, (Schedule,), ports)
+
+
+BROKEN = {
+    "commit without its condition": broken("Broken", commit_log=CommitsTwice),
+    "a cancel acknowledges the whole group": broken("Broken", commit_log=TakesGroupsForDone),
+    "a mark deleted whatever came in between": broken("Broken", commit_log=DropsMarks),
+    "reports saved over any version": broken("Broken", report_store=OverwritesReports),
+    "a stale read of the owner taken for another's": broken("Broken", event_store=ReadsStaleOwners),
+    "what exists is taken as mine": broken("Broken", event_store=TakesAllForOwned),
+    "archive objects share a name": broken("Broken", archive_store=NamesObjectsByTheirFirstChunk),
+    "a stored event deleted": DeletesStoredEvents,
+    "events expire before commit records": ForgetsEventsBeforeRecords,
+    "dead letters purged": PurgesDeadLetters,
+    "orphans deleted early": SweepsEarly,
+    "no age guard": TrustsOldMessages,
+    "guards expire too early": ForgetsGuards,
+}
+
+
+#: Caught within a hundred schedules; the others run with `make chaos`.
+SAMPLE = ["commit without its condition", "orphans deleted early", "no age guard"]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_schedules_catch_a_broken_pipeline(name: str, request: pytest.FixtureRequest) -> None:
+    if name not in SAMPLE and not request.config.getoption("--thorough"):
+        pytest.skip("runs with make chaos")
+    try:
+        run(BROKEN[name], 4000, phases=[Phase.generate])
+    except (AssertionError, KeyError) as violation:
+        print(f"\n{name}: caught by schedule {BROKEN[name].figures['schedules']}: {str(violation)[:100]}")  # noqa: T201
+    else:
+        pytest.fail("no schedule caught it")

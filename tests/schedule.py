@@ -1,0 +1,360 @@
+"""Random schedules on the fakes, against a model of a few lines: what was accepted, once.
+
+Hypothesis chooses POSTs and client retries, batches of whatever message in whatever state, the order in
+which the uses of ports of several workers and aggregators interleave, what fails or dies where, redrives
+and the passing of time. A schedule that violates a guarantee is shrunk and printed as a program.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from builders import SETTINGS, read_lines
+from chalicelib import process as processor
+from chalicelib.aggregate import aggregate
+from chalicelib.core import timestamps
+from chalicelib.core.chunk import Sender
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.report import Report
+from chalicelib.errors import Unavailable
+from chalicelib.ingest import ingest
+from chalicelib.settings import Settings
+from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMeter, FakeReportStore, FakeTopic
+from letters import Door, Letters, Post
+from turns import FAULTS, Turns
+
+START = datetime(2026, 3, 3, 12, tzinfo=UTC)
+PROJECTS = ("acme", "other")
+TIMES = ("2026-03-01T09:05:00Z", "2026-03-01T09:05:30Z", "2026-03-01T10:00:00Z")
+EVENTS = st.lists(
+    st.fixed_dictionaries(
+        {"user_id": st.sampled_from("ab"), "event_type": st.sampled_from(("view", "click"))},
+        optional={"event_id": st.sampled_from("12"), "timestamp": st.sampled_from(TIMES)},
+    ),
+    min_size=1,
+    max_size=5,
+)
+STEPS = st.sampled_from((0, 1, 2, 3, 4, 5, 6, 8, 10, 40))
+OUTCOMES = st.sampled_from(("fine", "fine", *FAULTS))
+RARELY = st.sampled_from((False, False, False, True))
+PICKS = st.lists(st.integers(0, 1000), min_size=1, max_size=4)
+
+
+class Schedule(RuleBasedStateMachine):
+    """The pipeline on fakes, and what the model knows of it. Subclasses break one thing each."""
+
+    settings: ClassVar[Settings] = SETTINGS
+    event_store: ClassVar[type[FakeEventStore]] = FakeEventStore
+    commit_log: ClassVar[type[FakeCommitLog]] = FakeCommitLog
+    report_store: ClassVar[type[FakeReportStore]] = FakeReportStore
+    archive_store: ClassVar[type[FakeArchive]] = FakeArchive
+    figures: ClassVar[Counter[str]] = Counter()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.era = START, 0
+        self.letters, self.posts = Letters(), list[Post]()
+        self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
+        self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
+        self.running: list[tuple[Turns, list[str]]] = []
+        self.accepted: dict[tuple[Any, ...], set[str]] = {}  # identity to its chunks
+        # What was ever there, whatever expired.
+        self.owners: dict[Any, set[str]] = {}
+        self.records: dict[str, CommitRecord] = {}
+        self.figures["schedules"] += 1
+
+    @initialize()
+    def poison(self) -> None:
+        self.letters.put("poison")
+
+    # --- what clients do
+
+    @rule(
+        project=st.sampled_from((PROJECTS[0], *PROJECTS)),
+        events=EVENTS,
+        key=st.sampled_from((None, None, "k")),
+        takes=st.sampled_from((9, 9, 0, 1, 2)),
+        admits=st.sampled_from((9, 9, 0, 1)),
+    )
+    def post(self, project: str, events: list[dict[str, Any]], key: str | None, takes: int, admits: int) -> None:
+        # Ids of an era of their own: after longer than a client may retry, they are new ones.
+        named = [{**event, "era": self.era} for event in events]
+        for event in named:
+            if "event_id" in event:
+                event["event_id"] += f".{self.era}"
+        self._send(Post(project, named, f"{key}.{self.era}" if key else None, self.now), takes, admits)
+
+    @precondition(lambda self: self.posts)
+    @rule(pick=st.integers(0, 1000), takes=st.sampled_from((9, 0, 1)), admits=st.sampled_from((9, 0)))
+    def send_again(self, pick: int, takes: int, admits: int) -> None:
+        post = self.posts[pick % len(self.posts)]
+        if post.is_recognisable and self.now - post.at < post.retry:
+            self.figures["client retries"] += 1
+            self._send(post, takes, admits)
+
+    def _send(self, post: Post, takes: int, admits: int) -> None:
+        """Send until it is accepted, as clients do that were answered 503."""
+        self.now += timedelta(seconds=1)
+        if not post.is_recognisable:
+            takes = admits = 9
+            post = replace(post, at=self.now)
+        try:
+            reply = ingest(
+                json.dumps(post.events).encode(),
+                sender=Sender(post.project, self.now),
+                queue=Door(self.letters, takes, admits),
+                meter=self.meter,
+                idempotency_key=post.key,
+            )
+        except Unavailable:
+            self.figures["answers 503"] += 1
+            self._send(post, 9, 9)
+            return
+        assert reply["accepted"] == len(post.events)
+        self.posts.append(post)
+        self.figures["posts"] += 1
+        for identity in post.identities():
+            self.accepted.setdefault(identity, set()).update(reply["chunks"])
+
+    # --- what the queue, the schedule and fate do
+
+    @precondition(lambda self: len(self.running) < 4)
+    @rule(picks=PICKS, stale=st.booleans(), again=RARELY, steps=STEPS, outcome=OUTCOMES)
+    def deliver(self, picks: list[int], stale: bool, again: bool, steps: int, outcome: str) -> None:
+        """A batch of whatever is not deleted, in flight elsewhere or not; rarely of what is deleted."""
+        there = self.letters.of("queued", "gone") if again else self.letters.of("queued")
+        if there:
+            self._start_worker([there[pick % len(there)] for pick in picks], stale=stale)
+            self.go_on(-1, steps, outcome)
+
+    @precondition(lambda self: len(self.running) < 4)
+    @rule(steps=STEPS, outcome=OUTCOMES)
+    def aggregate(self, steps: int, outcome: str) -> None:
+        self._start_aggregator()
+        self.go_on(-1, steps, outcome)
+
+    @precondition(lambda self: self.running)
+    @rule(pick=st.integers(0, 3), steps=STEPS, outcome=OUTCOMES)
+    def go_on(self, pick: int, steps: int, outcome: str) -> None:
+        """One of those that run uses ports so many times, and the last time goes so."""
+        if self.running:
+            turns, handles = self.running[pick % len(self.running)]
+            for each in ["fine"] * steps + [outcome]:
+                if not turns.over:
+                    self.figures["faults"] += each != "fine"
+                    turns.step(each)
+            if turns.over:
+                self._end(turns, handles)
+
+    @precondition(lambda self: self.letters.of("dead"))
+    @rule(twice=st.booleans())
+    def redrive(self, twice: bool) -> None:
+        for number in self.letters.of("dead"):
+            letter = self.letters.all[number]
+            if letter.body != "poison":
+                letter.state = "gone"
+                for _ in range(1 + twice):
+                    self.letters.put(letter.body)
+                    self.figures["redriven"] += 1
+
+    @rule(hours=st.sampled_from((1, 2, 12, 24, *(24 * days for days in (6, 29, 31, 38, 401)))), really=RARELY)
+    def wait(self, hours: int, really: bool) -> None:
+        """No invocation outlives hours: its time runs out. What is past its expiry is deleted."""
+        if really:
+            self.running = []
+            self.now += timedelta(hours=hours)
+            self.era += hours > 100
+            self._expire()
+
+    def _expire(self) -> None:
+        retention, guards = self.settings.retention, self.settings.guard_retention
+        for key, event in list(self.events.stored.items()):
+            if timestamps.parse(event["received_at"]) + retention < self.now:
+                del self.events.stored[key]
+        for guard, (_, time) in list(self.events.guards.items()):  # its time is when it was received
+            if timestamps.parse(time) + guards < self.now:
+                del self.events.guards[guard]
+        for chunk_id, record in list(self.commits.records_by_id.items()):
+            if timestamps.parse(record.received) + retention < self.now:
+                del self.commits.records_by_id[chunk_id]
+
+    # --- how it runs
+
+    def _start_worker(self, numbers: list[int], *, stale: bool = False) -> None:
+        messages, now = self.letters.receive(numbers, stale=stale), self.now
+        self.figures["deliveries"] += len(messages)
+        self._start(
+            lambda port: processor.process(
+                messages,
+                queue=port(self.letters),
+                events=port(self.events),
+                commits=port(self.commits),
+                archive=port(self.archive),
+                meter=self.meter,
+                now=now,
+                settings=self.settings,
+            ),
+            [message.receipt_handle for message in messages],
+        )
+
+    def _start_aggregator(self) -> None:
+        now = self.now
+        self._start(
+            lambda port: aggregate(
+                commits=port(self.commits),
+                reports=port(self.reports),
+                archive=port(self.archive),
+                topic=port(self.topic),
+                meter=self.meter,
+                now=now,
+            ),
+            [],
+        )
+
+    def _start(self, act: Any, handles: list[str]) -> None:
+        turns = Turns(act)
+        self.running.append((turns, handles))
+        if turns.over:
+            self._end(turns, handles)
+
+    def _end(self, turns: Turns, handles: list[str]) -> None:
+        self.running.remove((turns, handles))
+        self.figures["steps"] += turns.steps
+        if turns.succeeded:
+            self.letters.delete(handles)
+
+    def _finish_all(self) -> None:
+        for turns, handles in self.running[:]:
+            turns.finish()
+            self._end(turns, handles)
+
+    @rule(survive=st.booleans(), really=RARELY)
+    def quieten(self, survive: bool, really: bool) -> None:
+        if really:
+            self.settle(survive=survive)
+
+    def settle(self, *, survive: bool) -> None:
+        """Whatever runs ends or dies; everything is delivered until the queue is empty, then reported."""
+        self._finish_all() if survive else self.running.clear()
+        for _ in range(20):
+            self.redrive(twice=True)
+            left = self.letters.of("queued")
+            if not left:
+                break
+            self._start_worker(left[:10])
+            self._finish_all()
+        assert not self.letters.of("queued"), "the queue does not become empty"
+        for _ in range(2):
+            self._start_aggregator()
+            self._finish_all()
+        self.figures["settled"] += 1
+        self._check_settled()
+
+    def teardown(self) -> None:
+        self.settle(survive=True)
+
+    # --- what must be true
+
+    @invariant()
+    def nothing_counts_twice(self) -> None:
+        for (project, ref), event in self.events.stored.items():
+            self.owners.setdefault((project, ref), set()).add(event["chunk_id"])
+        self.records |= self.commits.records_by_id
+        assert all(len(owners) == 1 for owners in self.owners.values()), "an identity changed its owner"
+        refs = Counter((record.project, event.ref) for record in self.records.values() for event in record.owned)
+        assert set(refs) <= set(self.owners), "a commit record refers to what was never stored"
+        assert all(number == 1 for number in refs.values()), "two commit records own one event"
+        counted = sum(minutes.total() for minutes in self.commits.counts.values())
+        assert counted <= len(self.accepted), f"{counted} counted, {len(self.accepted)} accepted"
+
+    def _check_settled(self) -> None:
+        self.nothing_counts_twice()
+        parked = {chunk_id for _, chunk_id in self.commits.quarantined} - set(self.records)
+        self.figures["quarantined"] += len(parked)
+        certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
+        accepted = Counter(name[:2] for name in self.accepted)
+        owned = Counter((record.project, event.ref.user) for record in self.records.values() for event in record.owned)
+        assert certain <= owned <= accepted, f"accepted {accepted}, parked {accepted - certain}, owned {owned}"
+        duplicates = sum(record.duplicates for record in self.records.values())
+        self.figures["duplicates"] += duplicates
+        self._check_counters()
+        self._check_archive()
+        self._check_receipts(parked)
+        self._check_reports()
+
+    def _check_counters(self) -> None:
+        truth = Counter(
+            (record.project, event.ref.time[:16], event.event_type)
+            for record in self.records.values()
+            for event in record.owned
+        )
+        counted = Counter(
+            {
+                (project, f"{hour}:{minute}", event_type): number
+                for (project, hour, event_type), minutes in self.commits.counts.items()
+                for minute, number in minutes.items()
+            }
+        )
+        assert counted == truth, f"counters say {counted}, commit records {truth}"
+
+    def _check_archive(self) -> None:
+        lines = Counter(
+            (
+                line["project"],
+                timestamps.parse(line["timestamp"]),
+                line["user_id"],
+                line["event_id"],
+            )
+            for name, body in self.archive.objects.items()
+            if name.startswith("events/")
+            for line in read_lines(body)
+            if line["chunk_id"] in self.records and self.records[line["chunk_id"]].archive_object == name
+        )
+        refs = Counter(
+            (record.project, timestamps.parse(event.ref.time), event.ref.user, event.ref.event_id)
+            for record in self.records.values()
+            for event in record.owned
+        )
+        assert lines == refs, "the archive does not hold each owned event once"
+
+    def _check_receipts(self, parked: set[str]) -> None:
+        for chunk_ids in self.accepted.values():
+            for chunk_id in chunk_ids:
+                assert chunk_id in self.records or chunk_id in parked, f"{chunk_id} has no receipt"
+        bodies = {f"quarantine/{chunk_id}.json" for chunk_id in parked}
+        assert bodies <= set(self.archive.objects), "a quarantined message is not kept"
+
+    def _check_reports(self) -> None:
+        assert not self.commits.marks, f"marks left: {self.commits.marks}"
+        events: Counter[Any] = Counter()
+        expired = set()
+        for chunk_id, record in self.records.items():
+            windows = [(record.project, "hour", record.hour), (record.project, "day", record.hour[:10])]
+            events.update({window: record.stored for window in windows if record.stored})
+            if chunk_id not in self.commits.records_by_id:
+                expired.update(windows)  # a report says what the records that are there say
+        reported = {(w.project, w.grain, w.name): report for w, report in self.reports.reports.items()}
+        for window, number in events.items():
+            if window not in expired:
+                assert reported[window].content["events"] == number, f"{window}: {reported[window]}, not {number}"
+        newest: dict[Any, tuple[int, str]] = {}
+        seen: dict[Any, str] = {}
+        for message in self.topic.published:
+            report = json.loads(message["document"])
+            window = (report["project"], report["grain"], report["start"])
+            same = seen.setdefault((*window, report["version"]), message["document"])
+            assert same == message["document"], f"two reports under one version: {window}"
+            newest[window] = max(newest.get(window, (0, "")), (report["version"], message["document"]))
+        for report in self.reports.reports.values():
+            assert newest[self._window(report)][0] == report.version, "the newest version was not published"
+
+    @staticmethod
+    def _window(report: Report) -> tuple[str, str, str]:
+        return (report.window.project, report.window.grain, timestamps.window_start(report.window.name))
