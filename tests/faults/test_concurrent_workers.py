@@ -1,75 +1,163 @@
-"""Several workers at once, each of whose AWS calls may fail in any way; totals are exact in the end."""
+"""Worker processes on the emulator, with a proxy in between that makes their AWS calls fail, and kills."""
 
 from __future__ import annotations
 
+import json
+import os
 import random
-import threading
-from collections import Counter
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
-from injector import Crash, Fault, Injector, kinds_for
-from millrace.local.emulator import Emulator
-from oracle import Findings
-from poller import Poller
-from stage import Clients
-from stories import Story, event
+import pytest
+
+from chalicelib.core.chunk import Sender
+from chalicelib.errors import Unavailable
+from chalicelib.ingest import ingest
+from injector import Injector
+from millrace.local.emulator import PROJECT, Emulator
+from proxy import Proxy
+from stage import Clients, Stage
+from stories import Aggregating, event
 
 WORKERS = 4
-INVOCATIONS = 15
+ROUNDS = 4  # of twelve POSTs each, and a worker killed after each
+VISIBILITY_SECONDS = 2
+DEADLINE_SECONDS = 60
 
 
-class Crowd(Story):
-    """Twelve overlapping POSTs: most identities come several times, from different chunks."""
+def _error(service: str, code: str, probability: float, **more: Any) -> dict[str, Any]:
+    return {"service": service, "probability": probability, "error": {"code": code, **more}}
 
-    posts = tuple(
-        tuple(event(f"e{number}", user=f"u{number % 5}", hour=9 + number % 3) for number in range(start, start + 15))
-        for start in range(0, 120, 10)
-    )
+
+# The first rule that fires decides. Answers are lost after the call was applied; requests before.
+RULES = [
+    {"service": "*", "probability": 0.04, "response": {"abort_bytes": 0}},
+    {"service": "*", "probability": 0.02, "reset": True},
+    {"service": "*", "probability": 0.10, "latency": {"min": 20, "max": 200}},
+    {"service": "dynamodb", "operation": "TransactWriteItems", "probability": 0.2, "response": {"abort_bytes": 0}},
+    _error("dynamodb", "TransactionInProgressException", 0.1, status=400) | {"operation": "TransactWriteItems"},
+    # As long an outage as the SDK's own retries do not outlast, again and again.
+    _error("dynamodb", "ThrottlingException", 1, status=400) | {"sequence": {"fail": 40, "pass": 120}},
+    _error("dynamodb", "ProvisionedThroughputExceededException", 0.08, status=400),
+    _error("dynamodb", "InternalServerError", 0.05, status=500),
+    _error("s3", "SlowDown", 0.3, status=503),
+    _error("sqs", "ServiceUnavailable", 0.1, status=503),
+    _error("sns", "Throttled", 0.1, status=429),
+]
+
+
+@pytest.fixture
+def proxy(emulator: Emulator, tmp_path: Path) -> Iterator[Proxy]:
+    running = Proxy(emulator.endpoint, RULES, tmp_path)
+    yield running
+    running.stop()
+
+
+class Crew(Aggregating):
+    """Many overlapping POSTs: most identities come several times, from different chunks."""
+
+    posts = ()
 
     def prepare(self) -> None:
-        for post in self.posts:
-            self.post(post)
+        self.clients.sqs.set_queue_attributes(
+            QueueUrl=self.stage.settings.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
+        )
 
-    def expected(self) -> Counter[tuple[str, str]]:
-        return Counter(dict.fromkeys(super().expected(), 1))
+    def post_all(self, through: Clients, number: int) -> None:
+        """A round of POSTs through the proxy, each sent until it is accepted."""
+        for start in range(0, 120, 10):
+            post = tuple(
+                event(f"r{number}-{each}", user=f"u{each % 5}", hour=9 + each % 3) for each in range(start, start + 15)
+            )
+            self.posts = (*self.posts, post)
+            while True:
+                try:
+                    self.post(post, self.stage.through(through))
+                    break
+                except Unavailable:
+                    continue
 
-    def work(self, seed: int, poller: Poller, injector: Injector) -> int:
-        """Process batches, most of them with a fault; answers how many faults fired."""
-        chosen, fired = random.Random(seed), 0  # noqa: S311 - replayable
-        faulty = self.stage.through(injector.clients)
-        for _ in range(INVOCATIONS):
-            operation = chosen.choice(["dynamodb.TransactWriteItems", "dynamodb.BatchExecuteStatement", "s3.PutObject"])
-            kinds = [kind for kind in kinds_for(operation) if not kind.startswith(("rival", "partly", "cancelled"))]
-            injector.arm(Fault(chosen.randint(1, 8), chosen.choice(kinds)))
-            # What others hold comes back too early now and then: two workers have the same messages.
-            poller.time_out()
-            poller.deliver(poller.receive(), lambda messages: self.process(messages, faulty))
-            fired += injector.fired
-        return fired
+    def post(self, events: Sequence[dict[str, Any]], stage: Stage | None = None) -> dict[str, Any]:
+        """As app.py does: the workers' clock is the real one."""
+        sender = Sender("default", datetime.now(UTC), "127.0.0.1", "crew")
+        through = stage or self.stage
+        return ingest(json.dumps(events).encode(), sender=sender, queue=through.queue, meter=through.meter)
+
+    def left(self) -> int:
+        answer = self.clients.sqs.get_queue_attributes(QueueUrl=self.stage.settings.queue_url, AttributeNames=["All"])
+        names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def wait_until_done(self) -> None:
+        deadline = time.monotonic() + DEADLINE_SECONDS
+        while self.left():
+            assert time.monotonic() < deadline, "the queue does not become empty"
+            time.sleep(0.1)
+
+    def redrive_twice(self) -> int:
+        redriven = 0
+        while self.dead_letters():
+            while self.dead:
+                body = self.dead.pop()
+                for _ in range(2):
+                    self.clients.sqs.send_message(QueueUrl=self.stage.settings.queue_url, MessageBody=body)
+                    redriven += 1
+            self.wait_until_done()
+        return redriven
 
 
-def test_workers_that_fail_and_collide_leave_exact_totals(
-    emulator: Emulator, clients: Clients, injector: Injector
+def start_worker(crew: Crew, emulator: Emulator, proxy: Proxy, log: Path) -> subprocess.Popen[bytes]:
+    settings = crew.stage.settings
+    stage = {
+        "QUEUE_URL": settings.queue_url,
+        "TABLE_NAME": settings.table_name,
+        "BUCKET_NAME": settings.bucket_name,
+        "TOPIC_ARN": settings.topic_arn,
+        "CURSOR_SECRET": settings.cursor_secret,
+    }
+    environment = {**os.environ, **emulator.environment(), **stage, "AWS_ENDPOINT_URL": proxy.endpoint}
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [sys.executable, str(PROJECT / "tests" / "worker.py"), emulator.endpoint],
+            env=environment | {"PYTHONPATH": str(PROJECT)},
+            stdout=output,
+            stderr=output,
+        )
+
+
+def test_workers_that_fail_collide_and_die_leave_exact_totals(
+    emulator: Emulator, clients: Clients, injector: Injector, proxy: Proxy, tmp_path: Path
 ) -> None:
-    crowd, fired = Crowd(clients, injector), list[int]()
-    crowd.prepare()
-    pollers = [Poller(crowd.stage, clients, Crash) for _ in range(WORKERS)]
-
-    def work(seed: int) -> None:
-        fired.append(crowd.work(seed, pollers[seed], Injector(Clients(emulator.environment()))))
-
-    crew = [threading.Thread(target=work, args=(seed,)) for seed in range(WORKERS)]
-    for worker in crew:
-        worker.start()
-    for worker in crew:
-        worker.join()
-    assert len(fired) == WORKERS, "a worker ended early"
-    assert sum(fired) > WORKERS, "hardly a fault fired: the test says nothing"
-    for poller in pollers:  # workers are gone, and the visibility of what they held ends
-        poller.time_out()
-    crowd.settle()
-    for body in crowd.dead_letters():  # what failed too often is redriven, twice
-        for _ in range(2):
-            clients.sqs.send_message(QueueUrl=crowd.stage.settings.queue_url, MessageBody=body)
-    crowd.settle()
-    findings = Findings(clients, crowd.stage.settings.table_name, crowd.stage.settings.bucket_name)
-    assert findings.violations(crowd.expected()) == []
+    crew, chosen, started = Crew(clients, injector), random.Random(1), 0  # noqa: S311 - no secret
+    crew.prepare()
+    through = Clients(emulator.environment() | {"AWS_ENDPOINT_URL": proxy.endpoint})
+    workers: list[subprocess.Popen[bytes]] = []
+    try:
+        for number in range(ROUNDS):
+            while len(workers) < WORKERS:
+                workers.append(start_worker(crew, emulator, proxy, tmp_path / "workers.log"))
+                started += 1
+            crew.post_all(through, number)
+            time.sleep(chosen.uniform(0.5, 1.5))
+            victim = workers.pop(chosen.randrange(len(workers)))
+            victim.kill()
+            victim.wait()
+        crew.wait_until_done()
+        redriven = crew.redrive_twice()
+        assert all(worker.poll() is None for worker in workers), "a worker ended by itself"
+    finally:
+        for worker in workers:
+            worker.kill()
+            worker.wait()
+    crew.settle()
+    faults = proxy.faults()
+    print(f"\nworkers: {started}, {ROUNDS} killed, {redriven} messages redriven, faults: {dict(faults)}")  # noqa: T201
+    for service in ("dynamodb", "s3", "sqs"):
+        assert sum(number for name, number in faults.items() if name.startswith(service)) > 0, f"{service} never failed"
+    assert faults.total() > 20 * WORKERS, "hardly a fault fired: the test says nothing"
+    assert crew.violations() == []
