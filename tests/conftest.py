@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -13,6 +13,26 @@ from stage import Clients, Stage
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault", help="Run one fault scenario, as process/12:lost.")
     parser.addoption("--thorough", action="store_true", help="Run every fault scenario, not a sample.")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Where tests run side by side, those of the local stack share one, and so one process."""
+    for item in items:
+        if "system" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group("system"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """The figures of the tests that have some, whichever process they ran in."""
+    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+    for line in [value for report in reports for name, value in report.user_properties if name == "figures"]:
+        terminalreporter.write_line(str(line))
+
+
+@pytest.fixture
+def figures(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Takes a line that the run's summary is to show."""
+    return lambda line: record_property("figures", line)
 
 
 @pytest.fixture(scope="session")

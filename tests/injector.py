@@ -63,8 +63,10 @@ _BATCHES = {
     "BatchGetItem": ("RequestItems", "UnprocessedKeys"),
 }
 _ANYWHERE = ["unreachable", "outage", "lost", "crash-before", "crash-after"]
-# Another worker does the same work, or with "half" a part of it, just before or just after the call.
-_ANYWHERE += ["rival-before", "rival-after", "rival-half-before", "rival-half-after"]
+# Another worker does the same work, or with "half" a part of it, just before or just after the call. A "zombie"
+# stands still there: its time runs out, all comes again and is done by others, reports are made; then it goes on.
+_RIVALS = ("all", "half", "zombie")
+_ANYWHERE += [f"rival-{what}-{when}" for what in _RIVALS for when in ("before", "after")]
 
 
 def kinds_for(operation: str) -> list[str]:
@@ -87,14 +89,15 @@ class Injector:
     calls: list[str] = field(default_factory=list)
     fired: bool = False
     fault: Fault | None = None
-    rival: Callable[[bool], None] | None = None
+    rival: Callable[[str], None] | None = None
+    total_fired: int = 0
 
     def __post_init__(self) -> None:
         self._wire = URLLib3Session()
         for client in self.clients.all:
             client.meta.events.register("before-send", self._before_send)
 
-    def arm(self, fault: Fault | None, rival: Callable[[bool], None] | None = None) -> None:
+    def arm(self, fault: Fault | None, rival: Callable[[str], None] | None = None) -> None:
         self.calls, self.fired, self.fault, self.rival = [], False, fault, rival
 
     def _before_send(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
@@ -103,6 +106,7 @@ class Injector:
         fault = self.fault
         if fault is None or len(self.calls) < fault.number or (self.fired and fault.kind != "outage"):
             return None
+        self.total_fired += not self.fired
         self.fired = True
         return self._go_wrong(fault.kind, operation, request)
 
@@ -112,7 +116,7 @@ class Injector:
         if kind == "crash-before":
             raise Crash
         if kind.startswith("rival-") and kind.endswith("before"):
-            self._let_rival_run(half="half" in kind)
+            self._let_rival_run(kind)
             return None
         if kind.startswith("error-"):
             _, status, code = kind.split("-")
@@ -126,13 +130,13 @@ class Injector:
             raise ReadTimeoutError(endpoint_url=request.url)
         if kind == "crash-after":
             raise Crash
-        self._let_rival_run(half="half" in kind)
+        self._let_rival_run(kind)
         return response
 
-    def _let_rival_run(self, *, half: bool) -> None:
+    def _let_rival_run(self, kind: str) -> None:
         rival, self.rival = self.rival, None
         if rival:
-            rival(half)
+            rival(kind.split("-")[1])
 
     def _partly(self, operation: str, request: AWSPreparedRequest, *, applied: bool) -> AWSResponse:
         """The first entry of a batch is reported as failed, whether or not it was applied."""

@@ -32,28 +32,29 @@ class Poller:
             function(messages)
         except (Exception, self._crash):  # noqa: BLE001 - whatever it raises, Lambda does the same
             return False
-        for message in messages:
-            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=message.receipt_handle)
+        handles = [message.receipt_handle for message in messages]
+        if handles:
+            entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(handles)]
+            self._sqs.delete_message_batch(QueueUrl=self._url, Entries=entries)
+        self._in_flight = [handle for handle in self._in_flight if handle not in handles]
         return True
 
     def time_out(self) -> None:
         """The visibility timeout of everything received and not deleted is over."""
-        for handle in self._in_flight:
-            try:
-                self._sqs.change_message_visibility(QueueUrl=self._url, ReceiptHandle=handle, VisibilityTimeout=0)
-            except self._sqs.exceptions.ClientError:
-                continue  # deleted, or moved to the dead letters
+        for start in range(0, len(self._in_flight), 10):
+            entries = [
+                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for number, handle in enumerate(self._in_flight[start : start + 10])
+            ]  # an entry whose message was moved to the dead letters is answered as failed
+            self._sqs.change_message_visibility_batch(QueueUrl=self._url, Entries=entries)
         self._in_flight = []
 
     def drain(self, function: Callable[[Sequence[Message]], None], rounds: int = 30) -> None:
         """Deliver until the queue is empty: it must be, before long."""
-        quiet = 0
         for _ in range(rounds):
             self.time_out()
             messages = self.receive()
-            if messages:
-                self.deliver(messages, function)
-            quiet = 0 if messages else quiet + 1
-            if quiet == 2:
+            if not messages:
                 return
+            self.deliver(messages, function)
         raise AssertionError("the queue does not become empty")

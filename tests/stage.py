@@ -55,7 +55,7 @@ class Clients:
 class Stage:
     """Queue, dead letters, table, bucket and topic with names of their own, through the given clients.
 
-    Reports that are published arrive in the queue `subscriber_url`.
+    Reports that are published arrive in the queue `subscriber_url`, once `subscribe` was called.
     """
 
     clients: Clients
@@ -67,7 +67,6 @@ class Stage:
         redrive = f'{{"deadLetterTargetArn": "{self._arn(self.dead_letters_url)}", "maxReceiveCount": {MAX_RECEIVES}}}'
         attributes = {"VisibilityTimeout": "600", "RedrivePolicy": redrive}
         queue_url = sqs.create_queue(QueueName=f"{name}-chunks", Attributes=attributes)["QueueUrl"]
-        self.subscriber_url = sqs.create_queue(QueueName=f"{name}-reports")["QueueUrl"]
         self.clients.dynamodb.create_table(
             TableName=f"{name}-table",
             KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
@@ -76,8 +75,14 @@ class Stage:
         )
         self.clients.s3.create_bucket(Bucket=f"{name}-archive")
         topic_arn = self.clients.sns.create_topic(Name=f"{name}-reports")["TopicArn"]
-        self.clients.sns.subscribe(TopicArn=topic_arn, Protocol="sqs", Endpoint=self._arn(self.subscriber_url))
         self.settings = Settings(queue_url, f"{name}-table", f"{name}-archive", topic_arn, "secret", is_open=True)
+
+    def subscribe(self) -> None:
+        """Only some tests look at what is published."""
+        self.subscriber_url = self.clients.sqs.create_queue(QueueName=f"stage-{self.number}-reports")["QueueUrl"]
+        self.clients.sns.subscribe(
+            TopicArn=self.settings.topic_arn, Protocol="sqs", Endpoint=self._arn(self.subscriber_url)
+        )
 
     def through(self, clients: Clients) -> Stage:
         """The same stage, reached through other clients."""

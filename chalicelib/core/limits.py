@@ -36,6 +36,9 @@ MAX_CHUNK_BYTES = 200_000
 # A report lists this many values of a property, each cut to this many characters.
 TOP_VALUES = 10
 MAX_TOP_VALUE_LENGTH = 200
+# Names and numbers of its event types, escaped: some thousand types. Twice that (document and mail) and the
+# values above stay below the 256 KB of an SNS message: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+MAX_REPORT_TYPES_BYTES = 40_000
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000

@@ -60,13 +60,27 @@ def summarise(records: Iterable[CommitRecord], *, complete: bool) -> dict[str, A
             users.add(event.ref.user)
         for name, counts in record.tallies.items():
             tallies.setdefault(name, Counter()).update(counts)
+    listed = _most_frequent(types)
+    unlisted = types.total() - sum(listed.values())
     return {
         "complete": complete,
         "events": types.total(),
         "unique_users": len(users),
-        "counts": dict(sorted(types.items())),
+        "counts": dict(sorted(listed.items())),
+        **({"other_types": unlisted} if unlisted else {}),
         "top": {name: _top(counts) for name, counts in sorted(tallies.items())},
     }
+
+
+def _most_frequent(types: Counter[str]) -> dict[str, int]:
+    """As many types as a report has room for, or whoever makes types out of user ids gets no report at all."""
+    listed, room = {}, limits.MAX_REPORT_TYPES_BYTES
+    for event_type, count in sorted(types.items(), key=lambda pair: (-pair[1], pair[0])):
+        room -= len(json.dumps([event_type, count]))
+        if room < 0:
+            break
+        listed[event_type] = count
+    return listed
 
 
 def _top(counts: Counter[str]) -> list[dict[str, Any]]:
@@ -91,6 +105,8 @@ def plain_text(report: Report) -> str:
         "",
         *(f"{count:>9}  {event_type}" for event_type, count in content["counts"].items()),
     ]
+    if "other_types" in content:
+        lines.append(f"{content['other_types']:>9}  of other types")
     for name, values in content["top"].items():
         lines += ["", f"Top values of {name}:"]
         lines += [f"{entry['count']:>9}  {entry['value']}" for entry in values]
@@ -102,4 +118,6 @@ def _one_line(text: str) -> str:
 
 
 def dump(document: dict[str, Any]) -> str:
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    """Compact JSON, escaping the two characters that a queue which subscribes would refuse (XML's Char)."""
+    text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
+    return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

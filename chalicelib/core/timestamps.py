@@ -6,9 +6,12 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-# Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's.
+# Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's. Hours end at
+# 23 and minutes at 59 here, since Python's own parser takes 24:00 or not, as its version has it.
+_HOUR, _SIXTY = "([01][0-9]|2[0-3])", "[0-5][0-9]"
 _ISO = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.,][0-9]{1,12})?)?([Zz]|[+-][0-9]{2}:?[0-9]{2})"
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ]{_HOUR}:{_SIXTY}(:{_SIXTY}([.,][0-9]{{1,12}})?)?"
+    rf"([Zz]|[+-]{_HOUR}:?{_SIXTY})"
 )
 _DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

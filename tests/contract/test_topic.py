@@ -31,6 +31,7 @@ def line(request: pytest.FixtureRequest) -> Line:
         topic = FakeTopic()
         return topic, lambda: [Received(m["subject"], m["document"], m["attributes"]) for m in topic.published]
     stage = request.getfixturevalue("stage")
+    stage.subscribe()
     return stage.topic, lambda: arrived(stage)
 
 

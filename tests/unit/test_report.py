@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -115,6 +116,26 @@ def test_a_report_for_programs_names_its_window() -> None:
 
 def test_a_dump_is_the_same_for_equal_documents() -> None:
     assert report.dump({"b": 1, "a": "é"}) == report.dump({"a": "é", "b": 1}) == '{"a":"é","b":1}'
+
+
+def test_a_dump_escapes_what_a_queue_refuses() -> None:
+    value = "\ufffe\uffff\x00\x7f"
+    dumped = report.dump({"a": value})
+    assert not {"\ufffe", "\uffff", "\x00"} & set(dumped)
+    assert json.loads(dumped) == {"a": value}
+
+
+def test_a_report_of_more_types_than_a_message_takes_lists_the_most_frequent() -> None:
+    face = "\U0001f600"
+    types = [f"{face * 90}{number}" for number in range(3000)]
+    owned = [("u", event_type) for event_type in [*types, types[-1]]]
+    content = report.summarise([record(owned, {})], complete=True)
+    listed = content["counts"]
+    assert listed[types[-1]] == 2
+    assert content["events"] == 3001 == sum(listed.values()) + content["other_types"]
+    document, text = report.dump(made(content).to_json()), report.plain_text(made(content))
+    assert f"{content['other_types']}  of other types" in text
+    assert len(json.dumps({"default": document, "email": text})) < 128 * 1024
 
 
 def test_an_hour_is_part_of_its_own_report_and_of_its_days() -> None:
