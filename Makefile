@@ -15,7 +15,7 @@ demo: setup ## stream real traffic through it, live (starts it if it isn't runni
 	@exec $(VENV)/millrace demo --port $(PORT)
 
 test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
-	@$(VENV)/python -m pytest
+	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
 	@$(VENV)/python -m pytest tests/faults --thorough -s

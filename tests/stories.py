@@ -41,34 +41,40 @@ class Story:
         self.poller = Poller(self.stage, clients, Crash)
         self.found_early: list[str] = []
         self.dead: list[str] = []
-        self.posted = 0
+        self.posted, self.fired = 0, 0
 
     def run(self, *faults: Fault) -> list[str]:
         """What is wrong in the end. The number of the first act's calls is left in `calls`."""
         self.prepare()
         self.calls: list[str] = []
+        before = self.injector.total_fired
         for fault in faults or (None,):
             self.injector.arm(fault, self.rival)
             self.act()
             self.calls = self.calls or self.injector.calls
         self.injector.arm(None)
+        self.fired = self.injector.total_fired - before
         self.settle()
         return self.found_early + self.violations()
 
     def prepare(self) -> None: ...
     def act(self) -> None: ...
-    def rival(self, half: bool) -> None: ...
+    def rival(self, what: str) -> None:
+        """Others do what the act does: "all" of it, "half", or as after a "zombie" that was given up."""
 
     def settle(self) -> None:
         self.poller.drain(self.process)
 
     def violations(self) -> list[str]:
-        findings = Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
+        self.findings = findings = self.look()
         found = findings.violations(self.expected())
         dead = self.dead_letters()
         if dead != self.poison():
             found.append(f"dead letters: {len(dead)}, of which {len(self.poison())} are poison")
         return found + self.receipts_violations(findings)
+
+    def look(self) -> Findings:
+        return Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
 
     def receipts_violations(self, findings: Findings) -> list[str]:
         total = sum(int(record["n"]["N"]) for record in findings.records.values())
@@ -105,11 +111,22 @@ class Story:
             settings=through.settings,
         )
 
+    def aggregate(self, stage: Stage) -> None:
+        aggregate(
+            commits=stage.commits,
+            reports=stage.reports,
+            archive=stage.archive,
+            topic=stage.topic,
+            meter=stage.meter,
+            now=LATER,
+        )
+
 
 class Processing(Story):
     """A batch with everything in it: duplicates of the past and of the batch, a guarded event, poison."""
 
     name = "process"
+    has_reports = False
     batch: Sequence[Message] = ()
     past = (event("p1"), event("p2"))
     posts = (
@@ -148,8 +165,19 @@ class Processing(Story):
         self.batch = self.poller.receive()[::-1] or self.batch
         self.poller.deliver(self.batch, lambda messages: self.process(messages, self.faulty))
 
-    def rival(self, half: bool) -> None:
-        self.poller.deliver(self.batch[::2] if half else self.batch, self.process)
+    def rival(self, what: str) -> None:
+        if what == "zombie":
+            self.poller.drain(self.process)
+            self.aggregate(self.stage)
+            self.has_reports = True
+        else:
+            self.poller.deliver(self.batch[::2] if what == "half" else self.batch, self.process)
+
+    def violations(self) -> list[str]:
+        if not self.has_reports:
+            return super().violations()
+        self.aggregate(self.stage)
+        return super().violations() + self.findings.report_violations()
 
 
 class Ingesting(Story):
@@ -171,6 +199,12 @@ class Ingesting(Story):
                 continue
             return
 
+    def rival(self, what: str) -> None:
+        """The client gave up waiting and sends the same again; unless by half, it is processed."""
+        self.post(self.posts[0])
+        if what != "half":
+            self.poller.drain(self.process)
+
 
 class Aggregating(Story):
     """An aggregator run over new, late and old hours; then runs until nothing is left to do."""
@@ -179,21 +213,12 @@ class Aggregating(Story):
     posts = ((event("a1"), event("a2", user="bob"), event("b1", hour=11)), (event("c1", hour=10), event("d1", hour=9)))
 
     def prepare(self) -> None:
+        self.stage.subscribe()
         self.post(self.posts[0])
         self.poller.drain(self.process)
         self.aggregate(self.stage)
         self.post(self.posts[1])
         self.poller.drain(self.process)
-
-    def aggregate(self, stage: Stage) -> None:
-        aggregate(
-            commits=stage.commits,
-            reports=stage.reports,
-            archive=stage.archive,
-            topic=stage.topic,
-            meter=stage.meter,
-            now=LATER,
-        )
 
     def act(self) -> None:
         try:
@@ -201,20 +226,25 @@ class Aggregating(Story):
         except (Exception, Crash):  # noqa: BLE001 - whatever it raises, the schedule runs it again
             return
 
-    def rival(self, half: bool) -> None:
+    def rival(self, what: str) -> None:
         """Events come in and, unless by half, another aggregator makes and publishes their reports."""
         late = (event("late"), event("late", user="bob", hour=9))
         self.posts = (*self.posts, late)
         self.post(late)
         self.poller.drain(self.process)
-        if not half:
+        if what != "half":
+            self.aggregate(self.stage)
+        if what == "zombie":
+            self.post((event("later"),))
+            self.posts = (*self.posts, (event("later"),))
+            self.poller.drain(self.process)
             self.aggregate(self.stage)
 
     def settle(self) -> None:
         self.aggregate(self.stage)
 
     def violations(self) -> list[str]:
-        findings = Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
+        findings = self.look()
         found = findings.violations(self.expected()) + findings.report_violations()
         if findings.unfinished:
             found.append("a complete report is still listed as unfinished")

@@ -1,8 +1,11 @@
 """A test of the tests: each way of breaking the protocol, in the source, must be caught by the fault tests.
 
 A variant is a replacement of source text; if the text moves, its test fails until it is found again.
-Not here, for want of a place where they could be broken: a stale read of `c` (the emulator has no
-replicas), a chunk cut or deduplicated anew by each attempt (both happen once, at ingestion).
+Elsewhere: what only time, or many interleavings, would show is broken on the fakes, in test_any_schedule.py
+(stale reads of `c`, lifetimes, purged dead letters, orphans swept early, stored events deleted).
+Nowhere, since there is nothing to break: a chunk cut or deduplicated anew by each attempt (both happen once,
+at ingestion, and a message is never rewritten); acknowledgement that waits for other owners; events that are
+their own commit records; stored events emitted again.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,7 @@ class Crew(Aggregating):
     posts = ()
 
     def prepare(self) -> None:
+        self.stage.subscribe()
         self.clients.sqs.set_queue_attributes(
             QueueUrl=self.stage.settings.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}
         )
@@ -131,7 +132,13 @@ def start_worker(crew: Crew, emulator: Emulator, proxy: Proxy, log: Path) -> sub
 
 
 def test_workers_that_fail_collide_and_die_leave_exact_totals(
-    emulator: Emulator, clients: Clients, injector: Injector, proxy: Proxy, tmp_path: Path
+    *,
+    emulator: Emulator,
+    clients: Clients,
+    injector: Injector,
+    proxy: Proxy,
+    tmp_path: Path,
+    figures: Callable[[str], None],
 ) -> None:
     crew, chosen, started = Crew(clients, injector), random.Random(1), 0  # noqa: S311 - no secret
     crew.prepare()
@@ -156,7 +163,7 @@ def test_workers_that_fail_collide_and_die_leave_exact_totals(
             worker.wait()
     crew.settle()
     faults = proxy.faults()
-    print(f"\nworkers: {started}, {ROUNDS} killed, {redriven} messages redriven, faults: {dict(faults)}")  # noqa: T201
+    figures(f"workers: {started}, {ROUNDS} killed, {redriven} messages redriven, faults: {dict(faults)}")
     for service in ("dynamodb", "s3", "sqs"):
         assert sum(number for name, number in faults.items() if name.startswith(service)) > 0, f"{service} never failed"
     assert faults.total() > 20 * WORKERS, "hardly a fault fired: the test says nothing"
