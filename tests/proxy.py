@@ -37,6 +37,7 @@ class Proxy:
                 self._ask("health")
             except (URLError, ConnectionError):
                 if time.monotonic() > deadline:
+                    self.stop()
                     raise
                 time.sleep(0.05)
             else:
@@ -48,8 +49,8 @@ class Proxy:
         return Counter(f"{service} {'latency' if 'latency' in action else action}" for service, action in fired)
 
     def stop(self) -> None:
-        self._process.terminate()
-        self._process.wait(timeout=10)
+        self._process.kill()  # asked politely, it waits for the connections of those that are gone
+        self._process.wait()
 
     def _ask(self, question: str) -> Any:
         with urlopen(f"{self.endpoint}/_microburst/{question}", timeout=5) as answer:  # noqa: S310 - our own
