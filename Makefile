@@ -18,7 +18,7 @@ test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
-	@$(VENV)/python -m pytest tests/faults --thorough -s
+	@$(VENV)/python -m pytest tests/faults -n auto --dist loadgroup --thorough
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s

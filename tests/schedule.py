@@ -8,6 +8,7 @@ and the passing of time. A schedule that violates a guarantee is shrunk and prin
 from __future__ import annotations
 
 import json
+import random
 from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -60,6 +61,7 @@ class Schedule(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.now, self.era = START, 0
+        self.dice = random.Random(1)  # noqa: S311 - a schedule can be run again
         self.letters, self.posts = Letters(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
         self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
@@ -112,6 +114,7 @@ class Schedule(RuleBasedStateMachine):
                 queue=Door(self.letters, takes, admits),
                 meter=self.meter,
                 idempotency_key=post.key,
+                randomness=self.dice.randbytes,
             )
         except Unavailable:
             self.figures["answers 503"] += 1
