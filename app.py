@@ -11,6 +11,7 @@ from chalicelib import aggregate as aggregator
 from chalicelib import ingest, ledger, query, web
 from chalicelib import process as processor
 from chalicelib.adapters.queue import read_messages
+from chalicelib.core.project import Project
 from chalicelib.settings import Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
@@ -29,22 +30,25 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _enter() -> tuple[Pipeline, Any, str]:
-    """The stage, the request, and the project that the request may speak for."""
+def _enter(*kinds: str) -> tuple[Pipeline, Any, Project]:
+    """The stage, the request, and the project that its key, of one of these kinds, speaks for."""
     stage, request = pipeline(), app.current_request
-    return stage, request, web.project_of(request, stage.settings)
+    return stage, request, stage.access.project_for(web.key_of(request), *kinds, now=_now())
 
 
 @app.route("/events", methods=["POST"], content_types=["*/*"])
 def post_events() -> Any:
     """Take events in: one object, an array, or {"events": [...]}; plain or gzip."""
-    stage, request, project = _enter()
+    stage, request, project = _enter("write")
     return web.answer(
         ingest.ingest(
             web.body_of(request),
-            sender=web.sender_of(request, project, _now()),
+            sender=web.sender_of(request, project.name, _now()),
             queue=stage.queue,
             meter=stage.meter,
+            project=project,
+            quota=stage.quota,
+            rejections=stage.rejections,
             idempotency_key=request.headers.get("idempotency-key"),
         )
     )
@@ -53,14 +57,15 @@ def post_events() -> Any:
 @app.route("/events", methods=["GET"])
 def get_events() -> Any:
     """Events newest first: ?user_id=&event_type=&from=&to=&limit=&cursor="""
-    stage, request, project = _enter()
+    stage, request, project = _enter("read")
     return web.answer(
         query.find_events(
             web.parameters_of(request),
-            project=project,
+            project=project.name,
             events=stage.events,
             commits=stage.commits,
             secret=stage.settings.cursor_secret,
+            user_as_stored=project.user_as_stored,
         )
     )
 
@@ -68,32 +73,46 @@ def get_events() -> Any:
 @app.route("/events/{key}", methods=["GET"])
 def get_event(key: str) -> Any:
     """One event, by the key that its POST answered."""
-    stage, _, project = _enter()
-    return web.answer(query.get_event(key, project=project, events=stage.events))
+    stage, _, project = _enter("read")
+    return web.answer(query.get_event(key, project=project.name, events=stage.events))
 
 
 @app.route("/chunks/{chunk_id}", methods=["GET"])
 def get_chunk(chunk_id: str) -> Any:
     """A chunk's receipt: in flight, committed or quarantined."""
-    stage, _, project = _enter()
+    stage, _, project = _enter("write", "read")
     oldest = _now() - stage.settings.max_chunk_age
-    return web.answer(query.get_receipt(chunk_id, project=project, commits=stage.commits, oldest=oldest))
+    return web.answer(query.get_receipt(chunk_id, project=project.name, commits=stage.commits, oldest=oldest))
 
 
 @app.route("/counts", methods=["GET"])
 def get_counts() -> Any:
     """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day"""
-    stage, request, project = _enter()
-    return web.answer(query.count(web.parameters_of(request), project=project, commits=stage.commits))
+    stage, request, project = _enter("read")
+    return web.answer(query.count(web.parameters_of(request), project=project.name, commits=stage.commits))
 
 
 @app.route("/reports", methods=["GET"])
 def get_reports() -> Any:
     """Reports newest first: ?grain=hour|day&from=&to=&limit=&cursor="""
-    stage, request, project = _enter()
+    stage, request, project = _enter("read")
     return web.answer(
         query.find_reports(
-            web.parameters_of(request), project=project, reports=stage.reports, secret=stage.settings.cursor_secret
+            web.parameters_of(request), project=project.name, reports=stage.reports, secret=stage.settings.cursor_secret
+        )
+    )
+
+
+@app.route("/rejections", methods=["GET"])
+def get_rejections() -> Any:
+    """Rejected events newest first, for some days: ?code=&from=&to=&limit=&cursor="""
+    stage, request, project = _enter("read")
+    return web.answer(
+        query.find_rejections(
+            web.parameters_of(request),
+            project=project.name,
+            rejections=stage.rejection_log,
+            secret=stage.settings.cursor_secret,
         )
     )
 

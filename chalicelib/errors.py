@@ -2,10 +2,12 @@
 
 Problem                 the caller is told: status, code, message (web.py makes it problem+json)
 +-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
-+-- Unauthorized        401  no_key
++-- Unauthorized        401  no_key, bad_key
++-- Forbidden           403  forbidden
 +-- NotFound            404  no_such_event, no_such_chunk
 +-- TooLarge            413  body_too_large, too_many_events, answer_too_large
 +-- AllRejected         422  all_rejected
++-- TooManyRequests     429  quota_exceeded, too_many_unknown_keys (worth sending again, later)
 +-- Unavailable         503  queue_unavailable, store_unavailable (worth sending again)
 StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
 Undecodable             a queue message that is not a chunk
@@ -40,6 +42,10 @@ class Unauthorized(Problem):
     status, title = 401, "Unauthorized"
 
 
+class Forbidden(Problem):
+    status, title = 403, "Forbidden"
+
+
 class NotFound(Problem):
     status, title = 404, "Not found"
 
@@ -50,6 +56,10 @@ class TooLarge(Problem):
 
 class AllRejected(Problem):
     status, title = 422, "No event was accepted"
+
+
+class TooManyRequests(Problem):
+    status, title = 429, "Too many requests"
 
 
 class Unavailable(Problem):

@@ -10,11 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, limits, payload, timestamps
+from chalicelib.core import catalogue, chunk, limits, payload, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.event import Event, Rejected, digest, read_event
 from chalicelib.core.keys import EventRef, event_key
+from chalicelib.core.project import Project
 from chalicelib.errors import AllRejected, TooLarge, Unavailable
+from chalicelib.quota import Quota
+from chalicelib.rejections import Rejections
 
 _RETRY_AFTER_SECONDS = 5
 # A verdict takes at most some 11 KB, with the longest ids in the widest characters.
@@ -29,6 +32,7 @@ class _Sorted:
     events: list[Event] = field(default_factory=list)
     repeats: Counter[str] = field(default_factory=Counter)  # by hour
     rejected: int = 0
+    to_keep: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # raw events and what is wrong
 
 
 def ingest(
@@ -37,17 +41,26 @@ def ingest(
     sender: Sender,
     queue: ports.Queue,
     meter: ports.Meter,
+    project: Project | None = None,
+    quota: Quota | None = None,
+    rejections: Rejections | None = None,
     idempotency_key: str | None = None,
     randomness: Callable[[int], bytes] = os.urandom,
 ) -> dict[str, Any]:
     """Queue the good events of a POST and answer for every event, in input order.
 
-    Raises BadRequest, TooLarge, AllRejected, or Unavailable if a single chunk may not be queued.
+    Raises BadRequest, TooLarge, TooManyRequests, AllRejected, or Unavailable if a single chunk may not be queued.
     """
     raw_events = payload.read_events(body)
-    post = _sort(raw_events, sender, idempotency_key, randomness)
+    project = project or Project(sender.project)
+    if quota:
+        quota.admit(project, len(raw_events), sender.received)
+    sender = project.hide_sender(sender)
+    post = _sort(raw_events, sender, project, idempotency_key, randomness)
     _measure_rejected(post.verdicts, sender.received, meter)
     if post.rejected == len(raw_events):
+        if rejections:
+            rejections.keep(project, post.to_keep, sender.received)
         raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
         raise TooLarge("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
@@ -66,6 +79,8 @@ def ingest(
             "Not every event could be queued. Send the same again.",
             retry_after=_RETRY_AFTER_SECONDS,
         )
+    if rejections:
+        rejections.keep(project, post.to_keep, sender.received)
     return {
         "chunks": [each.chunk_id for each in chunks],
         "accepted": len(raw_events) - post.rejected,
@@ -75,7 +90,11 @@ def ingest(
 
 
 def _sort(
-    raw_events: list[Any], sender: Sender, idempotency_key: str | None, randomness: Callable[[int], bytes]
+    raw_events: list[Any],
+    sender: Sender,
+    project: Project,
+    idempotency_key: str | None,
+    randomness: Callable[[int], bytes],
 ) -> _Sorted:
     post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
     for index, raw in enumerate(raw_events):
@@ -86,11 +105,15 @@ def _sort(
                 fallback_id=digest(idempotency_key, str(index)) if idempotency_key else None,
                 seen=contents,
                 random_id=randomness(16).hex(),
+                content_secret=project.content_secret,
             )
+            warning = _check_schema(event, project)
         except Rejected as reason:
             post.rejected += 1
             post.verdicts.append(_rejected(index, reason))
+            post.to_keep.append((raw, post.verdicts[-1]))
             continue
+        event = project.hide(event)
         first = identities.setdefault(event.identity, event)
         if first is event:
             post.events.append(event)
@@ -98,6 +121,9 @@ def _sort(
             post.repeats[timestamps.window_of(first.time, "hour")] += 1
         key = event_key(EventRef(event.time, event.user, event.event_id))
         post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
+        if warning:
+            post.verdicts[-1]["warning"] = {"code": warning.code, "field": warning.field, "message": warning.message}
+            post.to_keep.append((raw, _rejected(index, warning) | {"status": "accepted"}))
     return post
 
 
@@ -107,6 +133,21 @@ def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter:
         meter.add("rejected", codes.total(), at=received)
     for code, count in codes.items():
         meter.add(f"rejected_{code}", count, at=received)
+    warned = sum("warning" in verdict for verdict in verdicts)
+    if warned:
+        meter.add("warned_schema_violation", warned, at=received)
+
+
+def _check_schema(event: Event, project: Project) -> Rejected | None:
+    """What an event has against its schema, where the project only warns. Raises Rejected where it enforces."""
+    schema = project.schemas.get(event.event_type)
+    violation = catalogue.violation_of(event.properties, schema) if schema else None
+    if violation is None:
+        return None
+    reason = Rejected("schema_violation", violation.message, violation.field)
+    if project.catalogue_mode == "enforce":
+        raise reason
+    return reason
 
 
 def _rejected(index: int, reason: Rejected) -> dict[str, Any]:

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from chalicelib.core.access_key import AccessKey
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, TouchedHour
 from chalicelib.core.ledger import Committed
+from chalicelib.core.project import Project
+from chalicelib.core.rejection import RejectedPost
 from chalicelib.core.report import Report, Window
 
 
@@ -76,6 +79,27 @@ class Meter(Protocol):
 
 class MetricReader(Protocol):
     def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]: ...
+
+
+class ProjectStore(Protocol):
+    def get(self, name: str) -> Project | None: ...
+    def all(self) -> list[Project]: ...
+    def save(self, project: Project, *, replacing: Project | None) -> bool: ...
+    def schemas(self, project: str, version: str) -> dict[str, str]: ...
+    def save_schemas(self, project: str, schemas: dict[str, str]) -> str: ...
+    def key(self, key_id: str) -> AccessKey | None: ...
+    def all_keys(self) -> list[AccessKey]: ...
+    def save_key(self, key: AccessKey) -> None: ...
+    def remove_key(self, key_id: str) -> None: ...
+
+
+class QuotaCounter(Protocol):
+    def take(self, project: str, minute: str, events: int, *, quota: int) -> bool: ...
+
+
+class RejectionLog(Protocol):
+    def keep(self, post: RejectedPost) -> None: ...
+    def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]: ...
 
 
 class Topic(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import islice
 from typing import Any
@@ -18,9 +18,18 @@ Parameters = Mapping[str, str]
 
 
 def find_events(
-    parameters: Parameters, *, project: str, events: ports.EventStore, commits: ports.CommitLog, secret: str
+    parameters: Parameters,
+    *,
+    project: str,
+    events: ports.EventStore,
+    commits: ports.CommitLog,
+    secret: str,
+    user_as_stored: Callable[[str], str] = str,
 ) -> dict[str, Any]:
-    """Events newest first by event time: of one user, or of the project through its commit records."""
+    """Events newest first by event time: of one user, or of the project through its commit records.
+
+    `user_as_stored`: from the user asked for to the id that the user's events are kept under.
+    """
     allowed = {"user_id", "event_type", "from", "to", "limit", "cursor"}
     _refuse_unknown(parameters, allowed)
     user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
@@ -29,6 +38,7 @@ def find_events(
     question = ("events", project, user, event_type, span.first, span.after)
     before = _unseal(parameters, question, secret)
     if user is not None:
+        user = user_as_stored(user)
         after = f"{before[0]}#{before[2]}" if before else span.after
         found = events.of_user(project, user, event_type=event_type, first=span.first, after=after)
     else:
@@ -84,6 +94,31 @@ def _page(found: Iterable[tuple[EventRef, dict[str, Any]]], limit: int) -> tuple
         page.append(row)
         last = ref
     return page, None
+
+
+def find_rejections(
+    parameters: Parameters, *, project: str, rejections: ports.RejectionLog, secret: str
+) -> dict[str, Any]:
+    """Rejected events newest first by receipt; within a POST in its order."""
+    _refuse_unknown(parameters, {"code", "from", "to", "limit", "cursor"})
+    code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
+    question = ("rejections", project, code, span.first, span.after)
+    before = _unseal(parameters, question, secret)
+    # A position names a POST and how many of its rows were told; the POST itself is read again.
+    after = f"{before[0]}\0" if before else span.after
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for post in rejections.between(project, first=span.first, after=after):
+        skipped = int(before[1]) if before and post.name == before[0] else 0
+        for number, row in enumerate(post.rows[skipped:], skipped):
+            if code in (None, row["code"]):
+                told = {"received_at": timestamps.readable(post.received), **row}
+                size += limits.answer_bytes(told)
+                if len(rows) == limit or size > limits.MAX_ANSWER_BYTES:
+                    position = (post.name, str(number))
+                    return {"rejections": rows, "next": cursor.seal(position, question=question, secret=secret)}
+                rows.append(told)
+    return {"rejections": rows, "next": None}
 
 
 def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, Any]:

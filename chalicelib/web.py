@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
 import logging
 from collections.abc import Callable
@@ -12,12 +14,10 @@ from typing import Any
 from chalice import Response
 
 from chalicelib.core.chunk import Sender
-from chalicelib.errors import Problem, StoreFailed, Unauthorized, Unavailable
-from chalicelib.settings import Settings
+from chalicelib.errors import Problem, StoreFailed, Unavailable
 
 _log = logging.getLogger(__name__)
 
-DEFAULT_PROJECT = "default"
 # User agents are kept as they come, but for absurd ones.
 _MAX_USER_AGENT = 1024
 
@@ -27,14 +27,17 @@ _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _CODES = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 
 
-def project_of(_request: Any, settings: Settings) -> str:
-    """The project that a request speaks for. Raises Unauthorized.
-
-    A stage that is not declared open answers nobody: keys are the only other way in, and none exist yet.
-    """
-    if not settings.is_open:
-        raise Unauthorized("no_key", "This stage needs a key.")
-    return DEFAULT_PROJECT
+def key_of(request: Any) -> str | None:
+    """The key that a request names in its headers: X-Write-Key, Bearer, or Basic's user name."""
+    if named := request.headers.get("x-write-key"):
+        return str(named)
+    scheme, _, credentials = str(request.headers.get("authorization", "")).strip().partition(" ")
+    if scheme.lower() != "basic":
+        return credentials.strip() or scheme or None
+    try:
+        return base64.b64decode(credentials.strip(), validate=True).decode("ascii").partition(":")[0] or None
+    except (ValueError, binascii.Error):
+        return credentials  # which is no key of anybody
 
 
 def sender_of(request: Any, project: str, now: datetime) -> Sender:
@@ -110,6 +113,8 @@ def _problem_response(
         **(extra or {}),
     }
     kept = {name: value for name, value in headers.items() if name in ("Retry-After", "Allow")}
+    if status == HTTPStatus.UNAUTHORIZED:
+        kept["WWW-Authenticate"] = "Bearer"  # not Basic, for which a browser would ask its user
     return Response(
         json.dumps(body), status_code=status, headers={**_HEADERS, **kept, "Content-Type": "application/problem+json"}
     )

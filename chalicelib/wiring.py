@@ -4,20 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
+from chalicelib.access import Access
 from chalicelib.adapters import aws
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.events import EventStore
 from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
+from chalicelib.adapters.projects import ProjectStore
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.reports import ReportStore
 from chalicelib.adapters.table import Table
 from chalicelib.adapters.topic import Topic
+from chalicelib.quota import Quota
+from chalicelib.rejections import Rejections
 from chalicelib.settings import Settings
+
+REJECTION_RETENTION = timedelta(days=7)
 
 
 class Pipeline:
@@ -41,6 +49,28 @@ class Pipeline:
     @cached_property
     def metrics(self) -> MetricReader:
         return MetricReader(aws.client("cloudwatch"), self.settings.stack_name)
+
+    @cached_property
+    def access(self) -> Access:
+        return Access(self.projects, is_open=self.settings.is_open)
+
+    @cached_property
+    def projects(self) -> ProjectStore:
+        return ProjectStore(self._table)
+
+    @cached_property
+    def quota(self) -> Quota:
+        return Quota(QuotaCounter(self._table), self.meter)
+
+    @cached_property
+    def rejections(self) -> Rejections:
+        # A POST that is answered already waits for this: better to give up soon.
+        table = Table(aws.client("dynamodb", aws.IMPATIENT), self.settings.table_name)
+        return Rejections(RejectionLog(table, retention=REJECTION_RETENTION))
+
+    @cached_property
+    def rejection_log(self) -> RejectionLog:
+        return RejectionLog(self._table, retention=REJECTION_RETENTION)
 
     @cached_property
     def events(self) -> EventStore:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from millrace.commands import asking, exporting, ledger, running, sending
+from millrace.commands import asking, exporting, keys, ledger, projects, running, sending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -24,6 +24,8 @@ _COMMANDS = (
     exporting.tail,
     exporting.export,
     ledger.ledger,
+    keys.keys,
+    projects.projects,
     exporting.completion,
 )
 for command in _COMMANDS:

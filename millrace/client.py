@@ -15,9 +15,11 @@ _TIMEOUT_SECONDS = 30
 
 
 class Client:
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
+        if key:
+            self._session.auth = _Bearer(key)
 
     def post_events(self, events: list[dict[str, Any]]) -> dict[str, Any]:
         """The reply to a POST; one whose events are all rejected is a reply too."""
@@ -58,6 +60,17 @@ class Client:
                 return response
             time.sleep(min(float(response.headers.get("Retry-After", "1")), 10))
         raise AssertionError("the last attempt returns")
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The key of each request; as a plain header, a .netrc would take its place."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
 
 
 def _given(parameters: dict[str, Any]) -> dict[str, str]:

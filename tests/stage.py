@@ -14,7 +14,9 @@ from botocore.config import Config
 
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.events import EventStore
+from chalicelib.adapters.projects import ProjectStore
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.reports import ReportStore
 from chalicelib.adapters.table import Table
@@ -119,6 +121,18 @@ class Stage:
     @cached_property
     def reports(self) -> ReportStore:
         return ReportStore(self._table)
+
+    @cached_property
+    def projects(self) -> ProjectStore:
+        return ProjectStore(self._table)
+
+    @cached_property
+    def quota_counter(self) -> QuotaCounter:
+        return QuotaCounter(self._table)
+
+    @cached_property
+    def rejection_log(self) -> RejectionLog:
+        return RejectionLog(self._table, retention=timedelta(days=7))
 
     @cached_property
     def archive(self) -> Archive:

@@ -21,14 +21,16 @@ _CONFIG = Config(
     max_pool_connections=16,
 )
 
+# For what is done as far as it is quick, and left otherwise.
+IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 
 _making = threading.Lock()
 
 
-def client(service: str) -> Any:
+def client(service: str, config: Config = _CONFIG) -> Any:
     """A new client of a service: the low-level one, since a resource costs a cold start 100 ms more."""
     with _making:  # boto3's default session makes one client at a time
-        return boto3.client(service, config=_CONFIG)
+        return boto3.client(service, config=config)
 
 
 @contextmanager

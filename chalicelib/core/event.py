@@ -30,6 +30,7 @@ REJECTION_CODES = {
     "bad_text": "A string holds half of a surrogate pair.",
     "too_deep": "The event nests too deep.",
     "too_large": "The event is too large.",
+    "schema_violation": "The properties are not what the project's catalogue says they are.",
     "ambiguous_field": "A top-level field and a property have one name and different values.",
 }
 
@@ -160,19 +161,28 @@ class EventSchema(Schema):
 _SCHEMA = EventSchema()
 
 
-def read_event(raw: Any, *, received: datetime, fallback_id: str | None, seen: Counter[str], random_id: str) -> Event:
+def read_event(
+    raw: Any,
+    *,
+    received: datetime,
+    fallback_id: str | None,
+    seen: Counter[str],
+    random_id: str,
+    content_secret: str | None = None,
+) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
     An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a digest of
     its content where it has its own time, or `random_id`. So whatever can be recognised when it is
     sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
+    `content_secret` keys the digest where the content must not be guessed from it.
     """
     sent = _load(raw)
     moment, event_id = sent.get("timestamp"), sent.get("event_id") or fallback_id
     if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
         raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
     if event_id is None:
-        event_id = random_id if moment is None else _content_id(raw, seen)
+        event_id = random_id if moment is None else _content_id(raw, seen, content_secret)
         guarded = False
     else:
         guarded = moment is None
@@ -188,10 +198,10 @@ def read_event(raw: Any, *, received: datetime, fallback_id: str | None, seen: C
     )
 
 
-def _content_id(raw: Mapping[str, Any], seen: Counter[str]) -> str:
+def _content_id(raw: Mapping[str, Any], seen: Counter[str], secret: str | None) -> str:
     content = _as_json(raw)
     seen[content] += 1
-    return digest(content, str(seen[content]))
+    return digest(content, str(seen[content]), *([secret] if secret else []))
 
 
 def digest(*parts: str) -> str:

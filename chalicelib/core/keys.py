@@ -11,6 +11,11 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
     day             PROJECT#days                  DAY#SHARD
     report          PROJECT#r#GRAIN               WINDOW
+    catalogue       PROJECT#catalogue             VERSION
+    quota           PROJECT#quota                 MINUTE
+    rejections      PROJECT#rejected              TIME#RANDOM
+    project         #projects                     PROJECT
+    access key      #keys                         KEY_ID
     touched hour    #touched#SHARD                PROJECT#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
     ledger          #ledger#SHARD                 HOUR#PROJECT
@@ -134,6 +139,29 @@ UNFINISHED = "#unfinished"
 
 def unfinished(project: str, grain: str, window: str) -> Key:
     return Key(UNFINISHED, f"{project}#{grain}#{window}")
+
+
+PROJECTS, ACCESS_KEYS = "#projects", "#keys"
+
+
+def project(name: str) -> Key:
+    return Key(PROJECTS, name)
+
+
+def access_key(key_id: str) -> Key:
+    return Key(ACCESS_KEYS, key_id)
+
+
+def catalogue(project: str, version: str) -> Key:
+    return Key(f"{project}#catalogue", version)
+
+
+def quota(project: str, minute: str) -> Key:
+    return Key(f"{project}#quota", minute)
+
+
+def rejections_partition(project: str) -> str:
+    return f"{project}#rejected"
 
 
 class EventRef(NamedTuple):

@@ -17,6 +17,8 @@ CATALOGUE = {
     "chunks": "Count",
     "rejected": "Count",
     **{f"rejected_{code}": "Count" for code in REJECTION_CODES},
+    "over_quota": "Count",  # events of POSTs that were answered 429
+    "warned_schema_violation": "Count",  # accepted against their schema
     # The processor.
     "batch_messages": "Count",
     "failed_messages": "Count",

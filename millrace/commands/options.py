@@ -31,11 +31,16 @@ def client_options(command: Command) -> Command:
     """Options for the stage that a command speaks HTTP to, handed on as `client`, and for how it prints."""
 
     @functools.wraps(command)
-    def with_client(*, url: str | None, stage: str | None, state: Path, **options: Any) -> Any:
-        return command(client=Client(url or access.stage_url(stage, state)), **options)
+    def with_client(*, url: str | None, stage: str | None, state: Path, key: str | None, **options: Any) -> Any:
+        return command(client=Client(url or access.stage_url(stage, state), key), **options)
 
     url = click.option("--url", envvar="MILLRACE_URL", help="The stage's address.")
-    return url(stage_option(state_option(json_option(with_client))))
+    key = click.option(
+        "--key",
+        envvar="MILLRACE_KEY",
+        help="A key of the project; better in MILLRACE_KEY, where no process list shows it.",
+    )
+    return url(key(stage_option(state_option(json_option(with_client)))))
 
 
 def pipeline_options(command: Command) -> Command:

@@ -44,10 +44,11 @@ class Api:
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         return self.request("POST", "/events", sent, **{"content_type": "application/json", **headers})
 
-    def get(self, path: str, **parameters: object) -> HTTPResponse:
+    def get(self, path: str, *, authorization: str | None = None, **parameters: object) -> HTTPResponse:
         """A trailing underscore keeps `from_` apart from Python's keyword."""
         named = {name.rstrip("_"): value for name, value in parameters.items()}
-        return self.request("GET", f"{path}?{urlencode(named)}" if named else path)
+        headers = {"authorization": authorization} if authorization else {}
+        return self.request("GET", f"{path}?{urlencode(named)}" if named else path, **headers)
 
     def verdict(self, event: Any) -> dict[str, Any]:
         """What the answer to a POST of this event says of it, accepted or rejected."""
@@ -69,12 +70,12 @@ class Api:
                 bodies.append(message["Body"])
         return bodies
 
-    def process(self, *, project: str = "default") -> int:
-        """Deliver the waiting chunks one by one, as chunks of `project`; answers how many there were."""
+    def process(self, *, project: str | None = None) -> int:
+        """Deliver the waiting chunks one by one, as chunks of another project if named; answers how many there were."""
         messages = self.take_messages()
         for body in messages:
             decoded = chunk.decode(body)
-            moved = replace(decoded, sender=replace(decoded.sender, project=project))
+            moved = replace(decoded, sender=replace(decoded.sender, project=project or decoded.project))
             self.deliver(moved)
         return len(messages)
 

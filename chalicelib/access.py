@@ -1,0 +1,123 @@
+"""Whom a request speaks for: keys and projects, remembered for some seconds."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Hashable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import access_key
+from chalicelib.core.access_key import AccessKey
+from chalicelib.core.project import Project
+from chalicelib.errors import Forbidden, TooManyRequests, Unauthorized
+
+DEFAULT_PROJECT = "default"
+
+# So long a revoked key may still work, and a changed setting not yet hold.
+REMEMBERED_SECONDS = 20
+_REMEMBERED = 1000
+# Keys that nobody issued cost a read each; a container reads no more of them than this.
+_STRANGERS_A_SECOND, _STRANGERS_AT_ONCE = 10, 50
+
+
+class Access:
+    """Keys and projects of a stage. `is_open`: a request without a key speaks for the project `default`."""
+
+    def __init__(
+        self, projects: ports.ProjectStore, *, is_open: bool, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._projects = projects
+        self._is_open = is_open
+        self._clock = clock
+        self._known_keys = _Memory(clock, REMEMBERED_SECONDS)
+        self._unknown_keys = _Memory(clock, REMEMBERED_SECONDS)  # apart, so that a flood forgets no good key
+        self._known_projects = _Memory(clock, REMEMBERED_SECONDS)
+        self._catalogues = _Memory(clock, float("inf"))  # a version never changes
+        self._strangers = _Allowance(clock, _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE)
+
+    def project_for(self, key: str | None, *kinds: str, now: datetime) -> Project:
+        """The project of a key that is of one of the kinds. Raises Unauthorized, Forbidden, TooManyRequests.
+
+        On an open stage what cannot be a key counts as none: client libraries insist on sending something.
+        """
+        key_id = access_key.id_in(key) if key else None
+        if key_id is None and self._is_open:
+            return self.project(DEFAULT_PROJECT)
+        if not key:
+            raise Unauthorized("no_key", "This stage needs a key.")
+        found = self._key(key_id) if key_id else None
+        if found is None or not found.admits(key, now):
+            raise Unauthorized("bad_key", "This key is not valid here.")
+        if found.kind not in kinds:
+            raise Forbidden("forbidden", f"This is a {found.kind} key. A {kinds[0]} key is needed here.")
+        return self.project(found.project)
+
+    def project(self, name: str) -> Project:
+        """A project with its settings and, where it is applied, its catalogue."""
+        project: Project = self._known_projects.get(name, lambda: self._projects.get(name) or Project(name))
+        if project.catalogue is None or project.catalogue_mode == "off":
+            return project
+        version = (name, project.catalogue)
+        return replace(project, schemas=self._catalogues.get(version, lambda: self._projects.schemas(*version)))
+
+    def _key(self, key_id: str) -> AccessKey | None:
+        if self._unknown_keys.get(key_id) is not None:
+            return None
+        known: AccessKey | None = self._known_keys.get(key_id)
+        if known is None:
+            if not self._strangers.take():
+                message = "Too many unknown keys are tried here. Send the same again."
+                raise TooManyRequests("too_many_unknown_keys", message, retry_after=1)
+            asked = self._clock()
+            known = self._projects.key(key_id)
+            (self._known_keys if known else self._unknown_keys).put(key_id, known or True, asked)
+        return known
+
+
+class _Memory:
+    """Values by name, each for some seconds; when there are too many the oldest goes."""
+
+    def __init__(self, clock: Callable[[], float], seconds: float) -> None:
+        self._clock, self._seconds = clock, seconds
+        self._entries: dict[Hashable, tuple[float, Any]] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: Hashable, read: Callable[[], Any] | None = None) -> Any:
+        """The value, read anew if need be and if it can be; None for none."""
+        asked = self._clock()
+        entry = self._entries.get(name)
+        if entry is not None and asked - entry[0] < self._seconds:
+            return entry[1]
+        if read is None:
+            return None
+        value = read()
+        self.put(name, value, asked)  # what changed while it was read is read again in time
+        return value
+
+    def put(self, name: Hashable, value: Any, asked: float) -> None:
+        with self._lock:
+            self._entries.pop(name, None)
+            self._entries[name] = (asked, value)
+            if len(self._entries) > _REMEMBERED:
+                del self._entries[next(iter(self._entries))]
+
+
+class _Allowance:
+    """So many a second, and some at once."""
+
+    def __init__(self, clock: Callable[[], float], a_second: float, at_once: float) -> None:
+        self._clock, self._a_second, self._at_once = clock, a_second, at_once
+        self._left, self._seen = at_once, clock()
+
+    def take(self) -> bool:
+        now = self._clock()
+        self._left = min(self._at_once, self._left + (now - self._seen) * self._a_second)
+        self._seen = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -1,0 +1,63 @@
+"""Keeping rejected events for some days: as far as it is cheap, and never at the cost of a POST."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import rejection, timestamps
+from chalicelib.core.project import Project
+from chalicelib.errors import StoreFailed
+
+_log = logging.getLogger(__name__)
+
+# A write of some 2 to 20 units each: what a flood of bad events may cost, in each container.
+KEPT_POSTS_A_MINUTE = 20
+_REMEMBERED_PROJECTS = 1000
+
+
+@dataclass
+class _Minute:
+    name: str
+    kept: int = 0
+
+
+class Rejections:
+    def __init__(self, log: ports.RejectionLog, randomness: Callable[[int], bytes] = os.urandom) -> None:
+        self._log = log
+        self._randomness = randomness
+        self._minutes: dict[str, _Minute] = {}
+        self._uncounted: dict[str, int] = {}
+
+    def keep(self, project: Project, found: Sequence[tuple[Any, dict[str, Any]]], now: datetime) -> None:
+        """Keep raw events with their verdicts, if this minute is not full of them. Never raises.
+
+        What is not kept is counted, and told with the next that is.
+        """
+        if not found:
+            return
+        uncounted = self._uncounted.pop(project.name, 0) + max(0, len(found) - rejection.MAX_KEPT_EVENTS)
+        if self._is_full(project.name, f"{now:%H:%M}"):
+            self._uncounted[project.name] = uncounted + min(len(found), rejection.MAX_KEPT_EVENTS)
+            return
+        rows = [rejection.make_row(raw, verdict, project) for raw, verdict in found[: rejection.MAX_KEPT_EVENTS]]
+        name = f"{timestamps.sortable(now)}#{self._randomness(8).hex()}"
+        try:
+            self._log.keep(rejection.RejectedPost(project.name, name, tuple(rows), uncounted))
+        except StoreFailed as error:
+            _log.warning("rejected events could not be kept: %s", error)
+
+    def _is_full(self, project: str, name: str) -> bool:
+        minute = self._minutes.get(project)
+        if minute is None or minute.name != name:
+            if len(self._minutes) >= _REMEMBERED_PROJECTS:
+                self._minutes.clear()
+                self._uncounted.clear()
+            minute = self._minutes[project] = _Minute(name)
+        minute.kept += 1
+        return minute.kept > KEPT_POSTS_A_MINUTE

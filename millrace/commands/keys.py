@@ -1,0 +1,118 @@
+"""Commands for keys: create, list, rotate, revoke."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from chalicelib.core.access_key import KINDS, AccessKey
+from chalicelib.wiring import Pipeline
+from millrace import output, registry
+from millrace.commands.options import pipeline_options
+
+_project = click.option("--project", default="default", show_default=True, help="The project that the key is for.")
+_kind = click.option(
+    "--kind",
+    type=click.Choice(KINDS),
+    default="write",
+    show_default=True,
+    help="write: may only send events, and may be public. read: may query, and is secret.",
+)
+
+
+@click.group()
+def keys() -> None:
+    """Keys with which clients send events and query them."""
+
+
+@keys.command()
+@_project
+@_kind
+@pipeline_options
+def create(pipeline: Pipeline, project: str, kind: str, *, as_json: bool) -> None:
+    """Make a key, and the project if need be; the key is shown this once.
+
+    \b
+    Example:
+      millrace keys create --project shop --kind read
+    """
+    key, kept = registry.create_key(pipeline.projects, project, kind, datetime.now(UTC))
+    _show_new(key, kept.project, kind, as_json=as_json)
+
+
+@keys.command("list")
+@click.option("--project", help="Only this project's keys.")
+@pipeline_options
+def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None:
+    """List keys by their ids; the keys themselves are kept nowhere.
+
+    \b
+    Example:
+      millrace keys list --project shop
+    """
+    rows = [_row(key) for key in pipeline.projects.all_keys() if project in (None, key.project)]
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_table(("id", "project", "kind", "created", "expires"), [list(row.values()) for row in rows])
+
+
+@keys.command()
+@_project
+@_kind
+@click.option(
+    "--grace-hours",
+    type=click.FloatRange(min=0, max=24 * 365),
+    default=24,
+    show_default=True,
+    help="How long the older keys still work; 0: not at all.",
+)
+@pipeline_options
+def rotate(pipeline: Pipeline, project: str, kind: str, grace_hours: float, *, as_json: bool) -> None:
+    """Make a key in place of all others of the project and kind, which end after a time of grace.
+
+    \b
+    Example:
+      millrace keys rotate --project shop --kind write --grace-hours 48
+    """
+    key = registry.rotate_keys(
+        pipeline.projects, project, kind, now=datetime.now(UTC), grace=timedelta(hours=grace_hours)
+    )
+    _show_new(key, project, kind, as_json=as_json)
+
+
+@keys.command()
+@click.argument("key_id", metavar="ID")
+@pipeline_options
+def revoke(pipeline: Pipeline, key_id: str, *, as_json: bool) -> None:
+    """End a key, named by its ID as `keys list` shows it. It stops working within half a minute.
+
+    \b
+    Example:
+      millrace keys revoke 5f2c7a90b1d3
+    """
+    revoked = registry.revoke_key(pipeline.projects, key_id)
+    if as_json:
+        output.print_json([_row(revoked)])
+    else:
+        output.say(f"Revoked {revoked.key_id}, a {revoked.kind} key of {revoked.project}.")
+
+
+def _show_new(key: str, project: str, kind: str, *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([{"key": key, "project": project, "kind": kind}])
+        return
+    output.say(f"A {kind} key of {project}, shown this once:")
+    click.echo(key)
+
+
+def _row(key: AccessKey) -> dict[str, Any]:
+    return {
+        "id": key.key_id,
+        "project": key.project,
+        "kind": key.kind,
+        "created": f"{key.created:%Y-%m-%dT%H:%M:%SZ}",
+        "expires": f"{key.expires:%Y-%m-%dT%H:%M:%SZ}" if key.expires else "",
+    }

@@ -1,0 +1,112 @@
+"""Commands for projects: list, show, set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from chalicelib.core.project import CATALOGUE_MODES, IP_MODES, Project
+from chalicelib.wiring import Pipeline
+from millrace import output, registry
+from millrace.commands.options import pipeline_options
+from millrace.failure import Failure
+
+
+@click.group()
+def projects() -> None:
+    """Projects: what they may send, and what of it is kept."""
+
+
+@projects.command("list")
+@pipeline_options
+def list_projects(pipeline: Pipeline, *, as_json: bool) -> None:
+    """List projects with their settings.
+
+    \b
+    Example:
+      millrace projects list --json
+    """
+    _print([_row(project) for project in pipeline.projects.all()], as_json=as_json)
+
+
+@projects.command()
+@click.argument("project")
+@pipeline_options
+def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
+    """Show a project's settings.
+
+    \b
+    Example:
+      millrace projects show shop
+    """
+    found = pipeline.projects.get(project)
+    if found is None:
+        raise Failure(f"There is no project {project}. Make it with `millrace projects set {project}`.")
+    _print([_row(found)], as_json=as_json)
+
+
+@projects.command("set")
+@click.argument("project")
+@click.option("--quota", type=click.IntRange(min=0), help="Events a minute; 0: any number.")
+@click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
+@click.option("--drop-property", "dropped", multiple=True, metavar="NAME", help="Never keep this; may be repeated.")
+@click.option("--keep-property", "kept", multiple=True, metavar="NAME", help="Keep this again; may be repeated.")
+@click.option("--hash-user-ids/--keep-user-ids", "hashes_users", default=None, help="Keep a keyed hash of user ids.")
+@click.option("--catalogue", type=click.Choice(CATALOGUE_MODES), help="What an event against its schema gets.")
+@pipeline_options
+def set_project(pipeline: Pipeline, project: str, *, as_json: bool, **settings: Any) -> None:
+    """Change a project's settings, or make it; what is not named stays. Holds within half a minute.
+
+    Settings hold for events that come from then on; what is stored already stays as it is.
+
+    \b
+    Example:
+      millrace projects set shop --quota 6000 --ip truncate --drop-property email --hash-user-ids
+    """
+    changed = registry.change_project(pipeline.projects, project, lambda before: _changed(before, **settings))
+    _print([_row(changed)], as_json=as_json)
+
+
+def _changed(
+    project: Project,
+    *,
+    quota: int | None,
+    ip: str | None,
+    dropped: tuple[str, ...],
+    kept: tuple[str, ...],
+    hashes_users: bool | None,
+    catalogue: str | None,
+) -> Project:
+    return replace(
+        project,
+        quota=project.quota if quota is None else quota or None,
+        ip=ip or project.ip,
+        dropped=(project.dropped | set(dropped)) - set(kept),
+        hashes_users=project.hashes_users if hashes_users is None else hashes_users,
+        catalogue_mode=catalogue or project.catalogue_mode,
+    )
+
+
+def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json(rows)
+        return
+    columns = ("project", "quota", "ip", "drop_properties", "hash_user_ids", "catalogue")
+    output.print_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
+
+
+def _cell(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+
+
+def _row(project: Project) -> dict[str, Any]:
+    return {
+        "project": project.name,
+        "quota": project.quota,
+        "ip": project.ip,
+        "drop_properties": sorted(project.dropped),
+        "hash_user_ids": project.hashes_users,
+        "catalogue": project.catalogue_mode,
+    }
