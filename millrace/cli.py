@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from millrace.commands import asking, exporting, keys, ledger, projects, running, sending
+from millrace.commands import asking, exporting, keys, ledger, projects, running, schemas, sending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -26,6 +26,8 @@ _COMMANDS = (
     ledger.ledger,
     keys.keys,
     projects.projects,
+    schemas.schemas,
+    asking.rejections,
     exporting.completion,
 )
 for command in _COMMANDS:

@@ -1,4 +1,4 @@
-"""Commands that ask a stage: events, counts, reports."""
+"""Commands that ask a stage: events, counts, reports, rejections."""
 
 from __future__ import annotations
 
@@ -82,6 +82,28 @@ def report(client: Client, span: dict[str, str], grain: str, limit: int, *, as_j
         return
     for row in rows:
         output.print_text(_report_text(row))
+
+
+@click.command()
+@click.option("--code", help="Only rejections with this code, as schema_violation.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@span_options
+@client_options
+def rejections(client: Client, span: dict[str, str], code: str | None, limit: int, *, as_json: bool) -> None:
+    """List rejected events, newest first, and accepted ones that break their schema. They are kept for a week.
+
+    \b
+    Example:
+      millrace rejections --code schema_violation --from 2015-05-17
+    """
+    rows = client.pages("/rejections", "rejections", limit, code=code, **span)
+    if as_json:
+        output.print_json(rows)
+        return
+    names = ("received_at", "code", "field", "message", "event")
+    output.print_table(
+        ("received", "code", "field", "message", "event"), ([row[name] for name in names] for row in rows)
+    )
 
 
 def _report_text(document: dict[str, Any]) -> str:
