@@ -3,7 +3,7 @@ PORT ?= 8000
 VENV := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run demo test chaos fault setup lint fix types check lock clean
+.PHONY: help run demo test chaos fault setup lint fix types check lock clean openapi
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ lint: .venv/dev-ready ## style
 
 types: .venv/dev-ready ## types
 	@$(VENV)/mypy
+
+openapi: .venv/dev-ready ## write chalicelib/openapi.json and docs.html anew
+	@$(VENV)/python -m millrace.openapi
 
 fix: .venv/dev-ready ## what style can be fixed by itself
 	@$(VENV)/ruff check --fix

@@ -123,6 +123,18 @@ def get_health() -> Any:
     return web.answer({"status": "ok", "open": pipeline().settings.is_open})
 
 
+@app.route("/openapi.json", methods=["GET"])
+def get_openapi() -> Any:
+    """The description of this API for programs."""
+    return web.file("openapi.json")
+
+
+@app.route("/docs", methods=["GET"])
+def get_docs() -> Any:
+    """The same for people."""
+    return web.file("docs.html")
+
+
 @app.on_sqs_message(
     queue=trigger.queue_name,
     batch_size=trigger.batch_size,

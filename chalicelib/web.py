@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 import logging
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 from chalice import Response
@@ -64,6 +67,27 @@ def parameters_of(request: Any) -> dict[str, str]:
 def answer(body: dict[str, Any]) -> Response:
     """Always 200: some client libraries take any other success for a failure and send again."""
     return Response(body, status_code=200, headers={**_HEADERS, "Content-Type": "application/json"})
+
+
+@cache
+def _shipped(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
+
+
+def file(name: str) -> Response:
+    """A file that ships beside the code. Of a page the one style inside it is allowed, and nothing else."""
+    content = _shipped(name)
+    if name.endswith(".json"):
+        return Response(content, headers={**_HEADERS, "Content-Type": "application/json"})
+    style = content.partition("<style>")[2].partition("</style>")[0]
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = (
+        f"default-src 'none'; style-src 'sha256-{style_hash}'; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return Response(
+        content, headers={**_HEADERS, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
+    )
 
 
 def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:

@@ -108,7 +108,7 @@ def _refusal(code: str, message: str) -> ValidationError:
     return ValidationError({"code": code, "message": message})
 
 
-class _Text(fields.Field[str]):
+class Text(fields.Field[str]):
     """A non-empty string, in Unicode's NFC: one user is one user however a keyboard composes the name."""
 
     def __init__(self, max_length: int, **options: Any) -> None:
@@ -128,7 +128,7 @@ class _Text(fields.Field[str]):
         return text
 
 
-class _Time(fields.Field[datetime]):
+class Time(fields.Field[datetime]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
         try:
             return timestamps.parse(value)
@@ -136,7 +136,7 @@ class _Time(fields.Field[datetime]):
             raise _refusal("bad_timestamp", f"{attr}: {error}.") from error
 
 
-class _Object(fields.Field[dict[str, Any]]):
+class Object(fields.Field[dict[str, Any]]):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, Any]:
         if not isinstance(value, dict):
             raise _refusal("wrong_type", f"{attr} must be an object.")
@@ -149,13 +149,13 @@ class EventSchema(Schema):
     class Meta:
         unknown = INCLUDE
 
-    event_type = _Text(limits.MAX_TYPE_LENGTH, required=True)
-    user_id = _Text(limits.MAX_USER_LENGTH)
-    anonymous_id = _Text(limits.MAX_USER_LENGTH)
-    event_id = _Text(limits.MAX_EVENT_ID_LENGTH)
-    timestamp = _Time()
-    properties = _Object()
-    context = _Object()
+    event_type = Text(limits.MAX_TYPE_LENGTH, required=True)
+    user_id = Text(limits.MAX_USER_LENGTH)
+    anonymous_id = Text(limits.MAX_USER_LENGTH)
+    event_id = Text(limits.MAX_EVENT_ID_LENGTH)
+    timestamp = Time()
+    properties = Object()
+    context = Object()
 
 
 _SCHEMA = EventSchema()

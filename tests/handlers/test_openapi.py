@@ -1,0 +1,137 @@
+"""The description of the API: what it says is so, and it says all there is."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import schemathesis
+from api_client import Api
+from hypothesis import HealthCheck, given, settings
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+import app
+from millrace import openapi
+
+Environ = dict[str, Any]
+OPERATIONS = [
+    (path, method, "parameters" in operation)
+    for path, methods in openapi.document()["paths"].items()
+    for method, operation in methods.items()
+]
+
+
+def wsgi_of(api: Api) -> Callable[[Environ, Callable[..., Any]], Iterable[bytes]]:
+    """The stage as a WSGI application, which is what schemathesis can call without a socket."""
+
+    def application(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        headers = {name[5:].lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+        if environ.get("CONTENT_TYPE"):
+            headers["content_type"] = environ["CONTENT_TYPE"]
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        response = api.request(environ["REQUEST_METHOD"], target_of(environ), body, **headers)
+        start_response(
+            f"{response.status_code} Answer", [(name, str(value)) for name, value in response.headers.items()]
+        )
+        return [response.body]
+
+    return application
+
+
+def target_of(environ: Environ) -> str:
+    """Path and query as a client sends them: a parameter in the path is one segment, whatever it holds."""
+    first, *rest = environ["PATH_INFO"].encode("latin-1").lstrip(b"/").split(b"/", 1)
+    path = "/".join(["", quote(first), *(quote(each, safe="") for each in rest)])
+    return f"{path}?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else path
+
+
+@pytest.fixture(scope="module")
+def described(stage_api: Api) -> Any:
+    """The stage with some history, as its own description says it is."""
+    for number in range(3):
+        stage_api.post({"event_type": "click", "user_id": "u1", "timestamp": 1431857100 + number})
+    stage_api.post([{"user_id": "u1"}])
+    stage_api.process()
+    stage_api.aggregate()
+    return schemathesis.openapi.from_wsgi("/openapi.json", wsgi_of(stage_api))
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "mode"),
+    [
+        *[(path, method, GenerationMode.POSITIVE) for path, method, _ in OPERATIONS],
+        *[(path, method, GenerationMode.NEGATIVE) for path, method, takes_input in OPERATIONS if takes_input],
+    ],
+)
+def test_no_request_gets_an_answer_that_is_not_described(
+    described: Any, path: str, method: str, mode: GenerationMode
+) -> None:
+    operation = described[path][method]
+    cases = operation.as_strategy(generation_mode=mode)
+
+    @settings(max_examples=60, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(cases)
+    def call(case: Any) -> None:
+        # Two checks know less than the API: not every string is a cursor, and an empty parameter counts as none.
+        case.call_and_validate(excluded_checks=[positive_data_acceptance, negative_data_rejection])
+
+    call()
+
+
+def test_the_committed_files_are_what_the_code_says() -> None:
+    for name, text in openapi.files().items():
+        assert (openapi.FOLDER / name).read_text() == text, "run `make openapi`"
+
+
+def test_every_route_is_described() -> None:
+    described = {(path, method.upper()) for path, methods in openapi.document()["paths"].items() for method in methods}
+    routes = {(path, method) for path, methods in app.app.routes.items() for method in methods}
+    assert described == routes - {("/docs", "GET")}
+
+
+def test_the_description_is_served_as_it_is_committed(api: Api) -> None:
+    response = api.get("/openapi.json")
+    assert response.headers["Content-Type"] == "application/json"
+    assert json.loads(response.body) == openapi.document()
+
+
+class _Page(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+def test_the_page_needs_nothing_that_its_policy_forbids(api: Api) -> None:
+    response = api.get("/docs")
+    page = response.body.decode()
+    [style] = re.findall("<style>(.*?)</style>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = response.headers["Content-Security-Policy"]
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert "unsafe" not in policy
+    parsed = _Page()
+    parsed.feed(page)
+    assert {tag for tag, _ in parsed.tags}.isdisjoint({"script", "img", "link", "iframe", "form", "object", "base"})
+    for _, attributes in parsed.tags:
+        assert not {name for name in attributes if name.startswith("on") or name in ("style", "src")}
+        assert (attributes.get("href") or "#").startswith(("#", "openapi.json"))
+
+
+def test_the_page_tells_every_operation_and_schema(api: Api) -> None:
+    page = api.get("/docs").body.decode()
+    for path, methods in openapi.document()["paths"].items():
+        for method in methods:
+            assert f"{method.upper()} {path}" in page
+    for name in openapi.document()["components"]["schemas"]:
+        assert f'id="{name}"' in page
