@@ -48,7 +48,7 @@ def check(
     *,
     commits: ports.CommitLog,
     queue: ports.Queue,
-    dead_letters: ports.Queue,
+    dead_letters: ports.DeadLetters,
     metrics: ports.MetricReader,
     meter: ports.Meter,
     now: datetime,

@@ -7,18 +7,20 @@ at once, and each attempt concludes the same. docs/protocol.md says why.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from chalicelib import ports
+from chalicelib import ports, quarantine
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
+from chalicelib.core.parking import Failure
 from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.ports import Message
 from chalicelib.settings import Settings
@@ -36,6 +38,11 @@ class _Job:
     chunk: Chunk
     messages: list[Message] = field(default_factory=list)
     owned: list[Event] = field(default_factory=list)
+    failure: str = "owner_unknown"  # of parking.REASONS: what it fails of, unless it gets further
+
+    @property
+    def deliveries(self) -> int:
+        return max(message.receive_count for message in self.messages)
 
 
 def process(
@@ -55,9 +62,9 @@ def process(
     """
     jobs = _decode(messages)
     oldest = now - settings.max_chunk_age
-    aged = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) < oldest]
-    young = [job for job in jobs if chunks.minted_at(job.chunk.chunk_id) >= oldest]
-    quarantined = _quarantine(aged, archive, commits)
+    aged = [job for job in jobs if job.chunk.age_counts_from < oldest]
+    young = [job for job in jobs if job.chunk.age_counts_from >= oldest]
+    quarantined = _quarantine(aged, archive, commits, now)
     done = quarantined | _find_committed(young, commits)
     claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
     records = _archive(claimed, archive, meter, now, settings)
@@ -73,6 +80,7 @@ def process(
     if len(finished) < len(messages):
         # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
         queue.delete([message.receipt_handle for message in finished])
+        _note_failures([job for job in jobs if job.chunk.chunk_id not in done], commits, now)
         raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
 
 
@@ -89,25 +97,32 @@ def _decode(messages: Sequence[Message]) -> list[_Job]:
     return list(jobs.values())
 
 
-def _quarantine(jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog) -> set[str]:
+def _quarantine(jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, now: datetime) -> set[str]:
     """Park chunks so old that the records which would make them harmless may have expired."""
     parked = set()
     for job in jobs:
         chunk = job.chunk
         try:
             if commits.record(chunk.project, chunk.chunk_id) is None:
-                content = {"code": "too_old", "message": job.messages[0].body}
-                archive.write_quarantined(chunk.chunk_id, json.dumps(content))
-                commits.quarantine(chunk, "too_old")
+                quarantine.park_chunk(
+                    chunk,
+                    job.messages[0],
+                    code="too_old",
+                    last_delivered=now,
+                    archive=archive,
+                    commits=commits,
+                    now=now,
+                )
             parked.add(chunk.chunk_id)
         except StoreFailed as error:
+            job.failure = "quarantine_failed"
             _log.warning("chunk %s could not be quarantined: %s", chunk.chunk_id, error)
     return parked
 
 
 def _find_committed(jobs: Sequence[_Job], commits: ports.CommitLog) -> set[str]:
     """Spare chunks that an earlier delivery finished the work; a failed look costs only that work."""
-    redelivered = [job.chunk for job in jobs if any(message.receive_count > 1 for message in job.messages)]
+    redelivered = [job.chunk for job in jobs if job.deliveries > 1]
     if not redelivered:
         return set()
     try:
@@ -129,6 +144,7 @@ def _claim(jobs: Sequence[_Job], events: ports.EventStore) -> list[_Job]:
         if any(owner is None for _, owner in owner_of):
             _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
             continue
+        job.failure = "archive_failed"
         job.owned = [event for event, owner in owner_of if owner == job.chunk.chunk_id]
         claimed.append(job)
     return claimed
@@ -149,6 +165,8 @@ def _archive(
         _log.warning("the archive object was not surely written: %s", error)
         return []
     meter.add("archived_bytes", sum(map(len, lines)))
+    for job in jobs:
+        job.failure = "commit_failed"
     return [commit.make_record(job.chunk, job.owned, name, settings.tallied_properties) for job in jobs]
 
 
@@ -181,3 +199,13 @@ def _commit_group(group: Sequence[CommitRecord], commits: ports.CommitLog) -> se
             break
         done |= commits.commit(left, attempt=attempt)
     return done
+
+
+def _note_failures(jobs: Sequence[_Job], commits: ports.CommitLog, now: datetime) -> None:
+    """Say why, for whoever finds a chunk in the dead-letter queue. A first failure mostly heals by itself;
+    a note that fails changes nothing.
+    """
+    for job in jobs:
+        if job.deliveries > 1:
+            with contextlib.suppress(StoreFailed):
+                commits.note_failure(job.chunk, Failure(job.failure, timestamps.sortable(now), job.deliveries))

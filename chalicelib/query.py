@@ -149,7 +149,11 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
     if minted < oldest:
         raise NotFound("no_such_chunk", "No chunk has this id.")
-    return {"chunk_id": chunk_id, "status": "in_flight"}
+    receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
+    if failure := commits.failures([(project, chunk_id)]).get(chunk_id):
+        at = timestamps.readable(failure.at)
+        receipt["last_failure"] = {"code": failure.code, "at": at, "deliveries": failure.deliveries}
+    return receipt
 
 
 def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> dict[str, Any]:

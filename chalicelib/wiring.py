@@ -12,6 +12,7 @@ from chalicelib.access import Access
 from chalicelib.adapters import aws
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.events import EventStore
 from chalicelib.adapters.logs import speak_json
@@ -39,8 +40,8 @@ class Pipeline:
         return Queue(aws.client("sqs"), self.settings.queue_url)
 
     @cached_property
-    def dead_letters(self) -> Queue:
-        return Queue(aws.client("sqs"), self.settings.dead_letter_url)
+    def dead_letters(self) -> DeadLetters:
+        return DeadLetters(aws.client("sqs"), self.settings.dead_letter_url, target_url=self.settings.queue_url)
 
     @cached_property
     def meter(self) -> Meter:

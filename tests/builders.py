@@ -14,14 +14,24 @@ from chalicelib import aggregate as aggregator
 from chalicelib import process as processor
 from chalicelib import query
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, timestamps
+from chalicelib.core import commit, parking, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
+from chalicelib.core.parking import Quarantined
 from chalicelib.core.report import Report, Window
 from chalicelib.ports import Message
 from chalicelib.settings import Settings
-from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMeter, FakeQueue, FakeReportStore, FakeTopic
+from fakes import (
+    FakeArchive,
+    FakeCommitLog,
+    FakeDeadLetters,
+    FakeEventStore,
+    FakeMeter,
+    FakeQueue,
+    FakeReportStore,
+    FakeTopic,
+)
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 SETTINGS = Settings("queue", "table", "bucket", "topic", "secret", is_open=True)
@@ -63,6 +73,10 @@ def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_obje
     return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",))
 
 
+def make_quarantined(chunk: Chunk, code: str = "too_old") -> Quarantined:
+    return parking.quarantined_chunk(chunk, code, NOW, f"quarantine/{chunk.chunk_id}.json")
+
+
 def make_report(window: Window, version: int = 1, published: int = 0, **content: Any) -> Report:
     return Report(window, version, {"complete": True, "events": 1} | content, published)
 
@@ -76,6 +90,7 @@ class World:
     """A pipeline whose ports are all fakes."""
 
     queue: FakeQueue = field(default_factory=FakeQueue)
+    dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
     events: FakeEventStore = field(default_factory=FakeEventStore)
     commits: FakeCommitLog = field(default_factory=FakeCommitLog)
     archive: FakeArchive = field(default_factory=FakeArchive)

@@ -23,6 +23,7 @@ from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, TouchedHour
 from chalicelib.core.ledger import Committed
 from chalicelib.core.metrics import CATALOGUE
+from chalicelib.core.parking import Failure, Quarantined
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import RejectedPost
 from chalicelib.core.report import Report, Window
@@ -53,6 +54,44 @@ class FakeQueue:
         """What a consumer gets: everything that was sent and not deleted."""
         sent = [Message(body, f"handle-{number}") for number, body in enumerate(self.bodies)]
         return [message for message in sent if message.receipt_handle not in self.deleted]
+
+
+@dataclass
+class FakeDeadLetters:
+    """`letters`: what is in it, by receipt handle; `held`: the handles that nobody else sees."""
+
+    letters: dict[str, Message] = field(default_factory=dict)
+    held: set[str] = field(default_factory=set)
+
+    def put(self, body: str, **facts: Any) -> Message:
+        number = len(self.letters) + 1
+        message = Message(body, f"dead-{number}", message_id=f"message-{number}", **facts)
+        self.letters[message.receipt_handle] = message
+        return message
+
+    def receive(self, *, hold_seconds: int) -> list[Message]:  # noqa: ARG002 - no time passes here
+        seen = [handle for handle in self.letters if handle not in self.held][:10]
+        self.held |= set(seen)
+        for handle in seen:
+            message = self.letters[handle]
+            self.letters[handle] = replace(message, receive_count=message.receive_count + 1)
+        return [self.letters[handle] for handle in seen]
+
+    def release(self, receipt_handles: Sequence[str]) -> None:
+        self.held -= set(receipt_handles)
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        for handle in receipt_handles:
+            self.letters.pop(handle, None)
+
+    def depth(self) -> int:
+        return len(self.letters)
+
+    def start_moving_all(self) -> bool:
+        return False
+
+    def moving(self) -> tuple[str, int]:
+        raise AssertionError("nothing was started")
 
 
 @dataclass
@@ -103,13 +142,15 @@ class FakeCommitLog:
     """`outcomes`: of the next calls of commit: "applied", "refused" or "lost" (applied, but nobody learns
     it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail. `unreadable`:
     windows whose records cannot be read. `fails`: no look at what is committed succeeds. `meanwhile`: what
-    others do just after the next reads of records, one for each.
+    others do just after the next reads of records, one for each. `parked`: the quarantine, by project and
+    name. `notes`: why chunks failed last.
     """
 
     records_by_id: dict[str, CommitRecord] = field(default_factory=dict)
     counts: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
     marks: dict[tuple[str, str], str] = field(default_factory=dict)
-    quarantined: dict[tuple[str, str], str] = field(default_factory=dict)
+    parked: dict[tuple[str | None, str], Quarantined] = field(default_factory=dict)
+    notes: dict[tuple[str, str], Failure] = field(default_factory=dict)
     attempts: list[list[str]] = field(default_factory=list)
     outcomes: Iterable[str] = ()
     uncommittable: set[str] = field(default_factory=set)
@@ -180,11 +221,38 @@ class FakeCommitLog:
         if self.marks.get((touched.project, touched.hour)) == touched.token:
             del self.marks[touched.project, touched.hour]
 
-    def quarantine(self, chunk: Chunk, code: str) -> None:
-        self.quarantined.setdefault((chunk.project, chunk.chunk_id), code)
+    def note_failure(self, chunk: Chunk, failure: Failure) -> None:
+        if self.fails:
+            raise StoreFailed("the log does not answer")
+        self.notes[chunk.project, chunk.chunk_id] = failure
+
+    def failures(self, chunks: Iterable[tuple[str, str]]) -> dict[str, Failure]:
+        return {chunk[1]: self.notes[chunk] for chunk in chunks if chunk in self.notes}
+
+    def quarantine(self, entry: Quarantined) -> None:
+        if self.fails:
+            raise StoreFailed("the log does not answer")
+        self.parked.setdefault((entry.project, entry.name), entry)
+
+    def unquarantine(self, entry: Quarantined) -> None:
+        self.parked.pop((entry.project, entry.name), None)
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        return (entry for entry in self._entries() if not self._is_settled(entry))
+
+    def settled(self) -> Iterator[Quarantined]:
+        return (entry for entry in self._entries() if self._is_settled(entry))
+
+    def _entries(self) -> list[Quarantined]:
+        return sorted(self.parked.values(), key=lambda entry: f"{entry.project or ''}#{entry.name}")
+
+    def _is_settled(self, entry: Quarantined) -> bool:
+        record = self.records_by_id.get(entry.name)
+        return record is not None and record.project == entry.project
 
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
-        return self.quarantined.get((project, chunk_id))
+        entry = self.parked.get((project, chunk_id))
+        return entry.code if entry else None
 
 
 @dataclass
@@ -202,8 +270,17 @@ class FakeArchive:
     def write_report(self, project: str, grain: str, window: str, version: int, content: str) -> None:
         self._put(f"reports/project={project}/grain={grain}/{window}/v{version}.json", content.encode())
 
-    def write_quarantined(self, chunk_id: str, content: str) -> None:
-        self._put(f"quarantine/{chunk_id}.json", content.encode())
+    def write_quarantined(self, name: str, content: str) -> str:
+        self._put(f"quarantine/{name}.json", content.encode())
+        return f"quarantine/{name}.json"
+
+    def read_quarantined(self, object_name: str) -> str:
+        if object_name not in self.objects:
+            raise StoreFailed(f"there is no {object_name}")
+        return self.objects[object_name].decode()
+
+    def delete_quarantined(self, object_name: str) -> None:
+        self.objects.pop(object_name, None)
 
     def _put(self, name: str, body: bytes) -> None:
         if self.fails:

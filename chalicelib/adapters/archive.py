@@ -28,8 +28,21 @@ class Archive:
         name = f"reports/project={project}/grain={grain}/{window}/v{version}.json"
         self._put(name, content.encode(), "application/json")
 
-    def write_quarantined(self, chunk_id: str, content: str) -> None:
-        self._put(f"quarantine/{chunk_id}.json", content.encode(), "application/json")
+    def write_quarantined(self, name: str, content: str) -> str:
+        """Write an object of the quarantine, or write it again, and answer its whole name."""
+        object_name = f"quarantine/{name}.json"
+        self._put(object_name, content.encode(), "application/json")
+        return object_name
+
+    def read_quarantined(self, object_name: str) -> str:
+        with translated_errors():
+            body: bytes = self._client.get_object(Bucket=self._bucket, Key=object_name)["Body"].read()
+        return body.decode()
+
+    def delete_quarantined(self, object_name: str) -> None:
+        """Delete an object, if it is there."""
+        with translated_errors():
+            self._client.delete_object(Bucket=self._bucket, Key=object_name)
 
     def _put(self, name: str, body: bytes, content_type: str) -> None:
         with translated_errors():

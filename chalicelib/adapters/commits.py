@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import islice
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -17,6 +18,10 @@ from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.keys import Key, TouchedHour
 from chalicelib.core.ledger import Committed
+from chalicelib.core.parking import Failure, Quarantined
+
+# Longer than a message can lie in the dead-letter queue after it failed: 14 days.
+_NOTE_RETENTION = timedelta(days=30)
 
 
 class CommitLog:
@@ -145,14 +150,69 @@ class CommitLog:
         key = keys.touched_hour(touched.project, touched.hour, touched.shard)
         self._table.delete_if(key, "k = :k", {":k": text(touched.token)})
 
-    def quarantine(self, chunk: Chunk, code: str) -> None:
-        """Note for the receipt that a chunk was quarantined, and why."""
-        item = key_item(keys.quarantine_record(chunk.project, chunk.chunk_id)) | {"code": text(code)}
+    def note_failure(self, chunk: Chunk, failure: Failure) -> None:
+        """Keep why a chunk failed last, for a month. Raises StoreFailed."""
+        item = key_item(keys.failure_note(chunk.project, chunk.chunk_id)) | {
+            "code": text(failure.code),
+            "at": text(failure.at),
+            "n": number(failure.deliveries),
+            "x": number(int((timestamps.parse(failure.at) + _NOTE_RETENTION).timestamp())),
+        }
+        self._table.put(item)
+
+    def failures(self, chunks: Iterable[tuple[str, str]]) -> dict[str, Failure]:
+        """What was noted of the given chunks (project, chunk_id), by chunk_id."""
+        wanted = {keys.failure_note(*chunk): chunk[1] for chunk in chunks}
+        found = self._table.get_many(list(wanted))
+        return {
+            wanted[key]: Failure(item["code"]["S"], item["at"]["S"], int(item["n"]["N"])) for key, item in found.items()
+        }
+
+    def quarantine(self, entry: Quarantined) -> None:
+        """List a quarantined message; the first entry stays. Raises StoreFailed."""
+        item = key_item(keys.quarantine_record(entry.project, entry.name)) | {
+            "code": text(entry.code),
+            "n": number(entry.accepted),
+            "r": text(entry.received),
+            "q": text(entry.quarantined),
+            "o": text(entry.object_name),
+        }
         self._table.put_if(item, "attribute_not_exists(pk)")
+
+    def unquarantine(self, entry: Quarantined) -> None:
+        self._table.delete(keys.quarantine_record(entry.project, entry.name))
+
+    def quarantined(self) -> Iterator[Quarantined]:
+        """The messages in quarantine of the whole stage, without chunks that were committed after all."""
+        return (entry for entry, is_settled in self._quarantine() if not is_settled)
+
+    def settled(self) -> Iterator[Quarantined]:
+        """The entries whose chunks were committed after all."""
+        return (entry for entry, is_settled in self._quarantine() if is_settled)
+
+    def _quarantine(self) -> Iterator[tuple[Quarantined, bool]]:
+        entries = (_quarantined(item) for item in self._table.query(keys.QUARANTINE))
+        while batch := list(islice(entries, 100)):  # what one batched read takes
+            wanted = [keys.commit_record(each.project, each.name) if each.project else None for each in batch]
+            found = self._table.get_many([key for key in wanted if key], attributes="pk, sk")
+            yield from ((entry, key in found) for entry, key in zip(batch, wanted, strict=True))
 
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
         item = self._table.get(keys.quarantine_record(project, chunk_id))
         return str(item["code"]["S"]) if item else None
+
+
+def _quarantined(item: Item) -> Quarantined:
+    project, _, name = item["sk"]["S"].partition("#")
+    return Quarantined(
+        project=project or None,
+        name=name,
+        code=item["code"]["S"],
+        accepted=int(item["n"]["N"]),
+        received=item["r"]["S"],
+        quarantined=item["q"]["S"],
+        object_name=item["o"]["S"],
+    )
 
 
 def _record(item: Item) -> CommitRecord:

@@ -67,7 +67,7 @@ class EventStore:
         return _Row(keys.event_item(chunk.project, event.user, event.time, event.event_id), chunk.chunk_id, attributes)
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
-        expiry = int((chunk.sender.received + self._guard_retention).timestamp())
+        expiry = int((max(chunk.sender.received, chunk.age_counts_from) + self._guard_retention).timestamp())
         attributes = {"t": text(event.time), "x": number(expiry)}
         return _Row(keys.guard_item(chunk.project, event.user, event.event_id), chunk.chunk_id, attributes)
 

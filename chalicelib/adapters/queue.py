@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -21,13 +22,24 @@ _ATTEMPTS = 3
 def read_messages(lambda_event: dict[str, Any]) -> list[Message]:
     """The messages in the event that Lambda's SQS trigger hands to a function."""
     return [
-        Message(
-            body=record["body"],
-            receipt_handle=record["receiptHandle"],
-            receive_count=int(record.get("attributes", {}).get("ApproximateReceiveCount", 1)),
-        )
+        make_message(record["body"], record["receiptHandle"], record.get("messageId", ""), record.get("attributes", {}))
         for record in lambda_event["Records"]
     ]
+
+
+def make_message(body: str, receipt_handle: str, message_id: str, attributes: dict[str, str]) -> Message:
+    return Message(
+        body=body,
+        receipt_handle=receipt_handle,
+        receive_count=int(attributes.get("ApproximateReceiveCount", 1)),
+        message_id=message_id,
+        sent=_moment(attributes.get("SentTimestamp")),
+        first_delivered=_moment(attributes.get("ApproximateFirstReceiveTimestamp")),
+    )
+
+
+def _moment(milliseconds: str | None) -> datetime | None:
+    return datetime.fromtimestamp(int(milliseconds) / 1000, UTC) if milliseconds else None
 
 
 class Queue:

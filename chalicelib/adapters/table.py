@@ -120,6 +120,14 @@ class Table:
             pages = pool.map(lambda pk: list(self.query(pk, first=first, after=after)), pks)
             return [item for page in pages for item in page]
 
+    def put(self, item: Item) -> None:
+        with translated_errors():
+            self.client.put_item(TableName=self.name, Item=item)
+
+    def delete(self, key: Key) -> None:
+        with translated_errors():
+            self.client.delete_item(TableName=self.name, Key=key_item(key))
+
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
         """Put an item on a condition; False where the condition failed."""
         return self._write_if("put_item", Item=item, condition=condition, values=values)

@@ -31,12 +31,16 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth."""
+    """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth.
+
+    `renewed`: when an operator sent it again although it was older than the age guard.
+    """
 
     chunk_id: str
     sender: Sender
     events: tuple[Event, ...]
     repeats: int = 0
+    renewed: datetime | None = None
 
     @property
     def project(self) -> str:
@@ -49,6 +53,11 @@ class Chunk:
     @property
     def accepted(self) -> int:
         return len(self.events) + self.repeats
+
+    @property
+    def age_counts_from(self) -> datetime:
+        """What the age guard measures from."""
+        return self.renewed or minted_at(self.chunk_id)
 
 
 def mint_chunk_id(moment: datetime, hour: str, randomness: bytes) -> str:
@@ -120,18 +129,19 @@ def _cut(events: list[Event]) -> Iterable[list[Event]]:
 def encode(chunk: Chunk) -> str:
     """The message body: JSON in ASCII, since SQS refuses or replaces some characters."""
     sender = chunk.sender
-    return _dump(
-        {
-            "format": _FORMAT,
-            "chunk_id": chunk.chunk_id,
-            "project": sender.project,
-            "received_at": timestamps.sortable(sender.received),
-            "source_ip": sender.source_ip,
-            "user_agent": sender.user_agent,
-            "repeats": chunk.repeats,
-            "events": [_event_to_message(event) for event in chunk.events],
-        }
-    )
+    document = {
+        "format": _FORMAT,
+        "chunk_id": chunk.chunk_id,
+        "project": sender.project,
+        "received_at": timestamps.sortable(sender.received),
+        "source_ip": sender.source_ip,
+        "user_agent": sender.user_agent,
+        "repeats": chunk.repeats,
+        "events": [_event_to_message(event) for event in chunk.events],
+    }
+    if chunk.renewed is not None:
+        document["renewed_at"] = timestamps.sortable(chunk.renewed)
+    return _dump(document)
 
 
 def decode(body: str) -> Chunk:
@@ -148,7 +158,8 @@ def decode(body: str) -> Chunk:
             document["source_ip"],
             document["user_agent"],
         )
-        chunk = Chunk(document["chunk_id"], sender, events, int(document["repeats"]))
+        renewed = timestamps.parse(document["renewed_at"]) if "renewed_at" in document else None
+        chunk = Chunk(document["chunk_id"], sender, events, int(document["repeats"]), renewed)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
     if not events or any(timestamps.window_of(event.time, "hour") != chunk.hour for event in events):

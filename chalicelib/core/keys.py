@@ -7,7 +7,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     event           PROJECT#e#USER                TIME#EVENT_ID
     guard           PROJECT#g#USER                EVENT_ID
     commit record   PROJECT#d#DAY#SHARD           c#HH#CHUNK_ID
-    quarantined     PROJECT#d#DAY#SHARD           q#HH#CHUNK_ID
+    failure         PROJECT#d#DAY#SHARD           f#HH#CHUNK_ID
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
     day             PROJECT#days                  DAY#SHARD
     report          PROJECT#r#GRAIN               WINDOW
@@ -19,6 +19,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     touched hour    #touched#SHARD                PROJECT#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
     ledger          #ledger#SHARD                 HOUR#PROJECT
+    quarantined     #quarantine                   PROJECT#CHUNK_ID, or #MESSAGE_ID of what is no chunk
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ def commit_record(project: str, chunk_id: str) -> Key:
     return _of_chunk("c", project, chunk_id)
 
 
-def quarantine_record(project: str, chunk_id: str) -> Key:
-    return _of_chunk("q", project, chunk_id)
+def failure_note(project: str, chunk_id: str) -> Key:
+    return _of_chunk("f", project, chunk_id)
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
@@ -162,6 +163,14 @@ def quota(project: str, minute: str) -> Key:
 
 def rejections_partition(project: str) -> str:
     return f"{project}#rejected"
+
+
+QUARANTINE = "#quarantine"
+
+
+def quarantine_record(project: str | None, name: str) -> Key:
+    """Of a chunk by its id; of what is no chunk, and so of no project, by its message id."""
+    return Key(QUARANTINE, f"{project or ''}#{name}")
 
 
 class EventRef(NamedTuple):

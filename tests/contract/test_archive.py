@@ -9,6 +9,7 @@ from datetime import timedelta
 import pytest
 
 from builders import NOW, read_lines
+from chalicelib.errors import StoreFailed
 from chalicelib.ports import Archive
 from fakes import FakeArchive
 
@@ -76,8 +77,19 @@ def test_writing_a_report_or_a_quarantined_chunk_again_replaces_it(shelf: Shelf)
     archive, read_all = shelf
     for content in ("once", "again"):
         archive.write_report("acme", "day", "2015-05-17", 1, content)
-        archive.write_quarantined("some-chunk", content)
+        assert archive.write_quarantined("some-chunk", content) == "quarantine/some-chunk.json"
     assert read_all() == {
         "reports/project=acme/grain=day/2015-05-17/v1.json": b"again",
         "quarantine/some-chunk.json": b"again",
     }
+
+
+def test_a_quarantined_message_is_read_back_until_it_is_deleted(shelf: Shelf) -> None:
+    archive, read_all = shelf
+    name = archive.write_quarantined("undecodable/some-message", "hellö")
+    assert archive.read_quarantined(name) == "hellö"
+    archive.delete_quarantined(name)
+    archive.delete_quarantined(name)
+    assert read_all() == {}
+    with pytest.raises(StoreFailed):
+        archive.read_quarantined(name)

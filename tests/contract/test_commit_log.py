@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from builders import NOW, make_chunk, make_event, make_record
+from builders import NOW, make_chunk, make_event, make_quarantined, make_record
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.keys import TouchedHour
 from chalicelib.core.ledger import Committed
+from chalicelib.core.parking import Failure
 from chalicelib.ports import CommitLog
 from fakes import FakeCommitLog
 
@@ -190,13 +192,53 @@ def test_a_mark_that_was_put_anew_stays(commits: CommitLog) -> None:
 
 def test_a_quarantined_chunk_is_noted_once_and_for_its_project_alone(commits: CommitLog) -> None:
     chunk, other = make_chunk(), make_chunk()
-    commits.quarantine(chunk, "too_old")
-    commits.quarantine(chunk, "another_code")
+    commits.quarantine(make_quarantined(chunk))
+    commits.quarantine(make_quarantined(chunk, "commit_failed"))
     assert commits.quarantine_code("acme", chunk.chunk_id) == "too_old"
     assert commits.quarantine_code("acme", other.chunk_id) is None
     assert commits.quarantine_code("other", chunk.chunk_id) is None
     assert commits.record("acme", chunk.chunk_id) is None
     assert commits.records("acme", chunk.hour) == []
+
+
+def test_the_quarantine_lists_what_is_in_it_as_it_was_put(commits: CommitLog) -> None:
+    entries = [make_quarantined(make_chunk(project=project, repeats=2)) for project in ("acme", "other")]
+    garbage = replace(entries[0], project=None, name="6f-1#a", code="not_a_chunk", accepted=0)
+    assert list(commits.quarantined()) == []
+    for entry in (*entries, garbage):
+        commits.quarantine(entry)
+    assert list(commits.quarantined()) == [garbage, *entries]
+    commits.unquarantine(entries[0])
+    commits.unquarantine(entries[0])
+    assert list(commits.quarantined()) == [garbage, entries[1]]
+
+
+def test_a_quarantined_chunk_that_is_committed_is_settled(commits: CommitLog) -> None:
+    chunks = [make_chunk() for _ in range(120)]
+    for chunk in chunks:
+        commits.quarantine(make_quarantined(chunk))
+    done = [chunks[0], chunks[50], chunks[119]]
+    commits.commit([make_record(chunk) for chunk in done])
+    assert {entry.name for entry in commits.settled()} == {chunk.chunk_id for chunk in done}
+    assert len(list(commits.quarantined())) == 117
+
+
+def test_a_chunk_of_another_project_settles_nothing(commits: CommitLog) -> None:
+    chunk = make_chunk()
+    commits.quarantine(make_quarantined(chunk))
+    commits.commit([make_record(replace(chunk, sender=replace(chunk.sender, project="other")))])
+    assert list(commits.settled()) == []
+
+
+def test_the_last_failure_of_a_chunk_is_told_and_leaves_its_records_alone(commits: CommitLog) -> None:
+    chunk, other = make_chunk(), make_chunk()
+    last = Failure("commit_failed", "2015-05-17T10:40:00.000000Z", 4)
+    commits.note_failure(chunk, replace(last, code="archive_failed", deliveries=2))
+    commits.note_failure(chunk, last)
+    assert commits.failures([("acme", chunk.chunk_id), ("acme", other.chunk_id)]) == {chunk.chunk_id: last}
+    assert commits.failures([("other", chunk.chunk_id)]) == {}
+    assert commits.failures([]) == {}
+    assert (commits.records("acme", chunk.hour), commits.counters("acme", [chunk.hour[:10]])) == ([], [])
 
 
 def test_a_commit_takes_all_that_one_transaction_may_hold(commits: CommitLog) -> None:

@@ -14,11 +14,13 @@ from builders import (
     World,
     make_chunk,
     make_event,
+    make_quarantined,
     make_report,
     make_row,
     read_pages,
     world_of_rows,
 )
+from chalicelib.core.parking import Failure
 from chalicelib.core.report import Window
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.query import get_receipt
@@ -97,14 +99,25 @@ def test_a_receipt_follows_its_chunk_from_in_flight_to_committed(world: World) -
 
 def test_the_receipt_of_a_quarantined_chunk_has_the_code(world: World) -> None:
     chunk_id = (chunk := make_chunk(received=OLDEST - SECOND)).chunk_id
-    world.commits.quarantine(chunk, "too_old")
+    world.commits.quarantine(make_quarantined(chunk))
     assert receipt(world, chunk_id) == {"chunk_id": chunk_id, "status": "quarantined", "code": "too_old"}
+
+
+def test_the_receipt_of_a_chunk_that_keeps_failing_says_why(world: World) -> None:
+    chunk = make_chunk()
+    world.commits.note_failure(chunk, Failure("commit_failed", "2015-05-17T10:40:00.000000Z", 3))
+    failure = {"code": "commit_failed", "at": "2015-05-17T10:40:00Z", "deliveries": 3}
+    in_flight = {"chunk_id": chunk.chunk_id, "status": "in_flight"}
+    assert receipt(world, chunk.chunk_id) == in_flight | {"last_failure": failure}
+    assert receipt(world, chunk.chunk_id, "other") == in_flight
+    world.take(chunk)
+    assert "last_failure" not in receipt(world, chunk.chunk_id)
 
 
 def test_a_receipt_tells_another_project_nothing_of_what_became_of_the_chunk(world: World) -> None:
     done, parked = make_chunk(), make_chunk()
     world.take(done)
-    world.commits.quarantine(parked, "too_old")
+    world.commits.quarantine(make_quarantined(parked))
     for chunk in (done, parked):
         assert receipt(world, chunk.chunk_id, "other") == {"chunk_id": chunk.chunk_id, "status": "in_flight"}
 

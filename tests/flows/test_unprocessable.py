@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
+from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.parking import Failure
 from chalicelib.errors import ProcessingFailed
 from chalicelib.ports import Message
+from chalicelib.quarantine import park_chunk, settle
 
 VIEW = ("acme", "page_view")
 AGE = SETTINGS.max_chunk_age
@@ -72,23 +75,25 @@ def test_a_chunk_older_than_the_guard_is_parked_whole_and_acknowledged() -> None
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
     message = make_message(old)
     world.process(message)
-    assert world.commits.quarantined == {("acme", old.chunk_id): "too_old"}
+    assert list(world.commits.quarantined()) == [make_quarantined(old)]
     parked = json.loads(world.archive.objects[f"quarantine/{old.chunk_id}.json"])
     assert (parked["code"], chunks.decode(parked["message"])) == ("too_old", old)
+    assert (parked["received_at"], parked["quarantined_at"]) == ("2015-04-17T10:29:59Z", "2015-05-17T10:30:00Z")
+    assert (parked["first_delivered_at"], parked["last_delivered_at"]) == (None, "2015-05-17T10:30:00Z")
     assert (world.events.stored, world.counted(), committed(world)) == ({}, {}, set())
 
 
 def test_a_chunk_as_old_as_the_guard_allows_is_processed() -> None:
     world, chunk = World(), chunk_of("e1", received=NOW - AGE)
     world.process(make_message(chunk))
-    assert (world.counted(), world.commits.quarantined) == ({VIEW: 1}, {})
+    assert (world.counted(), world.commits.parked) == ({VIEW: 1}, {})
 
 
 def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_parked() -> None:
     world, chunk = World(), chunk_of("e1")
     world.take(chunk)
     world.process(make_message(chunk), now=NOW + AGE + SECOND)
-    assert (world.commits.quarantined, world.counted()) == ({}, {VIEW: 1})
+    assert (world.commits.parked, world.counted()) == ({}, {VIEW: 1})
 
 
 @pytest.mark.parametrize("broken", ["archive", "commits"])
@@ -97,7 +102,7 @@ def test_an_old_chunk_that_cannot_be_parked_comes_back(broken: str) -> None:
     getattr(world, broken).fails = True
     with pytest.raises(ProcessingFailed):
         world.process(make_message(old))
-    assert (world.commits.quarantined, world.queue.deleted, world.events.stored) == ({}, [], {})
+    assert (world.commits.parked, world.queue.deleted, world.events.stored) == ({}, [], {})
 
 
 def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> None:
@@ -107,3 +112,66 @@ def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> No
     with pytest.raises(ProcessingFailed, match="1 of 2"):
         world.process(make_message(old), message)
     assert (world.queue.deleted, committed(world)) == ([message.receipt_handle], {new.chunk_id})
+
+
+def test_a_chunk_that_was_renewed_is_as_old_as_its_renewal() -> None:
+    world, old = World(), chunk_of("e1", received=NOW - 2 * AGE)
+    world.process(make_message(replace(old, renewed=NOW - AGE)))
+    assert (world.counted(), world.commits.parked, committed(world)) == ({VIEW: 1}, {}, {old.chunk_id})
+    again = chunk_of("e2", received=NOW - 3 * AGE)
+    world.process(make_message(replace(again, renewed=NOW - AGE - SECOND)))
+    assert (world.counted(), set(world.commits.parked)) == ({VIEW: 1}, {("acme", again.chunk_id)})
+
+
+FAILING = {
+    "owner_unknown": lambda world, chunk: world.events.unknown.add(chunk.events[0].event_id),
+    "archive_failed": lambda world, _: setattr(world.archive, "fails", True),
+    "commit_failed": lambda world, chunk: world.commits.uncommittable.add(chunk.chunk_id),
+}
+
+
+@pytest.mark.parametrize("code", FAILING)
+def test_a_chunk_that_fails_again_leaves_a_note_that_says_why(code: str) -> None:
+    world, chunk = World(), chunk_of("e1")
+    FAILING[code](world, chunk)
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(chunk, receive_count=1))
+    assert world.commits.notes == {}
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(chunk, receive_count=3))
+    assert world.commits.notes == {("acme", chunk.chunk_id): Failure(code, "2015-05-17T10:30:00.000000Z", 3)}
+
+
+def test_a_chunk_too_old_that_cannot_be_parked_leaves_a_note() -> None:
+    world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
+    world.archive.fails = True
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(old, receive_count=2))
+    assert world.commits.notes["acme", old.chunk_id].code == "quarantine_failed"
+
+
+def test_a_note_that_cannot_be_written_changes_nothing() -> None:
+    world, chunk, good = World(), chunk_of("e1"), chunk_of("e2")
+    world.commits.uncommittable = {chunk.chunk_id}
+    world.commits.fails = True
+    messages = [make_message(chunk, receive_count=3), make_message(good)]
+    with pytest.raises(ProcessingFailed, match="1 of 2"):
+        world.process(*messages)
+    assert (world.queue.deleted, committed(world)) == ([messages[1].receipt_handle], {good.chunk_id})
+
+
+def test_what_was_quarantined_and_then_committed_leaves_the_quarantine() -> None:
+    world, chunk, other = World(), chunk_of("e1"), chunk_of("e2")
+    for each in (chunk, other):
+        park_chunk(
+            each, make_message(each), code="unfinished", last_delivered=None,
+            archive=world.archive, commits=world.commits, now=NOW,
+        )  # fmt: skip
+    assert settle(archive=world.archive, commits=world.commits) == []
+    world.take(chunk)
+    (settled,) = settle(archive=world.archive, commits=world.commits)
+    assert settled.name == chunk.chunk_id
+    assert set(world.commits.parked) == {("acme", other.chunk_id)}
+    assert f"quarantine/{other.chunk_id}.json" in world.archive.objects
+    assert f"quarantine/{chunk.chunk_id}.json" not in world.archive.objects
+    assert settle(archive=world.archive, commits=world.commits) == []

@@ -27,7 +27,9 @@ KINDS: list[tuple[Callable[..., Key], *tuple[Sequence[Any], ...]]] = [
     (keys.event_item, PROJECTS, TRICKY, TIMES, TRICKY),
     (keys.guard_item, PROJECTS, TRICKY, [*TRICKY, f"{TIMES[0]}#a"]),
     (keys.commit_record, PROJECTS, CHUNK_IDS),
+    (keys.failure_note, PROJECTS, CHUNK_IDS),
     (keys.quarantine_record, PROJECTS, CHUNK_IDS),
+    (lambda _, message_id: keys.quarantine_record(None, message_id), [""], TRICKY),
     (keys.counter, PROJECTS, HOURS, TRICKY, SHARDS),
     (keys.day, PROJECTS, ["2015-05-17", "2015-05-18"], SHARDS),
     (keys.report, PROJECTS, ["hour", "day"], HOURS),
@@ -56,7 +58,7 @@ def test_no_two_identities_share_a_table_key(identities: list[tuple[str, str, st
 
 def test_a_partition_belongs_to_one_project_or_to_the_stage() -> None:
     assert all(key.pk.partition("#")[0] in ("", project) for key, project in ITEMS)
-    assert {project for _, project in ITEMS} == set(PROJECTS)
+    assert {project for _, project in ITEMS} == {*PROJECTS, ""}
 
 
 @pytest.mark.parametrize("name", ["default", "a", "0", "my-shop_2", "a" * 40])

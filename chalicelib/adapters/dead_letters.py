@@ -1,0 +1,95 @@
+"""The dead-letter queue (SQS), as the toolbox works on it: look, release, delete, move all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws import translated_errors
+from chalicelib.adapters.queue import make_message
+from chalicelib.ports import Message
+
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
+_MAX_ENTRIES = 10
+
+
+class DeadLetters:
+    """`target_url`: the queue that the letters came from. `wait_seconds`: with any at all SQS asks every
+    server of its before it answers that there is nothing.
+    """
+
+    def __init__(self, client: Any, url: str, *, target_url: str, wait_seconds: int = 1) -> None:
+        self._client = client
+        self._url = url
+        self._target_url = target_url
+        self._wait_seconds = wait_seconds
+
+    def receive(self, *, hold_seconds: int) -> list[Message]:
+        """Some letters, which nobody else sees for so long; none if there are none. Raises StoreFailed."""
+        with translated_errors():
+            answer = self._client.receive_message(
+                QueueUrl=self._url,
+                MaxNumberOfMessages=_MAX_ENTRIES,
+                VisibilityTimeout=hold_seconds,
+                WaitTimeSeconds=self._wait_seconds,
+                MessageSystemAttributeNames=["All"],
+            )
+        return [
+            make_message(each["Body"], each["ReceiptHandle"], each["MessageId"], each.get("Attributes", {}))
+            for each in answer.get("Messages", [])
+        ]
+
+    def release(self, receipt_handles: Sequence[str]) -> None:
+        """Let others see letters again at once; those for which it fails are seen when their time is over."""
+        for entries in _batches(receipt_handles):
+            shown = [entry | {"VisibilityTimeout": 0} for entry in entries]
+            with translated_errors():
+                self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
+
+    def delete(self, receipt_handles: Sequence[str]) -> None:
+        """Delete letters. One that stays is a copy of what was moved, and harmless."""
+        for entries in _batches(receipt_handles):
+            with translated_errors():
+                self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+
+    def depth(self) -> int:
+        """About how many letters there are, those included that somebody looks at."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        with translated_errors():
+            answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
+        return sum(int(answer["Attributes"][name]) for name in names)
+
+    def start_moving_all(self) -> bool:
+        """Have SQS itself move every letter back; False where it cannot (https://docs.aws.amazon.com/
+        AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html) or may not have begun.
+        """
+        try:
+            self._client.start_message_move_task(
+                SourceArn=self._arn(self._url), DestinationArn=self._arn(self._target_url)
+            )
+        except (ClientError, BotoCoreError):
+            return False  # should it have begun all the same, some letters are moved twice: harmless
+        return True
+
+    def moving(self) -> tuple[str, int]:
+        """The status of the newest move, in SQS's words, and how many letters it has moved."""
+        with translated_errors():
+            answer = self._client.list_message_move_tasks(SourceArn=self._arn(self._url))
+        task: dict[str, Any] = next(iter(answer.get("Results", [])), {})
+        return task.get("Status", "RUNNING"), int(task.get("ApproximateNumberOfMessagesMoved", 0))
+
+    def _arn(self, url: str) -> str:
+        answer = self._client.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        return str(answer["Attributes"]["QueueArn"])
+
+
+def _batches(receipt_handles: Sequence[str]) -> list[list[dict[str, Any]]]:
+    return [
+        [
+            {"Id": str(number), "ReceiptHandle": handle}
+            for number, handle in enumerate(receipt_handles[start : start + _MAX_ENTRIES])
+        ]
+        for start in range(0, len(receipt_handles), _MAX_ENTRIES)
+    ]

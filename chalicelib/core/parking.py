@@ -1,0 +1,84 @@
+"""What is kept of a message that cannot be processed: why, when, and the message whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+
+from chalicelib.core import timestamps
+from chalicelib.core.chunk import Chunk
+
+#: Why a message is not done: the closed vocabulary of notes, quarantine records and their objects.
+REASONS = {
+    "owner_unknown": "Who owns one of its events could not be told: the table refused or did not answer.",
+    "archive_failed": "Its archive object was not surely written.",
+    "commit_failed": "Its commit did not succeed.",
+    "quarantine_failed": "It is older than the age guard, and could not be put into the quarantine.",
+    "unfinished": "The function ended before it could say why: a timeout or a crash.",
+    "not_a_chunk": "It is no chunk of this product.",
+    "too_old": "It came when it was older than the age guard allows.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What the processor noted when a chunk failed: a code of REASONS, when, and at which delivery."""
+
+    code: str
+    at: str
+    deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One entry of the quarantine. What is no chunk has no project, and its message id for a `name`."""
+
+    project: str | None
+    name: str
+    code: str
+    accepted: int
+    received: str
+    quarantined: str
+    object_name: str
+
+
+def quarantined_chunk(chunk: Chunk, code: str, now: datetime, object_name: str) -> Quarantined:
+    return Quarantined(
+        project=chunk.project,
+        name=chunk.chunk_id,
+        code=code,
+        accepted=chunk.accepted,
+        received=timestamps.sortable(chunk.sender.received),
+        quarantined=timestamps.sortable(now),
+        object_name=object_name,
+    )
+
+
+def object_content(
+    body: str,
+    *,
+    code: str,
+    now: datetime,
+    received: datetime | None,
+    first_delivered: datetime | None,
+    last_delivered: datetime | None,
+    receive_count: int,
+) -> str:
+    """The quarantine's object: the message body as it was, and everything known of its way."""
+    return json.dumps(
+        {
+            "code": code,
+            "reason": REASONS[code],
+            "received_at": _time(received),
+            "first_delivered_at": _time(first_delivered),
+            "last_delivered_at": _time(last_delivered),
+            "receive_count": receive_count,
+            "quarantined_at": _time(now),
+            "message": body,
+        }
+    )
+
+
+def _time(moment: datetime | None) -> str | None:
+    return timestamps.readable(timestamps.sortable(moment)) if moment else None
