@@ -4,7 +4,18 @@ from __future__ import annotations
 
 import click
 
-from millrace.commands import asking, exporting, keys, ledger, projects, running, schemas, sending
+from millrace.commands import (
+    asking,
+    dead_letters,
+    exporting,
+    keys,
+    ledger,
+    projects,
+    quarantine,
+    running,
+    schemas,
+    sending,
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -24,6 +35,8 @@ _COMMANDS = (
     exporting.tail,
     exporting.export,
     ledger.ledger,
+    dead_letters.dlq,
+    quarantine.quarantine,
     keys.keys,
     projects.projects,
     schemas.schemas,

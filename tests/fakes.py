@@ -58,10 +58,13 @@ class FakeQueue:
 
 @dataclass
 class FakeDeadLetters:
-    """`letters`: what is in it, by receipt handle; `held`: the handles that nobody else sees."""
+    """`letters`: what is in it, by receipt handle; `held`: the handles that nobody else sees.
+    `undeletable`: nothing can be deleted.
+    """
 
     letters: dict[str, Message] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
+    undeletable: bool = False
 
     def put(self, body: str, **facts: Any) -> Message:
         number = len(self.letters) + 1
@@ -80,9 +83,10 @@ class FakeDeadLetters:
     def release(self, receipt_handles: Sequence[str]) -> None:
         self.held -= set(receipt_handles)
 
-    def delete(self, receipt_handles: Sequence[str]) -> None:
-        for handle in receipt_handles:
-            self.letters.pop(handle, None)
+    def delete(self, receipt_handles: Sequence[str]) -> int:
+        gone = [handle for handle in receipt_handles if not self.undeletable and self.letters.pop(handle, None)]
+        self.held -= set(gone)
+        return len(gone)
 
     def depth(self) -> int:
         return len(self.letters)

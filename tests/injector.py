@@ -59,6 +59,7 @@ _CANCELLED = [
 _BATCHES = {
     "SendMessageBatch": ("Entries", "Failed"),
     "DeleteMessageBatch": ("Entries", "Failed"),
+    "ChangeMessageVisibilityBatch": ("Entries", "Failed"),
     "BatchExecuteStatement": ("Statements", "Responses"),
     "BatchGetItem": ("RequestItems", "UnprocessedKeys"),
 }

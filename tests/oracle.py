@@ -30,6 +30,8 @@ class Findings:
         self.touched = [item for item in items if item["pk"]["S"].startswith("#touched#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
+        self.quarantined = {i["sk"]["S"]: i for i in items if i["pk"]["S"] == "#quarantine"}
+        self.objects = self._read_quarantine(clients, bucket_name)
         self.lines = self._read_archive(clients, bucket_name)
 
     @staticmethod
@@ -40,6 +42,24 @@ class Findings:
             body = clients.s3.get_object(Bucket=bucket_name, Key=name)["Body"].read()
             lines += [(name, json.loads(line)) for line in gzip.decompress(body).splitlines()]
         return lines
+
+    @staticmethod
+    def _read_quarantine(clients: Clients, bucket_name: str) -> dict[str, dict[str, Any]]:
+        entries = clients.s3.list_objects_v2(Bucket=bucket_name, Prefix="quarantine/").get("Contents", [])
+        return {
+            each["Key"]: json.loads(clients.s3.get_object(Bucket=bucket_name, Key=each["Key"])["Body"].read())
+            for each in entries
+        }
+
+    def quarantine_violations(self, bodies: Iterable[str]) -> list[str]:
+        """The quarantine lists exactly these messages, each with its object, which holds it whole."""
+        listed = {item["o"]["S"] for item in self.quarantined.values()}
+        found = [f"listed without its object: {name}" for name in listed - set(self.objects)]
+        found += [f"an object that is not listed: {name}" for name in set(self.objects) - listed]
+        kept = sorted(document["message"] for document in self.objects.values())
+        return found + (
+            [] if kept == sorted(bodies) else [f"{len(kept)} messages are in quarantine, not those expected"]
+        )
 
     def stored_events(self) -> list[dict[str, Any]]:
         return [json.loads(zlib.decompress(item["b"]["B"])) for item in self.events.values()]

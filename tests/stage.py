@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.events import EventStore
 from chalicelib.adapters.projects import ProjectStore
@@ -89,7 +90,7 @@ class Stage:
     def through(self, clients: Clients) -> Stage:
         """The same stage, reached through other clients."""
         other = copy(self)
-        for name in ("queue", "_table", "events", "commits", "reports", "archive", "topic"):
+        for name in ("queue", "dead_letters", "_table", "events", "commits", "reports", "archive", "topic"):
             other.__dict__.pop(name, None)
         other.clients = clients
         return other
@@ -105,6 +106,11 @@ class Stage:
     @cached_property
     def meter(self) -> FakeMeter:
         return FakeMeter()
+
+    @cached_property
+    def dead_letters(self) -> DeadLetters:
+        url, target_url = self.dead_letters_url, self.settings.queue_url
+        return DeadLetters(self.clients.sqs, url, target_url=target_url, wait_seconds=0)
 
     @cached_property
     def _table(self) -> Table:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.aggregate import aggregate
-from chalicelib.core.chunk import Sender
-from chalicelib.errors import Unavailable
+from chalicelib.core.chunk import Sender, decode
+from chalicelib.errors import StoreFailed, Unavailable
 from chalicelib.ingest import ingest
 from chalicelib.ports import Message
 from chalicelib.process import process
+from chalicelib.quarantine import settle
 from injector import Crash, Fault, Injector
+from millrace import letters, parked
+from millrace.selection import Selection
 from oracle import Findings
 from poller import Poller
 from stage import Clients, Stage
@@ -272,4 +276,123 @@ class Aggregating(Story):
         return reports
 
 
-STORIES = {story.name: story for story in (Processing, Ingesting, Aggregating)}
+class Replaying(Story):
+    """Dead letters of every kind are sent back: untouched, half done, done, twice there, and no chunk."""
+
+    name = "replay"
+    posts = (
+        (event("n1"), event("n2", hour=11)),
+        (event("h1"), event("h2", user="bob")),
+        (event("n1"), event("d1")),
+        (event("g1", hour=0),),
+    )
+    bodies: Sequence[str] = ()
+
+    def prepare(self) -> None:
+        for post in self.posts:
+            self.post(post)
+        messages = []
+        while some := self.poller.receive():
+            messages += some
+        self.stage.queue.delete([message.receipt_handle for message in messages])
+        self.bodies = [message.body for message in messages]
+        chunks = [decode(body) for body in self.bodies]
+        # One was claimed by a worker that died before it archived, one was committed by a slow one.
+        self.stage.events.claim([(chunks[2], event) for event in chunks[2].events])
+        self.process([Message(self.bodies[3], "gone")])
+        self.bury([*self.bodies, self.bodies[0], "poison"])
+
+    def bury(self, bodies: Sequence[str]) -> None:
+        for body in bodies:
+            self.clients.sqs.send_message(QueueUrl=self.stage.dead_letters_url, MessageBody=body)
+
+    def act(self) -> None:
+        try:
+            self.dig(self.faulty)
+        except (StoreFailed, Crash):
+            return  # the operator runs it again
+
+    def rival(self, half: bool) -> None:
+        """The processor takes what is back already; unless by half, another operator does the same as we."""
+        if not half:
+            self.dig(self.stage)
+        self.poller.drain(self.process)
+
+    def dig(self, stage: Stage) -> None:
+        with letters.Round(stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1) as round_:
+            for _ in letters.replay(round_, Selection(), 0, letters.Outcome(), queue=stage.queue):
+                continue
+
+    def settle(self) -> None:
+        """Run again until only what must stay is left; then all of it dies and is replayed a second time."""
+        self.dig_until(len(self.poison()))
+        super().settle()
+        self.found_early = self.violations()
+        self.bury([*self.bodies, *self.bodies])
+        self.dig_until(len(self.poison()))
+        super().settle()
+
+    def dig_until(self, left: int) -> None:
+        self.dig(self.stage)
+        deadline = time.monotonic() + 10
+        while self.stage.dead_letters.depth() != left:
+            assert time.monotonic() < deadline, "dead letters stay"
+            time.sleep(0.02)  # what a lost answer has hidden shows up when its time is over
+            self.dig(self.stage)
+
+    def poison(self) -> list[str]:
+        return ["poison"]
+
+    def dead_letters(self) -> list[str]:
+        """Also those that the act still holds, when their time is over."""
+        deadline = time.monotonic() + 3
+        while len(super().dead_letters()) < len(self.poison()) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        return self.dead
+
+
+class Parking(Replaying):
+    """The same letters are parked, sent again from the quarantine, and leave it when they are committed."""
+
+    name = "park"
+
+    def dig(self, stage: Stage) -> None:
+        with letters.Round(stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1) as round_:
+            for _ in letters.park(
+                round_, Selection(), 0, letters.Outcome(), archive=stage.archive, commits=stage.commits, now=NOW
+            ):
+                continue
+        self.send_again(stage)
+        settle(archive=stage.archive, commits=stage.commits)
+
+    def send_again(self, stage: Stage) -> None:
+        entries = parked.selected(stage.commits, Selection(), 0)
+        for _ in parked.replay(
+            entries,
+            parked.Sent(),
+            queue=stage.queue,
+            archive=stage.archive,
+            events=stage.events,
+            now=NOW,
+            settings=stage.settings,
+            renew=False,
+        ):
+            continue
+
+    def act(self) -> None:
+        super().act()
+        self.poller.drain(self.process)
+        super().act()  # what was committed leaves the quarantine
+
+    def settle(self) -> None:
+        super().settle()
+        self.dig(self.stage)
+        self.found_early += Findings(
+            self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name
+        ).quarantine_violations(["poison"])
+
+    def poison(self) -> list[str]:
+        return []
+
+
+STORIES = {story.name: story for story in (Processing, Ingesting, Aggregating, Replaying, Parking)}

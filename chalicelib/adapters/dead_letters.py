@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,11 +49,14 @@ class DeadLetters:
             with translated_errors():
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
 
-    def delete(self, receipt_handles: Sequence[str]) -> None:
-        """Delete letters. One that stays is a copy of what was moved, and harmless."""
+    def delete(self, receipt_handles: Sequence[str]) -> int:
+        """Delete letters; answers how many are surely gone. One that stays is a harmless copy of what was moved."""
+        gone = 0
         for entries in _batches(receipt_handles):
-            with translated_errors():
-                self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+            with contextlib.suppress(ClientError, BotoCoreError):
+                answer = self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
+                gone += len(answer.get("Successful", []))
+        return gone
 
     def depth(self) -> int:
         """About how many letters there are, those included that somebody looks at."""

@@ -18,6 +18,7 @@ REASONS = {
     "unfinished": "The function ended before it could say why: a timeout or a crash.",
     "not_a_chunk": "It is no chunk of this product.",
     "too_old": "It came when it was older than the age guard allows.",
+    "committed": "It was processed after all; only its message is left.",
 }
 
 

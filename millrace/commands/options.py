@@ -9,8 +9,12 @@ from typing import Any
 
 import click
 
+from chalicelib.core.parking import REASONS
+from chalicelib.errors import StoreFailed
 from millrace import access
 from millrace.client import Client
+from millrace.failure import Failure
+from millrace.selection import Selection, read_span
 
 Command = Callable[..., Any]
 
@@ -48,7 +52,10 @@ def pipeline_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_pipeline(*, stage: str | None, state: Path, **options: Any) -> Any:
-        return command(pipeline=access.stage_pipeline(stage, state), **options)
+        try:
+            return command(pipeline=access.stage_pipeline(stage, state), **options)
+        except StoreFailed as error:
+            raise Failure(f"The stage did not answer. Run it again: what was done stays done. ({error})") from error
 
     return stage_option(state_option(json_option(with_pipeline)))
 
@@ -62,3 +69,19 @@ def span_options(command: Command) -> Command:
 
     first = click.option("--from", "start", metavar="TIME", help="First time, as 2015-05-17 or 2015-05-17T10:00:00Z.")
     return first(click.option("--to", "end", metavar="TIME", help="The time after the last.")(with_span))
+
+
+def selection_options(command: Command) -> Command:
+    """Options for which messages a command is about, handed on as `selection`."""
+
+    @functools.wraps(command)
+    def with_selection(
+        *, project: str | None, code: str | None, chunk: str | None, span: dict[str, str | None], **options: Any
+    ) -> Any:
+        selection = Selection(project, code, chunk, read_span(span["from"], span["to"]))
+        return command(selection=selection, **options)
+
+    only = click.option("--project", help="Only this project's.")
+    why = click.option("--code", type=click.Choice(list(REASONS)), help="Only what is there for this reason.")
+    which = click.option("--chunk", metavar="ID", help="Only this chunk, or this message that is no chunk.")
+    return only(why(which(span_options(with_selection))))

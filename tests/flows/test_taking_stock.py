@@ -10,7 +10,7 @@ from chalicelib import ledger
 from chalicelib.core.chunk import Sender
 from chalicelib.core.ledger import Amount, Ledger
 from chalicelib.ingest import ingest
-from fakes import FakeQueue
+from fakes import FakeDeadLetters
 
 EVENTS = [
     {"event_type": "view", "user_id": "u1", "event_id": "a", "timestamp": "2015-05-17T10:00:00Z"},
@@ -79,7 +79,7 @@ def check(world: World) -> None:
     ledger.check(
         commits=world.commits,
         queue=world.queue,
-        dead_letters=FakeQueue(),
+        dead_letters=FakeDeadLetters(),
         metrics=world.meter,
         meter=world.meter,
         now=NOW + timedelta(hours=1),

@@ -1,0 +1,170 @@
+"""Commands for the dead-letter queue: dlq list, show, replay, park."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import click
+
+from chalicelib.wiring import Pipeline
+from millrace import letters, output
+from millrace.commands.options import dry_run_option, pipeline_options, selection_options
+from millrace.failure import Failure
+from millrace.letters import Letter, Outcome, Round
+from millrace.selection import Selection
+
+_COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", "deliveries")
+
+
+@click.group()
+def dlq() -> None:
+    """Look at dead letters, send them back, or park them. None is ever just deleted."""
+
+
+@dlq.command(name="list")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@selection_options
+@pipeline_options
+def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
+    """List dead letters and why they are there; they stay where they are.
+
+    \b
+    Example:
+      millrace dlq list --project acme --code commit_failed
+    """
+    with _round(pipeline) as round_:
+        rows = [letter.to_json() for letter in itertools.islice(_selected(round_, selection), limit or None)]
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_table(_COLUMNS, [["" if row[name] is None else row[name] for name in _COLUMNS] for row in rows])
+
+
+@dlq.command()
+@click.argument("name", metavar="ID")
+@pipeline_options
+def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
+    """Show one dead letter whole: by its chunk_id, or by its message id where it is no chunk.
+
+    \b
+    Example:
+      millrace dlq show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
+    """
+    with _round(pipeline) as round_:
+        found = next(_selected(round_, Selection(chunk=name)), None)
+    if found is None:
+        raise Failure(f"No dead letter that can be seen now has the id {name}. List them with: millrace dlq list")
+    document = found.to_json() | {"message": found.message.body}
+    if as_json:
+        output.print_json([document])
+    else:
+        output.print_table(("", ""), list(document.items()))
+
+
+@dlq.command()
+@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0 for all.")
+@dry_run_option
+@selection_options
+@pipeline_options
+def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
+    """Send dead letters back to the queue, to be processed; safe to run again at any time.
+
+    Without a filter SQS moves them all by itself, where it can. What is no chunk stays: park it.
+    Exits with 3 if something had to stay.
+
+    \b
+    Examples:
+      millrace dlq replay --dry-run
+      millrace dlq replay --code owner_unknown --from 2026-11-23
+    """
+    outcome = Outcome()
+    if dry_run:
+        _tell_plan(pipeline, selection, limit, as_json=as_json)
+        return
+    if selection.is_everything and not limit and pipeline.dead_letters.start_moving_all():
+        _follow_move(pipeline, outcome)
+    else:
+        with _round(pipeline) as round_:
+            _show_progress(pipeline, letters.replay(round_, selection, limit, outcome, queue=pipeline.queue))
+    _finish(outcome, as_json=as_json)
+
+
+@dlq.command()
+@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0 for all.")
+@dry_run_option
+@selection_options
+@pipeline_options
+def park(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
+    """Move dead letters whole into the quarantine, where they do not expire; safe to run again at any time.
+
+    From there `millrace quarantine replay` sends chunks again. Exits with 3 if something had to stay.
+
+    \b
+    Example:
+      millrace dlq park --code not_a_chunk
+    """
+    outcome = Outcome()
+    if dry_run:
+        _tell_plan(pipeline, selection, limit, as_json=as_json)
+        return
+    now = datetime.now(UTC)
+    with _round(pipeline) as round_:
+        moving = letters.park(
+            round_, selection, limit, outcome, archive=pipeline.archive, commits=pipeline.commits, now=now
+        )
+        _show_progress(pipeline, moving)
+    _finish(outcome, as_json=as_json)
+
+
+def _round(pipeline: Pipeline) -> Round:
+    return Round(pipeline.dead_letters, pipeline.commits, now=datetime.now(UTC))
+
+
+def _selected(round_: Round, selection: Selection) -> Iterator[Letter]:
+    return (letter for some in round_.letters() for letter in some if letter.is_in(selection))
+
+
+def _tell_plan(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
+    with _round(pipeline) as round_:
+        chosen = list(itertools.islice(_selected(round_, selection), limit or None))
+    undecodable = sum(letter.chunk is None for letter in chosen)
+    plan: dict[str, Any] = {"dry_run": True, "selected": len(chosen), "undecodable": undecodable}
+    _print(plan, as_json=as_json)
+
+
+def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
+    with output.progress() as bar:
+        task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
+        for count in looked_at:
+            bar.advance(task, count)
+
+
+def _follow_move(pipeline: Pipeline, outcome: Outcome) -> None:
+    output.say("SQS moves them all by itself; what is no chunk will come back. Ctrl-C does not stop it.")
+    with output.progress() as bar:
+        task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
+        for moved in letters.move_all(pipeline.dead_letters):
+            bar.update(task, completed=moved)
+            outcome.moved = moved
+
+
+def _finish(outcome: Outcome, *, as_json: bool) -> None:
+    for problem in outcome.problems:
+        output.say(problem)
+    _print(outcome.to_json(), as_json=as_json)
+    if outcome.undecodable:
+        output.say("What is no chunk stays, since it would only come back. Park it: millrace dlq park")
+    if outcome.failed or outcome.copies_left:
+        output.say("Some could not be moved or stayed as copies. Run the same again; copies are harmless.")
+    if not outcome.is_clean:
+        raise SystemExit(3)
+
+
+def _print(document: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        output.print_json([document])
+    else:
+        output.print_table(("", "letters"), list(document.items()))

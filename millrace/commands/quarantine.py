@@ -1,0 +1,111 @@
+"""Commands for the quarantine: list, show, replay."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from chalicelib.quarantine import settle
+from chalicelib.wiring import Pipeline
+from millrace import output, parked
+from millrace.commands.options import dry_run_option, pipeline_options, selection_options
+from millrace.failure import Failure
+from millrace.selection import Selection
+
+_COLUMNS = ("id", "project", "code", "events", "received_at", "quarantined_at")
+
+
+@click.group()
+def quarantine() -> None:
+    """Look at what was quarantined, and send it again. It stays until its chunk is committed."""
+
+
+@quarantine.command(name="list")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@selection_options
+@pipeline_options
+def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
+    """List what is in quarantine, and why.
+
+    \b
+    Example:
+      millrace quarantine list --project acme --code too_old
+    """
+    _settle(pipeline)
+    rows = [parked.to_json(entry) for entry in parked.selected(pipeline.commits, selection, limit)]
+    if as_json:
+        output.print_json(rows)
+    else:
+        output.print_table(_COLUMNS, [["" if row[name] is None else row[name] for name in _COLUMNS] for row in rows])
+
+
+@quarantine.command()
+@click.argument("name", metavar="ID")
+@pipeline_options
+def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
+    """Show one entry whole: by its chunk_id, or by its message id where it is no chunk.
+
+    \b
+    Example:
+      millrace quarantine show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
+    """
+    for entry in parked.selected(pipeline.commits, Selection(chunk=name), 1):
+        kept = json.loads(pipeline.archive.read_quarantined(entry.object_name))
+        document = parked.to_json(entry) | kept
+        if as_json:
+            output.print_json([document])
+        else:
+            output.print_table(("", ""), list(document.items()))
+        return
+    raise Failure(f"Nothing in quarantine has the id {name}. List what is there with: millrace quarantine list")
+
+
+@quarantine.command()
+@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0 for all.")
+@click.option("--renew", is_flag=True, help="Give chunks that are too old a new age.")
+@dry_run_option
+@selection_options
+@pipeline_options
+def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool, dry_run: bool, as_json: bool) -> None:
+    """Send quarantined chunks again, under their own chunk_id; safe to run again at any time.
+
+    An entry leaves the quarantine when its chunk is committed. Exits with 3 if something had to stay.
+
+    \b
+    Examples:
+      millrace quarantine replay --dry-run
+      millrace quarantine replay --code too_old --renew
+    """
+    if not dry_run:
+        _settle(pipeline)
+    entries, outcome = parked.selected(pipeline.commits, selection, limit), parked.Sent()
+    with output.progress() as bar:
+        task = bar.add_task("quarantined", total=len(entries))
+        for count in parked.replay(
+            entries,
+            outcome,
+            queue=pipeline.queue,
+            archive=pipeline.archive,
+            events=pipeline.events,
+            now=datetime.now(UTC),
+            settings=pipeline.settings,
+            renew=renew,
+            dry_run=dry_run,
+        ):
+            bar.advance(task, count)
+    for problem in outcome.problems:
+        output.say(problem)
+    document = {"dry_run": True, **outcome.to_json()} if dry_run else outcome.to_json()
+    if as_json:
+        output.print_json([document])
+    else:
+        output.print_table(("", "entries"), list(document.items()))
+    if not outcome.is_clean:
+        raise SystemExit(3)
+
+
+def _settle(pipeline: Pipeline) -> None:
+    if settled := settle(archive=pipeline.archive, commits=pipeline.commits):
+        output.say(f"{len(settled)} chunks were processed after all and have left the quarantine.")

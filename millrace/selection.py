@@ -1,0 +1,37 @@
+"""Which of the stage's dead letters or quarantined messages a command is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import click
+
+from chalicelib.core import timestamps
+from chalicelib.core.counting import Span
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Everything, or what fits each value that is given. `span` holds received times."""
+
+    project: str | None = None
+    code: str | None = None
+    chunk: str | None = None
+    span: Span = field(default_factory=Span)
+
+    @property
+    def is_everything(self) -> bool:
+        return self == Selection()
+
+    def takes(self, *, project: str | None, code: str, name: str, received: str) -> bool:
+        given = ((self.project, project), (self.code, code), (self.chunk, name))
+        return all(wanted in (None, value) for wanted, value in given) and self.span.holds(received)
+
+
+def read_span(first: str | None, after: str | None) -> Span:
+    """A span of times as people type them. Raises click.UsageError."""
+    try:
+        start, end = (timestamps.parse_loosely(text) if text else None for text in (first, after))
+    except ValueError as error:
+        raise click.UsageError(f"A time {error}.") from error
+    return Span(start, end)
