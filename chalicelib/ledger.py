@@ -39,9 +39,14 @@ def take_stock(
         rejected=door["rejected"],
         waiting_chunks=queue.depth(),
         dead=dead(),
-        quarantined=Amount(),
+        quarantined=_quarantined(commits, _hour(first), _hour(after)),
         committed=commits.received(_hour(first), _hour(after)),
     )
+
+
+def _quarantined(commits: ports.CommitLog, first: str, after: str) -> Amount:
+    entries = (entry for entry in commits.quarantined() if entry.project and first <= entry.received < after)
+    return sum((Amount(1, entry.accepted) for entry in entries), Amount())
 
 
 def check(

@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +14,7 @@ from chalicelib import ports, quarantine
 from chalicelib.core import chunk as chunks
 from chalicelib.core import parking, timestamps
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.ledger import Amount
 from chalicelib.core.parking import Failure as Note
 from chalicelib.errors import StoreFailed, Undecodable
 from chalicelib.ports import Message
@@ -137,6 +138,16 @@ def _read(messages: Sequence[Message], commits: ports.CommitLog) -> list[Letter]
         Letter(letter.message, letter.chunk, letter.wrong, notes.get(letter.name), letter.name in committed)
         for letter in decoded
     ]
+
+
+def amount(dead_letters: ports.DeadLetters, commits: ports.CommitLog, *, first: datetime, after: datetime) -> Amount:
+    """How many dead chunks were received from `first` to before `after`: each once, and none that is committed."""
+    found: dict[str, Chunk] = {}
+    with Round(dead_letters, commits, now=datetime.now(UTC)) as round_:
+        for letter in (letter for some in round_.letters() for letter in some):
+            if letter.chunk and not letter.is_committed and first <= letter.chunk.sender.received < after:
+                found[letter.name] = letter.chunk
+    return Amount(len(found), sum(chunk.accepted for chunk in found.values()))
 
 
 @dataclass

@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from chalicelib.core import timestamps
-from chalicelib.core.ledger import Amount
 from chalicelib.ledger import take_stock
 from chalicelib.wiring import Pipeline
-from millrace import output
+from millrace import letters, output
 from millrace.commands.options import pipeline_options, span_options
 
 _MEANING = {
@@ -45,7 +44,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
         commits=pipeline.commits,
         queue=pipeline.queue,
         metrics=pipeline.metrics,
-        dead=lambda: Amount(chunks=pipeline.dead_letters.depth()),
+        dead=lambda: letters.amount(pipeline.dead_letters, pipeline.commits, first=first, after=after),
     )
     document = stock.to_json()
     if as_json:

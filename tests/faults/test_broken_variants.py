@@ -146,6 +146,20 @@ VARIANTS = {
         ("        document = reporting.dump(report.to_json())\n",
          "        reports.mark_published(report)\n        document = reporting.dump(report.to_json())\n"),
     ]),
+    "a letter deleted before it is surely moved": Variant("park", "../millrace/letters.py", [
+        ("        moved = move(waiting)\n"
+         "        outcome.copies_left += len(done) + len(moved) - round_.delete([*done, *moved])\n",
+         "        round_.delete([*done, *waiting])\n        moved = move(waiting)\n"),
+    ]),
+    "a settled record removed before its object": Variant("park", "quarantine.py", [
+        ("        archive.delete_quarantined(entry.object_name)\n        commits.unquarantine(entry)\n",
+         "        commits.unquarantine(entry)\n        archive.delete_quarantined(entry.object_name)\n"),
+    ]),
+    "a parked chunk sent under a new id": Variant("park", "../millrace/parked.py", [
+        ("        return body\n",
+         "        fresh = chunks.mint_chunk_id(now, chunk.hour, __import__('os').urandom(10))\n"
+         "        return chunks.encode(replace(chunk, chunk_id=fresh))\n"),
+    ]),
 }  # fmt: skip
 #: Run with every `make test`; the others with `make chaos`.
 SAMPLE = ["insert without its condition", "ADD outside the transaction", "acknowledge before the commit"]

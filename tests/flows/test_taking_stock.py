@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from builders import NOW, World, make_chunk, make_event, make_message
+from builders import NOW, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib import ledger
+from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Sender
 from chalicelib.core.ledger import Amount, Ledger
 from chalicelib.ingest import ingest
@@ -52,6 +53,21 @@ def test_what_is_processed_is_stored_or_a_duplicate() -> None:
     row = take_stock(world).to_json()
     assert (row["accepted"], row["stored"], row["duplicates"], row["in_flight"]) == (6, 2, 4, 0)
     assert row["balances"]
+
+
+def test_what_is_quarantined_balances_until_it_is_committed_and_only_in_its_period() -> None:
+    world = World()
+    world.commits.quarantine(make_quarantined(make_chunk(received=NOW - timedelta(hours=3))))
+    post(world)
+    messages = world.queue.messages()
+    parked = chunks.decode(messages[0].body)
+    world.commits.quarantine(make_quarantined(parked))
+    world.process(messages[1])
+    world.queue.delete([message.receipt_handle for message in messages])
+    stock = take_stock(world)
+    assert (stock.quarantined, stock.balances, stock.missing_chunks) == (Amount(1, parked.accepted), True, 0)
+    world.process(messages[0])
+    assert (take_stock(world).quarantined, take_stock(world).balances) == (Amount(), True)
 
 
 def test_a_message_that_vanishes_is_missing() -> None:

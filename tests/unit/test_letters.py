@@ -16,6 +16,7 @@ from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.counting import Span
+from chalicelib.core.ledger import Amount
 from chalicelib.core.parking import Failure as Note
 from chalicelib.errors import StoreFailed
 from millrace import letters
@@ -214,6 +215,14 @@ def test_a_committed_chunk_is_not_parked() -> None:
     world.commits.commit([make_record(done)])
     bury(world, done)
     assert (park(world).done, world.commits.parked, world.archive.objects) == (1, {}, {})
+
+
+def test_the_amount_that_is_dead_counts_each_chunk_of_the_period_once_and_none_that_is_committed() -> None:
+    world, dead, done = World(), make_chunk(make_event(), repeats=2), make_chunk()
+    world.take(done)
+    bury(world, dead, dead, done, "garbage", make_chunk(received=NOW - timedelta(hours=1)))
+    counted = letters.amount(world.dead_letters, world.commits, first=NOW, after=NOW + timedelta(hours=1))
+    assert (counted, world.dead_letters.held) == (Amount(1, 3), set())
 
 
 @pytest.fixture
