@@ -108,13 +108,13 @@ VARIANTS = {
          "            pass\n"),
     ]),
     "archive after the commit": Variant("process", "process.py", [
-        ("    done |= _commit(_archive(claimed, archive, now, settings), commits)\n",
+        ("    records = _archive(claimed, archive, meter, now, settings)\n    committed = _commit(records, commits)\n",
          "    class Later:\n"
          "        def write_events(self, lines, now):\n"
          "            self.lines, self.name = lines, 'events/' + __import__('uuid').uuid4().hex\n"
          "            return self.name\n"
          "    later = Later()\n"
-         "    done |= _commit(_archive(claimed, later, now, settings), commits)\n"
+         "    records = _archive(claimed, later, meter, now, settings)\n    committed = _commit(records, commits)\n"
          "    if hasattr(later, 'lines'):\n"
          "        import gzip\n"
          "        archive._put(later.name, gzip.compress(b'\\n'.join(later.lines)), 'application/gzip')\n"),
