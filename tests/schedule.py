@@ -279,7 +279,7 @@ class Schedule(RuleBasedStateMachine):
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
-        parked = {chunk_id for _, chunk_id in self.commits.quarantined} - set(self.records)
+        parked = {chunk_id for _, chunk_id in self.commits.parked} - set(self.records)
         self.figures["quarantined"] += len(parked)
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
         accepted = Counter(name[:2] for name in self.accepted)
