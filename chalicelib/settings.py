@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-_REQUIRED = ("QUEUE_URL", "TABLE_NAME", "BUCKET_NAME", "TOPIC_ARN", "CURSOR_SECRET")
+_REQUIRED = ("QUEUE_URL", "TABLE_NAME", "BUCKET_NAME", "TOPIC_ARN")
 
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
@@ -44,6 +44,9 @@ class Settings:
             **{name.lower(): environ[name] for name in _REQUIRED},
             dead_letter_url=environ.get("DEAD_LETTER_URL", ""),
             stack_name=environ.get("STACK_NAME", "millrace"),
+            # Binds cursors to their question. It guards no data, as a position never leaves its project: so the
+            # stage's own names will do, and nothing secret need stand where Chalice's configuration is.
+            cursor_secret=environ.get("CURSOR_SECRET") or "\n".join(environ[name] for name in _REQUIRED),
             is_open=environ.get("OPEN_STAGE", "").lower() == "true",
             retention=timedelta(days=_whole_number(environ, "RETENTION_DAYS", 400)),
             max_chunk_age=max_chunk_age,

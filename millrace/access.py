@@ -21,9 +21,17 @@ def stage_url(stage: str | None, state: Path) -> str:
         return local_stack_at(state).url
     try:
         resources = json.loads((_DEPLOYED / f"{stage}.json").read_text())["resources"]
-        return next(str(each["rest_api_url"]) for each in resources if "rest_api_url" in each)
+        return reachable_url(next(each for each in resources if "rest_api_url" in each))
     except (OSError, ValueError, KeyError, StopIteration) as error:
         raise Failure(f"The stage {stage} is not deployed from this folder. Name its address with --url.") from error
+
+
+def reachable_url(rest_api: dict[str, str]) -> str:
+    """The address of an API that Chalice deployed, also where AWS_ENDPOINT_URL names another AWS."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        return f"{endpoint.rstrip('/')}/restapis/{rest_api['rest_api_id']}/api/_user_request_"
+    return rest_api["rest_api_url"].rstrip("/")
 
 
 def stage_pipeline(stage: str | None, state: Path) -> Pipeline:
@@ -43,7 +51,7 @@ def _outputs(stage: str) -> dict[str, str]:
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from millrace.local import stack
+    from millrace import stack
 
     try:
         return stack.environment(boto3.client("cloudformation"), f"millrace-{stage}")

@@ -7,6 +7,7 @@ import click
 from millrace.commands import (
     asking,
     dead_letters,
+    deploying,
     exporting,
     keys,
     ledger,
@@ -42,6 +43,9 @@ _COMMANDS = (
     schemas.schemas,
     asking.rejections,
     exporting.completion,
+    deploying.deploy,
+    deploying.destroy,
+    deploying.policies,
 )
 for command in _COMMANDS:
     main.add_command(command)

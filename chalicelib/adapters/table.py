@@ -130,20 +130,23 @@ class Table:
 
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
         """Put an item on a condition; False where the condition failed."""
-        return self._write_if("put_item", Item=item, condition=condition, values=values)
+        return _write_if(self.client.put_item, TableName=self.name, Item=item, condition=condition, values=values)
 
     def delete_if(self, key: Key, condition: str, values: Item) -> bool:
         """Delete an item on a condition; False where the condition failed."""
-        return self._write_if("delete_item", Key=key_item(key), condition=condition, values=values)
+        return _write_if(
+            self.client.delete_item, TableName=self.name, Key=key_item(key), condition=condition, values=values
+        )
 
-    def _write_if(self, operation: str, *, condition: str, values: Item | None, **arguments: Any) -> bool:
-        if values:
-            arguments["ExpressionAttributeValues"] = values
-        with translated_errors():
-            try:
-                getattr(self.client, operation)(TableName=self.name, ConditionExpression=condition, **arguments)
-            except ClientError as error:
-                if error_code(error) == "ConditionalCheckFailedException":
-                    return False
-                raise
-        return True
+
+def _write_if(call: Callable[..., Any], *, condition: str, values: Item | None, **arguments: Any) -> bool:
+    if values:
+        arguments["ExpressionAttributeValues"] = values
+    with translated_errors():
+        try:
+            call(ConditionExpression=condition, **arguments)
+        except ClientError as error:
+            if error_code(error) == "ConditionalCheckFailedException":
+                return False
+            raise
+    return True

@@ -97,6 +97,35 @@ async def _serve(watched: Watched, port: int, snapshots: Snapshots, save: Any) -
     saving.cancel()
 
 
+def _complete_api_gateway() -> None:
+    """Add ImportRestApi and PutRestApi, which `chalice deploy` makes an API with."""
+    import json
+
+    from ministack.services import apigateway_v1 as gateway
+
+    unable = gateway.handle_request
+
+    def import_api(body: bytes) -> str:
+        document = json.loads(body)
+        known = {"binaryMediaTypes": document.get("x-amazon-apigateway-binary-media-types", [])}
+        name: str = gateway._import_rest_api(document, known)
+        return name
+
+    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        mode = query.get("mode", "")
+        if method == "POST" and path == "/restapis" and "import" in mode:
+            return 201, *gateway._get_rest_api(import_api(body))[1:]
+        if method == "PUT" and "overwrite" in mode:  # make it anew, and give it the old name and stages
+            old, new = path.rpartition("/")[2], import_api(body)
+            gateway._resources[old] = gateway._resources[new]
+            gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
+            gateway._delete_rest_api(new)
+            return gateway._get_rest_api(old)
+        return await unable(method, path, headers, body, query)
+
+    gateway.handle_request = handle_request
+
+
 def main(state: Path, port: int) -> None:
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("w") as lock:
@@ -123,6 +152,8 @@ def main(state: Path, port: int) -> None:
         )
         from ministack import app as ministack
         from ministack.core import persistence
+
+        _complete_api_gateway()
 
         def save(folder: Path) -> None:
             persistence.STATE_DIR = str(folder)

@@ -20,7 +20,7 @@ import boto3
 from chalice.cli.factory import CLIFactory
 
 from millrace.failure import Failure
-from millrace.local import stack
+from millrace import stack
 from millrace.local.emulator import PROJECT, Emulator
 from millrace.local.logs import FunctionOutput, MetricForwarder
 from millrace.local.running import Running, running_stack

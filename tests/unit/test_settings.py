@@ -13,26 +13,32 @@ LEAST = {
     "TABLE_NAME": "table",
     "BUCKET_NAME": "bucket",
     "TOPIC_ARN": "arn:topic",
-    "CURSOR_SECRET": "made up",
 }
 
 
-def test_a_stage_needs_no_more_than_its_resources_and_a_secret() -> None:
+def test_a_stage_needs_no_more_than_its_resources() -> None:
     settings = Settings.from_environ(LEAST)
     assert (settings.queue_url, settings.table_name, settings.bucket_name) == (
         "https://queue/1/chunks",
         "table",
         "bucket",
     )
-    assert (settings.topic_arn, settings.cursor_secret) == ("arn:topic", "made up")
+    assert settings.topic_arn == "arn:topic"
+
+
+def test_cursors_of_two_stages_differ_and_a_secret_can_be_set() -> None:
+    ours = Settings.from_environ(LEAST).cursor_secret
+    assert ours == Settings.from_environ(LEAST).cursor_secret
+    assert ours != Settings.from_environ(LEAST | {"TABLE_NAME": "other"}).cursor_secret
+    assert Settings.from_environ(LEAST | {"CURSOR_SECRET": "made up"}).cursor_secret == "made up"
 
 
 def test_defaults_in_the_environment_are_those_of_the_code() -> None:
-    assert Settings.from_environ(LEAST) == Settings(*LEAST.values())
+    assert Settings.from_environ(LEAST) == Settings(*LEAST.values(), cursor_secret="\n".join(LEAST.values()))
 
 
 def test_every_missing_name_is_in_one_message() -> None:
-    with pytest.raises(ValueError, match="QUEUE_URL, TABLE_NAME, BUCKET_NAME, TOPIC_ARN, CURSOR_SECRET"):
+    with pytest.raises(ValueError, match="QUEUE_URL, TABLE_NAME, BUCKET_NAME, TOPIC_ARN$"):
         Settings.from_environ({})
 
 

@@ -1,0 +1,90 @@
+"""Commands that deploy a stage, check it, and take it down."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from millrace import output
+from millrace.failure import Failure
+
+stage_argument = click.option("--stage", envvar="MILLRACE_STAGE", required=True, help="The stage's name, as dev or prod.")
+
+
+@click.command()
+@stage_argument
+@click.option("--alarm-email", default="", help="Who gets the alarms by mail; AWS asks them to confirm.")
+@click.option("--smoke-test/--no-smoke-test", default=True, show_default=True, help="Send one event at the end.")
+def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
+    """Create or update a stage in the AWS account of the environment, and try it out. Safe to repeat.
+
+    \b
+    Examples:
+      millrace deploy --stage dev
+      AWS_PROFILE=prod AWS_REGION=eu-central-1 millrace deploy --stage prod --alarm-email oncall@example.com
+    """
+    from chalicelib.settings import Settings
+    from chalicelib.wiring import Pipeline
+    from millrace.deploy import deployment, smoke, stages
+
+    project = Path.cwd()
+    stages.checked_name(stage)
+    output.say(f"Stage {stage}, account {deployment.account()}")
+    url = deployment.deploy(project, stage, {"AlarmEmail": alarm_email} if alarm_email else {}, output.say)
+    if smoke_test:
+        settings = Settings.from_environ(stages.recorded(project)[stage])
+        output.say(smoke.try_out(url, Pipeline(settings)))
+    click.echo(url)
+
+
+@click.command()
+@stage_argument
+@click.option("--delete-data", is_flag=True, help="Delete queues, table and archive too, with all events.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def destroy(stage: str, *, delete_data: bool, yes: bool) -> None:
+    """Take a stage's functions and API down. Its stack, with queues, table and archive, stays unless --delete-data.
+
+    \b
+    Example:
+      millrace destroy --stage dev --delete-data
+    """
+    from millrace.deploy import deployment, stages
+
+    stages.checked_name(stage)
+    what = "and ALL ITS EVENTS" if delete_data else "and keep its events"
+    if not yes and not click.confirm(f"Delete the stage {stage} in account {deployment.account()}, {what}?", err=True):
+        raise Failure("Nothing was deleted.")
+    deployment.destroy(Path.cwd(), stage, delete_data=delete_data, say=output.say)
+
+
+@click.command()
+@click.option("--stage", envvar="MILLRACE_STAGE", help="Of one stage only.")
+@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a policy isn't what the code needs.")
+def policies(stage: str | None, *, check: bool) -> None:
+    """Write the IAM policies of the stages that were deployed from here, as the code needs them now.
+
+    They are .chalice/policy-STAGE-FUNCTION.json, and `chalice deploy` uses them.
+
+    \b
+    Example:
+      millrace policies --check
+    """
+    from millrace.deploy import policies as rights
+    from millrace.deploy import stages
+
+    project = Path.cwd()
+    known = stages.recorded(project)
+    if stage and stage not in known:
+        raise Failure(f"The stage {stage} was not deployed from here. Deploy it: millrace deploy --stage {stage}")
+    stale = False
+    for name, environment in known.items():
+        if stage in (None, name):
+            for function in rights.stale(project, environment, name):
+                stale = True
+                click.echo(f"{name} {function}: {'stale' if check else 'written'}")
+            if not check:
+                rights.write(project, environment, name)
+    if check and stale:
+        output.say("Write them with `millrace policies`, look at the difference, and deploy.")
+        raise SystemExit(3)

@@ -1,0 +1,89 @@
+"""Deploys a stage and takes it down: the stack, the rights, Chalice's part, and what Chalice cannot set."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from millrace import access, stack
+from millrace.deploy import finishing, policies, recovery, stages
+from millrace.failure import Failure
+
+Say = Callable[[str], None]
+
+
+def stack_name(stage: str) -> str:
+    return f"millrace-{stage}"
+
+
+def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> dict[str, str]:
+    """Apply the stack, and write what a plain `chalice deploy` of the stage needs; answers the environment."""
+    say(f"Applying the stack {stack_name(stage)} ...")
+    outputs = stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", dict(parameters))
+    stages.record(project, stage, outputs, policies.write(project, outputs, stage))
+    if recovery.recover(project, stage):
+        say(f"Found what was deployed before, and noted it in {recovery.deployed_file(project, stage)}.")
+    return outputs
+
+
+def deploy(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> str:
+    """Create or update a stage; answers its address. Safe to repeat. Raises Failure."""
+    prepare(project, stage, {"Watched": "true", "Protected": "true", **parameters}, say)
+    say("Deploying the functions ...")
+    chalice(project, "deploy", "--stage", stage)
+    resources = deployed(project, stage)
+    finishing.finish(resources, say)
+    return access.reachable_url(resources["rest_api"])
+
+
+def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
+    """Take a stage's functions down. Its stack stays, without alarms, unless `delete_data`. Raises Failure."""
+    recovery.recover(project, stage)
+    if recovery.deployed_file(project, stage).exists():
+        say("Deleting the functions ...")
+        chalice(project, "delete", "--stage", stage)
+        recovery.deployed_file(project, stage).unlink(missing_ok=True)
+    if delete_data:
+        say(f"Deleting the stack {stack_name(stage)} and its data ...")
+        stack.delete(stack_name(stage), project / "stack.yaml")
+        stages.forget(project, stage)
+    else:
+        say(f"Removing the alarms from the stack {stack_name(stage)}, which keeps all data ...")
+        unwatched = {"Watched": "false"}
+        stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", unwatched)
+
+
+def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:
+    """What Chalice deployed for a stage, by its names. Raises Failure."""
+    try:
+        resources = json.loads(recovery.deployed_file(project, stage).read_text())["resources"]
+    except (OSError, ValueError, KeyError) as error:
+        raise Failure(f"The stage {stage} is not deployed. Deploy it: millrace deploy --stage {stage}") from error
+    return {resource["name"]: resource for resource in resources}
+
+
+def chalice(project: Path, *arguments: str) -> None:
+    """Run Chalice's own command; its output goes to our stderr. Raises Failure."""
+    command = [str(Path(sys.executable).with_name("chalice")), *arguments]
+    done = subprocess.run(command, cwd=project, stdout=sys.stderr, check=False, input=b"")
+    if done.returncode:
+        raise Failure(f"`chalice {' '.join(arguments)}` failed; it says above why. Mend that, and run this again.")
+
+
+def account() -> str:
+    """The account that the credentials belong to. Raises Failure."""
+    try:
+        return str(_client("sts").get_caller_identity()["Account"])
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(f"No AWS account can be reached: {error}. Set credentials and a region.") from error
+
+
+def _client(service: str) -> Any:
+    return boto3.client(service)

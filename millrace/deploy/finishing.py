@@ -1,0 +1,71 @@
+"""Settings that Chalice cannot make, made after it: safe to repeat, and kept by later deployments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+# Of the API as a whole. An account's own limit is 10,000 a second with a burst of 5,000, which one leaked
+# address must not use up: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+REQUESTS_A_SECOND = 500
+BURST = 1000
+API_STAGE = "api"
+
+# A person reads it in CloudWatch; the request's path holds no personal data, its query may, and is left out.
+ACCESS_LOG_FORMAT = (
+    '{"requestId":"$context.requestId","time":"$context.requestTime","method":"$context.httpMethod",'
+    '"path":"$context.path","status":"$context.status","latency":"$context.responseLatency",'
+    '"bytes":"$context.responseLength","error":"$context.error.message"}'
+)
+
+FUNCTIONS = ("api_handler", "process", "aggregate")
+
+
+def finish(resources: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:
+    """`resources`: what Chalice deployed, by its names."""
+    say("Setting what Chalice leaves open ...")
+    for function in FUNCTIONS:
+        _log_as_json(resources[function]["lambda_arn"])
+    _do_not_repeat(resources["aggregate"]["lambda_arn"])
+    _bound_api(resources["rest_api"]["rest_api_id"], resources["api_handler"]["lambda_arn"], say)
+
+
+def _log_as_json(function: str) -> None:
+    """JSON logs, and of Lambda's own lines only warnings: three lines a call would cost more than the call's logs."""
+    functions = boto3.client("lambda")
+    functions.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
+    functions.update_function_configuration(
+        FunctionName=function,
+        LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"},
+    )
+
+
+def _do_not_repeat(function: str) -> None:
+    """The schedule runs the aggregator again in five minutes, and it then does all that is left to do."""
+    boto3.client("lambda").put_function_event_invoke_config(
+        FunctionName=function, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=300
+    )
+
+
+def _bound_api(api: str, function: str, say: Callable[[str], None]) -> None:
+    gateway = boto3.client("apigateway")
+    settings = {
+        "/*/*/throttling/rateLimit": str(REQUESTS_A_SECOND),
+        "/*/*/throttling/burstLimit": str(BURST),
+    }
+    gateway.update_stage(restApiId=api, stageName=API_STAGE, patchOperations=_replace(settings))
+    _, partition, _, region, account, _, name = function.split(":")
+    group = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/{name}"
+    access_log = {"/accessLogSettings/destinationArn": group, "/accessLogSettings/format": ACCESS_LOG_FORMAT}
+    try:
+        gateway.update_stage(restApiId=api, stageName=API_STAGE, patchOperations=_replace(access_log))
+    except ClientError as error:
+        # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+        say(f"No access log: {error.response['Error']['Message']}. docs/deploying.md says how to allow it once.")
+
+
+def _replace(settings: dict[str, str]) -> list[dict[str, str]]:
+    return [{"op": "replace", "path": path, "value": value} for path, value in settings.items()]

@@ -1,0 +1,127 @@
+"""The rights of each deployed function: the actions its code needs, on its own stage's resources.
+
+Chalice's policy builder turns the calls that calls.py found into IAM actions.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chalice.constants import SQS_EVENT_SOURCE_POLICY
+from chalice.policy import PolicyBuilder, load_api_policy_actions, load_custom_policy_actions
+
+from millrace.deploy.calls import FOLDER, Calls, reachable_calls
+
+Policy = dict[str, Any]
+
+# What Chalice's tables of 2022 lack. IAM asks for the first four by what a statement or transaction contains:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html and transaction-apis-iam.html
+_NEWER_ACTIONS = {
+    "dynamodb": {
+        **{f"partiql_{verb}": [f"dynamodb:PartiQL{verb.title()}"] for verb in ("insert", "update", "delete", "select")},
+        "condition_check_item": ["dynamodb:ConditionCheckItem"],
+    },
+    "sns": {"publish_batch": ["sns:Publish"]},
+}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The ARNs of a stage's resources."""
+
+    queue: str
+    table: str
+    bucket: str
+    topic: str
+    logs: str  # of all log groups of the stage's functions, by prefix
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], stage: str) -> Names:
+        """From the stack's outputs, as the functions' environment has them."""
+        topic = environment["TOPIC_ARN"]
+        _, partition, _, region, account, _ = topic.split(":", 5)
+        return cls(
+            queue=f"arn:{partition}:sqs:{region}:{account}:{environment['QUEUE_URL'].rsplit('/', 1)[-1]}",
+            table=f"arn:{partition}:dynamodb:{region}:{account}:table/{environment['TABLE_NAME']}",
+            bucket=f"arn:{partition}:s3:::{environment['BUCKET_NAME']}",
+            topic=topic,
+            logs=f"arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/millrace-{stage}",
+        )
+
+
+def policies(project: Path, environment: Mapping[str, str], stage: str) -> dict[str, Policy]:
+    """The policy of each deployed function of a stage, by the function's name."""
+    names = Names.of(environment, stage)
+    return {
+        function: _policy(function, calls, names, polls=function == "process")
+        for function, calls in sorted(reachable_calls(project).items())
+    }
+
+
+def actions(calls: Calls) -> dict[str, list[str]]:
+    """The IAM actions of calls, by service."""
+    custom = load_custom_policy_actions()
+    for service, newer in _NEWER_ACTIONS.items():
+        custom[service] = custom.get(service, {}) | newer
+    builder = PolicyBuilder(api_policy_actions=load_api_policy_actions(), custom_policy_actions=custom)
+    built = builder.build_policy_from_api_calls(calls)["Statement"]
+    return {statement["Action"][0].split(":")[0]: sorted(set(statement["Action"])) for statement in built}
+
+
+def _policy(function: str, calls: Calls, names: Names, *, polls: bool) -> Policy:
+    folders = sorted(call.removeprefix(FOLDER) for call in calls.get("s3", ()) if call.startswith(FOLDER))
+    resources = {
+        "dynamodb": [names.table],
+        "sqs": [names.queue],
+        "s3": [f"{names.bucket}/{folder}/*" for folder in folders],
+        "sns": [names.topic],
+        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html:
+        # metrics are no resources.
+        "cloudwatch": ["*"],
+    }
+    allowed = actions(calls)
+    if polls:
+        allowed["sqs"] = sorted({*allowed.get("sqs", ()), *SQS_EVENT_SOURCE_POLICY["Action"]})
+    statements = [_allow(service, allowed[service], resources[service]) for service in sorted(allowed)]
+    # The stack makes the log groups, so that they have a retention: no right to make others.
+    suffix = "" if function == "api_handler" else f"-{function}"  # as Chalice names functions
+    statements.append(_allow("logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names.logs}{suffix}:*"]))
+    return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _allow(service: str, allowed: list[str], resources: Iterable[str]) -> Policy:
+    return {"Sid": service.title(), "Effect": "Allow", "Action": allowed, "Resource": list(resources)}
+
+
+def policy_file(stage: str, function: str) -> str:
+    """The name of a function's policy below .chalice/."""
+    return f"policy-{stage}-{function}.json"
+
+
+def stale(project: Path, environment: Mapping[str, str], stage: str) -> list[str]:
+    """The functions whose policy file is missing or not what the code needs."""
+    return [
+        function
+        for function, policy in policies(project, environment, stage).items()
+        if _read(project / ".chalice" / policy_file(stage, function)) != policy
+    ]
+
+
+def write(project: Path, environment: Mapping[str, str], stage: str) -> list[str]:
+    """Write the policy files of a stage; answers the functions, each with a file."""
+    made = policies(project, environment, stage)
+    for function, policy in made.items():
+        path = project / ".chalice" / policy_file(stage, function)
+        path.write_text(json.dumps(policy, indent=2) + "\n")
+    return list(made)
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None

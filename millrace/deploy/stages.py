@@ -1,0 +1,72 @@
+"""What is recorded of a stage in .chalice/config.json, for `chalice deploy` to find."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from millrace.deploy.policies import policy_file
+from millrace.failure import Failure
+
+# It becomes part of every name; a bucket's has at most 63 characters with "millrace-", "-archive-" and the account.
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+RESERVED = "local"
+
+
+def checked_name(stage: str) -> str:
+    """The stage's name, if it can be one. Raises Failure."""
+    if not _NAME.fullmatch(stage) or stage == RESERVED:
+        raise Failure(
+            f"{stage!r} cannot be a stage's name. Use up to 31 lower-case letters, digits and hyphens, "
+            f"and not {RESERVED!r}, which is the one that `millrace up` runs."
+        )
+    return stage
+
+
+def read_config(project: Path) -> dict[str, Any]:
+    """Raises Failure where the folder is no checkout."""
+    try:
+        config: dict[str, Any] = json.loads((project / ".chalice" / "config.json").read_text())
+    except (OSError, ValueError) as error:
+        raise Failure(f"{project} has no readable .chalice/config.json. Run this in the checkout's folder.") from error
+    return config
+
+
+def recorded(project: Path) -> dict[str, dict[str, str]]:
+    """The functions' environment of each stage that was deployed from this checkout."""
+    stages = read_config(project).get("stages", {})
+    environments = {name: stage.get("environment_variables", {}) for name, stage in stages.items()}
+    return {name: environment for name, environment in environments.items() if "QUEUE_URL" in environment}
+
+
+def record(project: Path, stage: str, environment: Mapping[str, str], functions: Iterable[str]) -> None:
+    """Note the stack's outputs and each function's policy; what else is set for the stage stays."""
+    config = read_config(project)
+    entry = config.setdefault("stages", {}).setdefault(stage, {})
+    entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)
+    settings = entry.setdefault("lambda_functions", {})
+    for function in functions:
+        settings.setdefault(function, {})["iam_policy_file"] = policy_file(stage, function)
+    _write_config(project, config)
+
+
+def forget(project: Path, stage: str) -> None:
+    """Take back what `record` noted, and the policy files."""
+    config = read_config(project)
+    entry = config.get("stages", {}).get(stage, {})
+    entry.pop("environment_variables", None)
+    for settings in entry.pop("lambda_functions", {}).values():
+        (project / ".chalice" / settings.get("iam_policy_file", "none")).unlink(missing_ok=True)
+    if not entry:
+        config.get("stages", {}).pop(stage, None)
+    _write_config(project, config)
+
+
+def _write_config(project: Path, config: Mapping[str, Any]) -> None:
+    path = project / ".chalice" / "config.json"
+    waiting = path.with_suffix(".new")
+    waiting.write_text(json.dumps(config, indent=2) + "\n")
+    waiting.replace(path)

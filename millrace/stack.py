@@ -1,0 +1,103 @@
+"""Creates, updates and deletes the stack of stack.yaml, and reads its outputs as the functions' environment."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError, WaiterError
+
+from millrace.failure import Failure
+
+
+def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, str]) -> dict[str, str]:
+    """The environment of the stage's functions: each output, its name in capitals. Safe to repeat.
+
+    Parameters that are not given stay as they are. Raises Failure.
+    """
+    body = template.read_text()
+    before = _parameters(cloudformation, name)
+    wanted = {key: value for key, value in (before or {}).items() if f"\n  {key}:" in body} | parameters
+    arguments = {
+        "StackName": name,
+        "TemplateBody": body,
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()],
+    }
+    try:
+        if before is not None:
+            cloudformation.update_stack(**arguments)
+            cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        else:
+            cloudformation.create_stack(**arguments)
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    except ClientError as error:
+        if "No updates are to be performed" not in str(error):
+            raise Failure(f"The stack {name} could not be applied: {error}") from error
+    except WaiterError as error:
+        raise Failure(f"The stack {name} could not be applied: {_reasons(cloudformation, name)}") from error
+    return environment(cloudformation, name)
+
+
+def environment(cloudformation: Any, name: str) -> dict[str, str]:
+    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    return {_in_capitals(output["OutputKey"]): output["OutputValue"] for output in stack["Outputs"]}
+
+
+def delete(name: str, template: Path) -> None:
+    """Delete a stack and all that it retains, with every event. Raises Failure."""
+    cloudformation = boto3.client("cloudformation")
+    if _parameters(cloudformation, name) is None:
+        return
+    apply(cloudformation, name, template, {"Protected": "false"})
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    resources = [each for page in pages for each in page["StackResourceSummaries"]]
+    for resource in resources:  # a bucket that is not empty cannot be deleted
+        if resource["ResourceType"] == "AWS::S3::Bucket":
+            _empty(resource["PhysicalResourceId"])
+    cloudformation.delete_stack(StackName=name)
+    try:
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    except WaiterError as error:
+        raise Failure(f"The stack {name} could not be deleted: {_reasons(cloudformation, name)}") from error
+    for resource in resources:
+        _delete_retained(resource["ResourceType"], resource["PhysicalResourceId"])
+
+
+def _empty(bucket: str) -> None:
+    s3 = boto3.client("s3")
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+        objects = [{"Key": each["Key"]} for each in page.get("Contents", [])]
+        if objects:
+            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+
+
+def _delete_retained(kind: str, name: str) -> None:
+    match kind:
+        case "AWS::S3::Bucket":
+            boto3.client("s3").delete_bucket(Bucket=name)
+        case "AWS::DynamoDB::Table":
+            boto3.client("dynamodb").delete_table(TableName=name)
+        case "AWS::SQS::Queue":
+            boto3.client("sqs").delete_queue(QueueUrl=name)
+
+
+def _parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
+    """Those of a stack, or None where there is no such stack."""
+    try:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError:
+        return None
+    if stack["StackStatus"].startswith("DELETE"):
+        return None
+    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+
+
+def _reasons(cloudformation: Any, name: str) -> str:
+    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
+    return "; ".join(event["ResourceStatusReason"] for event in events if event.get("ResourceStatusReason"))
+
+
+def _in_capitals(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).upper()
