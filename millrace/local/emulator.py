@@ -21,9 +21,12 @@ _START_SECONDS = 30
 
 
 class Emulator:
-    """A running emulator. `crashed`: the one before it ended without saving its last moments."""
+    """A running emulator. `crashed`: the one before it ended without saving its last moments.
 
-    def __init__(self, state: Path, *, port: int | None = None) -> None:
+    `enforces_iam`: refuse what no policy allows; the credentials of `environment` may do everything.
+    """
+
+    def __init__(self, state: Path, *, port: int | None = None, enforces_iam: bool = False) -> None:
         self.port = port or free_port()
         self.endpoint = f"http://127.0.0.1:{self.port}"
         state.mkdir(parents=True, exist_ok=True)
@@ -35,7 +38,11 @@ class Emulator:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
-            env={"PATH": os.environ.get("PATH", ""), "TMPDIR": str(state)},
+            env={
+                "PATH": os.environ.get("PATH", ""),
+                "TMPDIR": str(state),
+                "AUTH": "true" if enforces_iam else "false",
+            },
             start_new_session=True,
         )
         log.close()

@@ -126,6 +126,34 @@ def _complete_api_gateway() -> None:
     gateway.handle_request = handle_request
 
 
+def _complete_iam() -> None:
+    """Ask for the actions that AWS asks for: batches of SQS by their single action, PartiQL by its statements.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+    """
+    import re
+
+    from ministack.core import iam_actions as iam
+
+    extract_action, table_arns = iam.extract_iam_action, iam.dynamodb_resource_arns
+    statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\\\"([\w.-]+)\\\\"')
+
+    def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        name = extract_action(service, method, path, headers, body, query)
+        if service == "sqs" and name:
+            return name.removesuffix("Batch")
+        if name in ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement") and (found := statement.search(body)):
+            return f"dynamodb:PartiQL{found[1].decode().title()}"
+        return name
+
+    def arns(body: bytes, region: str, account: str) -> Any:
+        found = statement.search(body or b"")
+        return [iam._dynamodb_table_arn(found[2].decode(), region, account)] if found else table_arns(body, region, account)
+
+    iam.extract_iam_action, iam.dynamodb_resource_arns = action, arns
+
+
 def main(state: Path, port: int) -> None:
     state.mkdir(parents=True, exist_ok=True)
     with (state / "lock").open("w") as lock:
@@ -154,6 +182,7 @@ def main(state: Path, port: int) -> None:
         from ministack.core import persistence
 
         _complete_api_gateway()
+        _complete_iam()
 
         def save(folder: Path) -> None:
             persistence.STATE_DIR = str(folder)
