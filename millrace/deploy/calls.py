@@ -30,8 +30,9 @@ _IN_TRANSACTIONS = {
 }
 _PARTIQL = re.compile(r"(INSERT|UPDATE|DELETE|SELECT)\b")
 _FOLDER = re.compile(r"([a-z]+)/")
-#: Calls of this name say in which folder of the bucket objects are written or read.
-FOLDER = "folder_"
+#: Calls of these names are none: they say in which folder of the bucket objects are, and by which setting an
+#: adapter was told its resource.
+FOLDER, RESOURCE = "folder_", "resource_"
 
 Calls = dict[str, set[str]]
 # What an expression stands for: ("class" | "function" | "module" | "client", its full name or service).
@@ -101,6 +102,7 @@ class _Code:
     modules: dict[str, ast.Module] = field(default_factory=dict)
     functions: dict[str, _Definition] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
+    clients: dict[str, str] = field(default_factory=dict)  # the service of each adapter that was given a client
     attributes: dict[tuple[str, str], Meaning] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -117,9 +119,9 @@ class _Code:
                         if isinstance(inner, _Function):
                             owner = f"{module}.{node.name}"
                             self.functions[f"{owner}.{inner.name}"] = _Definition(inner, module, owner)
-        clients = {name: service for module in self.modules for name, service in self._wired_clients(module)}
+        self.clients = {name: service for module in self.modules for name, service in self._wired_clients(module)}
         for owner in self.classes:
-            self._learn_attributes(owner, clients.get(owner))
+            self._learn_attributes(owner, self.clients.get(owner))
 
     def _wired_clients(self, module: str) -> Iterator[tuple[str, str]]:
         """Classes that are made with `aws.client("service")` as their first argument."""
@@ -166,8 +168,21 @@ class _Code:
         for node in ast.walk(statement):
             if isinstance(node, ast.Attribute | ast.Name):
                 yield from self._uses(node, module, known)
+            elif isinstance(node, ast.Call):
+                yield from self._named_in_call(node, module, known)
             elif module.startswith("chalicelib.adapters."):
                 yield from _dynamodb_actions(node)
+
+    def _named_in_call(self, node: ast.Call, module: str, known: dict[str, Meaning]) -> Iterator[Meaning]:
+        """What is named by a string or an argument: the call that pages are of, the resource of an adapter."""
+        match node:
+            case ast.Call(func=ast.Attribute(value=client, attr="get_paginator"), args=[ast.Constant(value=call)]):
+                if (meaning := self.meaning(client, module, known)) and meaning[0] == "client":
+                    yield "call", f"{meaning[1]}.{call}"
+            case ast.Call(func=made, args=[ast.Call(), ast.Attribute(attr=setting)]):
+                adapter = self.meaning(made, module, known)
+                if adapter and adapter[1] in self.clients:
+                    yield "call", f"{self.clients[adapter[1]]}.{RESOURCE}{setting}"
 
     def _uses(self, node: ast.Attribute | ast.Name, module: str, known: dict[str, Meaning]) -> Iterator[Meaning]:
         kind, name = self.meaning(node, module, known) or ("", "")

@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chalice.constants import SQS_EVENT_SOURCE_POLICY
 from chalice.policy import PolicyBuilder, load_api_policy_actions, load_custom_policy_actions
 
-from millrace.deploy.calls import FOLDER, Calls, reachable_calls
+from millrace.deploy.calls import FOLDER, RESOURCE, Calls, reachable_calls
 
 Policy = dict[str, Any]
 
@@ -29,33 +28,25 @@ _NEWER_ACTIONS = {
 }
 
 
-@dataclass(frozen=True)
-class Names:
-    """The ARNs of a stage's resources."""
-
-    queue: str
-    table: str
-    bucket: str
-    topic: str
-    logs: str  # of all log groups of the stage's functions, by prefix
-
-    @classmethod
-    def of(cls, environment: Mapping[str, str], stage: str) -> Names:
-        """From the stack's outputs, as the functions' environment has them."""
-        topic = environment["TOPIC_ARN"]
-        _, partition, _, region, account, _ = topic.split(":", 5)
-        return cls(
-            queue=f"arn:{partition}:sqs:{region}:{account}:{environment['QUEUE_URL'].rsplit('/', 1)[-1]}",
-            table=f"arn:{partition}:dynamodb:{region}:{account}:table/{environment['TABLE_NAME']}",
-            bucket=f"arn:{partition}:s3:::{environment['BUCKET_NAME']}",
-            topic=topic,
-            logs=f"arn:{partition}:logs:{region}:{account}:log-group:/aws/lambda/millrace-{stage}",
-        )
+def arns(environment: Mapping[str, str], stage: str) -> dict[str, str]:
+    """The ARN of each resource, by the setting that names it to the functions; and of all log groups, by prefix."""
+    topic = environment["TOPIC_ARN"]
+    _, partition, _, region, account, _ = topic.split(":", 5)
+    here = f"{region}:{account}"
+    return {
+        "queue_url": f"arn:{partition}:sqs:{here}:{environment['QUEUE_URL'].rsplit('/', 1)[-1]}",
+        "dead_letter_url": f"arn:{partition}:sqs:{here}:{environment['DEAD_LETTER_URL'].rsplit('/', 1)[-1]}",
+        "table_name": f"arn:{partition}:dynamodb:{here}:table/{environment['TABLE_NAME']}",
+        "bucket_name": f"arn:{partition}:s3:::{environment['BUCKET_NAME']}",
+        "topic_arn": topic,
+        "stack_name": "*",  # metrics are no resources
+        "logs": f"arn:{partition}:logs:{here}:log-group:/aws/lambda/millrace-{stage}",
+    }
 
 
 def policies(project: Path, environment: Mapping[str, str], stage: str) -> dict[str, Policy]:
     """The policy of each deployed function of a stage, by the function's name."""
-    names = Names.of(environment, stage)
+    names = arns(environment, stage)
     return {
         function: _policy(function, calls, names, polls=function == "process")
         for function, calls in sorted(reachable_calls(project).items())
@@ -72,25 +63,21 @@ def actions(calls: Calls) -> dict[str, list[str]]:
     return {statement["Action"][0].split(":")[0]: sorted(set(statement["Action"])) for statement in built}
 
 
-def _policy(function: str, calls: Calls, names: Names, *, polls: bool) -> Policy:
-    folders = sorted(call.removeprefix(FOLDER) for call in calls.get("s3", ()) if call.startswith(FOLDER))
-    resources = {
-        "dynamodb": [names.table],
-        "sqs": [names.queue],
-        "s3": [f"{names.bucket}/{folder}/*" for folder in folders],
-        "sns": [names.topic],
-        # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazoncloudwatch.html:
-        # metrics are no resources.
-        "cloudwatch": ["*"],
-    }
+def _policy(function: str, calls: Calls, names: Mapping[str, str], *, polls: bool) -> Policy:
     allowed = actions(calls)
     if polls:
         allowed["sqs"] = sorted({*allowed.get("sqs", ()), *SQS_EVENT_SOURCE_POLICY["Action"]})
-    statements = [_allow(service, allowed[service], resources[service]) for service in sorted(allowed)]
+    statements = [_allow(service, allowed[service], _resources(calls[service], names)) for service in sorted(allowed)]
     # The stack makes the log groups, so that they have a retention: no right to make others.
     suffix = "" if function == "api_handler" else f"-{function}"  # as Chalice names functions
-    statements.append(_allow("logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names.logs}{suffix}:*"]))
+    statements.append(_allow("logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names['logs']}{suffix}:*"]))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _resources(calls: set[str], names: Mapping[str, str]) -> list[str]:
+    resources = sorted(names[call.removeprefix(RESOURCE)] for call in calls if call.startswith(RESOURCE))
+    folders = sorted(call.removeprefix(FOLDER) for call in calls if call.startswith(FOLDER))
+    return [f"{bucket}/{folder}/*" for bucket in resources for folder in folders] or resources
 
 
 def _allow(service: str, allowed: list[str], resources: Iterable[str]) -> Policy:

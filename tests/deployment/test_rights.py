@@ -1,0 +1,270 @@
+"""What each function may do is what it does: policies against the calls that the functions really make."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from chalice.test import Client
+
+import app
+from builders import make_chunk, make_event
+from chalicelib.core import chunk as chunks
+from chalicelib.errors import ProcessingFailed
+from millrace.deploy import policies
+from millrace.local.emulator import PROJECT, Emulator
+from stage import Stage
+
+# Reviewed by hand; what is found in the code must equal it.
+RIGHTS = {
+    "api_handler": {
+        ("dynamodb:BatchGetItem", "table"),
+        ("dynamodb:GetItem", "table"),
+        ("dynamodb:Query", "table"),
+        ("sqs:SendMessage", "chunks"),
+    },
+    "process": {
+        ("dynamodb:BatchGetItem", "table"),
+        ("dynamodb:GetItem", "table"),
+        ("dynamodb:PartiQLInsert", "table"),
+        ("dynamodb:PutItem", "table"),
+        ("dynamodb:UpdateItem", "table"),
+        ("s3:PutObject", "archive/events/*"),
+        ("s3:PutObject", "archive/quarantine/*"),
+        ("sqs:DeleteMessage", "chunks"),
+    },
+    "aggregate": {
+        ("cloudwatch:GetMetricData", "*"),
+        ("dynamodb:DeleteItem", "table"),
+        ("dynamodb:GetItem", "table"),
+        ("dynamodb:PutItem", "table"),
+        ("dynamodb:Query", "table"),
+        ("s3:PutObject", "archive/reports/*"),
+        ("sns:Publish", "reports"),
+        ("sqs:GetQueueAttributes", "chunks"),
+        ("sqs:GetQueueAttributes", "dead"),
+    },
+}
+# Not called by the function but by Lambda's poller, with the function's role.
+POLLER = {("sqs:GetQueueAttributes", "chunks"), ("sqs:ReceiveMessage", "chunks"), ("sqs:DeleteMessage", "chunks")}
+
+_TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
+
+
+def needed(service: str, operation: str, parameters: dict[str, Any]) -> set[tuple[str, str]]:
+    """What IAM asks for before a call: (action, resource), as AWS documents it for each service."""
+    match service, operation:
+        case "dynamodb", "TransactWriteItems":
+            items = [each for item in parameters["TransactItems"] for each in item.items()]
+            return {(f"dynamodb:{_TRANSACTED[kind]}", item["TableName"]) for kind, item in items}
+        case "dynamodb", "BatchExecuteStatement":
+            words = [each["Statement"].split() for each in parameters["Statements"]]
+            return {(f"dynamodb:PartiQL{verb.title()}", table.strip('"')) for verb, _, table, *_ in words}
+        case "dynamodb", "BatchGetItem":
+            return {("dynamodb:BatchGetItem", table) for table in parameters["RequestItems"]}
+        case "dynamodb", _:
+            return {(f"dynamodb:{operation}", parameters["TableName"])}
+        case "sqs", _:
+            return {(f"sqs:{operation.removesuffix('Batch')}", parameters["QueueUrl"].rsplit("/", 1)[-1])}
+        case "s3", _:
+            folder = parameters["Key"].partition("/")[0]
+            return {(f"s3:{operation}", f"{parameters['Bucket']}/{folder}/*")}
+        case "sns", _:
+            return {(f"sns:{operation}", parameters["TopicArn"].rsplit(":", 1)[-1])}
+        case "cloudwatch", _:
+            return {(f"cloudwatch:{operation}", "*")}
+    raise AssertionError(f"say here what {service}:{operation} needs")
+
+
+@dataclass
+class Recorder:
+    """Notes what IAM would be asked for, for the function that runs."""
+
+    function: str = ""
+    found: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
+
+    def note(self, params: dict[str, Any], model: Any, event_name: str, **_: Any) -> None:
+        service = event_name.split(".")[1]
+        self.found.setdefault(self.function, set()).update(needed(service, model.name, params))
+
+
+class Functions:
+    """The deployed functions, run here with everything that they can meet."""
+
+    def __init__(self, stage: Stage, recorder: Recorder) -> None:
+        self.stage, self.recorder = stage, recorder
+        self.http = Client(app.app).http
+
+    def run_all(self) -> None:
+        key = self.ask()
+        self.process()
+        self.aggregate()
+        self.ask(key)
+
+    def ask(self, key: str = "WyJhIl0") -> str:
+        self.recorder.function = "api_handler"
+        events = [{"event_type": "view", "user_id": "ann", "event_id": str(number)} for number in range(3)]
+        answer = self.http.post("/events", headers={"Content-Type": "application/json"}, body=json.dumps(events))
+        for path in ("events?user_id=ann", "events", f"events/{key}", f"chunks/{answer.json_body['chunks'][0]}"):
+            self.http.get(f"/{path}")
+        for path in ("counts", "reports?grain=hour", "health"):
+            assert self.http.get(f"/{path}").status_code == 200
+        return str(answer.json_body["events"][0]["key"])
+
+    def process(self) -> None:
+        """A batch, a redelivery of it, a chunk of one event that has a rival, one that is too old, and poison."""
+        now = datetime.now(UTC)
+        bodies = [
+            *self._messages(),
+            chunks.encode(make_chunk(make_event("1", user="ann"), received=now)),
+            chunks.encode(make_chunk(make_event("other", user="bob"), received=now)),
+            chunks.encode(make_chunk(make_event("aged"), received=now - timedelta(days=31))),
+        ]
+        for count in ("1", "2"):
+            self._deliver(bodies, count)
+        for body in bodies:
+            self._deliver([body], "1")
+        with pytest.raises(ProcessingFailed):
+            self._deliver([bodies[0], "poison"], "1")
+
+    def aggregate(self) -> None:
+        self.recorder.function = "aggregate"
+        event = {
+            "version": "0",
+            "id": "1",
+            "detail-type": "Scheduled Event",
+            "source": "aws.events",
+            "account": "0",
+            "time": "2026-01-01T00:00:00Z",
+            "region": "us-east-1",
+            "resources": [],
+            "detail": {},
+        }
+        for _ in range(2):
+            app.app.handler_map["aggregate"](event, None)
+
+    def _messages(self) -> list[str]:
+        url = self.stage.settings.queue_url
+        answer = self.stage.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+        return [message["Body"] for message in answer["Messages"]]
+
+    def _deliver(self, bodies: list[str], receive_count: str) -> None:
+        self.recorder.function = "process"
+        records = [
+            {
+                "messageId": str(number),
+                "receiptHandle": "none",
+                "body": body,
+                "attributes": {"ApproximateReceiveCount": receive_count},
+                "messageAttributes": {},
+                "eventSource": "aws:sqs",
+            }
+            for number, body in enumerate(bodies)
+        ]
+        app.app.handler_map["process"]({"Records": records}, None)
+
+
+@pytest.fixture(scope="module")
+def recorded(emulator: Emulator, clients: Any) -> Iterator[dict[str, set[tuple[str, str]]]]:
+    """What the functions asked for, by function; resources by their short names."""
+    stage, recorder = Stage(clients), Recorder()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in {**emulator.environment(), **environment_of(stage), "OPEN_STAGE": "true"}.items():
+            environment.setenv(name, value)
+        boto3.setup_default_session()
+        assert boto3.DEFAULT_SESSION
+        boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", recorder.note)
+        Functions(stage, recorder).run_all()
+        yield {function: {short(right, stage) for right in found} for function, found in recorder.found.items()}
+    boto3.DEFAULT_SESSION = None
+
+
+def environment_of(stage: Stage) -> dict[str, str]:
+    settings = stage.settings
+    return {
+        "QUEUE_URL": settings.queue_url,
+        "DEAD_LETTER_URL": stage.dead_letters_url,
+        "TABLE_NAME": settings.table_name,
+        "BUCKET_NAME": settings.bucket_name,
+        "TOPIC_ARN": settings.topic_arn,
+        "STACK_NAME": f"rights-{stage.number}",
+    }
+
+
+def short(right: tuple[str, str], stage: Stage) -> tuple[str, str]:
+    return right[0], right[1].removeprefix(f"stage-{stage.number}-")
+
+
+ENVIRONMENT = {
+    "QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/chunks",
+    "DEAD_LETTER_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/dead",
+    "TABLE_NAME": "table",
+    "BUCKET_NAME": "archive",
+    "TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:reports",
+}
+
+
+@pytest.fixture(scope="module")
+def written() -> dict[str, policies.Policy]:
+    return policies.policies(PROJECT, ENVIRONMENT, "prod")
+
+
+def allowed(policy: policies.Policy) -> set[tuple[str, str]]:
+    return {
+        (action, resource.removeprefix("arn:aws:s3:::").rsplit(":", 1)[-1].removeprefix("table/"))
+        for statement in policy["Statement"]
+        if statement["Sid"] != "Logs"
+        for action in statement["Action"]
+        for resource in statement["Resource"]
+    }
+
+
+@pytest.mark.parametrize("function", RIGHTS)
+def test_a_function_calls_what_it_may_and_may_what_it_calls(
+    function: str, recorded: dict[str, set[tuple[str, str]]], written: dict[str, policies.Policy]
+) -> None:
+    lambdas_own = POLLER - recorded[function] if function == "process" else set()
+    assert allowed(written[function]) == recorded[function] | lambdas_own
+
+
+@pytest.mark.parametrize("function", RIGHTS)
+def test_the_rights_found_in_the_code_are_the_reviewed_ones(
+    function: str, written: dict[str, policies.Policy]
+) -> None:
+    lambdas_own = POLLER if function == "process" else set()
+    assert allowed(written[function]) == RIGHTS[function] | lambdas_own
+
+
+def test_there_is_a_policy_for_every_function_and_no_other(written: dict[str, policies.Policy]) -> None:
+    assert set(written) == set(RIGHTS) == {"api_handler", *(source.name for source in app.app.event_sources)}
+
+
+def test_every_right_is_on_the_stage_s_own_resources(written: dict[str, policies.Policy]) -> None:
+    whole = json.dumps(written)
+    assert whole.count('"*"') == 1, "metrics alone are no resource"
+    assert "arn:aws:sqs:eu-central-1:123456789012:chunks" in whole
+    assert "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/millrace-prod:*" in whole
+
+
+def test_a_policy_is_stale_when_the_code_needs_another(tmp_path: Path) -> None:
+    checkout = copy_of_the_code(tmp_path)
+    policies.write(checkout, ENVIRONMENT, "prod")
+    assert policies.stale(checkout, ENVIRONMENT, "prod") == []
+    archive = checkout / "chalicelib" / "adapters" / "archive.py"
+    archive.write_text(archive.read_text().replace("self._client.put_object", "self._client.delete_object"))
+    assert policies.stale(checkout, ENVIRONMENT, "prod") == ["aggregate", "process"]
+
+
+def copy_of_the_code(folder: Path) -> Path:
+    for path in [PROJECT / "app.py", *(PROJECT / "chalicelib").rglob("*.py")]:
+        copy = folder / path.relative_to(PROJECT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    (folder / ".chalice").mkdir()
+    return folder
