@@ -30,7 +30,8 @@ def reachable_url(rest_api: dict[str, str]) -> str:
     """The address of an API that Chalice deployed, also where AWS_ENDPOINT_URL names another AWS."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
-        return f"{endpoint.rstrip('/')}/restapis/{rest_api['rest_api_id']}/api/_user_request_"
+        stage = rest_api["rest_api_url"].rstrip("/").rpartition("/")[2]
+        return f"{endpoint.rstrip('/')}/restapis/{rest_api['rest_api_id']}/{stage}/_user_request_"
     return rest_api["rest_api_url"].rstrip("/")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -35,11 +36,12 @@ def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) 
 
 def deploy(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> str:
     """Create or update a stage; answers its address. Safe to repeat. Raises Failure."""
-    prepare(project, stage, {"Watched": "true", "Protected": "true", **parameters}, say)
+    tls = "false" if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:") else "true"
+    prepare(project, stage, {"Watched": "true", "Protected": "true", "TlsOnly": tls, **parameters}, say)
     say("Deploying the functions ...")
     chalice(project, "deploy", "--stage", stage)
     resources = deployed(project, stage)
-    finishing.finish(resources, say)
+    finishing.finish(stage, resources, say)
     return access.reachable_url(resources["rest_api"])
 
 

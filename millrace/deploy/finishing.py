@@ -12,7 +12,6 @@ from botocore.exceptions import ClientError
 # address must not use up: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 REQUESTS_A_SECOND = 500
 BURST = 1000
-API_STAGE = "api"
 
 # A person reads it in CloudWatch; the request's path holds no personal data, its query may, and is left out.
 ACCESS_LOG_FORMAT = (
@@ -24,13 +23,13 @@ ACCESS_LOG_FORMAT = (
 FUNCTIONS = ("api_handler", "process", "aggregate")
 
 
-def finish(resources: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:
+def finish(stage: str, resources: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:
     """`resources`: what Chalice deployed, by its names."""
     say("Setting what Chalice leaves open ...")
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])
     _do_not_repeat(resources["aggregate"]["lambda_arn"])
-    _bound_api(resources["rest_api"]["rest_api_id"], resources["api_handler"]["lambda_arn"], say)
+    _bound_api(stage, resources["rest_api"]["rest_api_id"], resources["api_handler"]["lambda_arn"], say)
 
 
 def _log_as_json(function: str) -> None:
@@ -50,18 +49,18 @@ def _do_not_repeat(function: str) -> None:
     )
 
 
-def _bound_api(api: str, function: str, say: Callable[[str], None]) -> None:
+def _bound_api(stage: str, api: str, function: str, say: Callable[[str], None]) -> None:
     gateway = boto3.client("apigateway")
     settings = {
         "/*/*/throttling/rateLimit": str(REQUESTS_A_SECOND),
         "/*/*/throttling/burstLimit": str(BURST),
     }
-    gateway.update_stage(restApiId=api, stageName=API_STAGE, patchOperations=_replace(settings))
+    gateway.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
     _, partition, _, region, account, _, name = function.split(":")
     group = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/{name}"
     access_log = {"/accessLogSettings/destinationArn": group, "/accessLogSettings/format": ACCESS_LOG_FORMAT}
     try:
-        gateway.update_stage(restApiId=api, stageName=API_STAGE, patchOperations=_replace(access_log))
+        gateway.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
     except ClientError as error:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         say(f"No access log: {error.response['Error']['Message']}. docs/deploying.md says how to allow it once.")

@@ -53,7 +53,7 @@ def find(stage: str) -> list[_RESOURCE]:
             elif function == "aggregate":
                 found += _rule(f"millrace-{stage}-aggregate-event")
             else:
-                found += _rest_api(name)
+                found += _rest_api(name, stage)
     return found
 
 
@@ -90,13 +90,13 @@ def _rule(name: str) -> list[_RESOURCE]:
     return [{"name": "aggregate-event", "resource_type": "cloudwatch_event", "rule_name": name}]
 
 
-def _rest_api(function: str) -> list[_RESOURCE]:
+def _rest_api(function: str, stage: str) -> list[_RESOURCE]:
     """The API that may invoke the function: APIs themselves are all named after the application."""
     policy = _unless_missing("lambda", "get_policy", FunctionName=function)
     gateway = boto3.client("apigateway")
     for api in dict.fromkeys(re.findall(r":execute-api:[^:]+:[^:]+:(\w+)/", policy["Policy"] if policy else "")):
         if _unless_missing("apigateway", "get_rest_api", restApiId=api):
-            url = f"https://{api}.execute-api.{gateway.meta.region_name}.amazonaws.com/api/"
+            url = f"https://{api}.execute-api.{gateway.meta.region_name}.amazonaws.com/{stage}/"
             return [{"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}]
     return []
 

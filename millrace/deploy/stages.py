@@ -47,6 +47,8 @@ def record(project: Path, stage: str, environment: Mapping[str, str], functions:
     config = read_config(project)
     entry = config.setdefault("stages", {}).setdefault(stage, {})
     entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)
+    # All stages' APIs have one name: CloudWatch tells them apart by this one.
+    entry["api_gateway_stage"] = stage
     settings = entry.setdefault("lambda_functions", {})
     for function in functions:
         settings.setdefault(function, {})["iam_policy_file"] = policy_file(stage, function)
@@ -57,7 +59,8 @@ def forget(project: Path, stage: str) -> None:
     """Take back what `record` noted, and the policy files."""
     config = read_config(project)
     entry = config.get("stages", {}).get(stage, {})
-    entry.pop("environment_variables", None)
+    for name in ("environment_variables", "api_gateway_stage"):
+        entry.pop(name, None)
     for settings in entry.pop("lambda_functions", {}).values():
         (project / ".chalice" / settings.get("iam_policy_file", "none")).unlink(missing_ok=True)
     if not entry:

@@ -137,7 +137,7 @@ def _complete_iam() -> None:
     from ministack.core import iam_actions as iam
 
     extract_action, table_arns = iam.extract_iam_action, iam.dynamodb_resource_arns
-    statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\\\"([\w.-]+)\\\\"')
+    statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\"([\w.-]+)\\"')
 
     def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
         name = extract_action(service, method, path, headers, body, query)

@@ -1,0 +1,74 @@
+"""A stage deployed as an operator does it, into an AWS that runs its functions and enforces IAM."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import boto3
+import requests
+
+from millrace.local.emulator import PROJECT, Emulator
+
+BIN = Path(sys.executable).parent
+
+
+def eventually(probe: Callable[[], Any], seconds: float = 60) -> Any:
+    """What the probe answers as soon as it is true; it must become so before the deadline."""
+    deadline = time.monotonic() + seconds
+    while not (answer := probe()):
+        assert time.monotonic() < deadline, f"{probe} stayed {answer!r}"
+        time.sleep(0.2)
+    return answer
+
+
+class Deployment:
+    """The stage dev, deployed from a fresh copy of the checkout."""
+
+    def __init__(self, emulator: Emulator, folder: Path) -> None:
+        self.emulator, self.folder, self.url = emulator, folder, ""
+        tracked = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
+        for name in tracked.splitlines():
+            if (PROJECT / name).exists():
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(PROJECT / name, folder / name)
+
+    def run(self, program: str, *arguments: str, code: int = 0, **environment: str) -> str:
+        """A program of the toolbox's environment, run in the checkout; answers its standard output."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        done = subprocess.run(
+            [BIN / program, *arguments],
+            cwd=self.folder,
+            env={**kept, **self.emulator.environment(), **environment},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=300,
+        )
+        assert done.returncode == code, (done.stdout, done.stderr)
+        return done.stdout
+
+    def client(self, service: str) -> Any:
+        environment = self.emulator.environment()
+        return boto3.client(
+            service,
+            endpoint_url=environment["AWS_ENDPOINT_URL"],
+            aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            region_name=environment["AWS_DEFAULT_REGION"],
+        )
+
+    def post(self, *events: dict[str, Any]) -> requests.Response:
+        return requests.post(f"{self.url}/events", json=list(events), timeout=60)
+
+    def get(self, path: str, **parameters: Any) -> Any:
+        return requests.get(self.url + path, params=parameters, timeout=60).json()
+
+    def queue(self, name: str) -> str:
+        return str(self.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])

@@ -1,0 +1,163 @@
+"""The story of a stage, from an empty account to an empty account. Each test goes on where the last one ended."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from typing import Any
+
+import pytest
+
+from deployed import Deployment, eventually
+from millrace.local.emulator import PROJECT
+
+NAME = "millrace-dev"
+EVENT = {"event_type": "page_view", "user_id": "ann", "event_id": "1", "timestamp": "2026-03-01T10:00:00Z"}
+
+
+def test_a_stage_that_was_not_deployed_has_no_policy_and_plain_chalice_refuses_it(deployment: Deployment) -> None:
+    deployment.run("chalice", "deploy", "--stage", "dev", code=2)
+    assert not deployment.client("lambda").list_functions()["Functions"]
+
+
+def test_an_empty_account_becomes_a_closed_stage_that_works(deployment: Deployment) -> None:
+    deployment.url = deployment.run("millrace", "deploy", "--stage", "dev").strip()
+    assert deployment.post(EVENT).status_code == 401
+
+
+def test_a_stage_is_opened_by_its_configuration_and_plain_chalice(deployment: Deployment) -> None:
+    path = deployment.folder / ".chalice" / "config.json"
+    config = json.loads(path.read_text())
+    config["stages"]["dev"]["environment_variables"]["OPEN_STAGE"] = "true"
+    path.write_text(json.dumps(config))
+    deployment.run("chalice", "deploy", "--stage", "dev")
+    assert deployment.get("/health")["open"]
+
+
+def test_what_is_recorded_of_a_stage_holds_no_secret(deployment: Deployment) -> None:
+    recorded = json.loads((deployment.folder / ".chalice" / "config.json").read_text())["stages"]["dev"]
+    assert set(recorded["environment_variables"]) == {
+        "OPEN_STAGE",
+        "STACK_NAME",
+        "QUEUE_URL",
+        "DEAD_LETTER_URL",
+        "TABLE_NAME",
+        "BUCKET_NAME",
+        "TOPIC_ARN",
+    }
+
+
+def test_a_posted_event_is_processed_and_found(deployment: Deployment) -> None:
+    reply = deployment.post(EVENT, {**EVENT, "event_id": "2"}, EVENT).json()
+    assert reply["accepted"] == 3
+    receipt = f"/chunks/{reply['chunks'][0]}"
+    eventually(lambda: deployment.get(receipt)["status"] == "committed")
+    assert len(deployment.get("/events", user_id="ann")["events"]) == 2
+    assert deployment.get("/counts", grain="day", **{"from": "2026-03-01", "to": "2026-03-02"})["counts"] == [
+        {"start": "2026-03-01T00:00:00Z", "event_type": "page_view", "count": 2}
+    ]
+
+
+def test_the_functions_run_on_what_their_package_holds() -> None:
+    """The emulator's environment stands for Lambda's runtime: it must not lend what the package lacks."""
+    python = PROJECT / ".venv-emulator" / "bin" / "python"
+    look = "import importlib.util as i; print([n for n in ('marshmallow', 'chalice', 'aws_lambda_powertools') if i.find_spec(n)])"
+    assert subprocess.run([python, "-c", look], capture_output=True, text=True, check=True).stdout.strip() == "[]"
+
+
+def test_poison_goes_to_the_dead_letters_after_its_retries_and_holds_nobody_up(deployment: Deployment) -> None:
+    sqs = deployment.client("sqs")
+    chunks, dead = deployment.queue(f"{NAME}-chunks"), deployment.queue(f"{NAME}-dead-letters")
+    sqs.set_queue_attributes(QueueUrl=chunks, Attributes={"VisibilityTimeout": "1"})
+    sqs.send_message(QueueUrl=chunks, MessageBody="poison")
+    reply = deployment.post({**EVENT, "event_id": "3"}).json()
+    eventually(lambda: deployment.get(f"/chunks/{reply['chunks'][0]}")["status"] == "committed")
+    messages = eventually(lambda: sqs.receive_message(QueueUrl=dead).get("Messages"))
+    assert [message["Body"] for message in messages] == ["poison"]
+    sqs.delete_message(QueueUrl=dead, ReceiptHandle=messages[0]["ReceiptHandle"])
+
+
+def test_the_schedule_makes_the_reports_and_subscribers_get_them(deployment: Deployment) -> None:
+    sqs, sns, events = (deployment.client(service) for service in ("sqs", "sns", "events"))
+    topic = next(each["TopicArn"] for each in sns.list_topics()["Topics"] if each["TopicArn"].endswith("-reports"))
+    queue = sqs.create_queue(QueueName="subscriber")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    sender = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage"}
+    policy = {"Version": "2012-10-17", "Statement": [{**sender, "Resource": arn}]}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": json.dumps(policy)})
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
+    rule = events.describe_rule(Name=f"{NAME}-aggregate-event")
+    assert (rule["ScheduleExpression"], rule["State"]) == ("rate(5 minutes)", "ENABLED")
+    # Of a rule that is new the first run comes after its first period: let it be a short one.
+    events.put_rule(Name=rule["Name"], ScheduleExpression="rate(1 minute)", State="ENABLED")
+    message = eventually(lambda: sqs.receive_message(QueueUrl=queue).get("Messages"), 90)[0]
+    report = json.loads(json.loads(message["Body"])["Message"])
+    assert report["start"].startswith("2026-03-01")
+    sqs.delete_queue(QueueUrl=queue)
+    assert deployment.get("/reports", grain="day")["reports"]
+
+
+@pytest.mark.parametrize("suffix", ["", "-process", "-aggregate"])
+def test_logs_are_readable_and_end_some_day(deployment: Deployment, suffix: str) -> None:
+    logs, group = deployment.client("logs"), f"/aws/lambda/{NAME}{suffix}"
+    [found] = [
+        each for each in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] if each["logGroupName"] == group
+    ]
+    assert found["retentionInDays"] == 30
+    assert logs.filter_log_events(logGroupName=group)["events"]
+
+
+def test_without_its_right_to_send_the_api_says_503(deployment: Deployment) -> None:
+    role, policy = f"{NAME}-api_handler", (deployment.folder / ".chalice" / "policy-dev-api_handler.json").read_text()
+    iam = deployment.client("iam")
+    [name] = iam.list_role_policies(RoleName=role)["PolicyNames"]
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy.replace("sqs:SendMessage", "sqs:None"))
+    assert deployment.post({**EVENT, "event_id": "4"}).json()["code"] == "queue_unavailable"
+    iam.put_role_policy(RoleName=role, PolicyName=name, PolicyDocument=policy)
+    assert deployment.post({**EVENT, "event_id": "4"}).status_code == 200
+
+
+def test_a_machine_without_chalice_s_note_deploys_to_the_same_stage(deployment: Deployment) -> None:
+    (deployment.folder / ".chalice" / "deployed" / "dev.json").unlink()
+    assert deployment.run("millrace", "deploy", "--stage", "dev").strip() == deployment.url
+    assert len(deployment.client("apigateway").get_rest_apis()["items"]) == 1
+    mappings = deployment.client("lambda").list_event_source_mappings()["EventSourceMappings"]
+    assert len(mappings) == 1
+    assert len(deployment.get("/events", user_id="ann")["events"]) >= 3
+
+
+def test_a_stage_that_is_taken_down_keeps_its_events_and_comes_back(
+    deployment: Deployment, request: pytest.FixtureRequest
+) -> None:
+    if not request.config.getoption("--thorough"):
+        pytest.skip("takes half a minute more: `make chaos` runs it")
+    deployment.run("millrace", "destroy", "--stage", "dev", "--yes")
+    assert not deployment.client("lambda").list_functions()["Functions"]
+    assert "millrace-dev-table" in deployment.client("dynamodb").list_tables()["TableNames"]
+    deployment.url = deployment.run("millrace", "deploy", "--stage", "dev").strip()
+    assert len(deployment.get("/events", user_id="ann")["events"]) >= 3
+
+
+def test_a_stage_that_is_destroyed_leaves_nothing(deployment: Deployment) -> None:
+    deployment.run("millrace", "destroy", "--stage", "dev", "--yes", "--delete-data")
+    eventually(lambda: left(deployment) == [])
+    assert "dev" not in json.loads((deployment.folder / ".chalice" / "config.json").read_text())["stages"]
+
+
+def left(deployment: Deployment) -> list[Any]:
+    ask = deployment.client
+    found = [
+        *ask("lambda").list_functions()["Functions"],
+        *ask("lambda").list_event_source_mappings()["EventSourceMappings"],
+        *ask("apigateway").get_rest_apis()["items"],
+        *ask("iam").list_roles()["Roles"],
+        *ask("events").list_rules()["Rules"],
+        *ask("sqs").list_queues().get("QueueUrls", []),
+        *ask("dynamodb").list_tables()["TableNames"],
+        *ask("s3").list_buckets()["Buckets"],
+        *ask("sns").list_topics()["Topics"],
+        *ask("cloudwatch").describe_alarms()["MetricAlarms"],
+        *ask("cloudwatch").list_dashboards()["DashboardEntries"],
+        *ask("logs").describe_log_groups()["logGroups"],
+    ]
+    return [each for each in found if NAME in json.dumps(each, default=str)]
