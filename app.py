@@ -139,6 +139,7 @@ def get_docs() -> Any:
     queue=trigger.queue_name,
     batch_size=trigger.batch_size,
     maximum_batching_window_in_seconds=trigger.window_seconds,
+    maximum_concurrency=trigger.workers,
 )
 def process(event: Any) -> None:
     """Give the chunks of a batch their effects, exactly once."""

@@ -12,6 +12,8 @@ _REQUIRED = ("QUEUE_URL", "TABLE_NAME", "BUCKET_NAME", "TOPIC_ARN")
 
 # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
 _MAX_BATCH_SIZE = 10_000
+# https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
+_MOST_WORKERS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +67,16 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """How the queue calls the processor; Chalice reads it while app.py is imported."""
+    """How the queue calls the processor; Chalice reads it while app.py is imported.
+
+    `workers`: how many of it run at once at most, so that a full queue leaves the API its share of the
+    account's concurrency (1,000, of a new account perhaps 10).
+    """
 
     queue_name: str
     batch_size: int
     window_seconds: int
+    workers: int
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Trigger:
@@ -78,11 +85,14 @@ class Trigger:
             queue_name=environ.get("QUEUE_URL", "millrace-chunks").rsplit("/", 1)[-1],
             batch_size=_whole_number(environ, "BATCH_SIZE", 10),
             window_seconds=_whole_number(environ, "BATCH_WINDOW_SECONDS", 0),
+            workers=_whole_number(environ, "MAX_WORKERS", 20),
         )
         if not 1 <= trigger.batch_size <= _MAX_BATCH_SIZE:
             raise ValueError(f"BATCH_SIZE must be from 1 to {_MAX_BATCH_SIZE}.")
         if trigger.batch_size > 10 and trigger.window_seconds < 1:
             raise ValueError("BATCH_SIZE above 10 needs BATCH_WINDOW_SECONDS of at least 1.")
+        if not 2 <= trigger.workers <= _MOST_WORKERS:
+            raise ValueError(f"MAX_WORKERS must be from 2 to {_MOST_WORKERS}.")
         return trigger
 
 

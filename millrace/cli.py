@@ -46,6 +46,8 @@ _COMMANDS = (
     deploying.deploy,
     deploying.destroy,
     deploying.policies,
+    deploying.doctor,
+    deploying.package,
 )
 for command in _COMMANDS:
     main.add_command(command)

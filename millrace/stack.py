@@ -89,6 +89,10 @@ def _parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError:
         return None
+    if stack["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed: nothing is left, and nothing can be updated
+        cloudformation.delete_stack(StackName=name)
+        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        return None
     if stack["StackStatus"].startswith("DELETE"):
         return None
     return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}

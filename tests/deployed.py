@@ -33,11 +33,10 @@ class Deployment:
 
     def __init__(self, emulator: Emulator, folder: Path) -> None:
         self.emulator, self.folder, self.url = emulator, folder, ""
-        tracked = subprocess.run(["git", "ls-files"], cwd=PROJECT, capture_output=True, text=True, check=True).stdout
-        for name in tracked.splitlines():
-            if (PROJECT / name).exists():
-                (folder / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(PROJECT / name, folder / name)
+        for name in ("app.py", "requirements.txt", "stack.yaml", ".chalice/config.json"):
+            (folder / name).parent.mkdir(exist_ok=True)
+            shutil.copy(PROJECT / name, folder / name)
+        shutil.copytree(PROJECT / "chalicelib", folder / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
 
     def run(self, program: str, *arguments: str, code: int = 0, **environment: str) -> str:
         """A program of the toolbox's environment, run in the checkout; answers its standard output."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
 
 from millrace import output
+from millrace.commands.options import json_option
 from millrace.failure import Failure
 
-stage_argument = click.option("--stage", envvar="MILLRACE_STAGE", required=True, help="The stage's name, as dev or prod.")
+stage_argument = click.option(
+    "--stage", envvar="MILLRACE_STAGE", required=True, help="The stage's name, as dev or prod."
+)
 
 
 @click.command()
@@ -88,3 +92,46 @@ def policies(stage: str | None, *, check: bool) -> None:
     if check and stale:
         output.say("Write them with `millrace policies`, look at the difference, and deploy.")
         raise SystemExit(3)
+
+
+@click.command()
+@stage_argument
+@json_option
+def doctor(stage: str, *, as_json: bool) -> None:
+    """Check a deployed stage for what goes wrong silently; exits with 3 if something is wrong.
+
+    \b
+    Example:
+      millrace doctor --stage prod
+    """
+    from millrace.deploy import deployment, stages
+    from millrace.deploy import doctor as checks
+
+    found = list(checks.examine(deployment.read(Path.cwd(), stages.checked_name(stage))))
+    if as_json:
+        output.print_json(asdict(finding) for finding in found)
+    else:
+        for finding in found:
+            click.echo(f"{'wrong' if finding.wrong else 'ok':6}{finding.check}")
+            if finding.wrong:
+                click.echo(f"      {finding.wrong}\n      {finding.advice}")
+    if any(finding.wrong for finding in found):
+        raise SystemExit(3)
+
+
+@click.command()
+@stage_argument
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def package(stage: str, folder: Path) -> None:
+    """Write the stage's functions as a SAM template and a zip into FOLDER, for a pipeline to deploy.
+
+    The stage's stack must exist: millrace deploy, once, or stack.yaml deployed by the pipeline.
+
+    \b
+    Example:
+      millrace package --stage prod out/
+    """
+    from millrace.deploy import packaging, stages
+
+    packaging.package(Path.cwd(), stages.checked_name(stage), folder.resolve())
+    output.say(f"Written to {folder}. Next: aws cloudformation package, then aws cloudformation deploy.")

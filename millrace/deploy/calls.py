@@ -47,9 +47,7 @@ def reachable_calls(project: Path) -> dict[str, Calls]:
     for name, function in code.functions.items():
         for deployed in _deployed_names(function.node):
             entries.setdefault(deployed, []).append(name)
-    return {
-        deployed: get_client_calls_for_app(_one_file([*names, "app"], code)) for deployed, names in entries.items()
-    }
+    return {deployed: get_client_calls_for_app(_one_file([*names, "app"], code)) for deployed, names in entries.items()}
 
 
 def _deployed_names(function: _Function) -> Iterator[str]:
@@ -178,7 +176,7 @@ class _Code:
         match node:
             case ast.Call(func=ast.Attribute(value=client, attr="get_paginator"), args=[ast.Constant(value=call)]):
                 if (meaning := self.meaning(client, module, known)) and meaning[0] == "client":
-                    yield "call", f"{meaning[1]}.{call}"
+                    yield "call", f"{meaning[1]}.{call!s}"
             case ast.Call(func=made, args=[ast.Call(), ast.Attribute(attr=setting)]):
                 adapter = self.meaning(made, module, known)
                 if adapter and adapter[1] in self.clients:
@@ -227,8 +225,10 @@ class _Code:
                 if f"{name}.{attr}" in self.functions:
                     function = self.functions[f"{name}.{attr}"]
                     is_property = any("property" in ast.unparse(each) for each in function.node.decorator_list)
-                    return self._returned(("function", f"{name}.{attr}")) if is_property else self._defined(
-                        f"{name}.{attr}"
+                    return (
+                        self._returned(("function", f"{name}.{attr}"))
+                        if is_property
+                        else self._defined(f"{name}.{attr}")
                     )
                 return self.attributes.get((name, attr))
         return None

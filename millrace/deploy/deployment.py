@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace import access, stack
-from millrace.deploy import finishing, policies, recovery, stages
+from millrace.deploy import doctor, finishing, policies, recovery, stages
 from millrace.failure import Failure
 
 Say = Callable[[str], None]
@@ -27,11 +27,11 @@ def stack_name(stage: str) -> str:
 def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> dict[str, str]:
     """Apply the stack, and write what a plain `chalice deploy` of the stage needs; answers the environment."""
     say(f"Applying the stack {stack_name(stage)} ...")
-    outputs = stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", dict(parameters))
-    stages.record(project, stage, outputs, policies.write(project, outputs, stage))
+    applied = stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", dict(parameters))
+    stages.record(project, stage, applied, policies.write(project, applied, stage))
     if recovery.recover(project, stage):
         say(f"Found what was deployed before, and noted it in {recovery.deployed_file(project, stage)}.")
-    return outputs
+    return applied
 
 
 def deploy(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> str:
@@ -60,6 +60,26 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
         say(f"Removing the alarms from the stack {stack_name(stage)}, which keeps all data ...")
         unwatched = {"Watched": "false"}
         stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", unwatched)
+
+
+def read(project: Path, stage: str) -> doctor.Stage:
+    """A deployed stage, as the doctor looks at it. Raises Failure."""
+    recovery.recover(project, stage)
+    resources = deployed(project, stage)
+    return doctor.Stage(stage, project, outputs(project, stage), resources)
+
+
+def outputs(project: Path, stage: str) -> dict[str, str]:
+    """The environment that the stage's stack gives, as recorded here or as AWS says. Raises Failure."""
+    recorded = stages.recorded(project).get(stage)
+    if recorded is not None:
+        return recorded
+    try:
+        return stack.environment(_client("cloudformation"), stack_name(stage))
+    except (BotoCoreError, ClientError) as error:
+        raise Failure(
+            f"There is no stack {stack_name(stage)}. Deploy the stage: millrace deploy --stage {stage}"
+        ) from error
 
 
 def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:

@@ -20,6 +20,10 @@ ACCESS_LOG_FORMAT = (
     '"bytes":"$context.responseLength","error":"$context.error.message"}'
 )
 
+#: JSON logs, and of Lambda's own lines only warnings: three lines a call would cost more than the call's logs.
+LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
+#: The schedule runs the aggregator again in five minutes, and it then does all that is left to do.
+INVOKING = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 300}
 FUNCTIONS = ("api_handler", "process", "aggregate")
 
 
@@ -28,25 +32,15 @@ def finish(stage: str, resources: dict[str, dict[str, Any]], say: Callable[[str]
     say("Setting what Chalice leaves open ...")
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])
-    _do_not_repeat(resources["aggregate"]["lambda_arn"])
+    aggregator = resources["aggregate"]["lambda_arn"]
+    boto3.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
     _bound_api(stage, resources["rest_api"]["rest_api_id"], resources["api_handler"]["lambda_arn"], say)
 
 
 def _log_as_json(function: str) -> None:
-    """JSON logs, and of Lambda's own lines only warnings: three lines a call would cost more than the call's logs."""
     functions = boto3.client("lambda")
     functions.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
-    functions.update_function_configuration(
-        FunctionName=function,
-        LoggingConfig={"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"},
-    )
-
-
-def _do_not_repeat(function: str) -> None:
-    """The schedule runs the aggregator again in five minutes, and it then does all that is left to do."""
-    boto3.client("lambda").put_function_event_invoke_config(
-        FunctionName=function, MaximumRetryAttempts=0, MaximumEventAgeInSeconds=300
-    )
+    functions.update_function_configuration(FunctionName=function, LoggingConfig=LOGGING)
 
 
 def _bound_api(stage: str, api: str, function: str, say: Callable[[str], None]) -> None:

@@ -59,7 +59,7 @@ def find(stage: str) -> list[_RESOURCE]:
 
 def _function_arn(name: str) -> str | None:
     answer = _unless_missing("lambda", "get_function_configuration", FunctionName=name)
-    return answer and str(answer["FunctionArn"])
+    return str(answer["FunctionArn"]) if answer else None
 
 
 def _role(name: str, role: str) -> list[_RESOURCE]:

@@ -58,9 +58,7 @@ def _try_behind(pipeline: Pipeline, event: dict[str, Any]) -> None:
     try:
         reply = ingest.ingest(json.dumps(event).encode(), sender=sender, queue=pipeline.queue, meter=meter)
         oldest = now - pipeline.settings.max_chunk_age
-        _await(
-            lambda: query.get_receipt(reply["chunks"][0], project=PROJECT, commits=pipeline.commits, oldest=oldest)
-        )
+        _await(lambda: query.get_receipt(reply["chunks"][0], project=PROJECT, commits=pipeline.commits, oldest=oldest))
         query.get_event(reply["events"][0]["key"], project=PROJECT, events=pipeline.events)
     except Problem as problem:
         raise Failure(f"The event could not be followed: {problem.message}") from problem

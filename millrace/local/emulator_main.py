@@ -139,17 +139,23 @@ def _complete_iam() -> None:
     extract_action, table_arns = iam.extract_iam_action, iam.dynamodb_resource_arns
     statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\"([\w.-]+)\\"')
 
-    def action(service: str, method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-        name = extract_action(service, method, path, headers, body, query)
+    def action(service: str, *request: Any) -> Any:  # method, path, headers, body, query
+        name, body = extract_action(service, *request), request[3]
         if service == "sqs" and name:
             return name.removesuffix("Batch")
-        if name in ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement") and (found := statement.search(body)):
+        if name in ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement") and (
+            found := statement.search(body)
+        ):
             return f"dynamodb:PartiQL{found[1].decode().title()}"
         return name
 
     def arns(body: bytes, region: str, account: str) -> Any:
         found = statement.search(body or b"")
-        return [iam._dynamodb_table_arn(found[2].decode(), region, account)] if found else table_arns(body, region, account)
+        return (
+            [iam._dynamodb_table_arn(found[2].decode(), region, account)]
+            if found
+            else table_arns(body, region, account)
+        )
 
     iam.extract_iam_action, iam.dynamodb_resource_arns = action, arns
 

@@ -19,8 +19,8 @@ from typing import Any
 import boto3
 from chalice.cli.factory import CLIFactory
 
-from millrace.failure import Failure
 from millrace import stack
+from millrace.failure import Failure
 from millrace.local.emulator import PROJECT, Emulator
 from millrace.local.logs import FunctionOutput, MetricForwarder
 from millrace.local.running import Running, running_stack

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -59,27 +59,24 @@ _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
 
 def needed(service: str, operation: str, parameters: dict[str, Any]) -> set[tuple[str, str]]:
     """What IAM asks for before a call: (action, resource), as AWS documents it for each service."""
-    match service, operation:
-        case "dynamodb", "TransactWriteItems":
+    name = f"{service}:{operation}"
+    match name:
+        case "dynamodb:TransactWriteItems":
             items = [each for item in parameters["TransactItems"] for each in item.items()]
             return {(f"dynamodb:{_TRANSACTED[kind]}", item["TableName"]) for kind, item in items}
-        case "dynamodb", "BatchExecuteStatement":
+        case "dynamodb:BatchExecuteStatement":
             words = [each["Statement"].split() for each in parameters["Statements"]]
             return {(f"dynamodb:PartiQL{verb.title()}", table.strip('"')) for verb, _, table, *_ in words}
-        case "dynamodb", "BatchGetItem":
-            return {("dynamodb:BatchGetItem", table) for table in parameters["RequestItems"]}
-        case "dynamodb", _:
-            return {(f"dynamodb:{operation}", parameters["TableName"])}
-        case "sqs", _:
-            return {(f"sqs:{operation.removesuffix('Batch')}", parameters["QueueUrl"].rsplit("/", 1)[-1])}
-        case "s3", _:
-            folder = parameters["Key"].partition("/")[0]
-            return {(f"s3:{operation}", f"{parameters['Bucket']}/{folder}/*")}
-        case "sns", _:
-            return {(f"sns:{operation}", parameters["TopicArn"].rsplit(":", 1)[-1])}
-        case "cloudwatch", _:
-            return {(f"cloudwatch:{operation}", "*")}
-    raise AssertionError(f"say here what {service}:{operation} needs")
+        case "dynamodb:BatchGetItem":
+            return {(name, table) for table in parameters["RequestItems"]}
+    resource: dict[str, Callable[[], str]] = {
+        "dynamodb": lambda: parameters["TableName"],
+        "sqs": lambda: parameters["QueueUrl"].rpartition("/")[2],
+        "s3": lambda: f"{parameters['Bucket']}/{parameters['Key'].partition('/')[0]}/*",
+        "sns": lambda: parameters["TopicArn"].rpartition(":")[2],
+        "cloudwatch": lambda: "*",
+    }
+    return {(name.removesuffix("Batch"), resource[service]())}
 
 
 @dataclass
@@ -234,9 +231,7 @@ def test_a_function_calls_what_it_may_and_may_what_it_calls(
 
 
 @pytest.mark.parametrize("function", RIGHTS)
-def test_the_rights_found_in_the_code_are_the_reviewed_ones(
-    function: str, written: dict[str, policies.Policy]
-) -> None:
+def test_the_rights_found_in_the_code_are_the_reviewed_ones(function: str, written: dict[str, policies.Policy]) -> None:
     lambdas_own = POLLER if function == "process" else set()
     assert allowed(written[function]) == RIGHTS[function] | lambdas_own
 

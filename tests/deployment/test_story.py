@@ -61,7 +61,8 @@ def test_a_posted_event_is_processed_and_found(deployment: Deployment) -> None:
 def test_the_functions_run_on_what_their_package_holds() -> None:
     """The emulator's environment stands for Lambda's runtime: it must not lend what the package lacks."""
     python = PROJECT / ".venv-emulator" / "bin" / "python"
-    look = "import importlib.util as i; print([n for n in ('marshmallow', 'chalice', 'aws_lambda_powertools') if i.find_spec(n)])"
+    shipped = ("marshmallow", "chalice", "aws_lambda_powertools")
+    look = f"import importlib.util as i; print([n for n in {shipped} if i.find_spec(n)])"
     assert subprocess.run([python, "-c", look], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
 
@@ -101,10 +102,41 @@ def test_the_schedule_makes_the_reports_and_subscribers_get_them(deployment: Dep
 def test_logs_are_readable_and_end_some_day(deployment: Deployment, suffix: str) -> None:
     logs, group = deployment.client("logs"), f"/aws/lambda/{NAME}{suffix}"
     [found] = [
-        each for each in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"] if each["logGroupName"] == group
+        each
+        for each in logs.describe_log_groups(logGroupNamePrefix=group)["logGroups"]
+        if each["logGroupName"] == group
     ]
     assert found["retentionInDays"] == 30
     assert logs.filter_log_events(logGroupName=group)["events"]
+
+
+def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment) -> None:
+    assert wrong_in(deployment) == {
+        "The stage asks for keys": "api_handler is declared open: everybody may write and read.",
+        "A message stays hidden for six times the processor's timeout": (
+            "It stays hidden for 1 s, and process may run for 60 s: work is done twice."
+        ),
+        "Alarms exist and somebody is told": "Nobody gets the alarms, or nobody has confirmed.",
+    }
+
+
+def test_the_doctor_sees_a_right_that_was_added_and_a_trigger_that_was_stopped(deployment: Deployment) -> None:
+    iam, functions, role = deployment.client("iam"), deployment.client("lambda"), f"{NAME}-process"
+    more = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=json.dumps(more))
+    [mapping] = functions.list_event_source_mappings()["EventSourceMappings"]
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    wrong = wrong_in(deployment)
+    iam.delete_role_policy(RoleName=role, PolicyName="more")
+    functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=True)
+    assert "The functions' roles allow what the code needs, and nothing else" in wrong
+    assert wrong["One trigger takes chunks from the queue"] == "The trigger is Disabled."
+
+
+def wrong_in(deployment: Deployment) -> dict[str, str]:
+    printed = deployment.run("millrace", "doctor", "--stage", "dev", "--json", code=3)
+    findings = [json.loads(line) for line in printed.splitlines()]
+    return {finding["check"]: finding["wrong"] for finding in findings if finding["wrong"]}
 
 
 def test_without_its_right_to_send_the_api_says_503(deployment: Deployment) -> None:

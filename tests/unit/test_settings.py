@@ -30,7 +30,7 @@ def test_cursors_of_two_stages_differ_and_a_secret_can_be_set() -> None:
     ours = Settings.from_environ(LEAST).cursor_secret
     assert ours == Settings.from_environ(LEAST).cursor_secret
     assert ours != Settings.from_environ(LEAST | {"TABLE_NAME": "other"}).cursor_secret
-    assert Settings.from_environ(LEAST | {"CURSOR_SECRET": "made up"}).cursor_secret == "made up"
+    assert Settings.from_environ(LEAST | {"CURSOR_SECRET": "made up"}).cursor_secret == "made up"  # noqa: S105
 
 
 def test_defaults_in_the_environment_are_those_of_the_code() -> None:
@@ -38,7 +38,7 @@ def test_defaults_in_the_environment_are_those_of_the_code() -> None:
 
 
 def test_every_missing_name_is_in_one_message() -> None:
-    with pytest.raises(ValueError, match="QUEUE_URL, TABLE_NAME, BUCKET_NAME, TOPIC_ARN$"):
+    with pytest.raises(ValueError, match=r"QUEUE_URL, TABLE_NAME, BUCKET_NAME, TOPIC_ARN$"):
         Settings.from_environ({})
 
 
@@ -95,8 +95,14 @@ def test_reported_properties_are_a_list_with_commas() -> None:
 
 def test_the_trigger_takes_the_queues_name_from_its_address() -> None:
     trigger = Trigger.from_environ(LEAST | {"BATCH_SIZE": "1000", "BATCH_WINDOW_SECONDS": "5"})
-    assert trigger == Trigger("chunks", 1000, 5)
-    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 10, 0)
+    assert trigger == Trigger("chunks", 1000, 5, 20)
+    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 10, 0, 20)
+
+
+@pytest.mark.parametrize("value", ["0", "1", "1001"])
+def test_a_number_of_workers_that_lambda_refuses_is_refused_here(value: str) -> None:
+    with pytest.raises(ValueError, match="MAX_WORKERS must be from 2 to 1000"):
+        Trigger.from_environ({"MAX_WORKERS": value})
 
 
 def test_a_batch_of_more_than_10_messages_needs_a_window() -> None:

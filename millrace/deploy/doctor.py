@@ -1,0 +1,265 @@
+"""Checks what goes wrong silently in a deployed stage; each finding says what to do."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+from botocore.exceptions import ClientError
+
+from millrace import stack
+from millrace.deploy import policies
+from millrace.deploy.finishing import FUNCTIONS
+
+# https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: six times the function's timeout.
+_VISIBILITY_FACTOR = 6
+# Chalice's packages have some 2 MB; boto3, which Lambda brings, would add 15.
+_MOST_PACKAGE_BYTES = 10 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What was looked at; what is wrong with it and what to do, or nothing if it is as it should be."""
+
+    check: str
+    wrong: str = ""
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A deployed stage: its name, its checkout, what is recorded of it, and what Chalice deployed."""
+
+    name: str
+    project: Path
+    environment: Mapping[str, str]
+    resources: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def stack_name(self) -> str:
+        return f"millrace-{self.name}"
+
+
+def examine(stage: Stage) -> Iterator[Finding]:
+    """Every check in turn. One that AWS does not let us make is a finding too."""
+    for check in CHECKS:
+        name = (check.__doc__ or "").strip()
+        try:
+            wrong = list(check(stage))
+        except ClientError as error:
+            wrong = [(f"It could not be checked: {error}", "Run this with rights to read the account.")]
+        yield from (Finding(name, *each) for each in wrong or [("", "")])
+
+
+Wrong = Iterator[tuple[str, str]]
+
+
+def _redeploy(stage: Stage) -> str:
+    return f"Run millrace deploy --stage {stage.name}."
+
+
+def is_closed(stage: Stage) -> Wrong:
+    """The stage asks for keys"""
+    for function in FUNCTIONS:
+        if _variables(stage, function).get("OPEN_STAGE", "").lower() == "true":
+            where = ".chalice/config.json"
+            yield (
+                f"{function} is declared open: everybody may write and read.",
+                f"If that is not meant, take OPEN_STAGE out of {where} and run chalice deploy --stage {stage.name}.",
+            )
+            return
+
+
+def has_its_environment(stage: Stage) -> Wrong:
+    """The functions know the stack's resources"""
+    outputs = _outputs(stage)
+    for function in FUNCTIONS:
+        known = _variables(stage, function)
+        for name, value in outputs.items():
+            if known.get(name) != value:
+                yield f"{function} has {name}={known.get(name)}, the stack {value}.", _redeploy(stage)
+
+
+def trigger_is_whole(stage: Stage) -> Wrong:
+    """One trigger takes chunks from the queue"""
+    function = stage.resources["process"]["lambda_arn"]
+    mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    if len(mappings) != 1:
+        yield (
+            f"The function process has {len(mappings)} triggers.",
+            _redeploy(stage) if not mappings else "Delete all but one in the Lambda console, then deploy.",
+        )
+    for mapping in mappings:
+        if mapping.get("State") not in ("Enabled", "Enabling", "Updating", "Creating"):
+            yield f"The trigger is {mapping.get('State')}.", "Enable it in the Lambda console: chunks wait meanwhile."
+        if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
+            yield "The trigger may take all of the account's concurrency.", _redeploy(stage)
+
+
+def messages_wait_long_enough(stage: Stage) -> Wrong:
+    """A message stays hidden for six times the processor's timeout"""
+    timeout = _configuration(stage, "process")["Timeout"]
+    hidden = int(_queue(stage, "QUEUE_URL").get("VisibilityTimeout", 0))
+    if hidden < _VISIBILITY_FACTOR * timeout:
+        yield (
+            f"It stays hidden for {hidden} s, and process may run for {timeout} s: work is done twice.",
+            f"Raise VisibilitySeconds of stack.yaml to {_VISIBILITY_FACTOR * timeout}, and deploy.",
+        )
+
+
+def dead_letters_are_kept(stage: Stage) -> Wrong:
+    """What cannot be processed goes to the dead letters, and there are none"""
+    redrive = json.loads(_queue(stage, "QUEUE_URL").get("RedrivePolicy", "{}"))
+    if not redrive.get("deadLetterTargetArn"):
+        yield "The queue has no dead-letter queue.", _redeploy(stage)
+    waiting = int(_queue(stage, "DEAD_LETTER_URL").get("ApproximateNumberOfMessages", 0))
+    if waiting:
+        yield f"{waiting} dead letters wait.", "See docs/operating.md#deadletters."
+
+
+def table_is_safe(stage: Stage) -> Wrong:
+    """The table expires old items, can be restored, and refuses to be deleted"""
+    client, name = boto3.client("dynamodb"), stage.environment["TABLE_NAME"]
+    ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
+    if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or ttl.get("AttributeName") != "x":
+        yield "Nothing expires: storage grows for ever.", _redeploy(stage)
+    backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
+    if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
+        yield "It cannot be restored to a point in time.", _redeploy(stage)
+    if not client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
+        yield "It can be deleted by mistake.", _redeploy(stage)
+
+
+def archive_is_private(stage: Stage) -> Wrong:
+    """The archive blocks public access"""
+    s3, bucket = boto3.client("s3"), stage.environment["BUCKET_NAME"]
+    try:
+        block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "NoSuchPublicAccessBlockConfiguration":
+            raise
+        block = {}
+    if not all(block.get(name) for name in ("BlockPublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")):
+        yield "It could be made public.", _redeploy(stage)
+
+
+def package_is_ours(stage: Stage) -> Wrong:
+    """The functions run what was built here, in a size and on a runtime that suits"""
+    here = f"python{platform.python_version_tuple()[0]}.{platform.python_version_tuple()[1]}"
+    for function in FUNCTIONS:
+        configuration = _configuration(stage, function)
+        if configuration["Runtime"] != here:
+            yield (
+                f"{function} runs on {configuration['Runtime']}, and a deployment from here would make it {here}.",
+                "Deploy with the same Python everywhere: make PYTHON=... sets the environment up.",
+            )
+        if configuration["CodeSize"] > _MOST_PACKAGE_BYTES:
+            yield (
+                f"The package of {function} has {configuration['CodeSize'] / 1e6:.1f} MB: cold starts take longer.",
+                "Take out of requirements.txt what does not ship.",
+            )
+
+
+def rights_are_the_codes(stage: Stage) -> Wrong:
+    """The functions' roles allow what the code needs, and nothing else"""
+    iam = boto3.client("iam")
+    for function, needed in policies.policies(stage.project, stage.environment, stage.name).items():
+        role = f"{stage.stack_name}-{function}"
+        found = [
+            iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
+            for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
+        ]
+        attached = iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+        if found != [needed] or attached:
+            yield f"The role {role} has other rights than the code of this checkout needs.", _redeploy(stage)
+
+
+def alarms_reach_somebody(stage: Stage) -> Wrong:
+    """Alarms exist and somebody is told"""
+    alarms = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{stage.stack_name}-")["MetricAlarms"]
+    if not alarms:
+        yield "There are no alarms.", _redeploy(stage)
+    topics = {action for alarm in alarms for action in alarm["AlarmActions"]}
+    for topic in sorted(topics):
+        listed = boto3.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        if not any(each["SubscriptionArn"].startswith("arn:") for each in listed):
+            yield (
+                "Nobody gets the alarms, or nobody has confirmed.",
+                f"millrace deploy --stage {stage.name} --alarm-email YOU@EXAMPLE.COM, and follow the mail's link.",
+            )
+    ringing = sorted(alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM")
+    if ringing:
+        yield f"In alarm: {', '.join(ringing)}.", "docs/operating.md says what to do for each."
+
+
+def api_is_bounded(stage: Stage) -> Wrong:
+    """The API is throttled and keeps an access log"""
+    api = stage.resources["rest_api"]["rest_api_id"]
+    found = boto3.client("apigateway").get_stage(restApiId=api, stageName=stage.name)
+    limits = found.get("methodSettings", {}).get("*/*", {})
+    if limits.get("throttlingRateLimit", 10_000) >= 10_000:
+        yield "One client can use up the account's 10,000 requests a second.", _redeploy(stage)
+    if not found.get("accessLogSettings", {}).get("destinationArn"):
+        yield "There is no access log.", "docs/deploying.md says how to allow it once for the account."
+
+
+def logs_end(stage: Stage) -> Wrong:
+    """Logs are kept for a time, not for ever"""
+    logs = boto3.client("logs")
+    for function in FUNCTIONS:
+        name = "/aws/lambda/" + stage.resources[function]["lambda_arn"].rsplit(":", 1)[-1]
+        groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
+        if not any(each["logGroupName"] == name and each.get("retentionInDays") for each in groups):
+            yield f"{name} is missing, or keeps its lines for ever.", _redeploy(stage)
+
+
+def is_of_this_region(stage: Stage) -> Wrong:
+    """The credentials' region is the stage's"""
+    region, here = stage.environment["TOPIC_ARN"].split(":")[3], boto3.client("sns").meta.region_name
+    if region != here:
+        yield f"The stage was deployed to {region}; this is {here}.", f"Set AWS_REGION={region}."
+
+
+CHECKS: tuple[Callable[[Stage], Wrong], ...] = (
+    is_of_this_region,
+    is_closed,
+    has_its_environment,
+    trigger_is_whole,
+    messages_wait_long_enough,
+    dead_letters_are_kept,
+    table_is_safe,
+    archive_is_private,
+    package_is_ours,
+    rights_are_the_codes,
+    alarms_reach_somebody,
+    api_is_bounded,
+    logs_end,
+)
+
+
+def _configuration(stage: Stage, function: str) -> dict[str, Any]:
+    arn = stage.resources[function]["lambda_arn"]
+    answer: dict[str, Any] = boto3.client("lambda").get_function_configuration(FunctionName=arn)
+    return answer
+
+
+def _variables(stage: Stage, function: str) -> dict[str, str]:
+    variables: dict[str, str] = _configuration(stage, function).get("Environment", {}).get("Variables", {})
+    return variables
+
+
+def _queue(stage: Stage, name: str) -> dict[str, str]:
+    url = stage.environment[name]
+    attributes: dict[str, str] = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
+        "Attributes"
+    ]
+    return attributes
+
+
+def _outputs(stage: Stage) -> dict[str, str]:
+    return stack.environment(boto3.client("cloudformation"), stage.stack_name)

@@ -1,0 +1,64 @@
+"""What a pipeline gets: a template that says what `millrace deploy` does."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deployed import BIN, Deployment
+from millrace.deploy import stages
+from millrace.local.emulator import Emulator
+
+ENVIRONMENT = {
+    "STACK_NAME": "millrace-prod",
+    "QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-chunks",
+    "DEAD_LETTER_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-dead-letters",
+    "TABLE_NAME": "millrace-prod-table",
+    "BUCKET_NAME": "millrace-prod-archive-123456789012",
+    "TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:millrace-prod-reports",
+}
+
+
+@pytest.fixture(scope="module")
+def packaged(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    checkout = Deployment(emulator, tmp_path_factory.mktemp("checkout"))
+    stages.record(checkout.folder, "prod", ENVIRONMENT, [])
+    checkout.run("millrace", "package", "--stage", "prod", "out")
+    return checkout.folder / "out"
+
+
+@pytest.fixture(scope="module")
+def resources(packaged: Path) -> dict[str, Any]:
+    template: dict[str, Any] = json.loads((packaged / "sam.json").read_text())
+    return template["Resources"]
+
+
+def test_the_template_lints_clean(packaged: Path) -> None:
+    done = subprocess.run([BIN / "cfn-lint", packaged / "sam.json"], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_the_package_is_small_and_brings_neither_boto3_nor_the_toolbox(packaged: Path) -> None:
+    with zipfile.ZipFile(packaged / "deployment.zip") as package:
+        names = {name.split("/")[0] for name in package.namelist()}
+    assert {"app.py", "chalicelib", "marshmallow", "chalice"} <= names
+    assert not names & {"boto3", "botocore", "millrace", "tests", "pytest"}
+    assert (packaged / "deployment.zip").stat().st_size < 5_000_000
+
+
+def test_functions_have_the_names_that_log_groups_and_alarms_know(resources: dict[str, Any]) -> None:
+    names = {resources[each]["Properties"]["FunctionName"] for each in ("APIHandler", "Process", "Aggregate")}
+    assert names == {"millrace-prod", "millrace-prod-process", "millrace-prod-aggregate"}
+
+
+def test_each_function_has_a_role_of_its_own_without_wildcards(resources: dict[str, Any]) -> None:
+    for role in ("ApiHandlerRole", "ProcessRole", "AggregateRole"):
+        [policy] = resources[role]["Properties"]["Policies"]
+        statements = policy["PolicyDocument"]["Statement"]
+        wild = [each["Action"] for each in statements if each["Resource"] == ["*"]]
+        assert wild in ([], [["cloudwatch:GetMetricData"]])
