@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from millrace.commands import (
+    archiving,
     asking,
     dead_letters,
     deploying,
@@ -36,6 +37,7 @@ _COMMANDS = (
     exporting.tail,
     exporting.export,
     ledger.ledger,
+    archiving.replay,
     dead_letters.dlq,
     quarantine.quarantine,
     keys.keys,

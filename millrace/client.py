@@ -33,6 +33,9 @@ class Client:
         response = self._call("GET", path, params=_given(parameters))
         return _checked(response, response.json())
 
+    def receipt(self, chunk_id: str) -> dict[str, Any]:
+        return self.get(f"/chunks/{chunk_id}")
+
     def pages(self, path: str, name: str, limit: int, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Up to `limit` rows of a list that comes in pages; 0: all."""
         cursor, left = None, limit

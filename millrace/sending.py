@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, field
 from io import BufferedReader
-from typing import Any
+from typing import Any, Protocol
 
 from chalicelib.core import limits
 from chalicelib.core.event import digest
@@ -133,7 +133,21 @@ def _batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
         yield batch
 
 
-def collect_receipts(client: Client, totals: Totals, wait_seconds: float) -> Iterator[int]:
+class Receipts(Protocol):
+    """What the receipts of `chunks` add up to."""
+
+    stored: int
+    duplicates: int
+    chunks_in_flight: int
+    chunks_quarantined: int
+
+    @property
+    def chunks(self) -> Iterable[str]: ...
+
+
+def collect_receipts(
+    receipt_of: Callable[[str], dict[str, Any]], totals: Receipts, wait_seconds: float
+) -> Iterator[int]:
     """Ask for every chunk's receipt until all are committed or the time is over; yields how many are."""
     waiting, deadline = list(totals.chunks), time.monotonic() + wait_seconds
     while waiting:
@@ -141,7 +155,7 @@ def collect_receipts(client: Client, totals: Totals, wait_seconds: float) -> Ite
         still: list[str] = []
         while waiting and len(still) < _ASK_AT_ONCE:
             chunk_id = waiting.pop(0)
-            receipt = client.get(f"/chunks/{chunk_id}")
+            receipt = receipt_of(chunk_id)
             if receipt["status"] == "in_flight":
                 still.append(chunk_id)
                 continue

@@ -10,7 +10,7 @@ import gzip
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
@@ -19,7 +19,7 @@ from chalicelib.core.access_key import AccessKey
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
-from chalicelib.core.event import Event
+from chalicelib.core.event import Event, digest
 from chalicelib.core.keys import EventRef, TouchedHour
 from chalicelib.core.ledger import Committed
 from chalicelib.core.metrics import CATALOGUE
@@ -28,7 +28,9 @@ from chalicelib.core.project import Project
 from chalicelib.core.rejection import RejectedPost
 from chalicelib.core.report import Report, Window
 from chalicelib.errors import StoreFailed
-from chalicelib.ports import Message
+from chalicelib.ports import ArchiveObject, Content, Message
+
+_WRITTEN = datetime(2015, 5, 17, tzinfo=UTC)
 
 
 @dataclass
@@ -203,6 +205,10 @@ class FakeCommitLog:
             self.meanwhile.pop(0)()
         return found
 
+    def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+        found = [self.record(project, chunk_id) for project, chunk_id in chunks]
+        return {record.chunk_id: record.archive_object for record in found if record is not None}
+
     def days(self, project: str) -> list[str]:
         return sorted({hour[:10] for owner, hour, _ in self.counts if owner == project})
 
@@ -261,10 +267,14 @@ class FakeCommitLog:
 
 @dataclass
 class FakeArchive:
-    """`objects`: bytes by name."""
+    """`objects`: bytes by name. `modified`: when one was written, if a test says so. `meanwhile`: what others
+    do just after the next reads of objects, one for each.
+    """
 
     objects: dict[str, bytes] = field(default_factory=dict)
+    modified: dict[str, datetime] = field(default_factory=dict)
     fails: bool = False
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
     def write_events(self, lines: Iterable[bytes], now: datetime) -> str:
         name = f"events/date={now:%Y-%m-%d}/hour={now:%H}/{len(self.objects)}.jsonl.gz"
@@ -285,6 +295,31 @@ class FakeArchive:
 
     def delete_quarantined(self, object_name: str) -> None:
         self.objects.pop(object_name, None)
+
+    def write_erasure(self, name: str, content: str) -> None:
+        self._put(f"erasures/{name}.json", content.encode())
+
+    def find_events(self, first_day: str = "") -> Iterator[ArchiveObject]:
+        for name in sorted(self.objects):
+            if name.startswith("events/") and name > f"events/date={first_day}":
+                yield ArchiveObject(name, self.modified.get(name, _WRITTEN))
+
+    def read_events(self, name: str) -> Content | None:
+        if self.fails:
+            raise StoreFailed("the archive does not answer")
+        body = self.objects.get(name)
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        return None if body is None else Content(gzip.decompress(body).splitlines(), digest(body.hex()))
+
+    def rewrite_events(self, name: str, lines: Sequence[bytes], etag: str) -> bool:
+        if name not in self.objects or digest(self.objects[name].hex()) != etag:
+            return False
+        self._put(name, gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0))
+        return True
+
+    def delete_events(self, name: str) -> None:
+        self.objects.pop(name, None)
 
     def _put(self, name: str, body: bytes) -> None:
         if self.fails:

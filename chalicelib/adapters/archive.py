@@ -1,14 +1,23 @@
-"""The archive (S3): owned events for the long term, reports, and what was quarantined."""
+"""The archive (S3): owned events for the long term, reports, what was quarantined, and receipts of erasures."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
-from chalicelib.adapters.aws import translated_errors
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.aws import error_code, translated_errors
+from chalicelib.errors import StoreFailed
+from chalicelib.ports import ArchiveObject, Content
+
+# What S3 answers if an object is no longer the one that was read: changed, being changed, or gone.
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
+_MOVED_ON = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 
 
 class Archive:
@@ -43,6 +52,61 @@ class Archive:
         """Delete an object, if it is there."""
         with translated_errors():
             self._client.delete_object(Bucket=self._bucket, Key=object_name)
+
+    def write_erasure(self, name: str, content: str) -> None:
+        self._put(f"erasures/{name}.json", content.encode(), "application/json")
+
+    def find_events(self, first_day: str = "") -> Iterator[ArchiveObject]:
+        """The objects with events that were processed on a day (2015-05-17) or later, oldest first."""
+        # "date=2015-05-17" sorts before every name of its day, and after every name of an earlier day.
+        return self._list("events/", after=f"events/date={first_day}" if first_day else "")
+
+    def read_events(self, name: str) -> Content | None:
+        """The lines of an object, and what names this state of it; None if there is no such object."""
+        found = self._get(name)
+        if found is None:
+            return None
+        body, etag = found
+        try:
+            return Content(gzip.decompress(body).splitlines(), etag)
+        except (OSError, EOFError, zlib.error) as error:
+            raise StoreFailed(f"{name} is not gzip: {error}") from error
+
+    def rewrite_events(self, name: str, lines: Sequence[bytes], etag: str) -> bool:
+        """Replace the lines of an object if it is still as it was read; False if it has moved on."""
+        body = gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0)
+        with translated_errors():
+            try:
+                self._client.put_object(
+                    Bucket=self._bucket, Key=name, Body=body, ContentType="application/gzip", IfMatch=etag
+                )
+            except ClientError as error:
+                if error_code(error) in _MOVED_ON:
+                    return False
+                raise
+        return True
+
+    def delete_events(self, name: str) -> None:
+        """Delete an object; one that is gone is no error."""
+        with translated_errors():
+            self._client.delete_object(Bucket=self._bucket, Key=name)
+
+    def _list(self, prefix: str, *, after: str = "") -> Iterator[ArchiveObject]:
+        options = {"StartAfter": after} if after else {}
+        pages = self._client.get_paginator("list_objects_v2").paginate(Bucket=self._bucket, Prefix=prefix, **options)
+        with translated_errors():
+            for page in pages:
+                yield from (ArchiveObject(each["Key"], each["LastModified"]) for each in page.get("Contents", []))
+
+    def _get(self, name: str) -> tuple[bytes, str] | None:
+        with translated_errors():
+            try:
+                answer = self._client.get_object(Bucket=self._bucket, Key=name)
+            except ClientError as error:
+                if error_code(error) == "NoSuchKey":
+                    return None
+                raise
+            return answer["Body"].read(), answer["ETag"]
 
     def _put(self, name: str, body: bytes, content_type: str) -> None:
         with translated_errors():

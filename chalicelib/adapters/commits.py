@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.table import Item, Table, key_item, number, text
 from chalicelib.core import commit, keys, timestamps
-from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk import Chunk, minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.keys import Key, TouchedHour
@@ -25,7 +25,7 @@ _NOTE_RETENTION = timedelta(days=30)
 
 
 class CommitLog:
-    """`retention`: how long a record is kept after its chunk was received."""
+    """`retention`: how long a record is kept after its chunk was minted, when it was received or replayed."""
 
     def __init__(self, table: Table, *, retention: timedelta) -> None:
         self._table = table
@@ -71,13 +71,13 @@ class CommitLog:
         return {"Put": {"TableName": self._table.name, "Item": item}}
 
     def _put_record(self, record: CommitRecord) -> Item:
-        received = timestamps.parse(record.received)
+        expiry = minted_at(record.chunk_id) + self._retention
         item = key_item(keys.commit_record(record.project, record.chunk_id)) | {
             "n": number(record.accepted),
             "k": number(record.stored),
             "s": {"B": commit.pack_summary(record)},
             "r": text(record.received),
-            "x": number(int((received + self._retention).timestamp())),
+            "x": number(int(expiry.timestamp())),
         }
         if record.archive_object is not None:
             item["o"] = text(record.archive_object)
@@ -123,6 +123,14 @@ class CommitLog:
         day, hour = window[:10], window[11:13]
         pks = [keys.day_partition(project, day, shard) for shard in range(keys.SHARDS)]
         return [_record(item) for item in self._table.query_each(pks, first=f"c#{hour}", after=f"c#{hour}~")]
+
+    def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
+        """The archive object that each chunk's commit record names, by chunk_id; without those that have no
+        record. `chunks` are (project, chunk_id).
+        """
+        wanted = {keys.commit_record(project, chunk_id): chunk_id for project, chunk_id in chunks}
+        found = self._table.get_many(list(wanted), attributes="pk, sk, o")
+        return {wanted[key]: item["o"]["S"] if "o" in item else None for key, item in found.items()}
 
     def days(self, project: str) -> list[str]:
         """The days that have events, oldest first."""

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from chalicelib.adapters.aws import error_code
 from chalicelib.adapters.table import Item, Table, key_item, number, text
 from chalicelib.core import keys
-from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.chunk import Chunk, minted_at, stored_form
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, Key
 from chalicelib.errors import StoreFailed
@@ -37,8 +37,8 @@ class _Row:
 
 
 class EventStore:
-    """`retention`: how long an event is kept after it was received; `guard_retention`: how long a
-    retry without a timestamp is still recognised.
+    """`retention`: how long an event is kept after its chunk was minted, when it was received or replayed;
+    `guard_retention`: how long a retry without a timestamp is still recognised.
     """
 
     def __init__(self, table: Table, *, retention: timedelta, guard_retention: timedelta) -> None:
@@ -62,12 +62,12 @@ class EventStore:
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
         body = json.dumps(stored_form(event, chunk), separators=(",", ":")).encode()
-        expiry = int((chunk.sender.received + self._retention).timestamp())
+        expiry = int((minted_at(chunk.chunk_id) + self._retention).timestamp())
         attributes = {"t": text(event.event_type), "b": {"B": zlib.compress(body)}, "x": number(expiry)}
         return _Row(keys.event_item(chunk.project, event.user, event.time, event.event_id), chunk.chunk_id, attributes)
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
-        expiry = int((max(chunk.sender.received, chunk.age_counts_from) + self._guard_retention).timestamp())
+        expiry = int((chunk.age_counts_from + self._guard_retention).timestamp())
         attributes = {"t": text(event.time), "x": number(expiry)}
         return _Row(keys.guard_item(chunk.project, event.user, event.event_id), chunk.chunk_id, attributes)
 

@@ -11,13 +11,16 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.chunk import Chunk, hour_of
+from chalicelib.core.chunk import Chunk, hour_of, minted_at
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
 from chalicelib.core.ledger import Committed
+
+_ROUNDING = timedelta(milliseconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,11 @@ class CommitRecord:
     @property
     def hour(self) -> str:
         return hour_of(self.chunk_id)
+
+    @property
+    def is_replayed(self) -> bool:
+        """Whether the chunk was made of archived events: the door mints an id in the millisecond of receipt."""
+        return abs(minted_at(self.chunk_id) - timestamps.parse(self.received)) > _ROUNDING
 
     @property
     def stored(self) -> int:
@@ -98,9 +106,14 @@ def touched_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
 
 
 def received_hours(records: Iterable[CommitRecord]) -> dict[tuple[str, str], Committed]:
-    """What the records add to the ledger: (hour of receipt, project) to chunks and events."""
+    """What the records add to the ledger: (hour of receipt, project) to chunks and events.
+
+    Replayed chunks are left out: the door knows nothing of them, and received their events long ago.
+    """
     sums: dict[tuple[str, str], Committed] = {}
     for record in records:
+        if record.is_replayed:
+            continue
         entry = (timestamps.window_of(record.received, "hour"), record.project)
         sums[entry] = sums.get(entry, Committed()) + Committed(1, record.accepted, record.stored)
     return sums

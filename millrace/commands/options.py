@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from chalicelib.core.counting import Span
 from chalicelib.core.parking import REASONS
 from chalicelib.errors import StoreFailed
 from millrace import access
@@ -58,6 +59,11 @@ def pipeline_options(command: Command) -> Command:
             raise Failure(f"The stage did not answer. Run it again: what was done stays done. ({error})") from error
 
     return stage_option(state_option(json_option(with_pipeline)))
+
+
+def time_span(span: dict[str, str | None]) -> Span:
+    """The span that `span_options` hands on, for a command that doesn't leave it to the stage."""
+    return read_span(span["from"], span["to"])
 
 
 def span_options(command: Command) -> Command:

@@ -37,7 +37,7 @@ def send(client: Client, file: BufferedReader, format_name: str, wait: float, *,
             bar.advance(task, count)
         bar.update(task, total=totals.lines)
         task = bar.add_task("receipts", total=len(totals.chunks))
-        for count in sending.collect_receipts(client, totals, wait):
+        for count in sending.collect_receipts(client.receipt, totals, wait):
             bar.advance(task, count)
     if as_json:
         output.print_json([totals.to_json()])

@@ -93,3 +93,58 @@ def test_a_quarantined_message_is_read_back_until_it_is_deleted(shelf: Shelf) ->
     assert read_all() == {}
     with pytest.raises(StoreFailed):
         archive.read_quarantined(name)
+
+
+def test_objects_are_found_from_a_day_of_processing_on_and_oldest_first(shelf: Shelf) -> None:
+    archive, _ = shelf
+    archive.write_report("acme", "day", "2015-05-17", 1, "{}")
+    names = [archive.write_events([b"{}"], NOW + timedelta(days=days)) for days in (1, -1, 0)]
+    assert [each.name for each in archive.find_events()] == [names[1], names[2], names[0]]
+    assert [each.name for each in archive.find_events("2015-05-17")] == [names[2], names[0]]
+    assert list(archive.find_events("2015-05-19")) == []
+    assert all(each.modified.tzinfo is not None for each in archive.find_events())
+
+
+def test_lines_are_read_as_they_were_written(shelf: Shelf) -> None:
+    archive, _ = shelf
+    name = archive.write_events([b'{"a":1}', b'{"b":2}'], NOW)
+    content = archive.read_events(name)
+    assert content is not None
+    assert content.lines == [b'{"a":1}', b'{"b":2}']
+    assert archive.read_events(name + "x") is None
+
+
+@pytest.mark.parametrize("left", [[b'{"b":2}'], []])
+def test_an_object_is_rewritten_under_its_name(shelf: Shelf, left: list[bytes]) -> None:
+    archive, read_all = shelf
+    name = archive.write_events([b'{"a":1}', b'{"b":2}'], NOW)
+    content = archive.read_events(name)
+    assert content is not None
+    assert archive.rewrite_events(name, left, content.etag)
+    again = archive.read_events(name)
+    assert again is not None
+    assert again.lines == left
+    assert set(read_all()) == {name}
+
+
+def test_an_object_that_moved_on_since_it_was_read_is_not_rewritten(shelf: Shelf) -> None:
+    archive, _ = shelf
+    name = archive.write_events([b'{"a":1}', b'{"b":2}'], NOW)
+    content = archive.read_events(name)
+    assert content is not None
+    assert archive.rewrite_events(name, [b'{"b":2}'], content.etag)
+    assert not archive.rewrite_events(name, [b'{"a":1}'], content.etag)
+    again = archive.read_events(name)
+    assert again is not None
+    assert again.lines == [b'{"b":2}']
+
+
+def test_a_deleted_object_is_gone_and_neither_comes_back_nor_can_be_deleted_wrongly(shelf: Shelf) -> None:
+    archive, read_all = shelf
+    name = archive.write_events([b'{"a":1}'], NOW)
+    content = archive.read_events(name)
+    assert content is not None
+    archive.delete_events(name)
+    archive.delete_events(name)
+    assert not archive.rewrite_events(name, [], content.etag)
+    assert (read_all(), list(archive.find_events())) == ({}, [])

@@ -10,13 +10,14 @@ from datetime import timedelta
 import pytest
 
 from builders import NOW, make_chunk, make_event, make_quarantined, make_record
-from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk import Chunk, mint_chunk_id
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.keys import TouchedHour
 from chalicelib.core.ledger import Committed
 from chalicelib.core.parking import Failure
 from chalicelib.ports import CommitLog
 from fakes import FakeCommitLog
+from stage import Stage
 
 
 @pytest.fixture(params=["fake", "emulator"])
@@ -154,6 +155,14 @@ def test_the_ledger_counts_each_chunk_once_in_its_hour_of_receipt(commits: Commi
     assert commits.received("2015-05-17T09", "2015-05-17T10") == Committed()
 
 
+def test_the_log_knows_in_which_object_each_committed_chunk_is_archived(commits: CommitLog) -> None:
+    stored, empty, unknown = make_chunk(), make_chunk(), make_chunk()
+    commits.commit([make_record(stored, archive_object="here"), make_record(empty, owned=[])])
+    asked = [("acme", each.chunk_id) for each in (stored, empty, unknown)] + [("other", stored.chunk_id)]
+    assert commits.archived_in(asked) == {stored.chunk_id: "here", empty.chunk_id: None}
+    assert commits.archived_in([]) == {}
+
+
 def test_two_projects_share_nothing(commits: CommitLog) -> None:
     ours, theirs = chunk_at("2015-05-17T10:05:00Z"), chunk_at("2015-05-17T11:05:00Z", project="acme-2")
     commits.commit([make_record(ours), make_record(theirs)])
@@ -246,3 +255,18 @@ def test_a_commit_takes_all_that_one_transaction_may_hold(commits: CommitLog) ->
     records = [make_record(make_chunk(*types)), *(make_record(make_chunk(types[0])) for _ in range(6))]
     assert commits.commit(records) == {record.chunk_id for record in records}
     assert counts_of(commits).total() == 96
+
+
+def test_records_and_events_live_as_long_as_if_a_replayed_chunk_had_just_been_received(stage: Stage) -> None:
+    """Else a late copy of the chunk would find neither, and count its events a second time."""
+    received = NOW - timedelta(days=399)
+    chunk = make_chunk(received=received)
+    replayed = replace(chunk, chunk_id=mint_chunk_id(NOW, chunk.hour, bytes(10)))
+    stage.events.claim([(replayed, replayed.events[0])])
+    stage.commits.commit([make_record(replayed)])
+    items = stage.clients.dynamodb.scan(TableName=stage.settings.table_name)["Items"]
+    expiries = {int(item["x"]["N"]) for item in items if "x" in item}
+    assert expiries == {int((NOW + timedelta(days=400)).timestamp())}
+    record = stage.commits.record("acme", replayed.chunk_id)
+    assert record is not None
+    assert record.received.startswith("2014-04-13")

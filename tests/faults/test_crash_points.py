@@ -11,10 +11,12 @@ from dataclasses import dataclass
 
 import pytest
 
+from archive_stories import ARCHIVE_STORIES
 from injector import Fault, Injector, kinds_for
 from stage import Clients
 from stories import STORIES
 
+ALL_STORIES = STORIES | ARCHIVE_STORIES
 # So that processes which run tests side by side share the work.
 PARTS = 4
 
@@ -37,7 +39,7 @@ def fault_options(request: pytest.FixtureRequest) -> FaultOptions:
 
 def scenarios(name: str, clients: Clients, injector: Injector) -> list[Fault]:
     """Every fault at every call that the story makes when nothing goes wrong."""
-    story = STORIES[name](clients, injector)
+    story = ALL_STORIES[name](clients, injector)
     assert story.run() == [], "the story must be sound without faults"
     return [
         Fault(number, kind, operation)
@@ -57,7 +59,7 @@ def check(
 ) -> None:
     failures, fired = list[str](), 0
     for faults in chains:
-        story = STORIES[name](clients, injector)
+        story = ALL_STORIES[name](clients, injector)
         found = story.run(*faults)
         fired += story.fired
         failures += [f"{name}/{'+'.join(map(str, faults))}: {violation}" for violation in found]
@@ -72,7 +74,7 @@ def pairs(single: list[Fault], number: int) -> list[tuple[Fault, ...]]:
     return [(chosen.choice(single), chosen.choice(single)) for _ in range(number)]
 
 
-@pytest.mark.parametrize(("name", "part"), [(name, part) for name in STORIES for part in range(PARTS)])
+@pytest.mark.parametrize(("name", "part"), [(name, part) for name in ALL_STORIES for part in range(PARTS)])
 def test_one_fault_at_any_call_changes_nothing_in_the_end(
     *,
     name: str,

@@ -35,9 +35,9 @@ class FakeStage:
         chunks = [f"chunk-{len(self.posts)}"] if accepted else []
         return {"chunks": chunks, "accepted": accepted, "rejected": len(events) - accepted, "events": verdicts}
 
-    def get(self, path: str) -> dict[str, Any]:
-        self.asked.append(path)
-        return self.receipts[path.removeprefix("/chunks/")]
+    def receipt(self, chunk_id: str) -> dict[str, Any]:
+        self.asked.append(chunk_id)
+        return self.receipts[chunk_id]
 
 
 def read(*lines: bytes) -> tuple[list[dict[str, Any]], list[str], Totals]:
@@ -54,7 +54,7 @@ def sent(events: list[dict[str, Any]]) -> tuple[FakeStage, list[str], Totals]:
 def collected(*receipts: dict[str, Any]) -> tuple[FakeStage, int, Totals]:
     stage = FakeStage({str(number): receipt for number, receipt in enumerate(receipts)})
     totals = Totals(chunks=list(stage.receipts))
-    return stage, sum(collect_receipts(stage, totals, wait_seconds=-1)), totals
+    return stage, sum(collect_receipts(stage.receipt, totals, wait_seconds=-1)), totals
 
 
 @pytest.mark.parametrize("content", [GOOD, gzip.compress(GOOD, mtime=0)])
@@ -150,7 +150,7 @@ def test_receipts_are_added_up() -> None:
     stage, finished, totals = collected(committed, {"status": "quarantined", "code": "too_old"}, committed)
     assert (finished, totals.stored, totals.duplicates) == (3, 6, 4)
     assert (totals.chunks_quarantined, totals.chunks_in_flight, totals.is_clean) == (1, 0, False)
-    assert stage.asked == ["/chunks/0", "/chunks/1", "/chunks/2"]
+    assert stage.asked == ["0", "1", "2"]
 
 
 def test_committed_chunks_leave_clean_totals() -> None:

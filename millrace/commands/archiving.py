@@ -1,0 +1,88 @@
+"""Commands that work on the archive: replay."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import click
+
+from chalicelib import query
+from chalicelib.errors import StoreFailed
+from chalicelib.wiring import Pipeline
+from millrace import archive_lines, archive_replay, output, sending
+from millrace.archive_replay import Replayed, Selection
+from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
+from millrace.failure import Failure
+
+project_option = click.option("--project", help="Only this project; default: all.")
+
+
+@click.command()
+@click.option("--type", "event_type", help="Only events of this type.")
+@project_option
+@span_options
+@click.option("--after", metavar="OBJECT", default="", help="Go on after this object, as an interrupted replay says.")
+@click.option("--expired", is_flag=True, help="Also what has expired in the table: only into an empty table.")
+@click.option(
+    "--wait", type=click.FloatRange(min=0), default=300, show_default=True, help="Seconds to wait for receipts."
+)
+@dry_run_option
+@pipeline_options
+def replay(
+    *,
+    pipeline: Pipeline,
+    span: dict[str, str | None],
+    project: str | None,
+    event_type: str | None,
+    after: str,
+    wait: float,
+    expired: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Feed archived events to the pipeline again, by event time; what is stored is a duplicate.
+
+    Restores events and counters into an empty table, and adds nothing to a healthy one. Safe while the
+    pipeline runs, and safe to repeat. Exits with 3 if something was unreadable or not processed in time.
+
+    \b
+    Examples:
+      millrace replay --from 2015-05-17 --to 2015-05-18 --type page_view --dry-run
+      millrace replay --json
+    """
+    now, settings = datetime.now(UTC), pipeline.settings
+    # Counters stay when events expire: what could expire before it is processed would be counted twice.
+    oldest = None if expired else now - settings.retention + settings.guard_retention
+    selection = Selection(time_span(span), project, event_type, oldest)
+    totals = Replayed()
+    with output.progress() as bar:
+        objects = [each for each in archive_lines.objects_of(pipeline.archive, selection.span) if each.name > after]
+        task, last = bar.add_task("replaying", total=len(objects)), after
+        try:
+            for count, last in archive_replay.replay(  # noqa: B007 - the last one is where to go on
+                objects,
+                selection=selection,
+                archive=pipeline.archive,
+                commits=pipeline.commits,
+                queue=None if dry_run else pipeline.queue,
+                now=now,
+                totals=totals,
+            ):
+                bar.advance(task, count)
+        except (StoreFailed, KeyboardInterrupt) as error:
+            where = f"--after {last}" if last else "the same command"
+            raise Failure(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
+        task = bar.add_task("receipts", total=len(totals.chunks))
+        for count in sending.collect_receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait):
+            bar.advance(task, count)
+    if as_json:
+        output.print_json([totals.to_json()])
+    else:
+        output.print_table(("", "number"), list(totals.to_json().items()))
+    if not totals.is_clean:
+        raise SystemExit(3)
+
+
+def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, object]:
+    oldest = datetime.now(UTC) - pipeline.settings.max_chunk_age
+    return query.get_receipt(chunk_id, project=totals.projects[chunk_id], commits=pipeline.commits, oldest=oldest)
