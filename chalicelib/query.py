@@ -143,6 +143,7 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
             "accepted": record.accepted,
             "stored": record.stored,
             "duplicates": record.duplicates,
+            **({"erased": record.erased} if record.erased else {}),
         }
     code = commits.quarantine_code(project, chunk_id)
     if code is not None:

@@ -14,6 +14,7 @@ from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
+from chalicelib.adapters.erasure import Erasure
 from chalicelib.adapters.events import EventStore
 from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
@@ -80,6 +81,10 @@ class Pipeline:
     @cached_property
     def commits(self) -> CommitLog:
         return CommitLog(self._table, retention=self.settings.retention)
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        return Erasure(self._table)
 
     @cached_property
     def reports(self) -> ReportStore:

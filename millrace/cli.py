@@ -44,6 +44,7 @@ _COMMANDS = (
     projects.projects,
     schemas.schemas,
     asking.rejections,
+    archiving.erase,
     exporting.completion,
     deploying.deploy,
     deploying.destroy,

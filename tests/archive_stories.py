@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
+from chalicelib.aggregate import aggregate
 from chalicelib.core.counting import Span
 from injector import Crash
-from millrace import archive_lines, archive_replay
+from millrace import archive_lines, archive_replay, erasure
 from millrace.archive_replay import Replayed, Selection
+from millrace.erasure import Erased, Person
+from oracle import Findings
 from stage import Stage
-from stories import NOW, Story, event
+from stories import LATER, NOW, Story, event
 
 
 @contextmanager
@@ -20,6 +25,24 @@ def interrupted() -> Iterator[None]:
         yield
     except (Exception, Crash):  # noqa: BLE001 - a fault may come out as anything
         return
+
+
+def lines_of(stage: Stage) -> list[bytes]:
+    contents = [stage.archive.read_events(each.name) for each in stage.archive.find_events()]
+    return [line for content in contents if content for line in content.lines]
+
+
+def replay(stage: Stage) -> None:
+    for _ in archive_replay.replay(
+        archive_lines.objects_of(stage.archive, Span()),
+        selection=Selection(Span(), None, None, None),
+        archive=stage.archive,
+        commits=stage.commits,
+        queue=stage.queue,
+        now=NOW,
+        totals=Replayed(),
+    ):
+        pass
 
 
 class ArchiveReplaying(Story):
@@ -35,42 +58,106 @@ class ArchiveReplaying(Story):
         for post in self.posts:
             self.post(post)
             self.poller.drain(self.process)
-        self.stage.archive.write_events(self._lines(), NOW)
+        self.stage.archive.write_events(lines_of(self.stage), NOW)
         table = self.stage.settings.table_name
         for item in self.clients.dynamodb.scan(TableName=table)["Items"]:
             self.clients.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
 
-    def _lines(self) -> list[bytes]:
-        archive = self.stage.archive
-        contents = [archive.read_events(each.name) for each in archive.find_events()]
-        return [line for content in contents if content for line in content.lines]
-
-    def replay(self, stage: Stage) -> None:
-        for _ in archive_replay.replay(
-            archive_lines.objects_of(stage.archive, Span()),
-            selection=Selection(Span(), None, None, None),
-            archive=stage.archive,
-            commits=stage.commits,
-            queue=stage.queue,
-            now=NOW,
-            totals=Replayed(),
-        ):
-            pass
-
     def act(self) -> None:
         with interrupted():
-            self.replay(self.faulty)
+            replay(self.faulty)
 
     def rival(self, half: bool) -> None:
         """Another replay; unless by half, its chunks are processed at once."""
-        self.replay(self.stage)
+        replay(self.stage)
         if not half:
             self.poller.drain(self.process)
 
     def settle(self) -> None:
         super().settle()
-        self.replay(self.stage)
+        replay(self.stage)
         super().settle()
 
 
-ARCHIVE_STORIES = {story.name: story for story in (ArchiveReplaying,)}
+class Erasing(Story):
+    """Ann is erased, whose events share chunks and objects with Bob's; she tries to come back in every way."""
+
+    name = "erase"
+    kept = (event("b1", user="bob"), event("b2", user="bob", hour=11), event("b3", user="bob", hour=0))
+    posts = (
+        (event("a1"), event("a2", event_type="click"), kept[0], event("a3", hour=11), kept[1]),
+        (event("a1"), event("a4", hour=0), kept[2]),
+    )
+
+    def prepare(self) -> None:
+        for post in self.posts:
+            self.post(post)
+        self.batch = self.poller.receive()
+        self.process(self.batch)
+        self.stage.archive.write_events(lines_of(self.stage), NOW)
+
+    def erase(self, stage: Stage, user: str = "ann") -> Erased:
+        person, totals = Person("default", user, NOW - timedelta(days=31)), Erased()
+        for _ in erasure.erase_events(
+            person, events=stage.events, commits=stage.commits, erasure=stage.erasure, totals=totals
+        ):
+            pass
+        for _ in erasure.erase_lines(
+            person,
+            list(stage.archive.find_events()),
+            archive=stage.archive,
+            commits=stage.commits,
+            erasure=stage.erasure,
+            totals=totals,
+        ):
+            pass
+        return totals
+
+    def act(self) -> None:
+        with interrupted():
+            self.erase(self.faulty)
+
+    def rival(self, half: bool) -> None:
+        """Another erasure; by half, the queue delivers a copy and a client sends again, with something new."""
+        if not half:
+            self.erase(self.stage)
+            return
+        self.process(self.batch)
+        self.post((event("a1"), event("a5")))
+        self.poller.drain(self.process)
+
+    def settle(self) -> None:
+        """The copies are processed, she is erased for good; then her client sends all again, and a replay runs."""
+        super().settle()
+        self.erase(self.stage)
+        if not self.erase(self.stage).is_complete:
+            self.found_early.append("something stays in flight")
+        self.process(self.batch)  # the queue had one more copy
+        for post in self.posts:
+            self.post(post)
+        replay(self.stage)
+        super().settle()
+        aggregate(
+            commits=self.stage.commits,
+            reports=self.stage.reports,
+            archive=self.stage.archive,
+            topic=self.stage.topic,
+            now=LATER,
+        )
+
+    def expected(self) -> Counter[tuple[str, str]]:
+        return Counter({(each["user_id"], each["event_id"]): 1 for each in self.kept})
+
+    def violations(self) -> list[str]:
+        findings = Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
+        found = super().violations() + findings.report_violations()
+        if any(line["user_id"] == "ann" for _, line in findings.lines):
+            found.append("the archive holds a line of an erased user")
+        for item in findings.records.values():
+            accepted, stored, erased = (int(item.get(name, {"N": "0"})["N"]) for name in "nke")
+            if accepted < stored + erased:
+                found.append("a record accounts for more than was accepted")
+        return found
+
+
+ARCHIVE_STORIES = {story.name: story for story in (ArchiveReplaying, Erasing)}

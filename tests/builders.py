@@ -26,6 +26,7 @@ from fakes import (
     FakeArchive,
     FakeCommitLog,
     FakeDeadLetters,
+    FakeErasure,
     FakeEventStore,
     FakeMeter,
     FakeQueue,
@@ -97,6 +98,10 @@ class World:
     reports: FakeReportStore = field(default_factory=FakeReportStore)
     topic: FakeTopic = field(default_factory=FakeTopic)
     meter: FakeMeter = field(default_factory=FakeMeter)
+
+    @property
+    def erasure(self) -> FakeErasure:
+        return FakeErasure(self.events, self.commits)
 
     def process(self, *messages: Message, now: datetime = NOW) -> None:
         processor.process(

@@ -106,6 +106,7 @@ class FakeEventStore:
 
     stored: dict[tuple[str, EventRef], dict[str, Any]] = field(default_factory=dict)
     guards: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)  # to (chunk_id, time)
+    erased: set[tuple[str, EventRef]] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     claims: list[list[str]] = field(default_factory=list)
 
@@ -122,6 +123,8 @@ class FakeEventStore:
             if owner != chunk.chunk_id:
                 return owner
         key = (chunk.project, EventRef(event.time, event.user, event.event_id))
+        if key in self.erased:
+            return "erased"
         return str(self.stored.setdefault(key, stored_form(event, chunk))["chunk_id"])
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
@@ -184,6 +187,12 @@ class FakeCommitLog:
         for counter, minutes in commit.increments(records).items():
             self.counts.setdefault(counter, Counter()).update(minutes)
         self.marks |= {hour: f"{next(self._tokens)}-token" for hour in commit.touched_hours(records)}
+
+    def erase(self, before: CommitRecord, after: CommitRecord) -> None:
+        self.records_by_id[before.chunk_id] = after
+        for counter, minutes in commit.decrements(before, after).items():
+            self.counts[counter].update(minutes)
+        self.marks[before.project, before.hour] = f"token-{next(self._tokens)}"
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
         if self.fails:
@@ -263,6 +272,42 @@ class FakeCommitLog:
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
         entry = self.parked.get((project, chunk_id))
         return entry.code if entry else None
+
+
+@dataclass
+class FakeErasure:
+    """`meanwhile`: what others do just before the next attempts, one for each."""
+
+    events: FakeEventStore
+    commits: FakeCommitLog
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+
+    def erase(
+        self,
+        project: str,
+        chunk_id: str,
+        events: Sequence[Event],
+        record: CommitRecord | None,
+        *,
+        attempt: int = 0,  # noqa: ARG002 - no waiting
+    ) -> bool:
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        keys = [(project, EventRef(event.time, event.user, event.event_id)) for event in events]
+        if any(self.events.stored.get(key, {}).get("chunk_id") != chunk_id for key in keys):
+            return False
+        if record is not None:
+            if self.commits.records_by_id[chunk_id] != record:
+                return False
+            self.commits.erase(record, commit.without(record, events))
+        for key in keys:
+            del self.events.stored[key]
+            self.events.erased.add(key)
+        return True
+
+    def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
+        found = {ref: (project, ref) in self.events.stored for ref in refs}
+        return {ref: stands for ref, stands in found.items() if stands or (project, ref) in self.events.erased}
 
 
 @dataclass

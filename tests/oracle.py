@@ -24,7 +24,9 @@ class Findings:
     def __init__(self, clients: Clients, table_name: str, bucket_name: str) -> None:
         pages = clients.dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
         items = [item for page in pages for item in page["Items"]]
-        self.events = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#e#" in i["pk"]["S"]}
+        known = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#e#" in i["pk"]["S"]}
+        self.events = {key: item for key, item in known.items() if "z" not in item}
+        self.erased = {key: item for key, item in known.items() if "z" in item}
         self.days = [item for item in items if "#d#" in item["pk"]["S"]]
         self.records = {item["sk"]["S"][5:]: item for item in self.days if item["sk"]["S"].startswith("c#")}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
@@ -81,7 +83,7 @@ class Findings:
                 for name, value in item.items():
                     if name.startswith("m"):
                         sums[f"{day}T{hour}:{name[1:]}", event_type] += int(value["N"])
-        return sums
+        return Counter({counter: count for counter, count in sums.items() if count})  # zero after an erasure
 
     def owned(self) -> Counter[Identity]:
         refs: Counter[Identity] = Counter()
@@ -105,12 +107,20 @@ class Findings:
             found.append(f"archive: {sum(archived.values())} lines count, {len(stored)} events are stored")
         if self.owned() != stored:
             found.append("the commit records do not own each stored event once")
+        found += [
+            f"an erased event holds more than its identity: {each}" for each in self.erased.values() if "b" in each
+        ]
+        for record in self.records.values():
+            by_type, _ = json.loads(zlib.decompress(record["s"]["B"]))
+            if int(record["k"]["N"]) != sum(map(len, by_type.values())):
+                found.append(f"a commit record says that it owns {record['k']['N']} events")
         if self.counted() != truth:
             found.append(f"counters say {self.counted().total()}, {truth.total()} events are stored")
         said = [_sum(self.ledger, name) for name in ("c", "n", "k")]
         # The door measured what it received, and nothing of what was replayed from the archive.
         received = [item for chunk_id, item in self.records.items() if not _is_replayed(chunk_id, item["r"]["S"])]
-        true = [len(received), _sum(received, "n"), _sum(received, "k")]
+        stored_once = _sum(received, "k") + _sum([item for item in received if "e" in item], "e")
+        true = [len(received), _sum(received, "n"), stored_once]
         if said != true:
             found.append(f"the ledger says {said} chunks, accepted and stored, the commit records {true}")
         if len({event["chunk_id"] for event in self.stored_events()} - set(self.records)):
@@ -127,6 +137,7 @@ class Findings:
                 for (pk, window), item in self.reports.items()
                 if pk.endswith(f"#{grain}")
             }
+            reports = {window: count for window, count in reports.items() if count}  # all of it was erased
             if reports != dict(events):
                 found.append(f"{grain} reports {reports} do not say {dict(events)}")
         return found

@@ -16,6 +16,7 @@ from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
+from chalicelib.adapters.erasure import Erasure
 from chalicelib.adapters.events import EventStore
 from chalicelib.adapters.projects import ProjectStore
 from chalicelib.adapters.queue import Queue
@@ -90,7 +91,7 @@ class Stage:
     def through(self, clients: Clients) -> Stage:
         """The same stage, reached through other clients."""
         other = copy(self)
-        for name in ("queue", "dead_letters", "_table", "events", "commits", "reports", "archive", "topic"):
+        for name in ("queue", "dead_letters", "_table", "events", "commits", "erasure", "reports", "archive", "topic"):
             other.__dict__.pop(name, None)
         other.clients = clients
         return other
@@ -123,6 +124,10 @@ class Stage:
     @cached_property
     def commits(self) -> CommitLog:
         return CommitLog(self._table, retention=timedelta(days=400))
+
+    @cached_property
+    def erasure(self) -> Erasure:
+        return Erasure(self._table)
 
     @cached_property
     def reports(self) -> ReportStore:

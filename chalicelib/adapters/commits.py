@@ -11,7 +11,7 @@ from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.table import Item, Table, add, key_item, number, text
 from chalicelib.core import commit, keys, timestamps
 from chalicelib.core.chunk import Chunk, minted_at
 from chalicelib.core.commit import CommitRecord
@@ -58,7 +58,7 @@ class CommitLog:
         touched = commit.touched_hours(records)
         days = sorted({(project, hour[:10]) for project, hour in touched})
         increments = commit.increments(records)
-        token = {"k": text(f"{time.time():.0f}-{uuid4().hex}")}
+        token = fresh_token()
         return [
             *(self._put_record(record) for record in records),
             *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),
@@ -86,28 +86,12 @@ class CommitLog:
         return put
 
     def _add(self, key: Key, minutes: dict[str, int]) -> Item:
-        return self._update(key, {f"m{minute}": count for minute, count in minutes.items()})
+        return add(self._table.name, key, {f"m{minute}": count for minute, count in minutes.items()})
 
     def _add_to_ledger(self, received_hour: str, project: str, shard: int, sums: Committed) -> Item:
         added = {"c": sums.chunks, "n": sums.accepted, "k": sums.stored}
         expiry = int((timestamps.parse(timestamps.window_start(received_hour)) + self._retention).timestamp())
-        return self._update(keys.ledger(received_hour, project, shard), added, expiry)
-
-    def _update(self, key: Key, added: dict[str, int], expiry: int | None = None) -> Item:
-        """Add to the numbers of an item."""
-        expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
-        if expiry is not None:
-            expression += " SET #x = :x"
-        set_to = {} if expiry is None else {"x": expiry}
-        return {
-            "Update": {
-                "TableName": self._table.name,
-                "Key": key_item(key),
-                "UpdateExpression": expression,
-                "ExpressionAttributeNames": {f"#{name}": name for name in [*added, *set_to]},
-                "ExpressionAttributeValues": {f":{name}": number(value) for name, value in (added | set_to).items()},
-            }
-        }
+        return add(self._table.name, keys.ledger(received_hour, project, shard), added, expiry)
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
         """The chunk_ids, of those given, that have a commit record."""
@@ -223,6 +207,30 @@ def _quarantined(item: Item) -> Quarantined:
     )
 
 
+def fresh_token() -> Item:
+    """What a mark on a touched hour holds: when it was put, and something that no other has."""
+    return {"k": text(f"{time.time():.0f}-{uuid4().hex}")}
+
+
+def update_record(table_name: str, before: CommitRecord, after: CommitRecord) -> Item:
+    """The transaction's item that replaces what a record owns, if it still is as it was before."""
+    return {
+        "Update": {
+            "TableName": table_name,
+            "Key": key_item(keys.commit_record(before.project, before.chunk_id)),
+            "UpdateExpression": "SET s = :summary, k = :stored, e = :erased",
+            # A record only ever loses events: as many as before are the same as before.
+            "ConditionExpression": "k = :before",
+            "ExpressionAttributeValues": {
+                ":summary": {"B": commit.pack_summary(after)},
+                ":stored": number(after.stored),
+                ":erased": number(after.erased),
+                ":before": number(before.stored),
+            },
+        }
+    }
+
+
 def _record(item: Item) -> CommitRecord:
     owned, tallies = commit.unpack_summary(item["s"]["B"])
     return CommitRecord(
@@ -233,6 +241,7 @@ def _record(item: Item) -> CommitRecord:
         tallies=tallies,
         archive_object=item["o"]["S"] if "o" in item else None,
         received=item["r"]["S"],
+        erased=int(item["e"]["N"]) if "e" in item else 0,
     )
 
 

@@ -23,6 +23,10 @@ from chalicelib.errors import StoreFailed
 _MAX_STATEMENTS = 25
 
 
+#: The owner of an erased event: no chunk's id.
+NOBODY = "erased"
+
+
 @dataclass(frozen=True, slots=True)
 class _Row:
     """An item to insert for a chunk; `c` of the item that stands in the end names its owner."""
@@ -49,7 +53,8 @@ class EventStore:
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
         """Insert each event unless its identity exists, and answer the chunk_id of each identity's owner.
 
-        None: unknown, whether or not something was written. Claiming again gives the same owners.
+        None: unknown, whether or not something was written. Claiming again gives the same owners, but for an
+        erased event: nobody owns it any more, not even its chunk, whose copies must not archive it again.
         """
         guarded = [position for position, (_, event) in enumerate(claims) if event.guarded]
         owners: list[str | None] = [chunk.chunk_id for chunk, _ in claims]
@@ -128,7 +133,7 @@ class EventStore:
 
     def _owners_of(self, taken: Sequence[Key]) -> dict[Key, str]:
         try:
-            items = self._table.get_many(taken, attributes="pk, sk, c")
+            items = self._table.get_many(taken, attributes="pk, sk, c, z")
         except StoreFailed:
             return {}
         return {key: _owner(item) for key, item in items.items()}
@@ -141,13 +146,13 @@ class EventStore:
             if guard is None:
                 return None
             item = self._table.get(keys.event_item(project, ref.user, guard["t"]["S"], ref.event_id))
-        return _event(item) if item else None
+        return _event(item) if item and _stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
-        """The events of `refs` in their order, without those that expired."""
+        """The events of `refs` in their order, without those that expired or were erased."""
         wanted = [keys.event_item(project, ref.user, ref.time, ref.event_id) for ref in refs]
         found = self._table.get_many(wanted)
-        return [_event(found[key]) for key in wanted if key in found]
+        return [_event(found[key]) for key in wanted if key in found and _stands(found[key])]
 
     def of_user(
         self, project: str, user: str, *, event_type: str | None, first: str, after: str
@@ -158,6 +163,8 @@ class EventStore:
             options = {"FilterExpression": "t = :t", "ExpressionAttributeValues": {":t": text(event_type)}}
         pk = keys.user_partition(project, user)
         for item in self._table.query(pk, first=first, after=after, newest_first=True, **options):
+            if not _stands(item):
+                continue
             time, _, event_id = item["sk"]["S"].partition("#")
             yield EventRef(time, user, event_id), _event(item)
 
@@ -175,7 +182,12 @@ def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
 
 
 def _owner(item: Item) -> str:
-    return str(item["c"]["S"])
+    return str(item["c"]["S"]) if _stands(item) else NOBODY
+
+
+def _stands(item: Item) -> bool:
+    """Whether an event was not erased; what is left of one that was keeps its identity taken."""
+    return "z" not in item
 
 
 def _event(item: Item) -> dict[str, Any]:

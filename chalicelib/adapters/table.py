@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -31,6 +31,23 @@ def number(value: int) -> dict[str, str]:
 
 def key_item(key: Key) -> Item:
     return {"pk": text(key.pk), "sk": text(key.sk)}
+
+
+def add(table_name: str, key: Key, added: Mapping[str, int], expiry: int | None = None) -> Item:
+    """The part of a transaction that adds to the numbers of an item; what is not there counts as zero."""
+    expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
+    if expiry is not None:
+        expression += " SET #x = :x"
+    set_to = {} if expiry is None else {"x": expiry}
+    return {
+        "Update": {
+            "TableName": table_name,
+            "Key": key_item(key),
+            "UpdateExpression": expression,
+            "ExpressionAttributeNames": {f"#{name}": name for name in [*added, *set_to]},
+            "ExpressionAttributeValues": {f":{name}": number(value) for name, value in {**added, **set_to}.items()},
+        }
+    }
 
 
 def key_of(item: Item) -> Key:

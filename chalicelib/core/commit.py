@@ -10,7 +10,7 @@ import json
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -36,6 +36,7 @@ class CommitRecord:
     """`archive_object` is None where the chunk owns nothing: all its events were duplicates.
 
     `tallies`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
+    `erased`: how many events it owned before they were erased.
     """
 
     project: str
@@ -45,6 +46,7 @@ class CommitRecord:
     tallies: dict[str, dict[str, int]]
     archive_object: str | None
     received: str
+    erased: int = 0
 
     @property
     def hour(self) -> str:
@@ -61,7 +63,7 @@ class CommitRecord:
 
     @property
     def duplicates(self) -> int:
-        return self.accepted - self.stored
+        return self.accepted - self.stored - self.erased
 
 
 def make_record(
@@ -88,6 +90,31 @@ def tally(events: Iterable[Event], names: Iterable[str]) -> dict[str, dict[str, 
                 text = value if isinstance(value, str) else json.dumps(value)
                 counts[text[: limits.MAX_TOP_VALUE_LENGTH]] += 1
     return {name: dict(counts) for name, counts in tallies.items() if counts}
+
+
+def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:
+    """What is left of a record when events are erased: it no longer refers to them, nor counts their values."""
+    refs = {EventRef(event.time, event.user, event.event_id) for event in events}
+    left = tuple(each for each in record.owned if each.ref not in refs)
+    tallies = {name: Counter(counts) for name, counts in record.tallies.items()}
+    for name, counts in tally(events, record.tallies).items():
+        tallies[name] -= Counter(counts)
+    return replace(
+        record,
+        owned=left,
+        tallies={name: dict(counts) for name, counts in tallies.items() if counts},
+        erased=record.erased + record.stored - len(left),
+    )
+
+
+def decrements(before: CommitRecord, after: CommitRecord) -> dict[tuple[str, str, str], Counter[str]]:
+    """What the events that a record lost take from the counters, in the form of `increments`."""
+    left = {each.ref for each in after.owned}
+    lost = replace(before, owned=tuple(each for each in before.owned if each.ref not in left))
+    return {
+        counter: Counter({minute: -count for minute, count in minutes.items()})
+        for counter, minutes in increments([lost]).items()
+    }
 
 
 def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Counter[str]]:

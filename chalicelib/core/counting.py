@@ -53,7 +53,7 @@ class Span:
 
 def sum_windows(counters: Iterable[HourCounter], grain: str, span: Span) -> list[dict[str, Any]]:
     """One row for each window and type that has events, in order. Counters know minutes, no less:
-    a span that starts or ends inside a minute counts that minute whole.
+    a span that starts or ends inside a minute counts that minute whole. Erasures leave counters of zero.
     """
     first_minute = span.first[: timestamps.GRAINS["minute"]]
     sums: Counter[tuple[str, str]] = Counter()
@@ -65,4 +65,5 @@ def sum_windows(counters: Iterable[HourCounter], grain: str, span: Span) -> list
     return [
         {"start": timestamps.window_start(window), "event_type": event_type, "count": count}
         for (window, event_type), count in sorted(sums.items())
+        if count > 0
     ]

@@ -33,6 +33,9 @@ MAX_CHUNK_EVENTS = 500
 # itself also fits a queue that was left at the old limit of 256 KiB.
 MAX_CHUNK_BYTES = 200_000
 
+# An erasure takes an item for each event, at most one counter for each, a record and a mark.
+MAX_ERASED_AT_ONCE = (MAX_COMMIT_ITEMS - 2) // 2
+
 # A report lists this many values of a property, each cut to this many characters.
 TOP_VALUES = 10
 MAX_TOP_VALUE_LENGTH = 200

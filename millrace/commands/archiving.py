@@ -1,17 +1,21 @@
-"""Commands that work on the archive: replay."""
+"""Commands that work on the archive: replay, and erase, which works on the table as well."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+import unicodedata
+from datetime import UTC, datetime, timedelta
 
 import click
 
 from chalicelib import query
 from chalicelib.errors import StoreFailed
+from chalicelib.ports import Erasure
 from chalicelib.wiring import Pipeline
-from millrace import archive_lines, archive_replay, output, sending
+from millrace import archive_lines, archive_replay, erasure, output, sending
 from millrace.archive_replay import Replayed, Selection
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
+from millrace.erasure import Erased, Person
 from millrace.failure import Failure
 
 project_option = click.option("--project", help="Only this project; default: all.")
@@ -86,3 +90,55 @@ def replay(
 def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, object]:
     oldest = datetime.now(UTC) - pipeline.settings.max_chunk_age
     return query.get_receipt(chunk_id, project=totals.projects[chunk_id], commits=pipeline.commits, oldest=oldest)
+
+
+@click.command()
+@click.option("--project", required=True, help="The project that the user belongs to.")
+@click.option("--user", required=True, help="The user_id, or the anonymous_id of events that have no user_id.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@dry_run_option
+@pipeline_options
+def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bool, as_json: bool) -> None:
+    """Erase a user's events from table, counts, reports and archive, for good.
+
+    What is left is the events' identities, so that an event that is sent again is not taken for a new one.
+    Prints a receipt and keeps it in the archive. Exits with 3 if something had to be left: run it again.
+
+    \b
+    Examples:
+      millrace erase --project default --user u123 --dry-run
+      millrace erase --project default --user u123 --yes --json
+    """
+    started = datetime.now(UTC)
+    settled_before = started - pipeline.settings.max_chunk_age - timedelta(days=1)
+    person = Person(project, unicodedata.normalize("NFC", user), settled_before)
+    if not (yes or dry_run):
+        click.confirm(f"Erase all events of {user!r} in {project!r}? They cannot be restored.", abort=True, err=True)
+    totals = Erased()
+    _erase(pipeline, person, None if dry_run else pipeline.erasure, totals)
+    receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
+    if not dry_run:
+        pipeline.archive.write_erasure(erasure.receipt_name(receipt), json.dumps(receipt))
+    if as_json:
+        output.print_json([receipt])
+    else:
+        output.print_table(("", ""), list(receipt.items()))
+    if not totals.is_complete:
+        output.say("Some events were left: in flight, or in quarantine. Run it again when the queue is empty.")
+        raise SystemExit(3)
+
+
+def _erase(pipeline: Pipeline, person: Person, port: Erasure | None, totals: Erased) -> None:
+    with output.progress() as bar:
+        task = bar.add_task("events", total=None)
+        for count in erasure.erase_events(
+            person, events=pipeline.events, commits=pipeline.commits, erasure=port, totals=totals
+        ):
+            bar.advance(task, count)
+        objects = list(pipeline.archive.find_events())
+        task = bar.add_task("archive", total=len(objects))
+        for count in erasure.erase_lines(
+            person, objects, archive=pipeline.archive, commits=pipeline.commits, erasure=port, totals=totals
+        ):
+            bar.advance(task, count)
+        totals.quarantined = erasure.count_quarantined(person, pipeline.archive, pipeline.commits)

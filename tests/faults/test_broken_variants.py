@@ -138,6 +138,17 @@ VARIANTS = {
         ("    touched = list(commits.touched())\n",
          "    touched = list(commits.touched())\n    for mark in touched:\n        commits.untouch(mark)\n"),
     ]),
+    "an erased event leaves nothing": Variant("erase", "adapters/erasure.py", [
+        ('            "Update": {\n', '            "Delete": {\n'),
+        ('                "UpdateExpression": "SET z = :true REMOVE b, t",\n', ""),
+        ('{":c": text(chunk_id), ":true": {"BOOL": True}}', '{":c": text(chunk_id)}'),
+    ]),
+    "an erased event stays counted": Variant("erase", "adapters/erasure.py", [
+        ("commit.decrements(before, after).items()", "{}.items()"),
+    ]),
+    "what is erased still belongs to its chunk": Variant("erase", "adapters/events.py", [
+        (" if _stands(item) else NOBODY", ""),
+    ]),
     "reports saved over any version": Variant("aggregate", "adapters/reports.py", [
         ('            "ConditionExpression": "attribute_not_exists(pk) OR v < :v",\n'
          '            "ExpressionAttributeValues": {":v": number(report.version)},\n', ""),

@@ -91,7 +91,7 @@ def test_one_fault_at_any_call_changes_nothing_in_the_end(
             check(name, [tuple(Fault(int(number), kind) for number, kind in faults)], clients, injector, figures)
         return
     single = scenarios(name, clients, injector)
-    if name in ("aggregate", "replay", "park") and not fault_options.thorough:
+    if name in ("aggregate", "replay", "park", "erase") and not fault_options.thorough:
         # Their many calls are mostly the same for each window or letter: a sample, with every rival at every save.
         sample = set(random.Random(1).sample(single, 60))  # noqa: S311 - the same every time
         saves = [fault for fault in single if "Transact" in fault.operation and "rival" in fault.kind]

@@ -1,0 +1,76 @@
+"""Takes events out of the table, their commit record and the counters in one step, and keeps their identity."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.aws import error_code, translated_errors
+from chalicelib.adapters.commits import fresh_token, update_record
+from chalicelib.adapters.table import Item, Table, add, key_item, text
+from chalicelib.core import commit, keys
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef
+
+
+class Erasure:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def erase(
+        self, project: str, chunk_id: str, events: Sequence[Event], record: CommitRecord | None, *, attempt: int = 0
+    ) -> bool:
+        """Try once to erase events that stand and belong to one chunk, all or none; False if something has
+        changed since they and the chunk's record were read. Takes at most MAX_ERASED_AT_ONCE.
+
+        `record` is None where the chunk has none, and never will.
+        """
+        if attempt:
+            self._table.back_off(attempt)
+        items = [self._tombstone(project, chunk_id, event) for event in events]
+        if record is not None:
+            items += self._forget(record, commit.without(record, events))
+        with translated_errors():
+            try:
+                self._table.client.transact_write_items(TransactItems=items)
+            except ClientError as error:
+                if error_code(error) == "TransactionCanceledException":
+                    return False
+                raise
+        return True
+
+    def _tombstone(self, project: str, chunk_id: str, event: Event) -> Item:
+        return {
+            "Update": {
+                "TableName": self._table.name,
+                "Key": key_item(keys.event_item(project, event.user, event.time, event.event_id)),
+                "UpdateExpression": "SET z = :true REMOVE b, t",
+                "ConditionExpression": "c = :c AND attribute_not_exists(z)",
+                "ExpressionAttributeValues": {":c": text(chunk_id), ":true": {"BOOL": True}},
+            }
+        }
+
+    def _forget(self, before: CommitRecord, after: CommitRecord) -> list[Item]:
+        shard = random.randrange(keys.SHARDS)  # noqa: S311 - spreads load, no secret
+        mark = key_item(keys.touched_hour(before.project, before.hour, shard)) | fresh_token()
+        return [
+            update_record(self._table.name, before, after),
+            *(
+                add(
+                    self._table.name,
+                    keys.counter(*counter, shard),
+                    {f"m{minute}": count for minute, count in minutes.items()},
+                )
+                for counter, minutes in commit.decrements(before, after).items()
+            ),
+            {"Put": {"TableName": self._table.name, "Item": mark}},
+        ]
+
+    def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
+        """Whether each event stands or was erased; without those of which the table knows nothing."""
+        wanted = {keys.event_item(project, ref.user, ref.time, ref.event_id): ref for ref in refs}
+        found = self._table.get_many(list(wanted), attributes="pk, sk, z")
+        return {wanted[key]: "z" not in item for key, item in found.items()}

@@ -1,0 +1,150 @@
+"""Erasing: events, record, counters and mark change together, once, or not at all; identities stay taken."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import pytest
+
+from builders import make_chunk, make_event, make_record
+from chalicelib.core import limits
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef
+from chalicelib.ports import CommitLog, Erasure, EventStore
+from fakes import FakeCommitLog, FakeErasure, FakeEventStore
+
+ALL = {"event_type": None, "first": "", "after": "~"}
+
+
+@dataclass
+class Stores:
+    events: EventStore
+    commits: CommitLog
+    erasure: Erasure
+
+    def take(self, chunk: Chunk) -> CommitRecord:
+        self.events.claim([(chunk, event) for event in chunk.events])
+        self.commits.commit([make_record(chunk)])
+        return self.record(chunk)
+
+    def record(self, chunk: Chunk) -> CommitRecord:
+        record = self.commits.record(chunk.project, chunk.chunk_id)
+        assert record is not None
+        return record
+
+    def counts(self) -> Counter[tuple[str, str]]:
+        sums: Counter[tuple[str, str]] = Counter()
+        for counter in self.commits.counters("acme", self.commits.days("acme")):
+            for minute, count in counter.minutes.items():
+                sums[f"{counter.hour}:{minute}", counter.event_type] += count
+        return +sums
+
+
+@pytest.fixture(params=["fake", "emulator"])
+def stores(request: pytest.FixtureRequest) -> Stores:
+    if request.param == "fake":
+        events, commits = FakeEventStore(), FakeCommitLog()
+        return Stores(events, commits, FakeErasure(events, commits))
+    stage = request.getfixturevalue("stage")
+    return Stores(stage.events, stage.commits, stage.erasure)
+
+
+def ref_of(event: Event) -> EventRef:
+    return EventRef(event.time, event.user, event.event_id)
+
+
+MINE, ALSO_MINE = make_event("e1", page="/home"), make_event("e2", event_type="click", page="/home")
+THEIRS = make_event("e3", user="u2", page="/home")
+
+
+def test_erased_events_are_gone_for_readers_and_from_record_and_counters(stores: Stores) -> None:
+    chunk = make_chunk(MINE, ALSO_MINE, THEIRS)
+    record = stores.take(chunk)
+    for mark in list(stores.commits.touched()):
+        stores.commits.untouch(mark)
+    assert stores.erasure.erase("acme", chunk.chunk_id, [MINE, ALSO_MINE], record)
+    assert list(stores.events.of_user("acme", "u1", **ALL)) == []
+    assert stores.events.get("acme", ref_of(MINE)) is None
+    refs = [ref_of(event) for event in chunk.events]
+    assert [event["event_id"] for event in stores.events.get_many("acme", refs)] == ["e3"]
+    after = stores.record(chunk)
+    assert [each.ref for each in after.owned] == [ref_of(THEIRS)]
+    assert (after.accepted, after.stored, after.duplicates, after.erased) == (3, 1, 0, 2)
+    assert after.tallies == {"page": {"/home": 1}}
+    assert after.archive_object == record.archive_object
+    assert stores.counts() == {("2015-05-17T10:05", "page_view"): 1}
+    assert [mark.hour for mark in stores.commits.touched()] == [chunk.hour]
+    assert stores.commits.archived_in([("acme", chunk.chunk_id)]) == {chunk.chunk_id: "object"}
+
+
+def test_the_identity_of_an_erased_event_stays_taken_for_every_chunk(stores: Stores) -> None:
+    chunk = make_chunk(MINE)
+    stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.take(chunk))
+    retry = make_chunk(MINE)
+    for claimant in (chunk, retry):
+        (owner,) = stores.events.claim([(claimant, MINE)])
+        assert owner not in (None, chunk.chunk_id, retry.chunk_id)
+    both = stores.events.claim([(retry, MINE), (retry, THEIRS)])  # in one call, as batches go
+    assert both[0] not in (None, retry.chunk_id)
+    assert both[1] == retry.chunk_id
+    assert stores.events.get("acme", ref_of(MINE)) is None
+
+
+def test_a_guarded_event_that_was_erased_is_known_by_its_id_alone(stores: Stores) -> None:
+    guarded = make_event("e1", guarded=True)
+    chunk = make_chunk(guarded)
+    stores.erasure.erase("acme", chunk.chunk_id, [guarded], stores.take(chunk))
+    retry = make_event("e1", at="2015-05-17T10:20:00Z", guarded=True)
+    second = make_chunk(retry)
+    (owner,) = stores.events.claim([(second, retry)])
+    assert owner not in (None, second.chunk_id)
+    assert stores.events.get("acme", ref_of(retry)) is None
+
+
+def test_erasing_by_a_record_that_has_changed_since_is_refused_and_changes_nothing(stores: Stores) -> None:
+    chunk = make_chunk(MINE, ALSO_MINE, THEIRS)
+    record = stores.take(chunk)
+    assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], record)
+    counts, after = stores.counts(), stores.record(chunk)
+    assert not stores.erasure.erase("acme", chunk.chunk_id, [ALSO_MINE], record)
+    assert (stores.counts(), stores.record(chunk)) == (counts, after)
+    assert stores.events.get("acme", ref_of(ALSO_MINE)) is not None
+    assert stores.erasure.erase("acme", chunk.chunk_id, [ALSO_MINE], after, attempt=1)
+
+
+def test_an_event_that_is_erased_already_or_belongs_to_another_chunk_refuses_the_whole(stores: Stores) -> None:
+    chunk, other = make_chunk(MINE, THEIRS), make_chunk(ALSO_MINE)
+    stores.take(chunk)
+    stores.take(other)
+    assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.record(chunk))
+    counts = stores.counts()
+    assert not stores.erasure.erase("acme", chunk.chunk_id, [MINE, THEIRS], stores.record(chunk))
+    assert not stores.erasure.erase("acme", chunk.chunk_id, [THEIRS, ALSO_MINE], stores.record(chunk))
+    assert stores.counts() == counts
+    assert stores.events.get("acme", ref_of(THEIRS)) is not None
+
+
+def test_events_without_a_record_are_erased_alone(stores: Stores) -> None:
+    chunk = make_chunk(MINE)
+    stores.events.claim([(chunk, MINE)])
+    assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], None)
+    assert stores.events.get("acme", ref_of(MINE)) is None
+    assert (stores.counts(), list(stores.commits.touched())) == (Counter(), [])
+
+
+def test_as_many_as_one_transaction_takes_are_erased_at_once(stores: Stores) -> None:
+    events = [make_event(f"e{number}", event_type=f"t{number}") for number in range(limits.MAX_ERASED_AT_ONCE)]
+    chunk = make_chunk(*events)
+    assert stores.erasure.erase("acme", chunk.chunk_id, events, stores.take(chunk))
+    assert (stores.counts(), stores.record(chunk).erased) == (Counter(), len(events))
+
+
+def test_which_events_stand_is_known_of_each(stores: Stores) -> None:
+    chunk = make_chunk(MINE, THEIRS)
+    stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.take(chunk))
+    asked = [ref_of(event) for event in (MINE, THEIRS, ALSO_MINE)]
+    assert stores.erasure.standing("acme", asked) == {ref_of(MINE): False, ref_of(THEIRS): True}
+    assert stores.erasure.standing("acme", []) == {}
