@@ -66,11 +66,12 @@ def erase_events(
     *,
     events: ports.EventStore,
     commits: ports.CommitLog,
-    erasure: ports.Erasure | None,
+    erasure: ports.Erasure,
     totals: Erased,
+    dry_run: bool,
 ) -> Iterator[int]:
-    """Erase the user's events in the table; yields how many were looked at. Without an erasure nothing is
-    erased, only counted. Raises StoreFailed.
+    """Erase the user's events in the table; yields how many were looked at. A dry run only
+    counts. Raises StoreFailed.
     """
     by_chunk: dict[str, list[EventRef]] = defaultdict(list)
     for ref, event in events.of_user(person.project, person.user, event_type=None, first="", after="~"):
@@ -78,7 +79,9 @@ def erase_events(
     for chunk_id, refs in by_chunk.items():
         remaining = iter(refs)
         while part := list(islice(remaining, limits.MAX_ERASED_AT_ONCE)):
-            _erase_part(person, chunk_id, part, events=events, commits=commits, erasure=erasure, totals=totals)
+            _erase_part(
+                person, chunk_id, part, events=events, commits=commits, erasure=erasure, totals=totals, dry_run=dry_run
+            )
             yield len(part)
 
 
@@ -89,8 +92,9 @@ def _erase_part(
     *,
     events: ports.EventStore,
     commits: ports.CommitLog,
-    erasure: ports.Erasure | None,
+    erasure: ports.Erasure,
     totals: Erased,
+    dry_run: bool,
 ) -> None:
     for attempt in range(_ATTEMPTS):
         standing = [Event.from_json(each, guarded=False) for each in events.get_many(person.project, refs)]
@@ -102,7 +106,7 @@ def _erase_part(
         if record is None and (is_parked or minted_at(chunk_id) >= person.settled_before):
             totals.events_in_flight += len(standing)
             return
-        if erasure is None or erasure.erase(person.project, chunk_id, standing, record, attempt=attempt):
+        if dry_run or erasure.erase(person.project, chunk_id, standing, record, attempt=attempt):
             totals.events += len(standing)
             return
     raise StoreFailed(f"the events of chunk {chunk_id} kept changing")
@@ -114,16 +118,17 @@ def erase_lines(
     *,
     archive: ports.Archive,
     commits: ports.CommitLog,
-    erasure: ports.Erasure | None,
+    erasure: ports.Erasure,
     totals: Erased,
+    dry_run: bool,
 ) -> Iterator[int]:
     """Rewrite the archive's objects without the user's lines; yields how many objects were looked at.
 
-    Comes after `erase_events`. Without an erasure nothing is rewritten, only counted. Raises StoreFailed.
+    Comes after `erase_events`. A dry run only counts. Raises StoreFailed.
     """
     for batch in archive_lines.scan(archive, objects):
         for scanned in batch:
-            _rewrite(person, scanned, archive=archive, commits=commits, erasure=erasure, totals=totals)
+            _rewrite(person, scanned, archive=archive, commits=commits, erasure=erasure, totals=totals, dry_run=dry_run)
         yield len(batch)
 
 
@@ -133,17 +138,18 @@ def _rewrite(
     *,
     archive: ports.Archive,
     commits: ports.CommitLog,
-    erasure: ports.Erasure | None,
+    erasure: ports.Erasure,
     totals: Erased,
+    dry_run: bool,
 ) -> None:
     content: Content | None = scanned.content
     for _ in range(_ATTEMPTS):
         if content is None:  # the sweep was here
             return
         theirs, unreadable = _lines_of(person, content)
-        gone = _erasable(person, theirs, commits, erasure)
+        gone = _erasable(person, theirs, commits, erasure, dry_run=dry_run)
         left = [raw for number, raw in enumerate(content.lines) if number not in gone]
-        if not gone or erasure is None or archive.rewrite_events(scanned.name, left, content.etag):
+        if not gone or dry_run or archive.rewrite_events(scanned.name, left, content.etag):
             totals.lines += len(gone)
             totals.objects += bool(gone)
             totals.lines_in_flight += len(theirs) - len(gone)
@@ -171,15 +177,16 @@ def _lines_of(person: Person, content: Content) -> tuple[dict[int, Line], int]:
 
 
 def _erasable(
-    person: Person, lines: dict[int, Line], commits: ports.CommitLog, erasure: ports.Erasure | None
+    person: Person, lines: dict[int, Line], commits: ports.CommitLog, erasure: ports.Erasure, *, dry_run: bool
 ) -> set[int]:
-    """The numbers of the lines that no commit can count on: the event was erased, or the table does not know
-    it and whatever its chunk does is done.
+    """The numbers of the lines that no commit can count on: the event was erased (on a dry run, it would be),
+    or the table does not know it and whatever its chunk does is done.
     """
     if not lines:
         return set()
     refs = {number: EventRef(line.event.time, line.event.user, line.event.event_id) for number, line in lines.items()}
-    standing = erasure.standing(person.project, list(refs.values())) if erasure else {}
+    known = erasure.standing(person.project, list(refs.values()))
+    standing = dict.fromkeys(known, False) if dry_run else known
     committed = commits.archived_in({line.chunk for line in lines.values()})
 
     def may_be_needed(line: Line) -> bool:

@@ -99,7 +99,7 @@ class Erasing(Story):
     def erase(self, stage: Stage, user: str = "ann") -> Erased:
         person, totals = Person("default", user, NOW - timedelta(days=31)), Erased()
         for _ in erasure.erase_events(
-            person, events=stage.events, commits=stage.commits, erasure=stage.erasure, totals=totals
+            person, events=stage.events, commits=stage.commits, erasure=stage.erasure, totals=totals, dry_run=False
         ):
             pass
         for _ in erasure.erase_lines(
@@ -109,6 +109,7 @@ class Erasing(Story):
             commits=stage.commits,
             erasure=stage.erasure,
             totals=totals,
+            dry_run=False,
         ):
             pass
         return totals
@@ -142,6 +143,7 @@ class Erasing(Story):
             reports=self.stage.reports,
             archive=self.stage.archive,
             topic=self.stage.topic,
+            meter=self.stage.meter,
             now=LATER,
         )
 

@@ -192,7 +192,7 @@ class FakeCommitLog:
         self.records_by_id[before.chunk_id] = after
         for counter, minutes in commit.decrements(before, after).items():
             self.counts[counter].update(minutes)
-        self.marks[before.project, before.hour] = f"token-{next(self._tokens)}"
+        self.marks[before.project, before.hour] = f"{next(self._tokens)}-token"
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
         if self.fails:
@@ -324,6 +324,7 @@ class FakeArchive:
     def write_events(self, lines: Iterable[bytes], now: datetime) -> str:
         name = f"events/date={now:%Y-%m-%d}/hour={now:%H}/{len(self.objects)}.jsonl.gz"
         self._put(name, gzip.compress(b"\n".join(lines) + b"\n", mtime=0))
+        self.modified[name] = now
         return name
 
     def write_report(self, project: str, grain: str, window: str, version: int, content: str) -> None:

@@ -1,22 +1,24 @@
-"""Commands that work on the archive: replay, and erase, which works on the table as well."""
+"""Commands that work on the archive: replay, sweep, and erase, which works on the table as well."""
 
 from __future__ import annotations
 
 import json
 import unicodedata
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 
 import click
 
 from chalicelib import query
 from chalicelib.errors import StoreFailed
-from chalicelib.ports import Erasure
 from chalicelib.wiring import Pipeline
 from millrace import archive_lines, archive_replay, erasure, output, sending
+from millrace import sweep as sweeping
 from millrace.archive_replay import Replayed, Selection
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
 from millrace.erasure import Erased, Person
 from millrace.failure import Failure
+from millrace.sweep import Swept
 
 project_option = click.option("--project", help="Only this project; default: all.")
 
@@ -115,7 +117,7 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
     if not (yes or dry_run):
         click.confirm(f"Erase all events of {user!r} in {project!r}? They cannot be restored.", abort=True, err=True)
     totals = Erased()
-    _erase(pipeline, person, None if dry_run else pipeline.erasure, totals)
+    _erase(pipeline, person, totals, dry_run=dry_run)
     receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
     if not dry_run:
         pipeline.archive.write_erasure(erasure.receipt_name(receipt), json.dumps(receipt))
@@ -128,17 +130,64 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
         raise SystemExit(3)
 
 
-def _erase(pipeline: Pipeline, person: Person, port: Erasure | None, totals: Erased) -> None:
+def _erase(pipeline: Pipeline, person: Person, totals: Erased, *, dry_run: bool) -> None:
     with output.progress() as bar:
         task = bar.add_task("events", total=None)
         for count in erasure.erase_events(
-            person, events=pipeline.events, commits=pipeline.commits, erasure=port, totals=totals
+            person,
+            events=pipeline.events,
+            commits=pipeline.commits,
+            erasure=pipeline.erasure,
+            totals=totals,
+            dry_run=dry_run,
         ):
             bar.advance(task, count)
         objects = list(pipeline.archive.find_events())
         task = bar.add_task("archive", total=len(objects))
         for count in erasure.erase_lines(
-            person, objects, archive=pipeline.archive, commits=pipeline.commits, erasure=port, totals=totals
+            person,
+            objects,
+            archive=pipeline.archive,
+            commits=pipeline.commits,
+            erasure=pipeline.erasure,
+            totals=totals,
+            dry_run=dry_run,
         ):
             bar.advance(task, count)
         totals.quarantined = erasure.count_quarantined(person, pipeline.archive, pipeline.commits)
+
+
+@click.command()
+@span_options
+@dry_run_option
+@pipeline_options
+def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_json: bool) -> None:
+    """Remove archived objects that crashes left: those of which every line is committed with another object.
+
+    Looks at what was processed between --from and --to; never at what is so young that a worker may still
+    commit it, nor at what is so old that commit records may have expired. Exits with 3 if an object holds
+    lines that cannot be read.
+
+    \b
+    Example:
+      millrace sweep --dry-run
+    """
+    patience = sweeping.Patience(pipeline.settings.max_chunk_age, pipeline.settings.retention)
+    now, wanted, totals = datetime.now(UTC), time_span(span), Swept()
+    with output.progress() as bar:
+        objects = [
+            each
+            for each in pipeline.archive.find_events(wanted.first[:10])
+            if sweeping.may_be_judged(each, now, patience) and sweeping.was_processed(each, wanted)
+        ]
+        task = bar.add_task("sweeping", total=len(objects))
+        for count in sweeping.sweep(
+            objects, archive=pipeline.archive, commits=pipeline.commits, totals=totals, dry_run=dry_run
+        ):
+            bar.advance(task, count)
+    if as_json:
+        output.print_json([asdict(totals)])
+    else:
+        output.print_table(("", "number"), list(asdict(totals).items()))
+    if totals.unreadable:
+        raise SystemExit(3)

@@ -24,14 +24,40 @@ def erase(
     world: World, user: str = "u1", *, now: datetime = NOW, port: FakeErasure | None = None, dry_run: bool = False
 ) -> Erased:
     person = Person("acme", user, now - SETTINGS.max_chunk_age - DAY)
-    totals, used = Erased(), None if dry_run else port or world.erasure
-    list(erasure.erase_events(person, events=world.events, commits=world.commits, erasure=used, totals=totals))
-    objects = list(world.archive.find_events())
-    list(
-        erasure.erase_lines(person, objects, archive=world.archive, commits=world.commits, erasure=used, totals=totals)
-    )
+    totals = Erased()
+    erase_table(world, person, totals, port, dry_run=dry_run)
+    erase_archive(world, person, totals, port, dry_run=dry_run)
     totals.quarantined = erasure.count_quarantined(person, world.archive, world.commits)
     return totals
+
+
+def erase_table(
+    world: World, person: Person, totals: Erased, port: FakeErasure | None = None, *, dry_run: bool = False
+) -> None:
+    for _ in erasure.erase_events(
+        person,
+        events=world.events,
+        commits=world.commits,
+        erasure=port or world.erasure,
+        totals=totals,
+        dry_run=dry_run,
+    ):
+        pass
+
+
+def erase_archive(
+    world: World, person: Person, totals: Erased, port: FakeErasure | None = None, *, dry_run: bool = False
+) -> None:
+    for _ in erasure.erase_lines(
+        person,
+        list(world.archive.find_events()),
+        archive=world.archive,
+        commits=world.commits,
+        erasure=port or world.erasure,
+        totals=totals,
+        dry_run=dry_run,
+    ):
+        pass
 
 
 def users_of(world: World) -> dict[str, set[str]]:
@@ -163,13 +189,9 @@ def test_an_event_that_came_in_after_the_table_was_erased_stays_whole() -> None:
     """Its line may not go as long as it stands: the archive would hold less than the table."""
     world, _ = take_both()
     person, totals = Person("acme", "u1", NOW - 40 * DAY), Erased()
-    port = world.erasure
-    list(erasure.erase_events(person, events=world.events, commits=world.commits, erasure=port, totals=totals))
+    erase_table(world, person, totals)
     world.take(make_chunk(make_event("late")))
-    objects = list(world.archive.find_events())
-    list(
-        erasure.erase_lines(person, objects, archive=world.archive, commits=world.commits, erasure=port, totals=totals)
-    )
+    erase_archive(world, person, totals)
     assert (totals.lines, totals.lines_in_flight, totals.is_complete) == (2, 1, False)
     assert [ids for ids in world.archived().values() if "late" in ids] == [["late"]]
 
@@ -221,6 +243,16 @@ def test_a_dry_run_counts_and_changes_nothing() -> None:
     totals = erase(world, dry_run=True)
     assert (totals.events, totals.lines, totals.objects) == (2, 2, 1)
     assert (world.archive.objects, world.events.stored, world.commits.records_by_id) == before
+
+
+def test_events_whose_chunk_waits_in_quarantine_are_left_however_old_they_are() -> None:
+    """It may be renewed, and then it commits what it has claimed."""
+    world = World()
+    old = make_chunk(make_event("e1"), received=NOW - timedelta(days=40))
+    world.events.claim([(old, old.events[0])])
+    world.process(make_message(old))
+    totals = erase(world)
+    assert (totals.events, totals.events_in_flight, totals.quarantined) == (0, 1, 1)
 
 
 def test_quarantined_events_of_the_user_are_counted_and_left() -> None:

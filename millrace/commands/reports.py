@@ -1,0 +1,69 @@
+"""Commands about reports: list them, and compute them anew from the archive."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from chalicelib.wiring import Pipeline
+from millrace import archive_lines, output
+from millrace import rebuild as rebuilding
+from millrace.commands.asking import report
+from millrace.commands.options import pipeline_options, span_options, time_span
+from millrace.rebuild import Archived
+
+
+@click.group()
+def reports() -> None:
+    """List reports, or compute them anew from the archive."""
+
+
+reports.add_command(report, "list")
+
+
+@reports.command()
+@click.option("--project", help="Only this project; default: all that the archive knows.")
+@span_options
+@pipeline_options
+def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | None], as_json: bool) -> None:
+    """Compute hour and day reports from the archive, and print where the live ones differ.
+
+    The span is rounded to whole days. Prints nothing and exits with 0 if all agree, with 3 if not.
+
+    \b
+    Example:
+      millrace reports rebuild --from 2015-05-17 --to 2015-05-18 --json
+    """
+    days, archived, now = rebuilding.whole_days(time_span(span)), Archived(), datetime.now(UTC)
+    with output.progress() as bar:
+        objects = archive_lines.objects_of(pipeline.archive, days)
+        task = bar.add_task("reading", total=len(objects))
+        for count in rebuilding.read(
+            objects,
+            span=days,
+            project=project,
+            archive=pipeline.archive,
+            commits=pipeline.commits,
+            forgotten_before=now - pipeline.settings.retention,
+            tallied=pipeline.settings.tallied_properties,
+            archived=archived,
+        ):
+            bar.advance(task, count)
+    found = list(rebuilding.differences(archived, pipeline.reports, days, project))
+    if as_json:
+        output.print_json(found)
+    elif found:
+        columns = ("project", "grain", "start", "live", "archive")
+        output.print_table(columns, [[_cell(each[name]) for name in columns] for each in found])
+    if found and any(True for _ in pipeline.commits.touched()):
+        output.say("Some hours wait for the aggregator: ask again after its next run.")
+    if archived.unreadable:
+        output.say(f"{archived.unreadable} lines of the archive cannot be read.")
+    if found or archived.unreadable:
+        raise SystemExit(3)
+
+
+def _cell(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
