@@ -13,7 +13,6 @@ from injector import Crash
 from millrace import archive_lines, archive_replay, erasure
 from millrace.archive_replay import Replayed, Selection
 from millrace.erasure import Erased, Person
-from oracle import Findings
 from stage import Stage
 from stories import LATER, NOW, Story, event
 
@@ -67,10 +66,10 @@ class ArchiveReplaying(Story):
         with interrupted():
             replay(self.faulty)
 
-    def rival(self, half: bool) -> None:
+    def rival(self, what: str) -> None:
         """Another replay; unless by half, its chunks are processed at once."""
         replay(self.stage)
-        if not half:
+        if what != "half":
             self.poller.drain(self.process)
 
     def settle(self) -> None:
@@ -118,14 +117,16 @@ class Erasing(Story):
         with interrupted():
             self.erase(self.faulty)
 
-    def rival(self, half: bool) -> None:
+    def rival(self, what: str) -> None:
         """Another erasure; by half, the queue delivers a copy and a client sends again, with something new."""
-        if not half:
+        if what != "half":
             self.erase(self.stage)
-            return
-        self.process(self.batch)
-        self.post((event("a1"), event("a5")))
-        self.poller.drain(self.process)
+        if what != "all":
+            self.process(self.batch)
+            self.post((event("a1"), event("a5")))
+            self.poller.drain(self.process)
+        if what == "zombie":
+            self.erase(self.stage)
 
     def settle(self) -> None:
         """The copies are processed, she is erased for good; then her client sends all again, and a replay runs."""
@@ -151,11 +152,10 @@ class Erasing(Story):
         return Counter({(each["user_id"], each["event_id"]): 1 for each in self.kept})
 
     def violations(self) -> list[str]:
-        findings = Findings(self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name)
-        found = super().violations() + findings.report_violations()
-        if any(line["user_id"] == "ann" for _, line in findings.lines):
+        found = super().violations() + self.findings.report_violations()
+        if any(line["user_id"] == "ann" for _, line in self.findings.lines):
             found.append("the archive holds a line of an erased user")
-        for item in findings.records.values():
+        for item in self.findings.records.values():
             accepted, stored, erased = (int(item.get(name, {"N": "0"})["N"]) for name in "nke")
             if accepted < stored + erased:
                 found.append("a record accounts for more than was accepted")

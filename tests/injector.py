@@ -127,6 +127,7 @@ class Injector:
         if kind.startswith("partly-"):
             return self._partly(operation, request, applied="applied" in kind)
         response = self._wire.send(request)
+        response.content  # noqa: B018 - reads it, where it would be streamed: a socket is not left open
         if kind == "lost":
             raise ReadTimeoutError(endpoint_url=request.url)
         if kind == "crash-after":
