@@ -3,7 +3,7 @@ PORT ?= 8000
 VENV := .venv/bin
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run demo test chaos fault setup lint fix types check lock clean openapi
+.PHONY: help run demo test chaos fault bench setup lint fix types check lock clean openapi
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tes
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s
+
+bench: .venv-bench/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds)
+	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick)
 
 setup: .venv/run-ready .venv-emulator/ready ## the two environments, from locked requirements
 
@@ -47,10 +50,11 @@ lock: ## lock the newest versions, with hashes
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade requirements.in -o requirements.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements.txt requirements/run.in -o requirements/run.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements/run.txt requirements/bench.in -o requirements/bench.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
 
 clean: ## forget environments and local state
-	@rm -rf .venv .venv-emulator .millrace
+	@rm -rf .venv .venv-emulator .venv-bench .millrace
 
 .venv/run-ready: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Millrace needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
@@ -63,6 +67,13 @@ clean: ## forget environments and local state
 .venv/dev-ready: .venv/run-ready requirements/dev.txt
 	@echo "Setting up what tests need ..." >&2
 	@$(VENV)/python $(INSTALL) -r requirements/dev.txt
+	@touch $@
+
+.venv-bench/ready: requirements/bench.txt pyproject.toml
+	@echo "Setting up .venv-bench ..." >&2
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python $(INSTALL) -r requirements/bench.txt
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 .venv-emulator/ready: requirements/emulator.txt

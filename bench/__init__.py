@@ -1,0 +1,1 @@
+"""Benchmarks: this pipeline, three others, the same stub of AWS. None of it ships."""

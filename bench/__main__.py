@@ -1,0 +1,43 @@
+"""Runs every benchmark, writes docs/benchmarks.md, and keeps the figures in bench/results.json.
+
+python -m bench          everything, some minutes
+python -m bench --quick  few rounds, printed and not kept
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import sys
+from datetime import UTC, datetime
+
+from bench import report, side_by_side
+
+ROOT = side_by_side.ROOT
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("--quick", action="store_true", help="few rounds; prints the document and keeps nothing")
+    quick = parser.parse_args().quick
+    rounds, cold_rounds = (2, 3) if quick else (7, 9)
+    results = {"side_by_side": side_by_side.run(rounds, cold_rounds)}
+    document = report.write(
+        results,
+        date=datetime.now(UTC).date().isoformat(),
+        python=platform.python_version(),
+        machine=f"{os.cpu_count()} cores of {platform.machine()} {platform.system()}",
+        rounds=rounds,
+    )
+    if quick:
+        sys.stdout.write(document)
+        return
+    (ROOT / "docs" / "benchmarks.md").write_text(document)
+    (ROOT / "bench" / "results.json").write_text(json.dumps(results, indent=1) + "\n")
+    side_by_side.say("docs/benchmarks.md is written.")
+
+
+if __name__ == "__main__":
+    main()
