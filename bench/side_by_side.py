@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import subprocess
 import sys
 import zipfile
@@ -14,16 +13,18 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from millrace.pricing import recording
+from millrace.pricing.recording import Worker, per_event
 from millrace.pricing.stub import Stub
 
 ROOT = Path(__file__).parent.parent
-#: Contestant to its module and what its environment adds.
+#: Contestant to its functions and what its environment adds.
 CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
-    "ours": ("ours", {}),
-    "reference": ("reference", {}),
-    "powertools": ("powertools", {}),
-    "powertools, packed": ("powertools", {"EVENTS_PER_MESSAGE": "100"}),
-    "floor": ("floor", {}),
+    "ours": (recording.OURS, {}),
+    "reference": ("bench.contestants.reference:api:processor", {}),
+    "powertools": ("bench.contestants.powertools:api:processor", {}),
+    "powertools, packed": ("bench.contestants.powertools:api:processor", {"EVENTS_PER_MESSAGE": "100"}),
+    "floor": ("bench.contestants.floor:api:processor", {}),
 }
 # Events a POST to how many POSTs one measurement takes.
 _INGESTION = {1: 120, 20: 30, 100: 10, 500: 4}
@@ -47,59 +48,11 @@ _SHIPPED = {
 _CHALICE_RUNTIME = ("chalice/app.py", "chalice/__init__.py")
 
 
-class Contestant:
-    """A contestant's worker, which lives as long as the benchmark, and its meter."""
-
-    def __init__(self, name: str, stub: Stub) -> None:
-        module, added = CONTESTANTS[name]
-        self._caller, self._stub = "".join(letter for letter in name if letter.isalpha()), stub
-        self._worker = subprocess.Popen(
-            [sys.executable, "-m", "bench.worker", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            cwd=ROOT,
-            env={**stub.environment(self._caller), **added},
-        )
-
-    def ask(self, **task: Any) -> dict[str, Any]:
-        """Have a task done: what it took, and what the meter counted meanwhile."""
-        assert self._worker.stdin is not None
-        assert self._worker.stdout is not None
-        self._worker.stdin.write(json.dumps(task) + "\n")
-        self._worker.stdin.flush()
-        line = self._worker.stdout.readline()
-        if not line:
-            raise SystemExit("A worker died; its last words are above.")
-        return {**json.loads(line), **self._stub.take(self._caller)}
-
-    def batches(self, posts: int, events: int, messages: int) -> list[list[str]]:
-        """The messages that so many POSTs bring into the queue, in batches."""
-        bodies = self.ask(posts=posts, events=events)["messages"]
-        return [bodies[start : start + messages] for start in range(0, len(bodies), messages)]
-
-    def end(self) -> float:
-        peak: float = self.ask()["peak_megabytes"]
-        self._worker.communicate("")
-        return peak
-
-
-def per_event(result: dict[str, Any], events: int) -> dict[str, float]:
-    """Everything for one event: microseconds of CPU, calls, and each billed unit."""
-    return {
-        "cpu_us": result["cpu_seconds"] * 1e6 / events,
-        "calls": sum(result["calls"].values()) / events,
-        "logged_bytes": result["logged_bytes"] / events,
-        "answered_bytes": result["answered_bytes"] / events,
-        **{unit: number / events for unit, number in result["units"].items()},
-    }
-
-
 def run(rounds: int, cold_rounds: int) -> dict[str, Any]:
     """The figures of every contestant, each the median of the rounds."""
     samples: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     with Stub() as stub:
-        contestants = {name: Contestant(name, stub) for name in CONTESTANTS}
+        contestants = {name: start(name, stub) for name in CONTESTANTS}
         batches = {
             name: {
                 case: each.batches(case[0] * count, case[1], case[0])[: _batches(name, case)]
@@ -123,13 +76,18 @@ def run(rounds: int, cold_rounds: int) -> dict[str, Any]:
     }
 
 
+def start(name: str, stub: Stub) -> Worker:
+    functions, added = CONTESTANTS[name]
+    return Worker(functions, stub, caller="".join(filter(str.isalpha, name)), environment=added)
+
+
 def _batches(name: str, case: tuple[int, int]) -> int:
     """Where an event is a message, 20 times as many batches bring as many events."""
     return _PROCESSING[case] * (case[1] if name in ("reference", "powertools") else 1)
 
 
 def _round(
-    contestant: Contestant, batches: dict[tuple[int, int], list[list[str]]]
+    contestant: Worker, batches: dict[tuple[int, int], list[list[str]]]
 ) -> Iterable[tuple[str, dict[str, float]]]:
     for events, posts in _INGESTION.items():
         yield f"ingest {events}", per_event(contestant.ask(posts=posts, events=events), posts * events)
@@ -150,7 +108,7 @@ def _cold_starts(stub: Stub, messages: dict[str, str], rounds: int) -> dict[str,
         for name in _SHIPPED:
             for function in ("api", "processor"):
                 done = subprocess.run(
-                    [sys.executable, "-m", "bench.worker", CONTESTANTS[name][0], "--cold", function],
+                    [sys.executable, "-m", "millrace.pricing.worker", CONTESTANTS[name][0], "--cold", function],
                     input=messages[name],
                     capture_output=True,
                     text=True,

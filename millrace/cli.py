@@ -19,6 +19,7 @@ from millrace.commands import (
     schemas,
     sending,
 )
+from millrace.commands import asking, cost, exporting, ledger, running, sending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -48,6 +49,7 @@ _COMMANDS = (
     asking.rejections,
     archiving.sweep,
     archiving.erase,
+    cost.cost,
     exporting.completion,
     deploying.deploy,
     deploying.destroy,

@@ -110,6 +110,7 @@ class Meter:
             ((kind, request),) = action.items()
             if kind == "Put":
                 self._write(units.item_bytes(request["Item"]), factor=2)
+                self.units["transacted_bytes"] += units.item_bytes(request["Item"])
             else:
                 size = self._changed_bytes(request) if kind == "Update" else units.item_bytes(request["Key"])
                 self._write(size, factor=2, stored=False)

@@ -1,0 +1,171 @@
+"""The command that prices the pipeline, from what it is seen to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from millrace import output
+from millrace.commands.options import json_option
+from millrace.failure import Failure
+from millrace.pricing import bill, prices, recording
+from millrace.pricing.bill import Assumptions
+from millrace.pricing.stub import Stub
+
+_VOLUMES = {"1M": 1e6, "100M": 100e6, "1B": 1e9}
+_PEERS = recording.PROJECT / "bench" / "results.json"
+
+
+@click.command()
+@click.option(
+    "--events", "events", type=click.IntRange(1, 2500), multiple=True, default=(1, 20, 100), help="Events a POST."
+)
+@click.option(
+    "--messages",
+    type=click.IntRange(1, 10_000),
+    multiple=True,
+    default=(10, 1000),
+    help="Messages a batch; above 10 needs a batching window.",
+)
+@click.option(
+    "--provisioned", is_flag=True, help="A table with provisioned capacity, used to 70 %, in place of on demand."
+)
+@click.option(
+    "--door",
+    type=click.Choice(["rest", "http", "url"]),
+    default="rest",
+    show_default=True,
+    help="REST API, HTTP API, or a function's own address.",
+)
+@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="Megabytes a function.")
+@click.option("--call-ms", type=float, default=6, show_default=True, help="How long a call to AWS takes; not measured.")
+@click.option(
+    "--cpu-scale", type=float, default=1, show_default=True, help="How much slower a vCPU of Lambda is than this one."
+)
+@json_option
+def cost(
+    *,
+    events: Sequence[int],
+    messages: Sequence[int],
+    provisioned: bool,
+    door: str,
+    memory: int,
+    call_ms: float,
+    cpu_scale: float,
+    as_json: bool,
+) -> None:
+    r"""Price a million events, by line, from a workload that is run now against a stub of AWS.
+
+    Calls, units and bytes are measured; list prices are dated; free tiers are left out. A function's duration
+    is its measured CPU on its share of a vCPU (memory / 1769 MB), plus --call-ms for each call to AWS.
+
+    \b
+    Examples:
+      millrace cost
+      millrace cost --events 50 --messages 1000 --provisioned --door http
+    """
+    assumed = Assumptions(
+        memory_megabytes=memory, call_ms=call_ms, cpu_scale=cpu_scale, provisioned=provisioned, door=door
+    )
+    recorded = _record(events, messages)
+    if as_json:
+        output.print_json(_documents(recorded, assumed))
+        return
+    _print_intake(recorded, assumed)
+    _print_what_ifs(recorded, assumed)
+    _print_bills(recorded, assumed)
+    output.print_text(
+        f"\nList prices of {prices.REGION}, {prices.LOOKED_UP}, free tiers left out. Measured here: calls, units, "
+        f"bytes, CPU. Assumed: {assumed.call_ms:g} ms a call to AWS and {assumed.object_ms:g} ms an S3 object, "
+        f"a vCPU like this machine's times {assumed.cpu_scale:g}, {assumed.memory_megabytes} MB, full batches."
+    )
+
+
+def _record(events: Sequence[int], messages: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
+    """What each pipeline was seen to do: ours now, the others when the benchmark last ran."""
+    if not (recording.PROJECT / "app.py").exists():
+        raise Failure("The functions are measured in the project's folder, and app.py is not there.")
+    ours = []
+    with Stub() as stub:
+        worker = recording.Worker(recording.OURS, stub)
+        for number in events:
+            for size in messages:
+                output.say(f"measuring {number} events a POST, {size} messages a batch ...")
+                ours.append(recording.record(worker, events=number, messages=size))
+        worker.end()
+    peers = json.loads(_PEERS.read_text()).get("cost", {}) if _PEERS.exists() else {}
+    return {"ours": ours, **peers}
+
+
+def _documents(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> Iterable[dict[str, Any]]:
+    for pipeline, rows in recorded.items():
+        for row in rows:
+            yield {
+                "pipeline": pipeline,
+                "events_per_post": row["events"],
+                "messages_per_batch": row["messages"],
+                "dollars_per_million": bill.intake(row, assumed),
+                "dollars_a_month_to_keep_a_million": bill.keeping(row),
+                "prices": {"region": prices.REGION, "looked_up": prices.LOOKED_UP},
+            }
+
+
+def _print_intake(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
+    """Columns are cases, named by events a POST and messages a batch."""
+    ours = recorded["ours"]
+    costs = [bill.intake(row, assumed) for row in ours]
+    output.print_text("Dollars for a million events, at events a POST x messages a batch")
+    output.print_table(
+        ("", *(_case(row) for row in ours)),
+        [(line, *(f"{each[line]:.3f}" for each in costs)) for line in costs[0]],
+    )
+    kept = [bill.keeping(row) for row in ours]
+    output.print_text("\nDollars a month to keep them")
+    output.print_table(
+        ("", *(_case(row) for row in ours)), [(line, *(f"{each[line]:.3f}" for each in kept)) for line in kept[0]]
+    )
+
+
+def _print_what_ifs(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
+    """The same workloads elsewhere: one line for each change, and for each of the other pipelines."""
+    ours = recorded["ours"]
+    changes = {
+        "as above": assumed,
+        "provisioned capacity, used to 70 %": replace(assumed, provisioned=True),
+        "HTTP API": replace(assumed, door="http"),
+        "function's own address": replace(assumed, door="url"),
+    }
+    rows = [(name, *(f"{bill.intake(row, change)['in all']:.3f}" for row in ours)) for name, change in changes.items()]
+    share = [bill.intake(row, assumed) for row in ours]
+    rows.append(("API requests, of all", *(f"{100 * each['API requests'] / each['in all']:.0f} %" for each in share)))
+    for pipeline, cases in recorded.items():
+        if pipeline != "ours":
+            found = {(case["events"], case["messages"]): bill.intake(case, assumed)["in all"] for case in cases}
+            of_each = [found.get((row["events"], row["messages"])) for row in ours]
+            rows.append((pipeline, *("" if dollars is None else f"{dollars:.3f}" for dollars in of_each)))
+    output.print_text("\nWhat if, dollars for a million events")
+    output.print_table(("", *(_case(row) for row in ours)), rows)
+
+
+def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
+    ours = recorded["ours"]
+    months = assumed.retention_days / bill.DAYS_A_MONTH
+    rows: list[tuple[str, ...]] = []
+    for name, a_day in _VOLUMES.items():
+        a_month = a_day * bill.DAYS_A_MONTH
+        kept = [bill.keeping(row, a_month)["in all"] for row in ours]
+        taken = [bill.intake(row, assumed, a_month)["in all"] for row in ours]
+        rows.append((f"{name} a day", *(f"{dollars:,.0f}" for dollars in taken)))
+        rows.append((f"  and keeping {assumed.retention_days} days", *(f"{dollars * months:,.0f}" for dollars in kept)))
+    idle = bill.idle(assumed)["in all"]
+    rows.append(("nothing", *(f"{idle:,.2f}" for _ in ours)))
+    output.print_text("\nDollars a month")
+    output.print_table(("", *(_case(row) for row in ours)), rows)
+
+
+def _case(row: dict[str, Any]) -> str:
+    return f"{row['events']} x {row['messages']}"

@@ -1,0 +1,118 @@
+"""The bill: what a recorded workload costs by line, for a number of events a month."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from millrace.pricing.prices import PRICES
+
+DAYS_A_MONTH = 30.4
+_SCHEDULE_RUNS_A_DAY = 24 * 12  # rate(5 minutes)
+# A refresh of an hour or day reads all its records; on average half of them are there already.
+_READS_OF_A_RECORD = (12 + 1) / 2 + (_SCHEDULE_RUNS_A_DAY + 1) / 2
+# Five pollers, each waiting 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+_IDLE_POLLS_A_MINUTE = 5 * 3
+# A run that finds nothing queries eight shards of marks and, twice, the unfinished reports.
+_IDLE_RUN_READS = 10
+_IDLE_RUN_CPU_MS = 8
+# What Lambda itself logs of a call, as text, and the 26 bytes CloudWatch adds to each line:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
+_LINES = (
+    "START RequestId: 52fdfc07-2182-154f-163f-5f0f9a621d72 Version: $LATEST\n",
+    "END RequestId: 52fdfc07-2182-154f-163f-5f0f9a621d72\n",
+    (
+        "REPORT RequestId: 52fdfc07-2182-154f-163f-5f0f9a621d72\tDuration: 12.34 ms\tBilled Duration: 13 ms\t"
+        "Memory Size: 512 MB\tMax Memory Used: 80 MB\t\n"
+    ),
+)
+LOG_BYTES_A_CALL = sum(len(line) + 26 for line in _LINES)
+# Headers that API Gateway adds to an answer: date, request id, trace id and the like.
+_GATEWAY_HEADERS = 350
+# Every item: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+_ITEM_OVERHEAD = 100
+# A function with this much memory has one vCPU: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+_MEGABYTES_PER_VCPU = 1769
+
+
+@dataclass(frozen=True, slots=True)
+class Assumptions:
+    """What is not measured here. `call_ms`: how long a function waits for one call to AWS;
+    `cpu_scale`: how much longer a vCPU of Lambda takes than this machine.
+    """
+
+    memory_megabytes: int = 512
+    call_ms: float = 6
+    object_ms: float = 25
+    cpu_scale: float = 1.0
+    provisioned: bool = False
+    door: str = "rest"  # rest, http, or url (a function's own address)
+    retention_days: int = 400
+
+    def duration_ms(self, cpu_ms: float, calls: float, objects: float) -> float:
+        """Measured CPU on the memory's share of a vCPU, plus waiting for one call after the other."""
+        share = min(1.0, self.memory_megabytes / _MEGABYTES_PER_VCPU)
+        return cpu_ms * self.cpu_scale / share + (calls - objects) * self.call_ms + objects * self.object_ms
+
+
+def intake(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> dict[str, float]:
+    """Dollars to take in so many events within a month, by line."""
+    door, behind = recorded["door"], recorded["behind"]
+    calls = recorded["posts"] + recorded["batches"]
+    # Lambda's poller receives and deletes up to ten messages a request.
+    polled = 2 * max(recorded["queued"] / 10, door.get("message_bytes", 0) / 65536)
+    seconds = assumed.duration_ms(
+        (door["cpu_us"] + behind["cpu_us"]) / 1000, door["calls"] + behind["calls"], behind.get("objects", 0)
+    )
+    prefix = "provisioned_" if assumed.provisioned else ""
+    out = door["answered_bytes"] + _GATEWAY_HEADERS * recorded["posts"]
+    logged = door["logged_bytes"] + behind["logged_bytes"] + LOG_BYTES_A_CALL * calls
+    costs = {
+        "API requests": _door(assumed.door, recorded["posts"] * events),
+        "data to clients": PRICES["out_byte"].of(out * events),
+        "Lambda calls": PRICES["lambda_request"].of(calls * events),
+        "Lambda duration": PRICES["lambda_gb_second"].of(seconds / 1000 * assumed.memory_megabytes / 1024 * events),
+        "SQS": PRICES["queue_request"].of((door["queue_requests"] + behind.get("queue_requests", 0) + polled) * events),
+        "DynamoDB writes": PRICES[f"{prefix}write_unit"].of(behind["write_units"] * events),
+        "DynamoDB reads": PRICES[f"{prefix}read_unit"].of(behind.get("read_units", 0) * events),
+        "S3 objects": PRICES["object"].of(behind.get("objects", 0) * events),
+        "logs": PRICES["log_byte"].of(logged * events),
+        "reading for reports": _reports(recorded, prefix, events),
+    }
+    return {**costs, "in all": sum(costs.values())}
+
+
+def _door(kind: str, requests: float) -> float:
+    return 0.0 if kind == "url" else PRICES[f"{kind}_request"].of(requests)
+
+
+def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
+    """Dollars a month to keep so many events: table, its point-in-time recovery, archive."""
+    behind = recorded["behind"]
+    table = (behind["item_bytes"] + _ITEM_OVERHEAD * behind["items"]) * events
+    costs = {
+        "table": PRICES["table_byte_month"].of(table),
+        "point-in-time recovery": PRICES["backup_byte_month"].of(table),
+        "archive": PRICES["object_byte_month"].of(behind.get("object_bytes", 0) * events),
+    }
+    return {**costs, "in all": sum(costs.values())}
+
+
+def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
+    """Dollars for reading commit records again: each refresh of a running hour or day reads it from its start."""
+    record_bytes = recorded["behind"].get("transacted_bytes", 0)
+    return PRICES[f"{prefix}read_unit"].of(record_bytes * _READS_OF_A_RECORD / 4096 * events)
+
+
+def idle(assumed: Assumptions) -> dict[str, float]:
+    """Dollars a month for a stage that nobody uses: the queue's poller and the schedule never rest."""
+    runs = _SCHEDULE_RUNS_A_DAY * DAYS_A_MONTH
+    seconds = runs * assumed.duration_ms(_IDLE_RUN_CPU_MS, _IDLE_RUN_READS, 0) / 1000
+    costs = {
+        "SQS": PRICES["queue_request"].of(_IDLE_POLLS_A_MINUTE * 60 * 24 * DAYS_A_MONTH),
+        "Lambda": PRICES["lambda_request"].of(runs)
+        + PRICES["lambda_gb_second"].of(seconds * assumed.memory_megabytes / 1024),
+        "DynamoDB reads": PRICES["read_unit"].of(runs * _IDLE_RUN_READS),
+        "logs": PRICES["log_byte"].of(runs * LOG_BYTES_A_CALL),
+    }
+    return {**costs, "in all": sum(costs.values())}

@@ -1,0 +1,107 @@
+"""Records what a pipeline does with a workload: its functions run in a worker, against the stub of AWS."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from millrace.failure import Failure
+from millrace.pricing.stub import Stub
+
+PROJECT = Path(__file__).parent.parent.parent
+#: The functions of app.py, as a worker names them.
+OURS = "app:app:process"
+
+# What Lambda hands to a function at once: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+# A record wraps its body in half a kilobyte, and quotes inside the body are escaped.
+_MAX_BATCH_BYTES = 6_000_000
+_RECORD_BYTES = 600
+_MOST_EVENTS = 20_000
+_WARM_UP = 5
+
+
+class Worker:
+    """The process that runs a pipeline's functions, and what its meter counted."""
+
+    def __init__(
+        self, functions: str, stub: Stub, *, caller: str = "worker", environment: Mapping[str, str] | None = None
+    ) -> None:
+        self._caller, self._stub = caller, stub
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "millrace.pricing.worker", functions],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=PROJECT,
+            env={**stub.environment(caller), **(environment or {})},
+        )
+
+    def ask(self, **task: Any) -> dict[str, Any]:
+        """Have a task done: what it took, and what the meter counted meanwhile."""
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(task) + "\n")
+        self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise Failure("The functions that were to be measured failed. What they said is above.")
+        return {**json.loads(line), **self._stub.take(self._caller)}
+
+    def batches(self, posts: int, events: int, messages: int) -> list[list[str]]:
+        """The messages that so many POSTs bring into the queue, in batches."""
+        return cut(self.ask(posts=posts, events=events)["messages"], messages)
+
+    def end(self) -> float:
+        """Ends the process and answers its peak of memory, in megabytes."""
+        peak: float = self.ask()["peak_megabytes"]
+        self._process.communicate("")
+        return peak
+
+
+def cut(bodies: list[str], messages: int) -> list[list[str]]:
+    """Batches of so many messages, or as many as one call of a function takes."""
+    batches: list[list[str]] = [[]]
+    size = 0
+    for body in bodies:
+        more = len(json.dumps(body)) + _RECORD_BYTES
+        if len(batches[-1]) == messages or size + more > _MAX_BATCH_BYTES:
+            batches.append([])
+            size = 0
+        batches[-1].append(body)
+        size += more
+    return batches
+
+
+def per_event(result: dict[str, Any], events: int) -> dict[str, float]:
+    """Everything for one event: microseconds of CPU, calls, and each billed unit."""
+    return {
+        "cpu_us": result["cpu_seconds"] * 1e6 / events,
+        "calls": sum(result["calls"].values()) / events,
+        "logged_bytes": result["logged_bytes"] / events,
+        "answered_bytes": result["answered_bytes"] / events,
+        **{name: number / events for name, number in result["calls"].items()},
+        **{unit: number / events for unit, number in result["units"].items()},
+    }
+
+
+def record(worker: Worker, *, events: int, messages: int) -> dict[str, Any]:
+    """What one event takes at so many events a POST and messages a batch: at the door, and behind the queue."""
+    worker.ask(posts=_WARM_UP, events=events)
+    posts = min(max(messages, 200 // events, 10), _MOST_EVENTS // events)
+    door = worker.ask(posts=posts, events=events)
+    batches = cut(door["messages"], messages)
+    worker.ask(batches=[batches[0][:_WARM_UP]])
+    behind = worker.ask(batches=batches)
+    return {
+        "events": events,
+        "messages": messages,
+        "posts": 1 / events,
+        "queued": len(door["messages"]) / (posts * events),
+        "batches": len(batches) / (posts * events),
+        "door": per_event(door, posts * events),
+        "behind": per_event(behind, posts * events),
+    }

@@ -1,0 +1,85 @@
+"""A pipeline's functions in a process of their own: does what standard input says, and reports the CPU it took.
+
+python -m millrace.pricing.worker MODULE:API:PROCESSOR             one JSON document a line, in and out
+python -m millrace.pricing.worker MODULE:API:PROCESSOR --cold api  import and first answer; prints ms of CPU
+"""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import json
+import resource
+import sys
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from time import process_time
+from typing import Any
+
+from millrace.pricing.workload import Context, Traffic, http_event, queue_event
+
+Handler = Callable[[dict[str, Any], Any], Any]
+
+
+def measure(handler: Handler, events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Call the handler for each event: CPU seconds in all, bytes logged, bytes answered."""
+    printed = StringIO()
+    gc.collect()
+    with redirect_stdout(printed), redirect_stderr(printed):
+        start = process_time()
+        answers = [handler(event, Context()) for event in events]
+        cpu = process_time() - start
+    return {
+        "cpu_seconds": cpu,
+        "logged_bytes": len(printed.getvalue().encode()),
+        "answered_bytes": sum(_answer_bytes(answer) for answer in answers),
+    }
+
+
+def _answer_bytes(answer: Any) -> int:
+    """The size of an HTTP answer; whatever is no success ends the measurement."""
+    if not isinstance(answer, dict):
+        return 0
+    if answer.get("batchItemFailures") or answer.get("statusCode", 200) != 200:
+        raise SystemExit(f"A function answered {answer}")
+    headers = sum(len(name) + len(str(value)) + 4 for name, value in (answer.get("headers") or {}).items())
+    return headers + len(answer.get("body", "").encode())
+
+
+def _load(functions: str, which: str) -> Handler:
+    module, *names = functions.split(":")
+    handler: Handler = getattr(importlib.import_module(module), names[0 if which == "api" else 1])
+    return handler
+
+
+def cold(functions: str, which: str) -> None:
+    """What a fresh process needs until its first answer, the interpreter's own start left out."""
+    event = http_event(Traffic().post(1)) if which == "api" else queue_event([sys.stdin.read()])
+    start = process_time()
+    measure(_load(functions, which), [event])
+    sys.stdout.write(f"{(process_time() - start) * 1000:.2f}\n")
+
+
+def serve(functions: str) -> None:
+    """Tasks: {"posts": n, "events": m}, {"batches": [[message]]}, {"traffic": {}}, or {} for the memory alone."""
+    api, processor, traffic = _load(functions, "api"), _load(functions, "processor"), Traffic()
+    for line in sys.stdin:
+        task = json.loads(line)
+        result: dict[str, Any] = {}
+        if "traffic" in task:
+            traffic = Traffic(**task["traffic"])
+        if "posts" in task:
+            result = measure(api, [http_event(traffic.post(task["events"])) for _ in range(task["posts"])])
+        elif "batches" in task:
+            result = measure(processor, [queue_event(batch) for batch in task["batches"]])
+        result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        sys.stdout.write(json.dumps(result) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    if "--cold" in sys.argv:
+        cold(sys.argv[1], sys.argv[3])
+    else:
+        serve(sys.argv[1])
