@@ -16,7 +16,7 @@ from datetime import datetime
 
 from chalicelib import ports, quarantine
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, timestamps
+from chalicelib.core import commit, compact, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
@@ -154,11 +154,7 @@ def _archive(
     jobs: Sequence[_Job], archive: ports.Archive, meter: ports.Meter, now: datetime, settings: Settings
 ) -> list[CommitRecord]:
     """Write the owned events as one object and name it in the records; no records if that may have failed."""
-    lines = [
-        json.dumps(chunks.stored_form(event, job.chunk), separators=(",", ":")).encode()
-        for job in jobs
-        for event in job.owned
-    ]
+    lines = [compact.dump(chunks.stored_form(event, job.chunk)).encode() for job in jobs for event in job.owned]
     try:
         name = archive.write_events(lines, now) if lines else None
     except StoreFailed as error:

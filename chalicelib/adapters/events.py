@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -13,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import error_code
 from chalicelib.adapters.table import Item, Table, key_item, number, text
-from chalicelib.core import keys
+from chalicelib.core import compact, keys
 from chalicelib.core.chunk import Chunk, minted_at, stored_form
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, Key
@@ -66,9 +64,9 @@ class EventStore:
         return owners
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
-        body = json.dumps(stored_form(event, chunk), separators=(",", ":")).encode()
+        body = compact.pack(stored_form(event, chunk))
         expiry = int((minted_at(chunk.chunk_id) + self._retention).timestamp())
-        attributes = {"t": text(event.event_type), "b": {"B": zlib.compress(body)}, "x": number(expiry)}
+        attributes = {"t": text(event.event_type), "b": {"B": body}, "x": number(expiry)}
         return _Row(keys.event_item(chunk.project, event.user, event.time, event.event_id), chunk.chunk_id, attributes)
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
@@ -191,5 +189,5 @@ def _stands(item: Item) -> bool:
 
 
 def _event(item: Item) -> dict[str, Any]:
-    event: dict[str, Any] = json.loads(zlib.decompress(item["b"]["B"]))
+    event: dict[str, Any] = compact.unpack(item["b"]["B"])
     return event

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from chalicelib.core import limits, timestamps
+from chalicelib.core import compact, limits, timestamps
 from chalicelib.core.event import Event
 from chalicelib.errors import Undecodable
 
@@ -111,7 +111,7 @@ def _cut(events: list[Event]) -> Iterable[list[Event]]:
     group: list[Event] = []
     size, types = 0, set[str]()
     for event in events:
-        event_size = len(_dump(_event_to_message(event))) + 1
+        event_size = len(compact.dump(_event_to_message(event))) + 1
         full = (
             len(group) == limits.MAX_CHUNK_EVENTS
             or size + event_size > limits.MAX_CHUNK_BYTES
@@ -141,7 +141,7 @@ def encode(chunk: Chunk) -> str:
     }
     if chunk.renewed is not None:
         document["renewed_at"] = timestamps.sortable(chunk.renewed)
-    return _dump(document)
+    return compact.dump(document)
 
 
 def decode(body: str) -> Chunk:
@@ -186,7 +186,3 @@ def _event_to_message(event: Event) -> dict[str, Any]:
     if event.guarded:
         document["guarded"] = True
     return document
-
-
-def _dump(document: Any) -> str:
-    return json.dumps(document, separators=(",", ":"))

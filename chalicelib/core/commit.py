@@ -7,14 +7,13 @@ reports are computed from.
 from __future__ import annotations
 
 import json
-import zlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.core import limits, timestamps
+from chalicelib.core import compact, limits, timestamps
 from chalicelib.core.chunk import Chunk, hour_of, minted_at
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
@@ -173,25 +172,25 @@ def _items(record: CommitRecord) -> set[tuple[str, ...]]:
 
 
 def _most_bytes(record: CommitRecord) -> int:
-    return 1000 + len(_summary(record))  # its other attributes, and a summary that does not compress
+    return 1000 + len(compact.dump(_summary(record)))  # its other attributes, and a summary that does not compress
 
 
 def pack_summary(record: CommitRecord) -> bytes:
     """The part of a record that is kept compressed: references by type, and tallies."""
-    return zlib.compress(_summary(record))
+    return compact.pack(_summary(record))
 
 
-def _summary(record: CommitRecord) -> bytes:
+def _summary(record: CommitRecord) -> list[Any]:
     by_type: dict[str, list[EventRef]] = {}
     for event in record.owned:
         by_type.setdefault(event.event_type, []).append(event.ref)
-    return json.dumps([by_type, record.tallies], separators=(",", ":")).encode()
+    return [by_type, record.tallies]
 
 
 def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:
     """The inverse of `pack_summary`; the events come type by type."""
     by_type: dict[str, list[list[str]]]
     tallies: dict[str, Any]
-    by_type, tallies = json.loads(zlib.decompress(packed))
+    by_type, tallies = compact.unpack(packed)
     owned = tuple(OwnedEvent(EventRef(*ref), event_type) for event_type, refs in by_type.items() for ref in refs)
     return owned, tallies
