@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+import time
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.aws import translated_errors
+from chalicelib.core import compact
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
 
 # CloudWatch keeps sums by the hour longest: 455 days.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
 _HOUR_SECONDS = 3600
+# Values of one metric in one line; metrics in one line are limited to as many, and the catalogue has fewer.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
+_MAX_VALUES = 100
 
 
 class Meter:
@@ -43,15 +49,20 @@ class Meter:
         return buffer
 
     def _write(self, moment: datetime | None, measured: Iterable[tuple[str, str, float]]) -> None:
-        # Its own object each time: Powertools' usual one is shared by all threads.
-        from aws_lambda_powertools.metrics.provider.cloudwatch_emf.cloudwatch import AmazonCloudWatchEMFProvider
-
-        line = AmazonCloudWatchEMFProvider(namespace=NAMESPACE, service=self._service)
-        if moment is not None:
-            line.set_timestamp(int(moment.timestamp() * 1000))
+        """Lines in the embedded metric format. Powertools writes them too, at 100 µs for each POST."""
+        values: dict[str, list[float]] = {}
+        units = {}
         for name, unit, value in measured:
-            line.add_metric(name, unit, value)
-        line.flush_metrics()
+            values.setdefault(name, []).append(value)
+            units[name] = unit
+        timestamp = int((time.time() if moment is None else moment.timestamp()) * 1000)
+        while values:
+            line = {name: some[:_MAX_VALUES] for name, some in values.items()}
+            metrics = [{"Name": name, "Unit": units[name]} for name in line]
+            directive = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics}
+            document = {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, "service": self._service}
+            sys.stdout.write(compact.dump(document | line) + "\n")
+            values = {name: some[_MAX_VALUES:] for name, some in values.items() if len(some) > _MAX_VALUES}
 
 
 class MetricReader:
