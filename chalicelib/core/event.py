@@ -216,21 +216,27 @@ def _load(raw: Any) -> dict[str, Any]:
     _check_text_and_size(raw)
     # A null id, time or object is what many clients send for "none".
     present = {name: value for name, value in raw.items() if value is not None or name not in _SCHEMA.fields}
-    try:
-        sent: dict[str, Any] = _SCHEMA.load(present)
-    except ValidationError as error:
-        raise _first_rejection(error) from error
+    sent = _check_fields(present)
     if sent.get("user_id") is None and sent.get("anonymous_id") is None:
         raise Rejected("missing_field", "user_id or anonymous_id is required.", "user_id")
     return sent
 
 
-def _first_rejection(error: ValidationError) -> Rejected:
-    messages: dict[str, Any] = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow's gap
-    field, reason = next(iter(messages.items()))
-    if isinstance(reason, dict):
-        return Rejected(reason["code"], reason["message"], field)
-    return Rejected("missing_field", f"{field} is required.", field)
+def _check_fields(present: dict[str, Any]) -> dict[str, Any]:
+    """What the schema makes of an event. Its fields are asked one by one and the first refusal counts: all
+    that Schema.load adds are the other refusals, at three times the CPU.
+    """
+    sent = present.copy()
+    for name, field in _SCHEMA.fields.items():
+        if name in present:
+            try:
+                sent[name] = field.deserialize(present[name], name, present)
+            except ValidationError as error:
+                reason: Any = error.messages
+                raise Rejected(reason["code"], reason["message"], name) from error
+        elif field.required:
+            raise Rejected("missing_field", f"{name} is required.", name)
+    return sent
 
 
 def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
@@ -248,14 +254,16 @@ def _as_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True)  # to Python, true equals 1
 
 
-def _check_values(value: Any, depth: int) -> None:
-    if isinstance(value, BadNumber):
-        raise Rejected("bad_number")
-    if isinstance(value, dict | list):
-        if depth > limits.MAX_DEPTH:
-            raise Rejected("too_deep", f"An event nests at most {limits.MAX_DEPTH} levels.")
-        for child in value.values() if isinstance(value, dict) else value:
+def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
+    if depth > limits.MAX_DEPTH:
+        raise Rejected("too_deep", f"An event nests at most {limits.MAX_DEPTH} levels.")
+    child: Any
+    for child in container.values() if isinstance(container, dict) else container:
+        kind = type(child)  # exactly what the JSON parser makes
+        if kind is dict or kind is list:
             _check_values(child, depth + 1)
+        elif kind is BadNumber:
+            raise Rejected("bad_number")
 
 
 def _check_text_and_size(raw: dict[str, Any]) -> None:
