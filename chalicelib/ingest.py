@@ -12,9 +12,10 @@ from typing import Any
 from chalicelib import ports
 from chalicelib.core import catalogue, chunk, limits, payload, timestamps
 from chalicelib.core.chunk import Sender
-from chalicelib.core.event import Event, Rejected, digest, read_event
+from chalicelib.core.event import Event, Rejected, digest
 from chalicelib.core.keys import EventRef, event_key
 from chalicelib.core.project import Project
+from chalicelib.core.schema import read_event
 from chalicelib.errors import AllRejected, TooLarge, Unavailable
 from chalicelib.quota import Quota
 from chalicelib.rejections import Rejections
@@ -64,13 +65,14 @@ def ingest(
         raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
         raise TooLarge("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
-    chunks = chunk.pack(
+    packed = chunk.pack(
         post.events,
         sender=sender,
         repeats=post.repeats,
         mint=lambda hour: chunk.mint_chunk_id(sender.received, hour, randomness(10)),
     )
-    queued = queue.send([chunk.encode(each) for each in chunks])
+    chunks = [each for each, _ in packed]
+    queued = queue.send([body for _, body in packed])
     meter.add("chunks", len(queued), at=sender.received)
     meter.add("accepted", sum(chunks[position].accepted for position in queued), at=sender.received)
     if len(queued) < len(chunks):

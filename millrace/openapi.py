@@ -11,8 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core import event, limits
-from chalicelib.core.event import REJECTION_CODES, EventSchema
+from chalicelib.core import limits, schema
+from chalicelib.core.event import REJECTION_CODES
+from chalicelib.core.schema import EventSchema
 from millrace.openapi_page import render
 
 FOLDER = Path(__file__).resolve().parent.parent / "chalicelib"
@@ -265,11 +266,11 @@ def _sent_event() -> Json:
 def _field(field: Any) -> Json:
     """The JSON Schema of a field of the code's schema."""
     nullable = [] if field.required else ["null"]
-    if isinstance(field, event.Text):
+    if isinstance(field, schema.Text):
         return {"type": ["string", "integer", *nullable], "minLength": 1, "maxLength": field.max_length}
-    if isinstance(field, event.Object):
+    if isinstance(field, schema.Object):
         return {"type": ["object", *nullable]}
-    if isinstance(field, event.Time):
+    if isinstance(field, schema.Time):
         return {
             "type": ["string", "number", *nullable],
             "description": "ISO 8601 with a zone, or epoch seconds or milliseconds; at most a day ahead.",

@@ -92,42 +92,51 @@ def minted_at(chunk_id: str) -> datetime:
 
 def pack(
     events: Iterable[Event], *, sender: Sender, repeats: dict[str, int], mint: Callable[[str], str]
-) -> list[Chunk]:
-    """Cut the events of one POST into chunks that one commit can always take, oldest hour first.
+) -> list[tuple[Chunk, str]]:
+    """Cut the events of one POST into chunks that one commit can always take, oldest hour first, each with
+    its message body.
 
     `repeats`: how many repeated identities were dropped, by hour; `mint` makes the chunk_id for an hour.
     """
     by_hour: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_hour[timestamps.window_of(event.time, "hour")].append(event)
-    chunks = []
+    packed = []
     for hour in sorted(by_hour):
-        for number, group in enumerate(_cut(by_hour[hour])):
-            chunks.append(Chunk(mint(hour), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0))
-    return chunks
+        for number, (group, texts) in enumerate(_cut(by_hour[hour])):
+            chunk = Chunk(mint(hour), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0)
+            packed.append((chunk, _message(chunk, texts)))
+    return packed
 
 
-def _cut(events: list[Event]) -> Iterable[list[Event]]:
+def _cut(events: list[Event]) -> Iterable[tuple[list[Event], list[str]]]:
+    """Groups that each fit a chunk, with what their events are in the message."""
     group: list[Event] = []
+    texts: list[str] = []
     size, types = 0, set[str]()
     for event in events:
-        event_size = len(compact.dump(_event_to_message(event))) + 1
+        text = compact.dump(_event_to_message(event))
         full = (
             len(group) == limits.MAX_CHUNK_EVENTS
-            or size + event_size > limits.MAX_CHUNK_BYTES
-            or len(types | {event.event_type}) > limits.MAX_CHUNK_TYPES
+            or size + len(text) + 1 > limits.MAX_CHUNK_BYTES
+            or (event.event_type not in types and len(types) == limits.MAX_CHUNK_TYPES)
         )
         if group and full:
-            yield group
-            group, size, types = [], 0, set()
+            yield group, texts
+            group, texts, size, types = [], [], 0, set()
         group.append(event)
-        size += event_size
+        texts.append(text)
+        size += len(text) + 1
         types.add(event.event_type)
-    yield group
+    yield group, texts
 
 
 def encode(chunk: Chunk) -> str:
     """The message body: JSON in ASCII, since SQS refuses or replaces some characters."""
+    return _message(chunk, [compact.dump(_event_to_message(event)) for event in chunk.events])
+
+
+def _message(chunk: Chunk, texts: Iterable[str]) -> str:
     sender = chunk.sender
     document = {
         "format": _FORMAT,
@@ -137,11 +146,10 @@ def encode(chunk: Chunk) -> str:
         "source_ip": sender.source_ip,
         "user_agent": sender.user_agent,
         "repeats": chunk.repeats,
-        "events": [_event_to_message(event) for event in chunk.events],
     }
     if chunk.renewed is not None:
         document["renewed_at"] = timestamps.sortable(chunk.renewed)
-    return compact.dump(document)
+    return f'{compact.dump(document)[:-1]},"events":[{",".join(texts)}]}}'
 
 
 def decode(body: str) -> Chunk:

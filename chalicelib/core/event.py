@@ -1,21 +1,15 @@
-"""An event: from what a client sent to the one form that everything behind the door relies on."""
+"""An event: the one form that everything behind the door relies on."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import unicodedata
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
-
-from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
 from chalicelib.core.keys import is_text
-from chalicelib.core.payload import BadNumber
 
 #: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
 REJECTION_CODES = {
@@ -104,172 +98,6 @@ class Event:
         return event
 
 
-def _refusal(code: str, message: str) -> ValidationError:
-    return ValidationError({"code": code, "message": message})
-
-
-class Text(fields.Field[str]):
-    """A non-empty string, in Unicode's NFC: one user is one user however a keyboard composes the name."""
-
-    def __init__(self, max_length: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.max_length = max_length
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)  # numeric user ids are common; they are kept as text
-        if not isinstance(value, str):
-            raise _refusal("wrong_type", f"{attr} must be a string.")
-        text = unicodedata.normalize("NFC", value)
-        if not text:
-            raise _refusal("empty", f"{attr} must not be empty.")
-        if len(text) > self.max_length:
-            raise _refusal("too_long", f"{attr} has over {self.max_length} characters.")
-        return text
-
-
-class Time(fields.Field[datetime]):
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> datetime:
-        try:
-            return timestamps.parse(value)
-        except ValueError as error:
-            raise _refusal("bad_timestamp", f"{attr}: {error}.") from error
-
-
-class Object(fields.Field[dict[str, Any]]):
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> dict[str, Any]:
-        if not isinstance(value, dict):
-            raise _refusal("wrong_type", f"{attr} must be an object.")
-        return value
-
-
-class EventSchema(Schema):
-    """What a client may send. Fields that are not named here become properties."""
-
-    class Meta:
-        unknown = INCLUDE
-
-    event_type = Text(limits.MAX_TYPE_LENGTH, required=True)
-    user_id = Text(limits.MAX_USER_LENGTH)
-    anonymous_id = Text(limits.MAX_USER_LENGTH)
-    event_id = Text(limits.MAX_EVENT_ID_LENGTH)
-    timestamp = Time()
-    properties = Object()
-    context = Object()
-
-
-_SCHEMA = EventSchema()
-
-
-def read_event(
-    raw: Any,
-    *,
-    received: datetime,
-    fallback_id: str | None,
-    seen: Counter[str],
-    random_id: str,
-    content_secret: str | None = None,
-) -> Event:
-    """The event in `raw`, complete and within every later limit. Raises Rejected.
-
-    An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a digest of
-    its content where it has its own time, or `random_id`. So whatever can be recognised when it is
-    sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
-    `content_secret` keys the digest where the content must not be guessed from it.
-    """
-    sent = _load(raw)
-    moment, event_id = sent.get("timestamp"), sent.get("event_id") or fallback_id
-    if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
-        raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
-    if event_id is None:
-        event_id = random_id if moment is None else _content_id(raw, seen, content_secret)
-        guarded = False
-    else:
-        guarded = moment is None
-    return Event(
-        event_id=event_id,
-        event_type=sent["event_type"],
-        time=timestamps.sortable(moment or received),
-        user_id=sent.get("user_id"),
-        anonymous_id=sent.get("anonymous_id"),
-        properties=_gather_properties(sent),
-        context=sent.get("context", {}),
-        guarded=guarded,
-    )
-
-
-def _content_id(raw: Mapping[str, Any], seen: Counter[str], secret: str | None) -> str:
-    content = _as_json(raw)
-    seen[content] += 1
-    return digest(content, str(seen[content]), *([secret] if secret else []))
-
-
 def digest(*parts: str) -> str:
     """An id that the same parts always get; 128 bits in hex."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
-
-
-def _load(raw: Any) -> dict[str, Any]:
-    if not isinstance(raw, dict):
-        raise Rejected("not_an_object", "An event must be a JSON object.")
-    _check_values(raw, depth=1)
-    _check_text_and_size(raw)
-    # A null id, time or object is what many clients send for "none".
-    present = {name: value for name, value in raw.items() if value is not None or name not in _SCHEMA.fields}
-    sent = _check_fields(present)
-    if sent.get("user_id") is None and sent.get("anonymous_id") is None:
-        raise Rejected("missing_field", "user_id or anonymous_id is required.", "user_id")
-    return sent
-
-
-def _check_fields(present: dict[str, Any]) -> dict[str, Any]:
-    """What the schema makes of an event. Its fields are asked one by one and the first refusal counts: all
-    that Schema.load adds are the other refusals, at three times the CPU.
-    """
-    sent = present.copy()
-    for name, field in _SCHEMA.fields.items():
-        if name in present:
-            try:
-                sent[name] = field.deserialize(present[name], name, present)
-            except ValidationError as error:
-                reason: Any = error.messages
-                raise Rejected(reason["code"], reason["message"], name) from error
-        elif field.required:
-            raise Rejected("missing_field", f"{name} is required.", name)
-    return sent
-
-
-def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
-    properties = dict(sent.get("properties", {}))
-    for name, value in sent.items():
-        if name in _SCHEMA.fields:
-            continue
-        if name in properties and _as_json(properties[name]) != _as_json(value):
-            raise Rejected("ambiguous_field", f"{name} is given twice, with different values.", name)
-        properties[name] = value
-    return properties
-
-
-def _as_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)  # to Python, true equals 1
-
-
-def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
-    if depth > limits.MAX_DEPTH:
-        raise Rejected("too_deep", f"An event nests at most {limits.MAX_DEPTH} levels.")
-    child: Any
-    for child in container.values() if isinstance(container, dict) else container:
-        kind = type(child)  # exactly what the JSON parser makes
-        if kind is dict or kind is list:
-            _check_values(child, depth + 1)
-        elif kind is BadNumber:
-            raise Rejected("bad_number")
-
-
-def _check_text_and_size(raw: dict[str, Any]) -> None:
-    try:
-        size = len(json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
-    except UnicodeEncodeError as error:
-        raise Rejected("bad_text") from error
-    if size > limits.MAX_EVENT_BYTES:
-        raise Rejected("too_large", f"An event takes at most {limits.MAX_EVENT_BYTES} bytes.")

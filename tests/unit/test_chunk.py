@@ -50,13 +50,14 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
         minted.append(mint_chunk_id(RECEIVED, hour, len(minted).to_bytes(10, "big")))
         return minted[-1]
 
-    chunks = pack(events, sender=SENDER, repeats=repeats, mint=mint)
+    packed = pack(events, sender=SENDER, repeats=repeats, mint=mint)
+    chunks = [chunk for chunk, _ in packed]
 
     assert [each for chunk in chunks for each in chunk.events] == sorted(events, key=lambda each: each.time[:13])
     assert [chunk.chunk_id for chunk in chunks] == minted
     assert sum(chunk.accepted for chunk in chunks) == len(events) + repeated * len(repeats)
-    for chunk in chunks:
-        body = encode(chunk)
+    for chunk, body in packed:
+        assert body == encode(chunk)
         assert {each.time[:13] for each in chunk.events} == {chunk.hour}
         assert 1 <= len(chunk.events) <= limits.MAX_CHUNK_EVENTS
         assert len({each.event_type for each in chunk.events}) <= limits.MAX_CHUNK_TYPES
@@ -76,8 +77,8 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
     ],
 )
 def test_events_are_cut_only_where_a_limit_or_an_hour_asks_for_it(events: list[Event], sizes: list[int]) -> None:
-    chunks = pack(events, sender=SENDER, repeats={}, mint=lambda hour: mint_chunk_id(RECEIVED, hour, bytes(10)))
-    assert [len(chunk.events) for chunk in chunks] == sizes
+    packed = pack(events, sender=SENDER, repeats={}, mint=lambda hour: mint_chunk_id(RECEIVED, hour, bytes(10)))
+    assert [len(chunk.events) for chunk, _ in packed] == sizes
 
 
 json_values = st.recursive(

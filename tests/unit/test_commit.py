@@ -91,7 +91,8 @@ def test_groups_of_large_records_stay_below_the_bytes_of_a_transaction() -> None
     ],
 )
 def test_the_largest_chunks_can_be_committed_alone(events: list[Event]) -> None:
-    for number, chunk in enumerate(pack(events, sender=SENDER, repeats={}, mint=lambda hour: chunk_id(1, hour))):
+    packed = pack(events, sender=SENDER, repeats={}, mint=lambda hour: chunk_id(1, hour))
+    for number, (chunk, _) in enumerate(packed):
         made = commit.make_record(chunk, chunk.events, f"object-{number}", ["page"])
         assert transaction_items([made]) <= limits.MAX_COMMIT_ITEMS
         assert len(commit.pack_summary(made)) < 390_000

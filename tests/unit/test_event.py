@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk, Sender, decode, encode, mint_chunk_id, stored_form
-from chalicelib.core.event import REJECTION_CODES, Event, Rejected, digest, read_event
+from chalicelib.core.event import REJECTION_CODES, Event, Rejected, digest
 from chalicelib.core.payload import BadNumber
+from chalicelib.core.schema import read_event
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
 LEAST = {"event_type": "page_view", "user_id": "u123"}
