@@ -1,0 +1,60 @@
+"""The bill: lines from recorded work, in tiers, with every assumption explicit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from millrace.pricing import bill
+from millrace.pricing.bill import Assumptions
+from millrace.pricing.prices import PRICES
+from millrace.pricing.recording import cut
+
+RECORDED: dict[str, Any] = {
+    "posts": 1.0,
+    "queued": 1.0,
+    "batches": 0.1,
+    "door": {"cpu_us": 1000, "calls": 1, "queue_requests": 1, "answered_bytes": 0, "logged_bytes": 0},
+    "behind": {
+        "cpu_us": 500,
+        "calls": 0.3,
+        "objects": 0.1,
+        "write_units": 4,
+        "logged_bytes": 0,
+        "item_bytes": 900,
+        "items": 1,
+    },
+}
+
+
+def test_requests_are_priced_in_the_tiers_of_a_month() -> None:
+    assert PRICES["rest_request"].of(1e6) == pytest.approx(3.50)
+    assert PRICES["rest_request"].of(400e6) == pytest.approx(333 * 3.50 + 67 * 2.80)
+
+
+def test_a_line_is_units_times_price() -> None:
+    costs = bill.intake(RECORDED, Assumptions())
+    assert costs["DynamoDB writes"] == pytest.approx(2.50)
+    assert costs["S3 objects"] == pytest.approx(0.50)
+    assert costs["SQS"] == pytest.approx(0.40 * 1.2)  # one send, and a tenth each to receive and delete
+    assert costs["in all"] == pytest.approx(sum(dollars for line, dollars in costs.items() if line != "in all"))
+
+
+def test_a_duration_is_cpu_on_its_share_of_a_vcpu_and_the_waiting() -> None:
+    assumed = Assumptions(memory_megabytes=1769, call_ms=5, object_ms=20)
+    assert assumed.duration_ms(cpu_ms=3, calls=3, objects=1) == pytest.approx(3 + 2 * 5 + 20)
+    assert replace(assumed, memory_megabytes=884.5).duration_ms(3, 0, 0) == pytest.approx(6)  # type: ignore[arg-type]
+
+
+def test_a_what_if_changes_its_lines_alone() -> None:
+    plain = bill.intake(RECORDED, Assumptions())
+    elsewhere = bill.intake(RECORDED, Assumptions(door="url", provisioned=True))
+    changed = {line for line in plain if plain[line] != pytest.approx(elsewhere[line])}
+    assert changed == {"API requests", "DynamoDB writes", "in all"}
+
+
+def test_a_batch_is_what_one_call_of_a_function_takes() -> None:
+    assert [len(batch) for batch in cut(["x"] * 25, 10)] == [10, 10, 5]
+    assert [len(batch) for batch in cut(["x" * 2_500_000] * 3, 10)] == [2, 1]
