@@ -12,18 +12,39 @@ import os
 import platform
 import sys
 from datetime import UTC, datetime
+from typing import Any
 
-from bench import report, side_by_side
+from bench import growth, latency, report, side_by_side
+from millrace.pricing import recording
+from millrace.pricing.stub import Stub
 
 ROOT = side_by_side.ROOT
+
+
+def _peers_cost() -> dict[str, list[dict[str, Any]]]:
+    """What `millrace cost` shows beside ours: the other pipelines at batches of ten."""
+    recorded = {}
+    with Stub() as stub:
+        for name in side_by_side.CONTESTANTS:
+            if name != "ours":
+                side_by_side.say(f"cost: {name}")
+                worker = side_by_side.start(name, stub)
+                recorded[name] = [recording.record(worker, events=events, messages=10) for events in (1, 20, 100)]
+                worker.end()
+    return recorded
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="few rounds; prints the document and keeps nothing")
     quick = parser.parse_args().quick
-    rounds, cold_rounds = (2, 3) if quick else (7, 9)
-    results = {"side_by_side": side_by_side.run(rounds, cold_rounds)}
+    rounds, cold_rounds, seconds = (2, 3, 4) if quick else (5, 7, 20)
+    results = {
+        "side_by_side": side_by_side.run(rounds, cold_rounds),
+        "growth": growth.run(quick=quick),
+        "latency": latency.run(seconds=seconds),
+        "cost": _peers_cost(),
+    }
     document = report.write(
         results,
         date=datetime.now(UTC).date().isoformat(),

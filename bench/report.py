@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from millrace.pricing import bill
+
 _HEAD = """\
 # Benchmarks
 
@@ -30,7 +32,13 @@ Their code is in `bench/contestants/`.
 def write(results: dict[str, Any], **facts: Any) -> str:
     """The whole document."""
     side = results["side_by_side"]
-    parts = [_HEAD.format(**facts), *_side_by_side(side)]
+    parts = [
+        _HEAD.format(**facts),
+        *_side_by_side(side),
+        *_cost(results["cost"]),
+        *_growth(results["growth"]),
+        *_latency(results["latency"]),
+    ]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -65,6 +73,53 @@ def _side_by_side(side: dict[str, Any]) -> list[str]:
             lambda name, what: _footprint(side, name, what),
             {},
         ),
+    ]
+
+
+def _cost(recorded: dict[str, Any]) -> list[str]:
+    return [
+        "## Cost\n",
+        "`millrace cost` prices ours, by line and with what-ifs. The others in the same terms, at batches of ten: "
+        "dollars for a million events, list prices, without keeping them.\n",
+        _table(
+            list(recorded),
+            ["0", "1", "2"],
+            lambda name, case: f"{bill.intake(recorded[name][int(case)], bill.Assumptions())['in all']:.2f}",
+            {str(number): f"{row['events']} a POST" for number, row in enumerate(recorded["floor"])},
+        ),
+    ]
+
+
+def _growth(growth: dict[str, Any]) -> list[str]:
+    cases, partitions = growth["cases"], growth["partitions"]
+    kinds = sorted({kind for limits in partitions.values() for kind in limits})
+    return [
+        "## How cost grows\n",
+        "The processor, one event a message, 1,000 messages a batch (or as many as 6 MB hold), for each event.\n",
+        _table(
+            list(cases),
+            ["cpu_us", "calls", "write_units"],
+            lambda case, what: f"{cases[case][what]:,.3f}",
+            {"cpu_us": "µs of CPU", "write_units": "write units"},
+        ),
+        f"Peak memory of that process: {growth['peak_megabytes']:.0f} MB.\n",
+        "Every project and every type of a batch has its own counters, marks and ledger entry, so a batch of a "
+        "thousand projects writes a thousand of each: the cost of an event that is alone in its project.\n",
+        "### Where a partition gets hot\n",
+        "By simulation with the keys of the product: the events a second that one project may send, all for one "
+        "hour, until its busiest partition takes the 1,000 write units a second that DynamoDB gives it. A day's "
+        "shard holds commit records and counters.\n",
+        _table(list(partitions), kinds, lambda case, kind: f"{partitions[case].get(kind, float('nan')):,.0f}", {}),
+    ]
+
+
+def _latency(latency: dict[str, Any]) -> list[str]:
+    return [
+        "## Latency\n",
+        "POSTs of one event at a constant arrival rate of 50 a second, from the moment a request was due, in ms of "
+        "wall time. Contestants answer one request at a time over HTTP, against the stub; the local stack runs its "
+        "emulator and processes the events meanwhile, on the same cores.\n",
+        _table(list(latency), ["p50", "p99", "p99.9"], lambda name, what: f"{latency[name][what]:.1f}", {}),
     ]
 
 

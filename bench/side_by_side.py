@@ -32,10 +32,11 @@ _INGESTION = {1: 120, 20: 30, 100: 10, 500: 4}
 _PROCESSING = {(10, 1): 12, (10, 20): 2, (1000, 1): 1}
 #: What the package of each holds beside its own code and the AWS SDK, which Lambda's runtime brings.
 _SHIPPED = {
-    "ours": ("chalice", "marshmallow"),
+    "ours": ("chalice", "marshmallow", "aws-lambda-powertools", "typing-extensions", "jmespath"),
     "reference": ("chalice", "marshmallow"),
     "powertools": (
         "aws-lambda-powertools",
+        "jmespath",
         "pydantic",
         "pydantic-core",
         "annotated-types",

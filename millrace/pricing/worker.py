@@ -47,7 +47,7 @@ def _answer_bytes(answer: Any) -> int:
     return headers + len(answer.get("body", "").encode())
 
 
-def _load(functions: str, which: str) -> Handler:
+def load(functions: str, which: str) -> Handler:
     module, *names = functions.split(":")
     handler: Handler = getattr(importlib.import_module(module), names[0 if which == "api" else 1])
     return handler
@@ -57,13 +57,13 @@ def cold(functions: str, which: str) -> None:
     """What a fresh process needs until its first answer, the interpreter's own start left out."""
     event = http_event(Traffic().post(1)) if which == "api" else queue_event([sys.stdin.read()])
     start = process_time()
-    measure(_load(functions, which), [event])
+    measure(load(functions, which), [event])
     sys.stdout.write(f"{(process_time() - start) * 1000:.2f}\n")
 
 
 def serve(functions: str) -> None:
     """Tasks: {"posts": n, "events": m}, {"batches": [[message]]}, {"traffic": {}}, or {} for the memory alone."""
-    api, processor, traffic = _load(functions, "api"), _load(functions, "processor"), Traffic()
+    api, processor, traffic = load(functions, "api"), load(functions, "processor"), Traffic()
     for line in sys.stdin:
         task = json.loads(line)
         result: dict[str, Any] = {}
