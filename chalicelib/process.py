@@ -8,7 +8,6 @@ at once, and each attempt concludes the same. docs/protocol.md says why.
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field

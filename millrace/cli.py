@@ -7,6 +7,7 @@ import click
 from millrace.commands import (
     archiving,
     asking,
+    cost,
     dead_letters,
     deploying,
     exporting,
@@ -19,7 +20,6 @@ from millrace.commands import (
     schemas,
     sending,
 )
-from millrace.commands import asking, cost, exporting, ledger, running, sending
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
