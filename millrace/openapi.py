@@ -226,7 +226,13 @@ def _schemas() -> Json:
         "Events": _page_of("events", _ref("Event")),
         "Receipt": _object(
             {"chunk_id": _TEXT, "status": {"enum": ["in_flight", "committed", "quarantined"]}},
-            {"accepted": _COUNT, "stored": _COUNT, "duplicates": _COUNT, "code": _TEXT},
+            {
+                "accepted": _COUNT,
+                "stored": _COUNT,
+                "duplicates": _COUNT,
+                "code": _TEXT,
+                "last_failure": _object({"code": _TEXT, "at": _TIME, "deliveries": _COUNT}),
+            },
         ),
         "Counts": _object(
             {"counts": {"type": "array", "items": _object({"start": _TIME, "event_type": _TEXT, "count": _COUNT})}}

@@ -41,6 +41,7 @@ RIGHTS = {
     },
     "aggregate": {
         ("cloudwatch:GetMetricData", "*"),
+        ("dynamodb:BatchGetItem", "table"),
         ("dynamodb:DeleteItem", "table"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:PutItem", "table"),
