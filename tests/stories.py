@@ -312,9 +312,9 @@ class Replaying(Story):
         except (StoreFailed, Crash):
             return  # the operator runs it again
 
-    def rival(self, half: bool) -> None:
+    def rival(self, what: str) -> None:
         """The processor takes what is back already; unless by half, another operator does the same as we."""
-        if not half:
+        if what != "half":
             self.dig(self.stage)
         self.poller.drain(self.process)
 
