@@ -129,7 +129,7 @@ def _pack(lines: Iterable[Line], now: datetime) -> list[Chunk]:
     return [
         chunk
         for sender, identities in by_sender.items()
-        for chunk in chunks.pack(
+        for chunk, _ in chunks.pack(
             identities.values(),
             sender=sender,
             repeats=repeats.get(sender, {}),

@@ -24,7 +24,7 @@ class Traffic:
         self._random = random.Random(seed)  # noqa: S311 - a workload, no secret
         self._start = datetime.now(UTC).replace(minute=5, second=0, microsecond=0) - timedelta(hours=1)
         self._types = tuple(f"type-{number}" for number in range(types)) or _TYPES
-        self._padding = "x" * max(0, event_bytes - 400)
+        self._padding_bytes = max(0, event_bytes - 400)
         self.projects = [f"project-{number}" for number in range(projects)]
 
     def event(self) -> dict[str, Any]:
@@ -51,8 +51,8 @@ class Traffic:
                 "session": chance.randrange(10**9),
             },
         }
-        if self._padding:
-            event["properties"]["padding"] = self._padding
+        if self._padding_bytes:  # random letters: 4 of their 8 bits are compressed away
+            event["properties"]["padding"] = chance.randbytes(self._padding_bytes // 2).hex()
         return event
 
     def post(self, events: int) -> str:
