@@ -18,7 +18,7 @@ test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
-	@$(VENV)/python -m pytest tests/faults -n auto --dist loadgroup --thorough
+	@$(VENV)/python -m pytest tests/faults tests/deployment -n auto --dist loadgroup --thorough
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s
@@ -31,6 +31,7 @@ setup: .venv/run-ready .venv-emulator/ready ## the two environments, from locked
 check: lint types ## everything static
 	@$(VENV)/lint-imports
 	@$(VENV)/cfn-lint stack.yaml
+	@$(VENV)/millrace policies --check
 
 lint: .venv/dev-ready ## style
 	@$(VENV)/ruff check

@@ -98,6 +98,7 @@ class _Code:
 
     project: Path
     modules: dict[str, ast.Module] = field(default_factory=dict)
+    imports: dict[str, dict[str, str]] = field(default_factory=dict)
     functions: dict[str, _Definition] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     clients: dict[str, str] = field(default_factory=dict)  # the service of each adapter that was given a client
@@ -107,6 +108,7 @@ class _Code:
         for path in [self.project / "app.py", *sorted((self.project / "chalicelib").rglob("*.py"))]:
             name = ".".join(path.relative_to(self.project).with_suffix("").parts).removesuffix(".__init__")
             self.modules[name] = ast.parse(path.read_text(), str(path))
+            self.imports[name] = dict(_imported(self.modules[name]))
         for module, tree in self.modules.items():
             for node in tree.body:
                 if isinstance(node, _Function):
@@ -243,12 +245,8 @@ class _Code:
         """What a name means at the top of a module: its own definition, or what it imports."""
         if found := self._defined(f"{module}.{name}"):
             return found
-        for node in ast.walk(self.modules[module]) if module in self.modules else ():
-            if isinstance(node, ast.ImportFrom) and node.module:
-                for alias in node.names:
-                    if (alias.asname or alias.name) == name:
-                        return self._defined(f"{node.module}.{alias.name}")
-        return None
+        imported = self.imports.get(module, {}).get(name)
+        return self._defined(imported) if imported else None
 
     def _defined(self, name: str) -> Meaning | None:
         if name.startswith("chalicelib.ports."):  # a port stands for the adapter of its name
@@ -288,6 +286,14 @@ class _Code:
         for each, value in zip(target.elts, values, strict=False):
             if isinstance(each, ast.Name) and (meaning := self.meaning(value, where, known)):
                 known[each.id] = meaning
+
+
+def _imported(module: ast.Module) -> Iterator[tuple[str, str]]:
+    """The names that a module imports, at its top or inside a function, and what they are in full."""
+    for node in ast.walk(module):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                yield alias.asname or alias.name, f"{node.module}.{alias.name}"
 
 
 def _dynamodb_actions(node: ast.AST) -> Iterator[Meaning]:

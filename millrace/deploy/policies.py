@@ -13,6 +13,7 @@ from typing import Any
 from chalice.constants import SQS_EVENT_SOURCE_POLICY
 from chalice.policy import PolicyBuilder, load_api_policy_actions, load_custom_policy_actions
 
+from chalicelib.core import keys
 from millrace.deploy.calls import FOLDER, RESOURCE, Calls, reachable_calls
 
 Policy = dict[str, Any]
@@ -25,6 +26,14 @@ _NEWER_ACTIONS = {
         "condition_check_item": ["dynamodb:ConditionCheckItem"],
     },
     "sns": {"publish_batch": ["sns:Publish"]},
+}
+
+
+# What faces the internet writes no events, counters or reports: each action only in these partitions.
+_PARTITIONS_OF_API = {
+    "dynamodb:PutItem": keys.rejections_partition("*"),
+    "dynamodb:UpdateItem": keys.quota("*", "").pk,
+    "dynamodb:DeleteItem": "none",
 }
 
 
@@ -68,10 +77,27 @@ def _policy(function: str, calls: Calls, names: Mapping[str, str], *, polls: boo
     if polls:
         allowed["sqs"] = sorted({*allowed.get("sqs", ()), *SQS_EVENT_SOURCE_POLICY["Action"]})
     statements = [_allow(service, allowed[service], _resources(calls[service], names)) for service in sorted(allowed)]
+    if function == "api_handler":
+        statements = [part for statement in statements for part in _bounded(statement)]
     # The stack makes the log groups, so that they have a retention: no right to make others.
     suffix = "" if function == "api_handler" else f"-{function}"  # as Chalice names functions
     statements.append(_allow("logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names['logs']}{suffix}:*"]))
     return {"Version": "2012-10-17", "Statement": statements}
+
+
+def _bounded(statement: Policy) -> list[Policy]:
+    """A statement, and each of its writes to the table as one of its own, bound to a partition of every project.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+    """
+    free = [action for action in statement["Action"] if action not in _PARTITIONS_OF_API]
+    bound = [
+        _allow(action.replace(":", " "), [action], statement["Resource"])
+        | {"Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [_PARTITIONS_OF_API[action]]}}}
+        for action in statement["Action"]
+        if action not in free
+    ]
+    return [statement | {"Action": free}, *bound] if free else bound
 
 
 def _resources(calls: set[str], names: Mapping[str, str]) -> list[str]:
@@ -81,7 +107,7 @@ def _resources(calls: set[str], names: Mapping[str, str]) -> list[str]:
 
 
 def _allow(service: str, allowed: list[str], resources: Iterable[str]) -> Policy:
-    return {"Sid": service.title(), "Effect": "Allow", "Action": allowed, "Resource": list(resources)}
+    return {"Sid": service.title().replace(" ", ""), "Effect": "Allow", "Action": allowed, "Resource": list(resources)}
 
 
 def policy_file(stage: str, function: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,16 +17,22 @@ import app
 from builders import make_chunk, make_event
 from chalicelib.core import chunk as chunks
 from chalicelib.errors import ProcessingFailed
+from chalicelib.wiring import pipeline
+from millrace import registry
 from millrace.deploy import policies
 from millrace.local.emulator import PROJECT, Emulator
 from stage import Stage
+
+pytestmark = pytest.mark.xdist_group("rights")  # one after the other, in one process
 
 # Reviewed by hand; what is found in the code must equal it.
 RIGHTS = {
     "api_handler": {
         ("dynamodb:BatchGetItem", "table"),
         ("dynamodb:GetItem", "table"),
+        ("dynamodb:PutItem", "table, only *#rejected"),
         ("dynamodb:Query", "table"),
+        ("dynamodb:UpdateItem", "table, only *#quota"),
         ("sqs:SendMessage", "chunks"),
     },
     "process": {
@@ -58,7 +64,7 @@ POLLER = {("sqs:GetQueueAttributes", "chunks"), ("sqs:ReceiveMessage", "chunks")
 _TRANSACTED = {"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem", "ConditionCheck": "ConditionCheckItem"}
 
 
-def needed(service: str, operation: str, parameters: dict[str, Any]) -> set[tuple[str, str]]:
+def needed(function: str, service: str, operation: str, parameters: dict[str, Any]) -> set[tuple[str, str]]:
     """What IAM asks for before a call: (action, resource), as AWS documents it for each service."""
     name = f"{service}:{operation}"
     match name:
@@ -70,6 +76,9 @@ def needed(service: str, operation: str, parameters: dict[str, Any]) -> set[tupl
             return {(f"dynamodb:PartiQL{verb.title()}", table.strip('"')) for verb, _, table, *_ in words}
         case "dynamodb:BatchGetItem":
             return {(name, table) for table in parameters["RequestItems"]}
+        case "dynamodb:PutItem" | "dynamodb:UpdateItem" if function == "api_handler":
+            key = parameters.get("Key") or parameters["Item"]
+            return {(name, f"{parameters['TableName']}, only *#{key['pk']['S'].partition('#')[2]}")}
     resource: dict[str, Callable[[], str]] = {
         "dynamodb": lambda: parameters["TableName"],
         "sqs": lambda: parameters["QueueUrl"].rpartition("/")[2],
@@ -89,7 +98,7 @@ class Recorder:
 
     def note(self, params: dict[str, Any], model: Any, event_name: str, **_: Any) -> None:
         service = event_name.split(".")[1]
-        self.found.setdefault(self.function, set()).update(needed(service, model.name, params))
+        self.found.setdefault(self.function, set()).update(needed(self.function, service, model.name, params))
 
 
 class Functions:
@@ -100,7 +109,11 @@ class Functions:
         self.http = Client(app.app).http
 
     def run_all(self) -> None:
+        self.recorder.function = "operator"
+        registry.change_project(pipeline().projects, "default", lambda project: replace(project, quota=1000))
+        write_key, _ = registry.create_key(pipeline().projects, "default", "write", datetime.now(UTC))
         key = self.ask()
+        self.http.post("/events", headers={"Authorization": f"Bearer {write_key}"}, body=b'{"event_type": "no user"}')
         self.process()
         self.aggregate()
         self.ask(key)
@@ -111,7 +124,7 @@ class Functions:
         answer = self.http.post("/events", headers={"Content-Type": "application/json"}, body=json.dumps(events))
         for path in ("events?user_id=ann", "events", f"events/{key}", f"chunks/{answer.json_body['chunks'][0]}"):
             self.http.get(f"/{path}")
-        for path in ("counts", "reports?grain=hour", "health"):
+        for path in ("counts", "reports?grain=hour", "rejections", "health"):
             assert self.http.get(f"/{path}").status_code == 200
         return str(answer.json_body["events"][0]["key"])
 
@@ -215,12 +228,17 @@ def written() -> dict[str, policies.Policy]:
 
 def allowed(policy: policies.Policy) -> set[tuple[str, str]]:
     return {
-        (action, resource.removeprefix("arn:aws:s3:::").rsplit(":", 1)[-1].removeprefix("table/"))
+        (action, resource.removeprefix("arn:aws:s3:::").rsplit(":", 1)[-1].removeprefix("table/") + bounds(statement))
         for statement in policy["Statement"]
         if statement["Sid"] != "Logs"
         for action in statement["Action"]
         for resource in statement["Resource"]
     }
+
+
+def bounds(statement: dict[str, Any]) -> str:
+    condition = statement.get("Condition", {}).get("ForAllValues:StringLike", {})
+    return "".join(f", only {partition}" for partition in condition.get("dynamodb:LeadingKeys", []))
 
 
 @pytest.mark.parametrize("function", RIGHTS)

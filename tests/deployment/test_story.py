@@ -11,6 +11,8 @@ import pytest
 from deployed import Deployment, eventually
 from millrace.local.emulator import PROJECT
 
+pytestmark = pytest.mark.xdist_group("deployment")  # one after the other, in one process
+
 NAME = "millrace-dev"
 EVENT = {"event_type": "page_view", "user_id": "ann", "event_id": "1", "timestamp": "2026-03-01T10:00:00Z"}
 
@@ -61,7 +63,7 @@ def test_a_posted_event_is_processed_and_found(deployment: Deployment) -> None:
 def test_the_functions_run_on_what_their_package_holds() -> None:
     """The emulator's environment stands for Lambda's runtime: it must not lend what the package lacks."""
     python = PROJECT / ".venv-emulator" / "bin" / "python"
-    shipped = ("marshmallow", "chalice", "aws_lambda_powertools")
+    shipped = ("marshmallow", "chalice", "aws_lambda_powertools", "fastjsonschema")
     look = f"import importlib.util as i; print([n for n in {shipped} if i.find_spec(n)])"
     assert subprocess.run([python, "-c", look], capture_output=True, text=True, check=True).stdout.strip() == "[]"
 
