@@ -16,10 +16,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Where tests run side by side, those of the local stack share one, and so one process."""
+    """Where tests run side by side, those of the local stack share one, and so one process; so do a deployment's."""
     for item in items:
         if "system" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group("system"))
+        elif "deployment" in item.path.parts:
+            item.add_marker(pytest.mark.xdist_group(f"deployment {item.path.stem}"))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

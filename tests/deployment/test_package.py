@@ -14,8 +14,6 @@ from deployed import BIN, Deployment
 from millrace.deploy import stages
 from millrace.local.emulator import Emulator
 
-pytestmark = pytest.mark.xdist_group("package")  # one after the other, in one process
-
 ENVIRONMENT = {
     "STACK_NAME": "millrace-prod",
     "QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-chunks",

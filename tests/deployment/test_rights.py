@@ -23,8 +23,6 @@ from millrace.deploy import policies
 from millrace.local.emulator import PROJECT, Emulator
 from stage import Stage
 
-pytestmark = pytest.mark.xdist_group("rights")  # one after the other, in one process
-
 # Reviewed by hand; what is found in the code must equal it.
 RIGHTS = {
     "api_handler": {

@@ -11,8 +11,6 @@ import pytest
 from deployed import Deployment, eventually
 from millrace.local.emulator import PROJECT
 
-pytestmark = pytest.mark.xdist_group("deployment")  # one after the other, in one process
-
 NAME = "millrace-dev"
 EVENT = {"event_type": "page_view", "user_id": "ann", "event_id": "1", "timestamp": "2026-03-01T10:00:00Z"}
 
