@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from chalice.test import Client
 
 import app
 from builders import make_chunk, make_event
+from chalicelib.adapters import aws
 from chalicelib.core import chunk as chunks
 from chalicelib.errors import ProcessingFailed
 from chalicelib.wiring import pipeline
@@ -186,12 +186,11 @@ def recorded(emulator: Emulator, clients: Any) -> Iterator[dict[str, set[tuple[s
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {**emulator.environment(), **environment_of(stage), "OPEN_STAGE": "true"}.items():
             environment.setenv(name, value)
-        boto3.setup_default_session()
-        assert boto3.DEFAULT_SESSION
-        boto3.DEFAULT_SESSION.events.register("provide-client-params.*.*", recorder.note)
+        session = aws._session()  # noqa: SLF001 - clients made from here on are listened to
+        session.register("provide-client-params.*.*", recorder.note)
         Functions(stage, recorder).run_all()
+        session.unregister("provide-client-params.*.*", recorder.note)
         yield {function: {short(right, stage) for right in found} for function, found in recorder.found.items()}
-    boto3.DEFAULT_SESSION = None
 
 
 def environment_of(stage: Stage) -> dict[str, str]:
