@@ -1,9 +1,11 @@
 PYTHON ?= python3
 PORT ?= 8000
+MINUTES ?= 13
 VENV := .venv/bin
+AXE := tests/browser/node/node_modules
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run demo test chaos fault bench setup lint fix types check lock clean openapi
+.PHONY: help run demo test chaos fault bench setup lint fix types check lock clean openapi screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -14,7 +16,7 @@ run: setup ## set up, then run the whole pipeline on this machine (PORT=8000)
 demo: setup ## stream real traffic through it, live (starts it if it isn't running)
 	@exec $(VENV)/millrace demo --port $(PORT)
 
-test: .venv/dev-ready .venv-emulator/ready ## set up, then run every test
+test: .venv/dev-ready .venv-emulator/ready $(AXE)/ready ## set up, then run every test
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
@@ -40,6 +42,9 @@ lint: .venv/dev-ready ## style
 types: .venv/dev-ready ## types
 	@$(VENV)/mypy
 
+screenshots: .venv/dev-ready .venv-emulator/ready ## make docs/images anew, from the sample log (MINUTES=13)
+	@PYTHONPATH=tests $(VENV)/python tests/browser/screenshots.py $(MINUTES)
+
 openapi: .venv/dev-ready ## write chalicelib/openapi.json and docs.html anew
 	@$(VENV)/python -m millrace.openapi
 
@@ -53,6 +58,7 @@ lock: ## lock the newest versions, with hashes
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements/run.txt requirements/dev.in -o requirements/dev.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements/run.txt requirements/bench.in -o requirements/bench.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
+	@npm install --prefix tests/browser/node --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
 
 clean: ## forget environments and local state
 	@rm -rf .venv .venv-emulator .venv-bench .millrace
@@ -82,3 +88,8 @@ clean: ## forget environments and local state
 	@$(PYTHON) -m venv .venv-emulator
 	@.venv-emulator/bin/python $(INSTALL) -r requirements/emulator.txt
 	@touch $@
+
+# Without Node.js the tests for barriers say that they are skipped.
+$(AXE)/ready: tests/browser/node/package-lock.json
+	@if command -v npm >/dev/null; then echo "Setting up what checks the page for barriers ..." >&2; \
+	npm ci --prefix tests/browser/node --ignore-scripts --no-audit --no-fund --silent && touch $@; fi

@@ -8,7 +8,7 @@ from typing import Any
 from chalice import Chalice, Rate
 
 from chalicelib import aggregate as aggregator
-from chalicelib import ledger, query, web
+from chalicelib import assets, ledger, query, status, web
 from chalicelib import process as processor
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.project import Project
@@ -117,6 +117,26 @@ def get_rejections() -> Any:
             secret=stage.settings.cursor_secret,
         )
     )
+
+
+@app.route("/status", methods=["GET"])
+def get_status() -> Any:
+    """How the stage does: queue, dead letters, the last hour by minute, the ledger; for its operators."""
+    stage, _, project = _enter("read")
+    operators = stage.settings.operator_project
+    return web.answer(status.for_reader(project.name, operator_project=operators, stage=stage.status, now=_now()))
+
+
+@app.route("/", methods=["GET"])
+def get_page() -> Any:
+    """The live page, which asks the routes above."""
+    return web.show(assets.index(), app.current_request)
+
+
+@app.route("/assets/{version}/{name}", methods=["GET"])
+def get_asset(version: str, name: str) -> Any:
+    """A script or a style sheet of the page."""
+    return web.show(assets.asset(version, name), app.current_request)
 
 
 @app.route("/health", methods=["GET"])

@@ -128,6 +128,10 @@ class Meter(Protocol):
 
 class MetricReader(Protocol):
     def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]: ...
+    def by_minute(
+        self, series: Iterable[tuple[str, str]], first: datetime, after: datetime
+    ) -> dict[tuple[str, str], dict[datetime, float]]: ...
+    def oldest_message_seconds(self, now: datetime) -> float | None: ...
 
 
 class ProjectStore(Protocol):

@@ -19,7 +19,8 @@ _MOST_WORKERS = 1000
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`max_chunk_age`: older chunks are quarantined, not processed; commit records outlive it.
-    `stack_name`: what the stage's metrics and logs are known by.
+    `stack_name`: what the stage's metrics and logs are known by. `operator_project`: whoever may read it
+    sees the numbers of the whole stage. `status_seconds`: how long those are not asked for again.
     """
 
     queue_url: str
@@ -34,6 +35,8 @@ class Settings:
     max_chunk_age: timedelta = timedelta(days=30)
     guard_retention: timedelta = timedelta(days=37)
     tallied_properties: tuple[str, ...] = ("page", "path", "referrer")
+    operator_project: str = "default"
+    status_seconds: int = 30
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -59,6 +62,8 @@ class Settings:
                 for name in environ.get("REPORT_PROPERTIES", "page,path,referrer").split(",")
                 if name.strip()
             ),
+            operator_project=environ.get("OPERATOR_PROJECT") or "default",
+            status_seconds=_whole_number(environ, "STATUS_SECONDS", 30),
         )
         if settings.retention <= settings.guard_retention:
             raise ValueError("RETENTION_DAYS must exceed MAX_CHUNK_AGE_DAYS by more than 7 days.")

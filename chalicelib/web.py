@@ -16,6 +16,7 @@ from typing import Any
 
 from chalice import Response
 
+from chalicelib.assets import PageFile
 from chalicelib.core.chunk import Sender
 from chalicelib.errors import Problem, StoreFailed, Unavailable
 
@@ -26,6 +27,13 @@ _MAX_USER_AGENT = 1024
 
 #: What browsers are told with every answer; nothing here is for embedding or guessing types.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+
+# A page that runs nothing and asks nobody but this stage. Styles set by scripts are none of its business.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+_A_YEAR = 365 * 24 * 3600
 
 _CODES = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
 
@@ -88,6 +96,25 @@ def file(name: str) -> Response:
     return Response(
         content, headers={**_HEADERS, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
     )
+
+
+def show(file: PageFile, request: Any) -> Response:
+    """A file of the page, or 304 where the browser has it."""
+    path = str(request.context.get("path", "/"))
+    if not file.never_changes and not path.endswith("/"):
+        # The page's addresses are relative: under a stage's prefix it must end in a slash.
+        return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
+    headers: dict[str, str | list[str]] = {
+        "ETag": f'W/"{file.tag}"',
+        "Cache-Control": f"public, max-age={_A_YEAR}, immutable" if file.never_changes else "no-cache",
+        "Content-Type": file.content_type,
+        "Content-Security-Policy": _PAGE_POLICY,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if f'"{file.tag}"' in request.headers.get("if-none-match", ""):
+        return Response("", status_code=304, headers=headers)
+    return Response(file.text, status_code=200, headers=headers)
 
 
 def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:

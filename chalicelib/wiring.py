@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any
 
+from chalicelib import status
 from chalicelib.access import Access
 from chalicelib.adapters import aws
 from chalicelib.adapters.archive import Archive
@@ -26,6 +27,7 @@ from chalicelib.adapters.topic import Topic
 from chalicelib.quota import Quota
 from chalicelib.rejections import Rejections
 from chalicelib.settings import Settings
+from chalicelib.status import Remembered
 
 REJECTION_RETENTION = timedelta(days=7)
 
@@ -50,7 +52,21 @@ class Pipeline:
 
     @cached_property
     def metrics(self) -> MetricReader:
-        return MetricReader(aws.client("cloudwatch"), self.settings.stack_name)
+        queue_name = self.settings.queue_url.rsplit("/", 1)[-1]
+        return MetricReader(aws.client("cloudwatch"), self.settings.stack_name, queue_name)
+
+    @cached_property
+    def status(self) -> Remembered:
+        return Remembered(self._look, seconds=self.settings.status_seconds)
+
+    def _look(self, now: datetime) -> dict[str, Any]:
+        return status.look(
+            commits=self.commits,
+            queue=self.queue,
+            dead_letters=self.dead_letters,
+            metrics=self.metrics,
+            now=now,
+        )
 
     @cached_property
     def access(self) -> Access:

@@ -111,6 +111,15 @@ def _paths() -> Json:
                 ("code", *_SPAN, *_PAGE),
             )
         },
+        "/status": {
+            "get": _operation(
+                "How the stage does",
+                "Its queue, dead letters, last hour by minute, and ledger: for read keys of the operators' project; "
+                "`stage` is null for others. A part that cannot be asked is null.",
+                answer="Status",
+                problems=(401, 403, 429),
+            ),
+        },
         "/health": {"get": _operation("Whether the stage is set up", answer="Health", problems=(), security=[])},
         "/openapi.json": {
             "get": _operation("This description", answer="Description", problems=(), security=[]),
@@ -242,11 +251,27 @@ def _schemas() -> Json:
             _object({"project": _TEXT, "grain": {"enum": ["hour", "day"]}, "start": _TIME, "version": _COUNT}),
         ),
         "Rejections": _page_of("rejections", _rejection(rejected)),
+        "Status": _status(),
         "Health": _object({"status": {"const": "ok"}, "open": {"type": "boolean"}}),
         "Description": {"type": "object"},
         "Problem": _object(problem),
         "Rejected": _object(problem, {"events": {"type": "array", "items": _ref("RejectedEvent")}}),
     }
+
+
+def _status() -> Json:
+    seconds: Json = {"type": ["number", "null"]}
+    counts = dict.fromkeys(("accepted", "stored", "rejected", "duplicates"), _COUNT)
+    minute = _object({"start": _TIME, **counts, "seconds_to_stored_p50": seconds, "seconds_to_stored_p95": seconds})
+    parts = {
+        "queue": _object({"depth": _COUNT, "oldest_seconds": seconds}),
+        "dead_letters": _object({"count": _COUNT}),
+        "quarantined": _object({"count": _COUNT, "newest": {"type": "array", "items": _object({"code": _TEXT})}}),
+        "minutes": {"type": "array", "items": minute, "minItems": 60, "maxItems": 60},
+        "ledger": _object({"from": _TIME, "to": _TIME, "balances": {"type": "boolean"}}),
+    }
+    nullable = {name: {"oneOf": [schema, {"type": "null"}]} for name, schema in parts.items()}
+    return _object({"project": _TEXT, "stage": {"oneOf": [_object({"at": _TIME, **nullable}), {"type": "null"}]}})
 
 
 def _rejection(rejected: Json) -> Json:

@@ -10,7 +10,7 @@ import gzip
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -415,6 +415,7 @@ class FakeMeter:
 
     values: dict[str, list[float]] = field(default_factory=dict)
     fails: bool = False
+    oldest_seconds: float | None = None
 
     def add(self, name: str, value: float, *, at: datetime | None = None) -> None:  # noqa: ARG002 - one time
         assert name in CATALOGUE
@@ -427,6 +428,25 @@ class FakeMeter:
         if self.fails:
             raise StoreFailed("the metrics do not answer")
         return {name: round(sum(self.values.get(name, []))) for name in names}
+
+    def by_minute(
+        self, series: Iterable[tuple[str, str]], first: datetime, after: datetime
+    ) -> dict[tuple[str, str], dict[datetime, float]]:
+        """Everything in the last minute; of percentiles the largest value."""
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        last = after - timedelta(minutes=1)
+        assert first <= last
+        value = {True: sum, False: max}
+        return {
+            (name, stat): {last: value[stat == "Sum"](self.values[name])} if name in self.values else {}
+            for name, stat in series
+        }
+
+    def oldest_message_seconds(self, now: datetime) -> float | None:  # noqa: ARG002
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        return self.oldest_seconds
 
 
 @dataclass

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -16,6 +16,9 @@ from chalicelib.core.metrics import CATALOGUE, NAMESPACE
 # CloudWatch keeps sums by the hour longest: 455 days.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
 _HOUR_SECONDS = 3600
+_MINUTE_SECONDS = 60
+# SQS tells CloudWatch every minute, and CloudWatch us some minutes later.
+_AGE_IS_NEWS = timedelta(minutes=10)
 # Values of one metric in one line; metrics in one line are limited to as many, and the catalogue has fewer.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 _MAX_VALUES = 100
@@ -66,30 +69,56 @@ class Meter:
 
 
 class MetricReader:
-    def __init__(self, client: Any, service: str) -> None:
+    """`service`: whose metrics; `queue_name`: the queue whose own metrics (AWS/SQS) count as its."""
+
+    def __init__(self, client: Any, service: str, queue_name: str = "") -> None:
         self._client = client
         self._dimensions = [{"Name": "service", "Value": service}]
+        self._queue_dimensions = [{"Name": "QueueName", "Value": queue_name}]
 
     def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:
         """What the hours with first <= start < after add up to, by name."""
         wanted = list(names)
-        queries = [
-            {
-                "Id": name,
-                "MetricStat": {
-                    "Metric": {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": self._dimensions},
-                    "Period": _HOUR_SECONDS,
-                    "Stat": "Sum",
-                },
-            }
-            for name in wanted
-        ]
-        totals = dict.fromkeys(wanted, 0.0)
+        queries = [self._query(name, name, "Sum", _HOUR_SECONDS) for name in wanted]
+        found = self._ask(queries, first, max(after, first + timedelta(hours=1)))
+        return {name: round(sum(found[name].values())) for name in wanted}
+
+    def by_minute(
+        self, series: Iterable[tuple[str, str]], first: datetime, after: datetime
+    ) -> dict[tuple[str, str], dict[datetime, float]]:
+        """Statistics ("Sum", "p95", ...) of metrics, as (name, statistic), in the minutes that have values."""
+        wanted = list(series)
+        queries = [self._query(f"{name}_{stat}".lower(), name, stat, _MINUTE_SECONDS) for name, stat in wanted]
+        found = self._ask(queries, first, after)
+        return {each: found[query["Id"]] for each, query in zip(wanted, queries, strict=True)}
+
+    def oldest_message_seconds(self, now: datetime) -> float | None:
+        """How long the oldest message of the queue had waited when SQS last said so; None if it has not lately."""
+        metric = {
+            "Namespace": "AWS/SQS",
+            "MetricName": "ApproximateAgeOfOldestMessage",
+            "Dimensions": self._queue_dimensions,
+        }
+        query = {"Id": "age", "MetricStat": {"Metric": metric, "Period": _MINUTE_SECONDS, "Stat": "Maximum"}}
+        minute = now.replace(second=0, microsecond=0)
+        ages = self._ask([query], minute - _AGE_IS_NEWS, minute + timedelta(minutes=1))["age"]
+        return ages[max(ages)] if ages else None
+
+    def _query(self, query_id: str, name: str, statistic: str, period_seconds: int) -> dict[str, Any]:
+        metric = {"Namespace": NAMESPACE, "MetricName": name, "Dimensions": self._dimensions}
+        return {"Id": query_id, "MetricStat": {"Metric": metric, "Period": period_seconds, "Stat": statistic}}
+
+    def _ask(
+        self, queries: Sequence[dict[str, Any]], first: datetime, after: datetime
+    ) -> dict[str, dict[datetime, float]]:
+        """The values of each query, by its id and their time."""
+        found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
         with translated_errors():
             pages = self._client.get_paginator("get_metric_data").paginate(
-                MetricDataQueries=queries, StartTime=first, EndTime=max(after, first + timedelta(hours=1))
+                MetricDataQueries=queries, StartTime=first, EndTime=after
             )
             for page in pages:
                 for result in page["MetricDataResults"]:
-                    totals[result["Id"]] += sum(result["Values"])
-        return {name: round(total) for name, total in totals.items()}
+                    times = (moment.astimezone(UTC) for moment in result["Timestamps"])
+                    found[result["Id"]].update(zip(times, result["Values"], strict=True))
+        return found

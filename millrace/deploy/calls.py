@@ -179,7 +179,7 @@ class _Code:
             case ast.Call(func=ast.Attribute(value=client, attr="get_paginator"), args=[ast.Constant(value=call)]):
                 if (meaning := self.meaning(client, module, known)) and meaning[0] == "client":
                     yield "call", f"{meaning[1]}.{call!s}"
-            case ast.Call(func=made, args=[ast.Call(), ast.Attribute(attr=setting)]):
+            case ast.Call(func=made, args=[ast.Call(), ast.Attribute(attr=setting), *_]):
                 adapter = self.meaning(made, module, known)
                 if adapter and adapter[1] in self.clients:
                     yield "call", f"{self.clients[adapter[1]]}.{RESOURCE}{setting}"

@@ -35,6 +35,7 @@ _PARTITIONS_OF_API = {
     "dynamodb:UpdateItem": keys.quota("*", "").pk,
     "dynamodb:DeleteItem": "none",
 }
+_SEND = "sqs:SendMessage"
 
 
 def arns(environment: Mapping[str, str], stage: str) -> dict[str, str]:
@@ -79,6 +80,7 @@ def _policy(function: str, calls: Calls, names: Mapping[str, str], *, polls: boo
     statements = [_allow(service, allowed[service], _resources(calls[service], names)) for service in sorted(allowed)]
     if function == "api_handler":
         statements = [part for statement in statements for part in _bounded(statement)]
+        statements = [part for statement in statements for part in _sending_apart(statement, names["queue_url"])]
     # The stack makes the log groups, so that they have a retention: no right to make others.
     suffix = "" if function == "api_handler" else f"-{function}"  # as Chalice names functions
     statements.append(_allow("logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names['logs']}{suffix}:*"]))
@@ -98,6 +100,14 @@ def _bounded(statement: Policy) -> list[Policy]:
         if action not in free
     ]
     return [statement | {"Action": free}, *bound] if free else bound
+
+
+def _sending_apart(statement: Policy, queue: str) -> list[Policy]:
+    """A statement, and sending as one of its own, to the queue alone: dead letters are only counted."""
+    others = [action for action in statement["Action"] if action != _SEND]
+    if others == statement["Action"] or not others:
+        return [statement]
+    return [statement | {"Action": others}, _allow(_SEND.replace(":", " "), [_SEND], [queue])]
 
 
 def _resources(calls: set[str], names: Mapping[str, str]) -> list[str]:

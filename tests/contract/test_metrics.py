@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import closing, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import boto3
 import pytest
@@ -122,3 +123,42 @@ def test_a_line_is_one_json_document_that_names_units(capsys: pytest.CaptureFixt
 
 def test_what_is_no_functions_output_stays_on_the_terminal(printing: Printing) -> None:
     assert printing(lambda: print("Millrace runs")) == "Millrace runs\n"  # noqa: T201
+
+
+def test_the_last_hour_can_be_read_by_minute_with_percentiles(cloudwatch: object, printing: Printing) -> None:
+    def invocations() -> None:
+        meter = Meter("minutes")
+        for seconds in range(1, 101):
+            meter.add("seconds_to_stored", seconds, at=NOW)
+        meter.add("accepted", 7, at=NOW)
+        meter.add("accepted", 5, at=NOW - timedelta(minutes=3))
+        meter.flush()
+
+    printing(invocations)
+    minute = NOW.replace(second=0, microsecond=0)
+    series = [("accepted", "Sum"), ("seconds_to_stored", "p50"), ("seconds_to_stored", "p95"), ("rejected", "Sum")]
+    found = MetricReader(cloudwatch, "minutes").by_minute(
+        series, minute - timedelta(minutes=59), minute + timedelta(minutes=1)
+    )
+    assert found["accepted", "Sum"] == {minute - timedelta(minutes=3): 5, minute: 7}
+    assert found["seconds_to_stored", "p50"][minute] == pytest.approx(50, abs=1)
+    assert found["seconds_to_stored", "p95"][minute] == pytest.approx(95, abs=1)
+    assert found["rejected", "Sum"] == {}
+
+
+def test_the_age_of_the_oldest_message_is_what_the_queue_said_last(cloudwatch: Any) -> None:
+    reader = MetricReader(cloudwatch, "any", "chunks-of-ages")
+    assert reader.oldest_message_seconds(NOW) is None
+    for minutes_ago, seconds in ((4, 90.0), (2, 30.0)):
+        cloudwatch.put_metric_data(
+            Namespace="AWS/SQS",
+            MetricData=[
+                {
+                    "MetricName": "ApproximateAgeOfOldestMessage",
+                    "Dimensions": [{"Name": "QueueName", "Value": "chunks-of-ages"}],
+                    "Timestamp": NOW - timedelta(minutes=minutes_ago),
+                    "Value": seconds,
+                }
+            ],
+        )
+    assert reader.oldest_message_seconds(NOW) == 30

@@ -26,11 +26,14 @@ from stage import Stage
 # Reviewed by hand; what is found in the code must equal it.
 RIGHTS = {
     "api_handler": {
+        ("cloudwatch:GetMetricData", "*"),
         ("dynamodb:BatchGetItem", "table"),
         ("dynamodb:GetItem", "table"),
         ("dynamodb:PutItem", "table, only *#rejected"),
         ("dynamodb:Query", "table"),
         ("dynamodb:UpdateItem", "table, only *#quota"),
+        ("sqs:GetQueueAttributes", "chunks"),
+        ("sqs:GetQueueAttributes", "dead"),
         ("sqs:SendMessage", "chunks"),
     },
     "process": {
@@ -122,7 +125,7 @@ class Functions:
         answer = self.http.post("/events", headers={"Content-Type": "application/json"}, body=json.dumps(events))
         for path in ("events?user_id=ann", "events", f"events/{key}", f"chunks/{answer.json_body['chunks'][0]}"):
             self.http.get(f"/{path}")
-        for path in ("counts", "reports?grain=hour", "rejections", "health"):
+        for path in ("counts", "reports?grain=hour", "rejections", "status", "health"):
             assert self.http.get(f"/{path}").status_code == 200
         return str(answer.json_body["events"][0]["key"])
 
@@ -258,7 +261,7 @@ def test_there_is_a_policy_for_every_function_and_no_other(written: dict[str, po
 
 def test_every_right_is_on_the_stage_s_own_resources(written: dict[str, policies.Policy]) -> None:
     whole = json.dumps(written)
-    assert whole.count('"*"') == 1, "metrics alone are no resource"
+    assert whole.count('"*"') == 2, "metrics alone are no resource"
     assert "arn:aws:sqs:eu-central-1:123456789012:chunks" in whole
     assert "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/millrace-prod:*" in whole
 

@@ -20,7 +20,7 @@ LACKING = [
     if method not in methods
 ]
 # What a closed stage shows to anybody: it tells nothing of any project.
-PUBLIC = {"/", "/health", "/openapi.json", "/docs"}
+PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs"}
 
 
 def concrete(path: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import LocalStack, eventually
+from local_stack import LocalStack, eventually
 
 LOG = Path(__file__).parents[2] / "examples" / "access.log.gz"
 EMPTY = {"unreadable": 0, "rejected": 0, "chunks_in_flight": 0, "chunks_quarantined": 0}

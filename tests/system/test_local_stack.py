@@ -16,7 +16,7 @@ import boto3
 import pytest
 import requests
 
-from conftest import COMMAND, LocalStack, eventually
+from local_stack import COMMAND, LocalStack, eventually
 from millrace.local.emulator import free_port
 
 EXAMPLE = {"event_type": "page_view", "user_id": "u123", "page": "/home"}

@@ -1,0 +1,92 @@
+// Makes and changes elements. Whatever comes from outside becomes text, never markup.
+
+/** An element: h("td", {class: "n"}, "text", otherElement). A property that starts with "on" listens. */
+export function h(tag, properties = {}, ...children) {
+  const element = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+    else element.setAttribute(name, value === true ? "" : value);
+  }
+  element.append(...children.filter((child) => child !== null && child !== undefined));
+  return element;
+}
+
+export const byId = (id) => document.getElementById(id);
+
+/** Changes text only where it differs: a screen reader hears of changes alone. */
+export function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+/** Shows rows by key, in order; elements of known keys stay, and so does what has the focus. */
+export function showRows(parent, rows, keyOf, make) {
+  const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
+  let place = parent.firstElementChild;
+  for (const row of rows) {
+    const key = keyOf(row);
+    let element = known.get(key);
+    known.delete(key);
+    if (!element) {
+      element = make(row);
+      element.dataset.key = key;
+    }
+    if (element === place) place = place.nextElementSibling;
+    else parent.insertBefore(element, place);
+  }
+  for (const gone of known.values()) gone.remove();
+}
+
+/** A table of numbers or short texts; the first column is the head of its row. */
+export function table(caption, heads, rows) {
+  return h("table", {},
+    h("caption", {}, caption),
+    h("thead", {}, h("tr", {}, ...heads.map((head) => h("th", {scope: "col"}, head)))),
+    h("tbody", {}, ...rows.map(([first, ...rest]) =>
+      h("tr", {}, h("th", {scope: "row"}, first), ...rest.map((cell) => h("td", {}, cell))))));
+}
+
+/** A table below a chart, made when it is opened and kept up while it is. */
+export class Numbers {
+  constructor(container) {
+    this.container = container;
+    this.details = container.closest("details");
+    this.details.addEventListener("toggle", () => this.draw());
+  }
+
+  show(make) {
+    this.make = make;
+    this.draw();
+  }
+
+  draw() {
+    if (this.details.open && this.make) this.container.replaceChildren(this.make());
+  }
+}
+
+/** Buttons of which one is pressed. */
+export function choice(attribute, chosen) {
+  const buttons = [...document.querySelectorAll(`button[data-${attribute}]`)];
+  for (const button of buttons) {
+    button.addEventListener("click", () => {
+      for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+      chosen(button.dataset[attribute]);
+    });
+  }
+}
+
+/** A button that copies a text, and says so. */
+export function copyButton(textOf, label = "Copy") {
+  return h("button", {type: "button", class: "quiet", onclick: (event) => copy(event.currentTarget, textOf())}, label);
+}
+
+export async function copy(button, text) {
+  const label = button.textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    button.textContent = "Copied";
+  } catch {
+    button.textContent = "Select and copy";
+  }
+  setTimeout(() => { button.textContent = label; }, 1500);
+}

@@ -1,0 +1,147 @@
+// The charts: the last hour by minute, the time to queryable, days by hour, and what is most frequent.
+import {get} from "./asking.js";
+import {Chart} from "./charts.js";
+import {byId, h, Numbers, table, write} from "./elements.js";
+import {count, day, minute, plural, small, time, visible} from "./wording.js";
+
+const DAY_MS = 86400000;
+const SHOWN_DAYS = 7;
+const MOST_TYPES = 5;
+const TOP_PROPERTIES = ["page", "path"];
+
+const epoch = (text) => new Date(text).getTime() / 1000;
+const iso = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 19) + "Z";
+
+const minutesChart = new Chart("minutes-plot");
+const latencyChart = new Chart("latency-plot");
+latencyChart.least = 0.1;
+const hoursChart = new Chart("hours-plot");
+const minutesNumbers = new Numbers(byId("minutes-table"));
+const latencyNumbers = new Numbers(byId("latency-table"));
+const hoursNumbers = new Numbers(byId("hours-table"));
+
+/** The last hour as the stage measured it, by the time of receipt. */
+export function showMinutes(minutes) {
+  const names = ["accepted", "stored", "duplicates", "rejected"];
+  const kinds = ["bars", "line", "dots", "dots"];
+  const series = names.map((name, at) => ({label: name, colour: name, kind: kinds[at]}));
+  const xs = minutes.map((each) => epoch(each.start));
+  const total = (name) => minutes.reduce((sum, each) => sum + each[name], 0);
+  // What should not happen is drawn only where it did.
+  const drawn = (name, at) => minutes.map((each) => (kinds[at] === "dots" ? each[name] || null : each[name]));
+  minutesChart.show(series, [xs, ...names.map(drawn)],
+    `Events a minute in the last hour: ${names.map((name) => `${count(total(name))} ${name}`).join(", ")}`);
+  minutesNumbers.show(() => table("Events a minute", ["Minute", ...names],
+    minutes.toReversed().map((each) => [minute(each.start), ...names.map((name) => count(each[name]))])));
+
+  const percentiles = ["p50", "p95"];
+  const value = (each, name) => each[`seconds_to_stored_${name}`];
+  latencyChart.show(percentiles.map((name) => ({label: name, colour: name, kind: "dots"})),
+    [xs, ...percentiles.map((name) => minutes.map((each) => value(each, name)))],
+    "Seconds from accepted to queryable, minute by minute: median and 95th percentile");
+  latencyNumbers.show(() => table("Seconds from accepted to queryable", ["Minute", ...percentiles],
+    minutes.filter((each) => value(each, "p50") !== null).toReversed()
+      .map((each) => [minute(each.start), ...percentiles.map((name) => small(value(each, name)))])));
+}
+
+/** The last hour of a project whose key does not see the stage's own numbers: stored events by their own time. */
+export async function showOwnMinutes() {
+  const last = Math.floor(Date.now() / 60000) * 60000;
+  const starts = Array.from({length: 60}, (_, at) => iso(last - (59 - at) * 60000));
+  const {counts} = await get("counts", {grain: "minute", from: starts[0]});
+  const sums = new Map(starts.map((start) => [start, 0]));
+  for (const row of counts) if (sums.has(row.start)) sums.set(row.start, sums.get(row.start) + row.count);
+  const values = [...sums.values()];
+  write(byId("minutes-note"), "stored events by the minute of their own time");
+  minutesChart.show([{label: "stored", colour: "accepted", kind: "bars"}], [starts.map(epoch), values], "Stored events a minute in the last hour");
+  minutesNumbers.show(() => table("Stored events a minute", ["Minute", "stored"], starts.map((start) => [minute(start), count(sums.get(start))]).toReversed()));
+  return values.reduce((sum, each) => sum + each, 0);
+}
+
+/** Days by hour: a window of some days, moved to where there are events. */
+export class Hours {
+  constructor() {
+    this.last = null; // start of the last day shown; null: the newest that has a report
+    byId("hours-back").addEventListener("click", () => this.move(this.earlier));
+    byId("hours-on").addEventListener("click", () => this.move(this.later));
+  }
+
+  async move(last) {
+    this.last = last;
+    await this.refresh().catch(() => {}); // the next turn tries again, and says what is wrong
+  }
+
+  async refresh() {
+    const days = (await get("reports", {grain: "day", limit: 400})).reports.map((report) => Date.parse(report.start));
+    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+    const newest = days.length ? Math.max(...days.filter((each) => each <= today), days.at(-1)) : today;
+    const last = this.last ?? newest;
+    const farthest = last - (SHOWN_DAYS - 1) * DAY_MS;
+    const first = Math.min(last, ...days.filter((each) => each >= farthest)); // no empty days before the first
+    this.earlier = Math.max(...days.filter((each) => each < first));
+    this.later = Math.min(...days.filter((each) => each > last));
+    byId("hours-back").disabled = !Number.isFinite(this.earlier);
+    byId("hours-on").disabled = !Number.isFinite(this.later);
+    // Forward shows as much as it can: the window ends where a full one after the present begins to.
+    if (Number.isFinite(this.later)) this.later = Math.min(newest, Math.max(this.later, last + SHOWN_DAYS * DAY_MS));
+    const {counts} = await get("counts", {grain: "hour", from: iso(first), to: iso(last + DAY_MS)});
+    write(byId("hours-span"), first === last ? day(iso(last)) : `${day(iso(first))} – ${day(iso(last))}`);
+    this.show(counts, first, last);
+    return counts;
+  }
+
+  show(counts, first, last) {
+    const totals = new Map();
+    for (const row of counts) totals.set(row.event_type, (totals.get(row.event_type) ?? 0) + row.count);
+    const ranked = [...totals.keys()].sort((one, other) => totals.get(other) - totals.get(one));
+    const named = ranked.slice(0, MOST_TYPES);
+    const labels = ranked.length > MOST_TYPES ? [...named.map(visible), "other types"] : named.map(visible);
+    const starts = [];
+    for (let start = first; start < last + DAY_MS; start += DAY_MS / 24) starts.push(iso(start));
+    const at = new Map(starts.map((start, index) => [start, index]));
+    const values = labels.map(() => starts.map(() => 0));
+    for (const row of counts) {
+      const place = named.indexOf(row.event_type);
+      if (at.has(row.start)) values[place < 0 ? labels.length - 1 : place][at.get(row.start)] += row.count;
+    }
+    // Stacked: each bar reaches to the sum of its own and those below, and the highest is drawn first.
+    const stacked = values.map((_, top) => starts.map((__, index) => {
+      let sum = 0;
+      for (let each = 0; each <= top; each += 1) sum += values[each][index];
+      return sum || null;
+    }));
+    const series = labels.map((label, number) => ({label, colour: `type-${number + 1}`, kind: "bars"}));
+    const total = [...totals.values()].reduce((sum, each) => sum + each, 0);
+    hoursChart.show(series.toReversed(), [starts.map(epoch), ...stacked.toReversed()],
+      `Events by hour from ${day(iso(first))} to ${day(iso(last))}: ${plural(total, "event")}`,
+      (index) => values.map((each) => each[index]).toReversed());
+    hoursNumbers.show(() => table("Events by hour", ["Hour", ...labels],
+      starts.map((start, index) => [time(start).slice(0, 16), ...values.map((each) => each[index])])
+        .filter(([, ...cells]) => cells.some(Boolean)).toReversed().map(([start, ...cells]) => [start, ...cells.map(count)])));
+  }
+}
+
+/** Types and pages of the newest day that has a report. */
+export function showTop(report) {
+  const place = byId("top");
+  if (!report) {
+    place.replaceChildren(h("p", {class: "empty"}, "The first report comes some minutes after the first event."));
+    return;
+  }
+  write(byId("top-note"), day(report.start));
+  const types = Object.entries(report.counts).map(([value, times]) => ({value, count: times}));
+  types.sort((one, other) => other.count - one.count);
+  const name = TOP_PROPERTIES.find((each) => report.top[each]?.length) ?? Object.keys(report.top)[0];
+  place.replaceChildren(
+    ...ranking("Event types", types.slice(0, MOST_TYPES)),
+    ...(name ? ranking(name === "page" || name === "path" ? "Pages" : `Values of ${name}`, report.top[name].slice(0, 8)) : []));
+}
+
+function ranking(title, rows) {
+  const most = Math.max(1, ...rows.map((row) => row.count));
+  return [h("h3", {}, title), h("ol", {class: "ranking"}, ...rows.map((row) => {
+    const bar = h("i", {"aria-hidden": "true"});
+    bar.style.width = `${100 * row.count / most}%`;
+    return h("li", {}, bar, h("span", {title: row.value}, visible(row.value)), h("b", {}, count(row.count)));
+  }))];
+}

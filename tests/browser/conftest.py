@@ -1,0 +1,63 @@
+"""The live page of a running stack, in a real browser."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from chromium import PATH, Opened, chromium
+from playwright.sync_api import Browser, BrowserContext, Page
+
+from local_stack import LocalStack
+
+#: What the browser itself says of an answer above 400, or of none: the page asks for what may not be there.
+EXPECTED = "Failed to load resource:"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if Path(__file__).parent in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.xdist_group("browser"))
+        if PATH is None:
+            item.add_marker(pytest.mark.skip(reason="Chromium is not installed: apt-get install chromium"))
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    running = LocalStack(tmp_path_factory.mktemp("state"))
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def opened(browser: Browser, stack: LocalStack) -> Iterator[Opened]:
+    """Opens the page in a context of its own; when the test ends, no page may have complained."""
+    contexts: list[BrowserContext] = []
+    complaints: list[str] = []
+
+    def note(message: Any) -> None:
+        if message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
+            complaints.append(message.text)
+
+    def open_page(before: Callable[[Page], None] = lambda _: None, **options: Any) -> Page:
+        contexts.append(browser.new_context(**{"reduced_motion": "reduce", "timezone_id": "Asia/Kolkata", **options}))
+        page = contexts[-1].new_page()
+        page.on("console", note)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        before(page)
+        page.goto(stack.url)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []

@@ -1,0 +1,160 @@
+"""Whatever clients send is shown as the text it is, and nothing of it runs or leaves its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import requests
+from chromium import AXE, Opened
+from playwright.sync_api import Page, expect
+
+from local_stack import LocalStack
+
+SECONDS = 20_000
+SCRIPT = "<img src=x onerror=alert(1)><script>alert(2)</script>"
+HOSTILE = [
+    SCRIPT,
+    "\"'><svg/onload=alert(3)>",
+    "javascript:alert(4)",
+    "{{7*7}}${7*7}",
+    "\u202egnirts eht nrut",
+    "a\u0000b\u0007c",
+    "\U0001f469\u200d\U0001f4bb" * 20,
+    "Z\u0351\u036b\u0343\u036a\u0302\u036b\u033d" * 10,
+    "x" * 99,
+    " ",
+    "__proto__",
+    "constructor",
+]
+
+
+def everywhere(text: str, number: int) -> dict[str, Any]:
+    return {
+        "event_type": text,
+        "user_id": text,
+        "event_id": f"{text}{number}",
+        "page": text,
+        "properties": {text or "-": text, "nested": {text: [text]}},
+        "context": {text: text},
+    }
+
+
+@pytest.fixture(scope="module")
+def hostile(stack: LocalStack) -> int:
+    """How many events of the hostile strings were taken in."""
+    events = [everywhere(text, number) for number, text in enumerate(HOSTILE)]
+    headers = {"User-Agent": SCRIPT}
+    reply = requests.post(f"{stack.url}/events", json=events, headers=headers, timeout=10).json()
+    assert reply["accepted"] >= len(HOSTILE) - 2
+    return int(reply["accepted"])
+
+
+def test_hostile_strings_are_shown_as_text(hostile: int, opened: Opened) -> None:
+    page = opened(forbid_dialogs)
+    expect(page.locator("#events tr")).to_have_count(hostile, timeout=SECONDS)
+    expect(page.locator("#events")).to_contain_text(SCRIPT)
+    expect(page.locator("#top")).to_contain_text(SCRIPT, timeout=SECONDS)
+    expect(page.locator("#hours-plot .legend li")).not_to_have_count(0, timeout=SECONDS)
+    for number in range(hostile):
+        page.locator("#events tr").nth(number).get_by_role("button").click()
+        expect(page.get_by_role("dialog").locator("pre")).not_to_be_empty()
+        page.keyboard.press("Escape")
+    for summary in page.locator("summary").all():
+        summary.click()
+    page.locator("#reports-list tbody button").first.click()
+    assert page.locator("img, iframe, object, main script, dialog script, svg[onload]").count() == 0
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+def forbid_dialogs(page: Page) -> None:
+    def refuse(dialog: Any) -> None:
+        dialog.dismiss()
+        pytest.fail(f"the page ran what a client sent: {dialog.message}")
+
+    page.on("dialog", refuse)
+
+
+def test_hostile_rejections_are_shown_as_text(hostile: int, opened: Opened) -> None:
+    assert hostile
+    found = [
+        {"received_at": text, "code": text, "field": text, "message": text, "event": everywhere(text, 0)}
+        for text in HOSTILE
+    ]
+
+    def before(page: Page) -> None:
+        forbid_dialogs(page)
+        page.route("**/rejections*", lambda route: route.fulfill(json={"rejections": found, "next": None}))
+
+    page = opened(before)
+    expect(page.locator("#rejections tbody tr")).to_have_count(len(HOSTILE), timeout=SECONDS)
+    expect(page.locator("#rejections")).to_contain_text(SCRIPT)
+
+
+def test_hostile_errors_are_shown_as_text(opened: Opened) -> None:
+    def before(page: Page) -> None:
+        forbid_dialogs(page)
+        answer = {"code": "x", "message": SCRIPT}
+        page.route("**/status", lambda route: route.fulfill(status=500, json=answer))
+        page.route("**/events?*", lambda route: route.fulfill(status=500, json=answer))
+        page.route("**/reports?*", lambda route: route.fulfill(status=500, json=answer))
+        page.route("**/counts?*", lambda route: route.fulfill(status=500, json=answer))
+
+    page = opened(before)
+    expect(page.locator("#pulse-text")).to_have_text(SCRIPT, timeout=SECONDS)
+
+
+SIZES = {
+    "wide and light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
+    "wide and dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
+    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
+    "narrow and dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
+}
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm, and then `make test`")
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_no_barrier(hostile: int, opened: Opened, size: str) -> None:
+    page = opened(**SIZES[size])
+    expect(page.locator("#events tr")).to_have_count(hostile, timeout=SECONDS)
+    expect(page.locator("#reports-list tbody tr")).not_to_have_count(0, timeout=SECONDS)
+    expect(page.locator("#ledger-body table")).to_be_visible(timeout=SECONDS)
+    for summary in page.locator("summary").all():
+        summary.click()
+    assert barriers(page) == []
+    assert not page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+    page.locator("#events tr").first.get_by_role("button").click()
+    assert barriers(page) == []
+
+
+@pytest.mark.skipif(not AXE.exists(), reason="axe-core is not installed: npm, and then `make test`")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_no_barrier_where_things_go_wrong(opened: Opened, scheme: Any) -> None:
+    ledger = {"from": "2026-05-01T00:00:00Z", "to": "2026-05-15T00:00:00Z", "accepted": 9, "stored": 3}
+    ledger |= {"duplicates": 1, "in_flight": 1, "dead": 1, "quarantined": 1, "rejected": 4, "missing": 2}
+    chunks = {"accepted": 9, "committed": 4, "in_flight": 1, "dead": 1, "quarantined": 1, "missing": 2}
+    parked = {"project": None, "name": "m1", "code": "not_a_chunk", "reason": "It is no chunk.", "accepted": 0}
+    parked |= {"quarantined_at": "2026-05-14T10:00:00Z"}
+    stage = {
+        "at": "2026-05-14T10:00:00Z",
+        "queue": {"depth": 4, "oldest_seconds": 4000},
+        "dead_letters": {"count": 3},
+        "quarantined": {"count": 1, "newest": [parked]},
+        "minutes": None,
+        "ledger": {**ledger, "balances": False, "chunks": chunks},
+    }
+
+    def before(page: Page) -> None:
+        page.route("**/status", lambda route: route.fulfill(json={"project": "acme", "stage": stage}))
+        page.route("**/events?*", lambda route: route.fulfill(json={"events": [], "next": None}))
+
+    page = opened(before, color_scheme=scheme)
+    expect(page.locator("#sentence")).to_have_text("2 accepted chunks cannot be found.", timeout=SECONDS)
+    expect(page.locator("#welcome")).to_be_visible()
+    assert barriers(page) == []
+
+
+def barriers(page: Page) -> list[str]:
+    page.evaluate(AXE.read_text())  # not a script element: the page's policy allows none
+    found = page.evaluate("axe.run()")["violations"]
+    return [f"{each['id']}: {node['html'][:200]} {node['failureSummary']}" for each in found for node in each["nodes"]]
