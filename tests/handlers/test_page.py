@@ -111,6 +111,7 @@ def test_under_a_stages_prefix_the_page_ends_in_a_slash() -> None:
 def test_the_page_is_shown_to_whoever_has_no_key_yet(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPEN_STAGE", "false")
     assert api.get("/").status_code == 200
+    assert api.get(f"/assets/{assets.version()}/page.js").status_code == 200
     assert api.get("/status").status_code == 401
 
 

@@ -114,7 +114,7 @@ def test_a_key_that_was_never_issued_opens_no_route(acme: Tenant, path: str, met
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
 
-@pytest.mark.parametrize("path", sorted(PUBLIC & {path for path, _ in ROUTES}))
+@pytest.mark.parametrize("path", sorted(PUBLIC & {path for path, _ in ROUTES if "{" not in path}))
 def test_what_is_public_needs_no_key(closed: Api, path: str) -> None:
     assert closed.get(path).status_code == 200
 
