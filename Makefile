@@ -3,6 +3,7 @@ PORT ?= 8000
 MINUTES ?= 13
 VENV := .venv/bin
 AXE := tests/browser/node/node_modules
+NODE := tests/clients/node/node_modules
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
 .PHONY: help run demo test chaos fault bench setup lint fix types check lock clean openapi screenshots
@@ -16,7 +17,7 @@ run: setup ## set up, then run the whole pipeline on this machine (PORT=8000)
 demo: setup ## stream real traffic through it, live (starts it if it isn't running)
 	@exec $(VENV)/millrace demo --port $(PORT)
 
-test: .venv/dev-ready .venv-emulator/ready $(AXE)/ready ## set up, then run every test
+test: .venv/dev-ready .venv-emulator/ready $(AXE)/ready $(NODE)/ready ## set up, then run every test
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
@@ -59,9 +60,10 @@ lock: ## lock the newest versions, with hashes
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade -c requirements/run.txt requirements/bench.in -o requirements/bench.txt
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --upgrade requirements/emulator.in -o requirements/emulator.txt
 	@npm install --prefix tests/browser/node --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
+	@npm install --prefix tests/clients/node --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
 
 clean: ## forget environments and local state
-	@rm -rf .venv .venv-emulator .venv-bench .millrace
+	@rm -rf .venv .venv-emulator .venv-bench .millrace $(AXE) $(NODE)
 
 .venv/run-ready: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Millrace needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
@@ -93,3 +95,8 @@ clean: ## forget environments and local state
 $(AXE)/ready: tests/browser/node/package-lock.json
 	@if command -v npm >/dev/null; then echo "Setting up what checks the page for barriers ..." >&2; \
 	npm ci --prefix tests/browser/node --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
+
+# Without Node.js the tests of its client libraries say that they are skipped.
+$(NODE)/ready: tests/clients/node/package-lock.json
+	@if command -v npm >/dev/null; then echo "Setting up the client libraries of Node.js ..." >&2; \
+	npm ci --prefix tests/clients/node --ignore-scripts --no-audit --no-fund --silent && touch $@; fi

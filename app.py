@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 from chalice import Chalice, Rate
+from chalice.app import Request
 
 from chalicelib import aggregate as aggregator
 from chalicelib import assets, ledger, query, status, web
 from chalicelib import process as processor
 from chalicelib.adapters.queue import read_messages
+from chalicelib.core.dialects import Post, own, posthog, segment
 from chalicelib.core.project import Project
+from chalicelib.errors import Problem
 from chalicelib.settings import Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
 # API Gateway hands these bodies over as bytes; anything else as text.
-BINARY_TYPES = ["application/gzip", "application/octet-stream", "application/x-gzip"]
+BINARY_TYPES = [
+    *("application/gzip", "application/octet-stream", "application/x-gzip"),
+    *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
+]
+# What clients send, from any web page, whatever they call it.
+OPEN: Any = {"content_types": ["*/*"], "cors": web.CORS}
 
 app = Chalice(app_name="millrace", configure_logs=False)
 app.api.binary_types[:] = BINARY_TYPES
@@ -36,24 +45,87 @@ def _enter(*kinds: str) -> tuple[Pipeline, Any, Project]:
     return stage, request, stage.access.project_for(web.key_of(request), *kinds, now=_now())
 
 
-@app.route("/events", methods=["POST"], content_types=["*/*"])
-def post_events() -> Any:
-    """Take events in: one object, an array, or {"events": [...]}; plain or gzip."""
+def _take_in(read: Callable[..., Post], *details: str, **more: Any) -> Any:
+    """Take in what a dialect reads of the request; `more` is what its libraries expect in the answer."""
+    try:
+        return web.answer(_queue(read, *details) | more)
+    except Problem as problem:
+        return web.problem(problem)  # raised further, it would reach browsers without CORS headers
+
+
+def _queue(read: Callable[..., Post], *details: str) -> dict[str, Any]:
     from chalicelib import ingest  # validates with marshmallow, which costs other functions' cold starts 20 ms
 
-    stage, request, project = _enter("write")
-    return web.answer(
-        ingest.ingest(
-            web.body_of(request),
-            sender=web.sender_of(request, project.name, _now()),
-            queue=stage.queue,
-            meter=stage.meter,
-            project=project,
-            quota=stage.quota,
-            rejections=stage.rejections,
-            idempotency_key=request.headers.get("idempotency-key"),
-        )
+    stage, request, now = pipeline(), cast("Request", app.current_request), _now()
+    key = web.key_of(request) or web.key_in_query(request)
+    project = stage.access.project_for(key, "write", now=now) if key else None
+    try:
+        post = read(web.incoming_of(request, now), *details)
+    except Problem:
+        project or stage.access.project_for(None, "write", now=now)  # without a key there is no telling what is wrong
+        raise
+    project = project or stage.access.project_for(post.key, "write", now=now)
+    return ingest.ingest(
+        post.events,
+        sender=web.sender_of(request, project.name, now),
+        queue=stage.queue,
+        meter=stage.meter,
+        project=project,
+        quota=stage.quota,
+        rejections=stage.rejections,
+        idempotency_key=request.headers.get("idempotency-key"),
     )
+
+
+@app.route("/events", methods=["POST"], **OPEN)
+def post_events() -> Any:
+    """Take events in: one object, an array, or {"events": [...]}, or CloudEvents; plain or gzip."""
+    return _take_in(own.read)
+
+
+@app.route("/v1/{call}", methods=["POST"], **OPEN)
+def post_segment(call: str) -> Any:
+    """Segment and RudderStack: batch, import, track, identify, page, screen, group, alias, and their first letters."""
+    return _take_in(segment.read, call, success=True)
+
+
+@app.route("/batch", methods=["POST"], **OPEN)
+@app.route("/capture", methods=["POST"], **OPEN)
+@app.route("/e", methods=["POST"], **OPEN)
+@app.route("/track", methods=["POST"], **OPEN)
+@app.route("/i/v0/e", methods=["POST"], **OPEN)
+def post_posthog() -> Any:
+    """PostHog, in every path that its libraries have used."""
+    return _take_in(posthog.read, status=1)
+
+
+@app.route("/v1/projects/{key}/settings", methods=["GET"], cors=web.CORS)
+def get_segment_settings(key: str) -> Any:
+    """What Segment's browser library asks for before it sends anything: where to."""
+    return web.answer(segment.settings(key, web.address_of(app.current_request)))
+
+
+@app.route("/flags", methods=["POST"], **OPEN)
+@app.route("/decide", methods=["POST"], **OPEN)
+def post_flags() -> Any:
+    """PostHog's libraries ask for feature flags, of which there are none."""
+    return web.answer(posthog.NO_FLAGS)
+
+
+@app.route("/array/{key}/config", methods=["GET"], cors=web.CORS)
+def get_posthog_config(key: str) -> Any:  # noqa: ARG001 - the same for every key
+    """PostHog's browser library asks which of its extras it shall load: none."""
+    return web.answer(posthog.NO_EXTRAS)
+
+
+@app.route("/pixel.gif", methods=["GET"])
+def get_pixel() -> Any:
+    """An event in the query of an image, for mail and pages without script."""
+    try:
+        _queue(own.read_pixel)
+    except Problem as problem:
+        return web.pixel(problem)
+    return web.pixel()
 
 
 @app.route("/events", methods=["GET"])

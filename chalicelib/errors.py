@@ -4,7 +4,7 @@ Problem                 the caller is told: status, code, message (web.py makes 
 +-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
 +-- Unauthorized        401  no_key, bad_key
 +-- Forbidden           403  forbidden
-+-- NotFound            404  no_such_event, no_such_chunk, no_such_file
++-- NotFound            404  no_such_event, no_such_chunk, no_such_file, no_such_call
 +-- TooLarge            413  body_too_large, too_many_events, answer_too_large
 +-- AllRejected         422  all_rejected
 +-- TooManyRequests     429  quota_exceeded, too_many_unknown_keys (worth sending again, later)

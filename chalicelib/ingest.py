@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import catalogue, chunk, limits, payload, timestamps
+from chalicelib.core import catalogue, chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import Event, Rejected, digest
 from chalicelib.core.keys import EventRef, event_key
 from chalicelib.core.project import Project
@@ -37,7 +38,7 @@ class _Sorted:
 
 
 def ingest(
-    body: bytes,
+    raw_events: Sequence[RawEvent],
     *,
     sender: Sender,
     queue: ports.Queue,
@@ -50,16 +51,15 @@ def ingest(
 ) -> dict[str, Any]:
     """Queue the good events of a POST and answer for every event, in input order.
 
-    Raises BadRequest, TooLarge, TooManyRequests, AllRejected, or Unavailable if a single chunk may not be queued.
+    Raises TooLarge, TooManyRequests, AllRejected, or Unavailable if a single chunk may not be queued.
     """
-    raw_events = payload.read_events(body)
     project = project or Project(sender.project)
     if quota:
         quota.admit(project, len(raw_events), sender.received)
     sender = project.hide_sender(sender)
     post = _sort(raw_events, sender, project, idempotency_key, randomness)
     _measure_rejected(post.verdicts, sender.received, meter)
-    if post.rejected == len(raw_events):
+    if raw_events and post.rejected == len(raw_events):
         if rejections:
             rejections.keep(project, post.to_keep, sender.received)
         raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
@@ -92,7 +92,7 @@ def ingest(
 
 
 def _sort(
-    raw_events: list[Any],
+    raw_events: Sequence[RawEvent],
     sender: Sender,
     project: Project,
     idempotency_key: str | None,
@@ -101,8 +101,12 @@ def _sort(
     post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
     for index, raw in enumerate(raw_events):
         try:
+            if raw.rejected:
+                raise raw.rejected
             event = read_event(
-                raw,
+                raw.fields,
+                sent=raw.sent,
+                sole_id=raw.sole_id,
                 received=sender.received,
                 fallback_id=digest(idempotency_key, str(index)) if idempotency_key else None,
                 seen=contents,
@@ -113,7 +117,7 @@ def _sort(
         except Rejected as reason:
             post.rejected += 1
             post.verdicts.append(_rejected(index, reason))
-            post.to_keep.append((raw, post.verdicts[-1]))
+            post.to_keep.append((raw.fields, post.verdicts[-1]))
             continue
         event = project.hide(event)
         first = identities.setdefault(event.identity, event)
@@ -125,7 +129,7 @@ def _sort(
         post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
         if warning:
             post.verdicts[-1]["warning"] = {"code": warning.code, "field": warning.field, "message": warning.message}
-            post.to_keep.append((raw, _rejected(index, warning) | {"status": "accepted"}))
+            post.to_keep.append((raw.fields, _rejected(index, warning) | {"status": "accepted"}))
     return post
 
 

@@ -14,10 +14,12 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from chalice import Response
+from chalice import CORSConfig, Response
 
 from chalicelib.assets import PageFile
 from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import Incoming
+from chalicelib.core.dialects.own import KEY_PARAMETERS
 from chalicelib.errors import Problem, StoreFailed, Unavailable
 
 _log = logging.getLogger(__name__)
@@ -27,6 +29,20 @@ _MAX_USER_AGENT = 1024
 
 #: What browsers are told with every answer; nothing here is for embedding or guessing types.
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+# What an error of Chalice's keeps of its headers.
+_KEPT = ("Retry-After", "Allow")
+
+# One pixel. Every byte is ASCII, so that it passes API Gateway as text: as bytes it would depend on the
+# Accept header, of which API Gateway reads the first type only.
+_GIF = "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;"
+
+#: Browsers of any site may send events, and read nothing else; never with credentials.
+CORS = CORSConfig(
+    allow_origin="*",
+    allow_headers=["X-Write-Key", "Idempotency-Key", "X-Retry-Count"],
+    expose_headers=["Retry-After"],
+    max_age=86400,
+)
 
 # A page that runs nothing and asks nobody but this stage. Styles set by scripts are none of its business.
 _PAGE_POLICY = (
@@ -51,6 +67,12 @@ def key_of(request: Any) -> str | None:
         return credentials  # which is no key of anybody
 
 
+def key_in_query(request: Any) -> str | None:
+    """The key that beacons and images, which have no headers of their own, name in the query."""
+    parameters = parameters_of(request)
+    return next((parameters[name] for name in KEY_PARAMETERS if parameters.get(name)), None)
+
+
 def sender_of(request: Any, project: str, now: datetime) -> Sender:
     user_agent = request.headers.get("user-agent")
     return Sender(
@@ -59,6 +81,19 @@ def sender_of(request: Any, project: str, now: datetime) -> Sender:
         source_ip=request.context.get("identity", {}).get("sourceIp"),
         user_agent=user_agent[:_MAX_USER_AGENT] if user_agent else None,
     )
+
+
+def incoming_of(request: Any, now: datetime) -> Incoming:
+    """What a dialect may read of a request."""
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Incoming(body_of(request), headers, parameters_of(request), now)
+
+
+def address_of(request: Any) -> str:
+    """Where this stage is reached, as the client sees it: a stage's name or a mapped path comes after the host."""
+    scheme = request.headers.get("x-forwarded-proto", "http")
+    prefix = str(request.context.get("path", "")).partition("/v1/")[0]
+    return f"{scheme}://{request.headers.get('host', '')}{prefix}"
 
 
 def body_of(request: Any) -> bytes:
@@ -117,15 +152,23 @@ def show(file: PageFile, request: Any) -> Response:
     return Response(file.text, status_code=200, headers=headers)
 
 
+def pixel(error: Problem | None = None) -> Response:
+    """An image in any case, since a broken one would be seen; a header says why an event was not accepted."""
+    headers: dict[str, Any] = {**_HEADERS, "Content-Type": "image/gif"}
+    if error:
+        headers["Millrace-Rejected"] = error.extra.get("events", [{"code": error.code}])[0]["code"]
+    return Response(_GIF, status_code=200, headers=headers)
+
+
 def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
     """Middleware: every error, ours or Chalice's, becomes application/problem+json (RFC 9457)."""
     try:
         response = get_response(event)
-    except Problem as problem:
-        return _problem(problem)
+    except Problem as error:
+        return problem(error)
     except StoreFailed as error:
         _log.warning("a store failed: %s", error)
-        return _problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
+        return problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
     if response.status_code < 400 or _is_problem(response):
         return response
     code = _CODES.get(response.status_code, "internal_error" if response.status_code >= 500 else "bad_request")
@@ -139,10 +182,11 @@ def _is_problem(response: Response) -> bool:
     return str(response.headers.get("Content-Type", "")).startswith("application/problem+json")
 
 
-def _problem(problem: Problem) -> Response:
-    extra = dict(problem.extra)
+def problem(error: Problem) -> Response:
+    """The answer that an error is."""
+    extra = dict(error.extra)
     headers = {"Retry-After": str(extra.pop("retry_after"))} if "retry_after" in extra else {}
-    return _problem_response(problem.status, problem.code, problem.message, headers, title=problem.title, extra=extra)
+    return _problem_response(error.status, error.code, error.message, headers, title=error.title, extra=extra)
 
 
 def _problem_response(
@@ -163,7 +207,7 @@ def _problem_response(
         "message": message,
         **(extra or {}),
     }
-    kept = {name: value for name, value in headers.items() if name in ("Retry-After", "Allow")}
+    kept = {name: value for name, value in headers.items() if name in _KEPT or name.startswith("Access-Control-")}
     if status == HTTPStatus.UNAUTHORIZED:
         kept["WWW-Authenticate"] = "Bearer"  # not Basic, for which a browser would ask its user
     return Response(

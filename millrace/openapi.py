@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.core import limits, schema
 from chalicelib.core.event import REJECTION_CODES
 from chalicelib.core.schema import EventSchema
+from millrace import openapi_clients
 from millrace.openapi_page import render
 
 FOLDER = Path(__file__).resolve().parent.parent / "chalicelib"
@@ -124,6 +125,7 @@ def _paths() -> Json:
         "/openapi.json": {
             "get": _operation("This description", answer="Description", problems=(), security=[]),
         },
+        **openapi_clients.paths(_operation, _WRITE),
     }
 
 

@@ -17,6 +17,7 @@ from chalicelib.core import chunk as chunks
 from chalicelib.core import commit, parking, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
+from chalicelib.core.dialects import Incoming, RawEvent, own
 from chalicelib.core.event import Event
 from chalicelib.core.parking import Quarantined
 from chalicelib.core.report import Report, Window
@@ -39,6 +40,11 @@ SETTINGS = Settings("queue", "table", "bucket", "topic", "secret", is_open=True)
 _numbers = count(1)
 
 
+def raw_events(body: bytes) -> list[RawEvent]:
+    """The events of a body in Millrace's own form."""
+    return own.read(Incoming(body, {}, {}, NOW)).events
+
+
 def make_event(
     event_id: str = "e1",
     *,
@@ -46,9 +52,13 @@ def make_event(
     user: str = "u1",
     event_type: str = "page_view",
     guarded: bool = False,
+    sole_id: bool = False,
     **properties: Any,
 ) -> Event:
-    """An event of the user at a time; guarded: it was sent with its id but without its time."""
+    """An event of the user at a time; guarded: it was sent with its id but without its time.
+
+    sole_id: its id is its own whatever the user.
+    """
     return Event(
         event_id=event_id,
         event_type=event_type,
@@ -57,7 +67,8 @@ def make_event(
         anonymous_id=None,
         properties=properties,
         context={},
-        guarded=guarded,
+        guarded=guarded or sole_id,
+        sole_id=sole_id,
     )
 
 

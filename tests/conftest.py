@@ -18,8 +18,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Where tests run side by side, those of the local stack share one, and so one process; so do a deployment's."""
     for item in items:
-        if "system" in item.path.parts:
-            item.add_marker(pytest.mark.xdist_group("system"))
+        if (folder := item.path.parent.name) in ("system", "clients"):
+            item.add_marker(pytest.mark.xdist_group(folder))
         elif "deployment" in item.path.parts:
             item.add_marker(pytest.mark.xdist_group(f"deployment {item.path.stem}"))
 

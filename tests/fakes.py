@@ -105,7 +105,7 @@ class FakeEventStore:
     """`unknown`: ids of events whose owner nobody can tell. `claims`: the event ids of each call."""
 
     stored: dict[tuple[str, EventRef], dict[str, Any]] = field(default_factory=dict)
-    guards: dict[tuple[str, str, str], tuple[str, str]] = field(default_factory=dict)  # to (chunk_id, time)
+    guards: dict[tuple[str, str, str], tuple[str, EventRef]] = field(default_factory=dict)  # to (chunk_id, event)
     erased: set[tuple[str, EventRef]] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     claims: list[list[str]] = field(default_factory=list)
@@ -117,21 +117,23 @@ class FakeEventStore:
     def _claim(self, chunk: Chunk, event: Event) -> str | None:
         if event.event_id in self.unknown:
             return None
+        ref = EventRef(event.time, event.user, event.event_id)
         if event.guarded:
-            guard = (chunk.project, event.user, event.event_id)
-            owner, _ = self.guards.setdefault(guard, (chunk.chunk_id, event.time))
+            guard = (chunk.project, "" if event.sole_id else event.user, event.event_id)
+            owner, _ = self.guards.setdefault(guard, (chunk.chunk_id, ref))
             if owner != chunk.chunk_id:
                 return owner
-        key = (chunk.project, EventRef(event.time, event.user, event.event_id))
+        key = (chunk.project, ref)
         if key in self.erased:
             return "erased"
         return str(self.stored.setdefault(key, stored_form(event, chunk))["chunk_id"])
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
-        guard = self.guards.get((project, ref.user, ref.event_id))
         event = self.stored.get((project, ref))
-        if event is None and guard is not None:
-            event = self.stored.get((project, ref._replace(time=guard[1])))
+        for user in (ref.user, ""):
+            guard = self.guards.get((project, user, ref.event_id))
+            if event is None and guard is not None:
+                event = self.stored.get((project, guard[1]))
         return copy.deepcopy(event)
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from chalicelib.aggregate import aggregate
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.commit import CommitRecord
+from chalicelib.core.dialects import RawEvent
 from chalicelib.core.report import Report
 from chalicelib.errors import Unavailable
 from chalicelib.ingest import ingest
@@ -109,7 +110,7 @@ class Schedule(RuleBasedStateMachine):
             post = replace(post, at=self.now)
         try:
             reply = ingest(
-                json.dumps(post.events).encode(),
+                [RawEvent(each) for each in post.events],
                 sender=Sender(post.project, self.now),
                 queue=Door(self.letters, takes, admits),
                 meter=self.meter,

@@ -11,6 +11,7 @@ from typing import Any
 
 from chalicelib.aggregate import aggregate
 from chalicelib.core.chunk import Sender, decode
+from chalicelib.core.dialects import RawEvent
 from chalicelib.errors import StoreFailed, Unavailable
 from chalicelib.ingest import ingest
 from chalicelib.ports import Message
@@ -100,7 +101,12 @@ class Story:
         self.posted += 1  # no two POSTs are received at once: a guarded event would hide that it is one
         through = stage or self.stage
         sender = Sender("default", NOW + timedelta(seconds=self.posted), "127.0.0.1", "story")
-        return ingest(json.dumps(events).encode(), sender=sender, queue=through.queue, meter=through.meter)
+        return ingest(
+            [RawEvent(each, sole_id=each["event_id"].startswith("sole")) for each in events],
+            sender=sender,
+            queue=through.queue,
+            meter=through.meter,
+        )
 
     def process(self, messages: Sequence[Message], stage: Stage | None = None) -> None:
         through = stage or self.stage
@@ -127,7 +133,7 @@ class Story:
 
 
 class Processing(Story):
-    """A batch with everything in it: duplicates of the past and of the batch, a guarded event, poison."""
+    """A batch with everything in it: duplicates of the past and of the batch, guarded events, poison."""
 
     name = "process"
     has_reports = False
@@ -138,6 +144,8 @@ class Processing(Story):
         (event("a1"), event("p1"), event("b1"), event("b2", hour=11)),
         (event("g1", hour=0), event("g2", hour=0, user="bob")),
         (event("g1", hour=0),),
+        (event("sole1"), event("sole2")),
+        (event("sole1", hour=11),),
         past,
     )
 

@@ -72,6 +72,9 @@ class EventStore:
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
         expiry = int((chunk.age_counts_from + self._guard_retention).timestamp())
         attributes = {"t": text(event.time), "x": number(expiry)}
+        if event.sole_id:
+            attributes["u"] = text(event.user)
+            return _Row(keys.id_guard_item(chunk.project, event.event_id), chunk.chunk_id, attributes)
         return _Row(keys.guard_item(chunk.project, event.user, event.event_id), chunk.chunk_id, attributes)
 
     def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
@@ -137,13 +140,15 @@ class EventStore:
         return {key: _owner(item) for key, item in items.items()}
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
-        """One event; also where `ref` has the received time of a retry of a guarded event."""
+        """One event; also where `ref` has the time, or the user, of a retry of a guarded event."""
         item = self._table.get(keys.event_item(project, ref.user, ref.time, ref.event_id))
         if item is None:
-            guard = self._table.get(keys.guard_item(project, ref.user, ref.event_id))
+            guard_items = keys.guard_item(project, ref.user, ref.event_id), keys.id_guard_item(project, ref.event_id)
+            guard = next((found for key in guard_items if (found := self._table.get(key))), None)
             if guard is None:
                 return None
-            item = self._table.get(keys.event_item(project, ref.user, guard["t"]["S"], ref.event_id))
+            user = guard["u"]["S"] if "u" in guard else ref.user
+            item = self._table.get(keys.event_item(project, user, guard["t"]["S"], ref.event_id))
         return _event(item) if item and _stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ def decode(body: str) -> Chunk:
         if document["format"] != _FORMAT:
             raise Undecodable(f"format {document['format']!r} is not known")
         minted_at(document["chunk_id"])
-        events = tuple(Event.from_json(event, guarded=event.get("guarded", False)) for event in document["events"])
+        events = tuple(_event_of_message(event) for event in document["events"])
         sender = Sender(
             str(document["project"]),
             timestamps.parse(document["received_at"]),
@@ -193,4 +193,10 @@ def _event_to_message(event: Event) -> dict[str, Any]:
     document = event.to_json()
     if event.guarded:
         document["guarded"] = True
+    if event.sole_id:
+        document["sole_id"] = True
     return document
+
+
+def _event_of_message(document: dict[str, Any]) -> Event:
+    return Event.from_json(document, guarded=document.get("guarded", False), sole_id=document.get("sole_id", False))

@@ -42,8 +42,10 @@ class Rejected(Exception):
 class Event:
     """One accepted event. `time` is the sortable form; `user` is whom the event is stored under.
 
-    `guarded`: the client gave an id but no time, so the received time stands in for it and a retry
-    would come with another one; a guard item then tells the retry by its id alone.
+    `guarded`: the time depends on when the event was received, because the client gave none or one
+    that its own clock's error was taken out of. A retry would come with another time; a guard item
+    then tells the retry by its user and id. `sole_id`: by its id alone, since the client's library makes
+    one for each event and may name another user when it sends again.
     """
 
     event_id: str
@@ -54,6 +56,7 @@ class Event:
     properties: dict[str, Any]
     context: dict[str, Any]
     guarded: bool
+    sole_id: bool = False
 
     @property
     def user(self) -> str:
@@ -62,7 +65,7 @@ class Event:
     @property
     def identity(self) -> tuple[str, str, str]:
         """What makes a second event the same one, inside its project."""
-        return (self.user, "" if self.guarded else self.time, self.event_id)
+        return ("" if self.sole_id else self.user, "" if self.guarded else self.time, self.event_id)
 
     def to_json(self) -> dict[str, Any]:
         """The public fields; absent ids are left out. `from_json` is the inverse."""
@@ -77,7 +80,7 @@ class Event:
         return document
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], *, guarded: bool) -> Event:
+    def from_json(cls, document: Mapping[str, Any], *, guarded: bool, sole_id: bool = False) -> Event:
         """Raises KeyError, TypeError or ValueError on what `to_json` did not write."""
         event = cls(
             event_id=document["event_id"],
@@ -88,6 +91,7 @@ class Event:
             properties=document["properties"],
             context=document["context"],
             guarded=guarded,
+            sole_id=sole_id,
         )
         if not (isinstance(event.properties, dict) and isinstance(event.context, dict)):
             raise TypeError("properties and context must be objects")

@@ -6,6 +6,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     item            partition key                 sort key
     event           PROJECT#e#USER                TIME#EVENT_ID
     guard           PROJECT#g#USER                EVENT_ID
+    guard of an id  PROJECT#i#EVENT_ID            -
     commit record   PROJECT#d#DAY#SHARD           c#HH#CHUNK_ID
     failure         PROJECT#d#DAY#SHARD           f#HH#CHUNK_ID
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
@@ -61,6 +62,11 @@ def event_item(project: str, user: str, time: str, event_id: str) -> Key:
 
 def guard_item(project: str, user: str, event_id: str) -> Key:
     return Key(f"{project}#g#{user}", event_id)
+
+
+def id_guard_item(project: str, event_id: str) -> Key:
+    """The guard of an id that is the event's own whatever its user: a partition each, since such ids sort by time."""
+    return Key(f"{project}#i#{event_id}", "-")
 
 
 def shard_of(chunk_id: str) -> int:

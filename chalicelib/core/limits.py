@@ -21,6 +21,8 @@ MAX_USER_LENGTH = 256
 MAX_TYPE_LENGTH = 100
 # Clocks run ahead; more than a day is an error of the client.
 MAX_FUTURE_SECONDS = 24 * 3600
+# Between a client's sending and our receiving, less than this is a network, a retry or a cold start.
+MIN_SKEW_SECONDS = 5
 
 # One commit is one TransactWriteItems: 100 items, 4 MB.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html

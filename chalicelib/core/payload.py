@@ -1,4 +1,4 @@
-"""From the bytes of a POST to the list of raw events: inflate, decode, parse, all bounded."""
+"""From the bytes of a POST to a JSON document and the list of its raw events, all bounded."""
 
 from __future__ import annotations
 
@@ -19,12 +19,18 @@ class BadNumber:
 
 def read_events(body: bytes) -> list[Any]:
     """The raw events of one object, an array, or {"events": [...]}. Raises BadRequest or TooLarge."""
-    if len(body) > limits.MAX_BODY_BYTES:
-        raise TooLarge("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
-    document = _parse(_inflate(body) if body.startswith(_GZIP) else body)
+    return events_of(parse(body))
+
+
+def events_of(document: Any) -> list[Any]:
+    """The raw events of a document in Millrace's own form, within bounds."""
     if isinstance(document, dict) and isinstance(document.get("events"), list) and "event_type" not in document:
         document = document["events"]
-    raw_events = document if isinstance(document, list) else [document]
+    return bounded(document if isinstance(document, list) else [document])
+
+
+def bounded(raw_events: list[Any]) -> list[Any]:
+    """The same, if there are some and not too many. Raises BadRequest or TooLarge."""
     if not raw_events:
         raise BadRequest("no_events", "The body holds no events.")
     if len(raw_events) > limits.MAX_EVENTS_PER_POST:
@@ -32,7 +38,12 @@ def read_events(body: bytes) -> list[Any]:
     return raw_events
 
 
-def _inflate(body: bytes) -> bytes:
+def inflate(body: bytes) -> bytes:
+    """The plain bytes of a body; gzip is told by its first two. Raises BadRequest or TooLarge."""
+    if len(body) > limits.MAX_BODY_BYTES:
+        raise TooLarge("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
+    if not body.startswith(_GZIP):
+        return body
     inflater = zlib.decompressobj(wbits=31)  # 31: a gzip header and its check sum
     try:
         plain = inflater.decompress(body, limits.MAX_INFLATED_BYTES)
@@ -45,9 +56,15 @@ def _inflate(body: bytes) -> bytes:
     return plain
 
 
-def _parse(body: bytes) -> Any:
+def parse(body: bytes) -> Any:
+    """The JSON document in a body, plain or gzip. Raises BadRequest or TooLarge."""
+    return decode(inflate(body))
+
+
+def decode(plain: bytes) -> Any:
+    """The JSON document in these bytes. Raises BadRequest."""
     try:
-        text = body.decode("utf-8")
+        text = plain.decode("utf-8")
     except UnicodeDecodeError as error:
         raise BadRequest("not_utf8", "The body is not UTF-8.") from error
     try:

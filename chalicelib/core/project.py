@@ -21,7 +21,7 @@ CATALOGUE_MODES = ("off", "warn", "enforce")
 _IP_NAMES = {"ip", "$ip", "ip_address", "ipAddress"}
 _USER_NAMES = {
     "user_id", "userId", "anonymous_id", "anonymousId", "previous_id", "previousId", "distinct_id", "alias",
-    "$user_id", "$anon_distinct_id", "$device_id", "$alias",
+    "$user_id", "$anon_distinct_id", "$device_id", "$alias", "userid", "anonymousid",
 }  # fmt: skip
 _TELLING_LENGTH = 6
 _HASHED = re.compile(r"u_[0-9a-f]{32}")

@@ -84,33 +84,54 @@ def read_event(
     seen: Counter[str],
     random_id: str,
     content_secret: str | None = None,
+    sent: datetime | None = None,
+    sole_id: bool = False,
 ) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
+
+    `sent`: when the client sent it, by the clock that gave its timestamp; the timestamp is then corrected
+    by what that clock was off. None: the timestamp stays as it is. `sole_id`: its event_id, if it has one,
+    belongs to no other event of the project.
 
     An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a digest of
     its content where it has its own time, or `random_id`. So whatever can be recognised when it is
     sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
     `content_secret` keys the digest where the content must not be guessed from it.
     """
-    sent = _load(raw)
-    moment, event_id = sent.get("timestamp"), sent.get("event_id") or fallback_id
+    fields = _load(raw)
+    sole_id = sole_id and "event_id" in fields
+    moment, event_id = _corrected(fields.get("timestamp"), sent, received), fields.get("event_id") or fallback_id
     if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
         raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
     if event_id is None:
         event_id = random_id if moment is None else _content_id(raw, seen, content_secret)
-        guarded = False
+        guarded = moment is not None and sent is not None
     else:
-        guarded = moment is None
+        guarded = moment is None or sent is not None or sole_id
     return Event(
         event_id=event_id,
-        event_type=sent["event_type"],
+        event_type=fields["event_type"],
         time=timestamps.sortable(moment or received),
-        user_id=sent.get("user_id"),
-        anonymous_id=sent.get("anonymous_id"),
-        properties=_gather_properties(sent),
-        context=sent.get("context", {}),
+        user_id=fields.get("user_id"),
+        anonymous_id=fields.get("anonymous_id"),
+        properties=_gather_properties(fields),
+        context=fields.get("context", {}),
         guarded=guarded,
+        sole_id=sole_id,
     )
+
+
+def _corrected(moment: datetime | None, sent: datetime | None, received: datetime) -> datetime | None:
+    """Timestamp + (received - sent): Segment's correction for a client's clock that is wrong.
+
+    What a network explains is left alone: times that clients know exactly come back exactly.
+    """
+    if moment is None or sent is None or abs(received - sent) < timedelta(seconds=limits.MIN_SKEW_SECONDS):
+        return moment
+    try:
+        return moment + (received - sent)
+    except OverflowError as error:
+        raise Rejected("bad_timestamp", "timestamp is outside the years 1 to 9999.", "timestamp") from error
 
 
 def _content_id(raw: Mapping[str, Any], seen: Counter[str], secret: str | None) -> str:

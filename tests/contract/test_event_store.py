@@ -181,3 +181,18 @@ def test_events_beyond_one_page_of_an_answer_are_all_found(events: EventStore) -
     assert events.claim(claims_of(chunk)) == [chunk.chunk_id] * 70
     found = [event["properties"]["filler"] for _, event in events.of_user("acme", "u1", **ALL)]
     assert found == filler[::-1]
+
+
+def test_an_id_of_its_own_is_one_event_whatever_its_user_and_time(events: EventStore) -> None:
+    first = make_event("m1", user="anonymous", at="2015-05-17T10:05:00Z", sole_id=True)
+    retry = make_event("m1", user="ann", at="2015-05-17T11:06:00Z", sole_id=True)
+    before, after = make_chunk(first), make_chunk(retry)
+    assert events.claim(claims_of(before)) == [before.chunk_id]
+    assert events.claim(claims_of(after)) == [before.chunk_id]
+    assert events.get("acme", ref_of(retry)) == stored_form(first, before)
+    assert list(events.of_user("acme", "ann", **ALL)) == []
+
+
+def test_an_id_of_its_own_is_its_projects_own(events: EventStore) -> None:
+    here, there = (make_chunk(make_event("m1", sole_id=True), project=project) for project in ("acme", "other"))
+    assert events.claim(claims_of(here, there)) == [here.chunk_id, there.chunk_id]

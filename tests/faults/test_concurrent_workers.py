@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import RawEvent
 from chalicelib.errors import Unavailable
 from chalicelib.ingest import ingest
 from injector import Injector
@@ -87,7 +87,7 @@ class Crew(Aggregating):
         """As app.py does: the workers' clock is the real one."""
         sender = Sender("default", datetime.now(UTC), "127.0.0.1", "crew")
         through = stage or self.stage
-        return ingest(json.dumps(events).encode(), sender=sender, queue=through.queue, meter=through.meter)
+        return ingest([RawEvent(each) for each in events], sender=sender, queue=through.queue, meter=through.meter)
 
     def left(self) -> int:
         answer = self.clients.sqs.get_queue_attributes(QueueUrl=self.stage.settings.queue_url, AttributeNames=["All"])

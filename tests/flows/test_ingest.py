@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, World
+from builders import NOW, World, raw_events
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.keys import EventRef, event_key
@@ -24,7 +24,7 @@ TIMED = GOOD | {"timestamp": "2015-05-17T10:05:00Z"}
 
 def post(queue: FakeQueue, *events: Any, received: datetime = NOW, **options: Any) -> dict[str, Any]:
     sender = Sender("acme", received)
-    return ingest(json.dumps(events).encode(), sender=sender, queue=queue, meter=FakeMeter(), **options)
+    return ingest(raw_events(json.dumps(events).encode()), sender=sender, queue=queue, meter=FakeMeter(), **options)
 
 
 def sent(queue: FakeQueue) -> list[Chunk]:
@@ -51,7 +51,7 @@ def ids(reply: dict[str, Any]) -> list[str]:
 def test_every_form_of_a_post_queues_its_event(body: str, zipped: bool) -> None:
     queue, plain = FakeQueue(), body.encode()
     sent_as = gzip.compress(plain) if zipped else plain
-    reply = ingest(sent_as, sender=Sender("acme", NOW), queue=queue, meter=FakeMeter())
+    reply = ingest(raw_events(sent_as), sender=Sender("acme", NOW), queue=queue, meter=FakeMeter())
     (chunk,) = sent(queue)
     (event,) = chunk.events
     assert (reply["accepted"], reply["rejected"], reply["chunks"]) == (1, 0, [chunk.chunk_id])
@@ -62,7 +62,7 @@ def test_every_form_of_a_post_queues_its_event(body: str, zipped: bool) -> None:
 def test_the_sender_travels_with_the_chunk() -> None:
     queue = FakeQueue()
     sender = Sender("acme", NOW, source_ip="192.0.2.1", user_agent="browser\u0000\U0001f600")
-    ingest(json.dumps(GOOD).encode(), sender=sender, queue=queue, meter=FakeMeter())
+    ingest(raw_events(json.dumps(GOOD).encode()), sender=sender, queue=queue, meter=FakeMeter())
     assert [chunk.sender for chunk in sent(queue)] == [sender]
 
 
@@ -99,7 +99,7 @@ def test_when_all_are_rejected_nothing_is_queued_and_the_problem_lists_why() -> 
 def test_a_body_that_cannot_be_read_queues_nothing(body: bytes, problem: type[Exception], code: str) -> None:
     queue = FakeQueue()
     with pytest.raises(problem) as caught:
-        ingest(body, sender=Sender("acme", NOW), queue=queue, meter=FakeMeter())
+        ingest(raw_events(body), sender=Sender("acme", NOW), queue=queue, meter=FakeMeter())
     assert (caught.value.code, queue.bodies) == (code, [])
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS
+from builders import NOW, SETTINGS, raw_events
 from chalicelib import query
 from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import RawEvent
 from chalicelib.core.project import Project
 from chalicelib.errors import AllRejected, Unavailable
 from chalicelib.ingest import ingest
@@ -27,7 +28,7 @@ def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = AC
     rejections = Rejections(log) if isinstance(log, FakeRejectionLog) else log
     defaults = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
-        return ingest(json.dumps(events).encode(), project=project, rejections=rejections, **defaults | options)
+        return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
     except AllRejected as problem:
         return problem.extra
 
@@ -123,7 +124,7 @@ def test_anything_that_can_be_rejected_can_be_kept(body: bytes) -> None:
     log = FakeRejectionLog()
     options: dict[str, Any] = {"sender": Sender("acme", NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     with pytest.raises(AllRejected):
-        ingest(body, project=ACME, rejections=Rejections(log), **options)
+        ingest(raw_events(body), project=ACME, rejections=Rejections(log), **options)
     assert all(len(row["event"]) <= 1000 and row["event"].isascii() for row in rows(log))
     assert rows(log) != []
 

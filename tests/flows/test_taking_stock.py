@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 
 from builders import NOW, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib import ledger
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import RawEvent
 from chalicelib.core.ledger import Amount, Ledger
 from chalicelib.ingest import ingest
 from fakes import FakeDeadLetters
@@ -22,7 +22,7 @@ EVENTS = [
 
 
 def post(world: World) -> None:
-    ingest(json.dumps(EVENTS).encode(), sender=Sender("acme", NOW), queue=world.queue, meter=world.meter)
+    ingest([RawEvent(each) for each in EVENTS], sender=Sender("acme", NOW), queue=world.queue, meter=world.meter)
 
 
 def take_stock(world: World) -> Ledger:

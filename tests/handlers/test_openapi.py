@@ -46,10 +46,21 @@ def wsgi_of(api: Api) -> Callable[[Environ, Callable[..., Any]], Iterable[bytes]
     return application
 
 
+# Longer literal beginnings first, so that /v1/projects/{key}/settings is no call of /v1/{call}.
+TEMPLATES = sorted(app.app.routes, key=lambda path: -len(path.partition("{")[0]))
+
+
 def target_of(environ: Environ) -> str:
     """Path and query as a client sends them: a parameter in the path is one segment, whatever it holds."""
-    first, *rest = environ["PATH_INFO"].encode("latin-1").lstrip(b"/").split(b"/", 1)
-    path = "/".join(["", quote(first), *(quote(each, safe="") for each in rest)])
+    sent = b"/" + environ["PATH_INFO"].encode("latin-1").lstrip(b"/")
+    path = quote(sent)
+    for template in TEMPLATES:
+        before, _, rest = template.partition("{")
+        after = rest.partition("}")[2]
+        value = sent[len(before) : len(sent) - len(after)]
+        if rest and value and sent == before.encode() + value + after.encode():
+            path = f"{before}{quote(value, safe='')}{after}"
+            break
     return f"{path}?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else path
 
 

@@ -21,6 +21,7 @@ LACKING = [
 ]
 # What a closed stage shows to anybody: it tells nothing of any project.
 PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs"}
+PUBLIC |= {"/pixel.gif", "/v1/projects/{key}/settings", "/array/{key}/config", "/flags", "/decide"}
 
 
 def concrete(path: str) -> str:

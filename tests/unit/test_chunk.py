@@ -91,10 +91,10 @@ ids = st.text(st.characters(codec="utf-8") | st.sampled_from("\0\x1f\x7f\ufffe\u
 times = st.sampled_from([f"{HOUR}:00:00.000000Z", f"{HOUR}:59:59.999999Z", f"{HOUR}:05:03.120000Z"])
 users = st.tuples(ids, st.none() | ids) | st.tuples(st.none(), ids)
 events = st.builds(
-    lambda event_id, event_type, time, user, properties, context, guarded: Event(
-        event_id, event_type, time, *user, properties, context, guarded
+    lambda event_id, event_type, time, user, properties, context, guarded, sole_id: Event(
+        event_id, event_type, time, *user, properties, context, guarded, sole_id
     ),
-    *(ids, ids, times, users, objects, objects, st.booleans()),
+    *(ids, ids, times, users, objects, objects, st.booleans(), st.booleans()),
 )
 senders = st.builds(
     Sender, st.just("default"), st.datetimes(timezones=st.just(UTC)), st.none() | st.text(), st.none() | st.text()

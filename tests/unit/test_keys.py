@@ -26,6 +26,7 @@ SHARDS = range(keys.SHARDS)
 KINDS: list[tuple[Callable[..., Key], *tuple[Sequence[Any], ...]]] = [
     (keys.event_item, PROJECTS, TRICKY, TIMES, TRICKY),
     (keys.guard_item, PROJECTS, TRICKY, [*TRICKY, f"{TIMES[0]}#a"]),
+    (keys.id_guard_item, PROJECTS, [*TRICKY, f"{TIMES[0]}#a"]),
     (keys.commit_record, PROJECTS, CHUNK_IDS),
     (keys.failure_note, PROJECTS, CHUNK_IDS),
     (keys.quarantine_record, PROJECTS, CHUNK_IDS),

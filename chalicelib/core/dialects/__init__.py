@@ -1,0 +1,105 @@
+"""What client libraries send, each in its own dialect, as raw events in Millrace's own form.
+
+Every dialect is a function from a request to a `Post`; none loses a field. docs/clients.md has the rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from chalicelib.core import timestamps
+from chalicelib.core.event import Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A request as dialects see it. Header names are in lower case."""
+
+    body: bytes
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    received: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RawEvent:
+    """`fields`, `sent` and `sole_id` are what `read_event` takes; nothing of them is checked yet.
+
+    `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came.
+    """
+
+    fields: Any
+    sent: datetime | None = None
+    sole_id: bool = False
+    rejected: Rejected | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What a request says. `key`: the write key that the client library put into the body, if it did."""
+
+    events: list[RawEvent]
+    key: str | None = None
+
+
+def moment_of(value: Any) -> datetime | None:
+    """A time of the envelope; what is none counts as absent, since the events are good without it."""
+    try:
+        return timestamps.parse(in_utc(value))
+    except ValueError:
+        return None
+
+
+def in_utc(value: Any) -> Any:
+    """Libraries mean UTC where they name no zone; what is no such time is handed back as it is."""
+    if isinstance(value, str):
+        for ending in ("Z", "T00:00:00Z"):
+            try:
+                timestamps.parse(value + ending)
+            except ValueError:
+                continue
+            return value + ending
+    return value
+
+
+def text_in(fields: Mapping[str, Any], *names: str) -> str | None:
+    """The first of these fields that is a string with something in it."""
+    return next((value for name in names if isinstance(value := fields.get(name), str) and value), None)
+
+
+def id_in(fields: Mapping[str, Any], *names: str) -> Any:
+    """The first of these ids that is not what libraries send for "none": null or an empty string."""
+    return next((value for name in names if (value := fields.get(name)) not in (None, "")), None)
+
+
+def without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """A field as an object: PHP's libraries send [] for an empty one, and anything else is kept under its name."""
+    value = fields.get(name)
+    if isinstance(value, dict):
+        return value
+    return {name: value} if value else {}
+
+
+def gathered(context: Mapping[str, Any], dialect: str, rest: Mapping[str, Any]) -> dict[str, Any]:
+    """The context, and under the dialect's name the fields that have no place in Millrace's own form."""
+    while dialect in context:
+        dialect += "_"
+    return {**context, dialect: dict(rest)} if rest else dict(context)
+
+
+def with_absent(fields: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    """Add those of `more` whose names are free; answer those whose names hold another value."""
+    clashing = {
+        name: value
+        for name, value in more.items()
+        if name in fields and (type(value) is not type(fields[name]) or value != fields[name])
+    }
+    fields.update({name: value for name, value in more.items() if name not in fields})
+    return clashing

@@ -1,0 +1,125 @@
+"""CloudEvents 1.0 over HTTP: structured, batched and binary.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from chalicelib.core import limits, payload
+from chalicelib.core.dialects import Incoming, Post, RawEvent, id_in, text_in, without
+from chalicelib.core.event import Rejected, digest
+from chalicelib.errors import BadRequest
+
+_REQUIRED = ("specversion", "id", "source", "type")
+_JSON = re.compile(r"[^/]+/([^/]+\+)?json")
+_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+def are_in(headers: Mapping[str, str]) -> bool:
+    """Whether a request with these headers carries CloudEvents."""
+    return _media_type(headers).startswith("application/cloudevents") or "ce-specversion" in headers
+
+
+def is_one(document: Any) -> bool:
+    """Whether a JSON document is a CloudEvent, under whatever content type it came."""
+    return isinstance(document, dict) and all(name in document for name in _REQUIRED) and "event_type" not in document
+
+
+def read(incoming: Incoming) -> Post:
+    """The CloudEvents of a request, of which a batch may hold none. Raises BadRequest or TooLarge."""
+    media_type = _media_type(incoming.headers)
+    if not media_type.startswith("application/cloudevents"):
+        return Post([_binary(incoming, media_type)])
+    if not media_type.endswith("json"):
+        raise BadRequest("not_json", f"Of the event formats only JSON is read, not {media_type[:60]}.")
+    document = payload.parse(incoming.body)
+    if media_type.startswith("application/cloudevents-batch"):
+        if not isinstance(document, list):
+            raise BadRequest("not_json", "A batch of CloudEvents is a JSON array.")
+        return Post([read_one(each) for each in (payload.bounded(document) if document else [])])
+    return Post([read_one(document)])
+
+
+def read_one(event: Any) -> RawEvent:
+    """A CloudEvent in Millrace's own form; rejected if it is none."""
+    if not isinstance(event, dict):
+        return RawEvent(event)
+    for name in _REQUIRED:
+        if text_in(event, name) is None:
+            return _rejected(event, "missing_field", f"A CloudEvent needs {name}, a string.", name)
+    data = event.get("data")
+    properties = data if isinstance(data, dict) else {"data": data} if "data" in event else {}
+    if "data_base64" in event:
+        properties = {**properties, "data_base64": event["data_base64"]}
+    user = id_in(event, "userid") or id_in(properties, "user_id", "userId") or id_in(event, "subject")
+    anonymous = id_in(event, "anonymousid") or id_in(properties, "anonymous_id", "anonymousId")
+    # What is the user is kept as such and not twice: a project may want it hidden.
+    told = [name for name in ("userid", "subject") if user == event.get(name)]
+    fields = {
+        "event_type": event["type"],
+        "event_id": _identity(event["source"], event["id"]),
+        "user_id": user,
+        "anonymous_id": anonymous if user or anonymous else event["source"],
+        "timestamp": event.get("time"),
+        "properties": properties,
+        "context": {"cloudevent": without(event, "data", "data_base64", "type", "time", *told)},
+    }
+    return RawEvent(fields)
+
+
+def _rejected(event: Any, code: str, message: str, field: str) -> RawEvent:
+    return RawEvent(event, rejected=Rejected(code, message, field))
+
+
+def _identity(source: str, event_id: str) -> str:
+    """CloudEvents are told apart by source and id together; a source, being a URI, holds no space."""
+    identity = f"{source.replace(' ', '%20')} {event_id}"
+    return identity if len(identity) <= limits.MAX_EVENT_ID_LENGTH else digest(source, event_id)
+
+
+def _binary(incoming: Incoming, media_type: str) -> RawEvent:
+    """Attributes from ce- headers, data from the body."""
+    event: dict[str, Any] = {}
+    for header, value in incoming.headers.items():
+        if header.startswith("ce-"):
+            try:
+                event[header[3:]] = _header_text(value)
+            except UnicodeError:
+                return _rejected(event, "bad_text", f"{header[:60]} is not percent-encoded UTF-8.", header[3:])
+    if media_type:
+        event["datacontenttype"] = incoming.headers["content-type"]
+    body = payload.inflate(incoming.body)
+    if not body:
+        return read_one(event)
+    if media_type and not _JSON.fullmatch(media_type):
+        return read_one(event | _opaque(body, media_type))
+    try:
+        return read_one(event | {"data": payload.decode(body)})
+    except BadRequest:
+        if media_type:
+            raise
+        return read_one(event | _opaque(body, "text/plain"))  # nobody said that it is JSON
+
+
+def _opaque(body: bytes, media_type: str) -> dict[str, str]:
+    """Data that is no JSON, as the JSON event format has it: text if it is text, otherwise base64."""
+    if media_type.startswith("text/"):
+        with contextlib.suppress(UnicodeDecodeError):
+            return {"data": body.decode("utf-8")}
+    return {"data_base64": base64.b64encode(body).decode()}
+
+
+def _header_text(value: str) -> str:
+    unquoted = _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
+    return unquote_to_bytes(unquoted).decode("utf-8")
+
+
+def _media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()

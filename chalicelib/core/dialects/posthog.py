@@ -1,0 +1,139 @@
+"""PostHog's capture calls: a batch, an array or one event; plain, gzip, or base64 in a form.
+
+https://posthog.com/docs/api/capture and .../docs/data/timestamps
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import contextlib
+import re
+from datetime import datetime, timedelta
+from typing import Any
+from urllib.parse import parse_qs
+
+from chalicelib.core import payload, timestamps
+from chalicelib.core.dialects import (
+    Incoming,
+    Post,
+    RawEvent,
+    gathered,
+    id_in,
+    in_utc,
+    moment_of,
+    object_in,
+    text_in,
+    with_absent,
+    without,
+)
+from chalicelib.errors import BadRequest
+
+#: What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
+NO_EXTRAS = {
+    "supportedCompression": ["gzip", "gzip-js", "base64"],
+    "hasFeatureFlags": False,
+    "sessionRecording": False,
+    "surveys": False,
+    "heatmaps": False,
+    "autocapture_opt_out": False,
+    "capturePerformance": False,
+    "siteApps": [],
+}
+NO_FLAGS = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errorsWhileComputingFlags": False, **NO_EXTRAS}
+
+_PLACED = ("event", "uuid", "distinct_id", "timestamp", "properties", "$set", "$set_once", "api_key", "token")
+
+_MILLISECONDS = re.compile(r"[0-9]{13}")
+
+
+def read(incoming: Incoming) -> Post:
+    """The events of a capture call. Raises BadRequest or TooLarge."""
+    document = payload.decode(_unwrapped(payload.inflate(incoming.body)))
+    if isinstance(document, dict) and isinstance(document.get("data"), str) and "event" not in document:
+        document = payload.decode(_unbase64(document["data"].encode()))
+    envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
+    messages = envelope["batch"] if envelope else document
+    messages = payload.bounded(messages if isinstance(messages, list) else [messages])
+    key = _key(envelope, *messages)
+    return Post([_event(each, envelope, key, incoming) for each in messages], key)
+
+
+def _key(*documents: Any) -> str | None:
+    """Where the libraries of different ages put the project's key."""
+    for each in documents:
+        if isinstance(each, dict):
+            key = text_in(each, "api_key", "token") or text_in(object_in(each, "properties"), "token")
+            if key:
+                return key
+    return None
+
+
+def _unwrapped(body: bytes) -> bytes:
+    """The JSON in a body that may be a form with `data`, as navigator.sendBeacon sends it, or bare base64."""
+    if body.startswith(b"data="):
+        try:
+            body = parse_qs(body.decode("ascii"), max_num_fields=20)["data"][0].encode()
+        except (ValueError, KeyError) as error:
+            raise BadRequest("not_json", "The form has no readable field data.") from error
+    return body if body.lstrip()[:1] in (b"{", b"[") or not body.strip() else _unbase64(body)
+
+
+def _unbase64(body: bytes) -> bytes:
+    try:
+        # A plus sign that was not percent-encoded in a form comes as a space.
+        return base64.b64decode(body.replace(b" ", b"+"), validate=True)
+    except (binascii.Error, ValueError):
+        return body  # not base64: then it is for the JSON parser to say what is wrong
+
+
+def _event(message: Any, envelope: dict[str, Any], key: str | None, incoming: Incoming) -> RawEvent:
+    if not isinstance(message, dict):
+        return RawEvent(message)
+    properties = dict(object_in(message, "properties"))
+    if properties.get("token") == key:
+        properties.pop("token", None)
+    user = id_in(message, "distinct_id") or id_in(properties, "distinct_id")
+    anonymous = id_in(properties, "$anon_distinct_id", "$device_id")
+    if properties.get("$is_identified") is False:
+        user, anonymous = None, user
+    timestamp, sent = _time(message, properties, envelope, incoming)
+    rest = with_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
+    rest |= {name: envelope[name] for name in ("sent_at", "historical_migration") if envelope.get(name)}
+    rest |= without(message, *_PLACED) | ({"timestamp": message["timestamp"]} if sent and timestamp else {})
+    return RawEvent(
+        {
+            "event_type": message.get("event"),
+            "event_id": id_in(message, "uuid") or id_in(properties, "$insert_id"),
+            "user_id": user,
+            "anonymous_id": anonymous if anonymous != user else None,
+            "timestamp": timestamp,
+            "properties": properties,
+            "context": gathered({}, "posthog", rest),
+        },
+        sent,
+        sole_id=True,
+    )
+
+
+def _time(
+    message: dict[str, Any], properties: dict[str, Any], envelope: dict[str, Any], incoming: Incoming
+) -> tuple[Any, datetime | None]:
+    """The event's time, and when the client sent it if that time is its clock's."""
+    timestamp, offset = message.get("timestamp"), message.get("offset")
+    if timestamp:
+        if envelope.get("historical_migration") is True or properties.get("$ignore_sent_at"):
+            return in_utc(timestamp), None
+        return in_utc(timestamp), _sent(message, envelope, incoming)
+    if isinstance(offset, int | float) and not isinstance(offset, bool):
+        with contextlib.suppress(OverflowError):  # an absurd offset is no time
+            # The time depends on when we received it: `sent` makes it guarded and corrects nothing.
+            return timestamps.sortable(incoming.received - timedelta(milliseconds=offset)), incoming.received
+    return None, None
+
+
+def _sent(message: dict[str, Any], envelope: dict[str, Any], incoming: Incoming) -> datetime | None:
+    """When the client sent it: without sent_at the browser's library says so in the query."""
+    milliseconds = incoming.query.get("_", "")
+    in_query = int(milliseconds) if _MILLISECONDS.fullmatch(milliseconds) else None
+    return moment_of(in_utc(envelope.get("sent_at") or message.get("sent_at"))) or moment_of(in_query)

@@ -1,0 +1,101 @@
+"""Segment's calls, which RudderStack speaks too.
+
+https://segment.com/docs/connections/spec/common and .../sources/catalog/libraries/server/http-api
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalicelib.core import payload
+from chalicelib.core.dialects import (
+    Incoming,
+    Post,
+    RawEvent,
+    gathered,
+    id_in,
+    in_utc,
+    moment_of,
+    object_in,
+    text_in,
+    with_absent,
+    without,
+)
+from chalicelib.errors import NotFound
+
+#: The browser library shortens the names of calls to their first letters.
+CALLS = {name[0]: name for name in ("alias", "group", "identify", "page", "screen", "track")}
+_BATCHES = {"b", "batch", "import"}
+
+# What these calls say of a page, a group or a user; it joins the properties.
+_NAMED = ("name", "category", "groupId", "previousId")
+# What has a place of its own in an event; keys are not kept.
+_PLACED = (
+    *("type", "event", "userId", "anonymousId", "messageId", "timestamp", "properties", "traits", "context"),
+    *("writeKey", *_NAMED),
+)
+_SHARED = ("context", "integrations", "sentAt")
+
+
+def read(incoming: Incoming, call: str) -> Post:
+    """The events of POST /v1/CALL. Raises NotFound for another call, BadRequest or TooLarge."""
+    document = payload.parse(incoming.body)
+    if call in _BATCHES:
+        envelope = document if isinstance(document, dict) else {}
+        batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
+        return Post([_event(each, envelope) for each in batch], _key(envelope, *batch))
+    name = CALLS.get(call, call)
+    if name not in CALLS.values():
+        raise NotFound("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
+    if not isinstance(document, dict):
+        return Post([RawEvent(document)])
+    return Post([_event({**document, "type": name}, {})], _key(document))
+
+
+def settings(key: str, address: str) -> dict[str, Any]:
+    """What the browser library needs to know: that the destination "Segment.io" is at `address`."""
+    protocol, _, host = address.partition("://")
+    return {"integrations": {"Segment.io": {"apiKey": key, "apiHost": f"{host}/v1", "protocol": protocol}}}
+
+
+def _key(*documents: Any) -> str | None:
+    return next((key for each in documents if isinstance(each, dict) and (key := text_in(each, "writeKey"))), None)
+
+
+def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
+    if not isinstance(message, dict):
+        return RawEvent(message)
+    shared = {name: envelope[name] for name in _SHARED if name in envelope}
+    message = {**shared, **message, "context": {**object_in(shared, "context"), **object_in(message, "context")}}
+    call, given, original = message.get("type"), message.get("timestamp"), message.get("originalTimestamp")
+    # With both times, the first is already corrected, or was set by hand and is not this clock's.
+    sent = None if given and original else moment_of(in_utc(message.get("sentAt")))
+    properties, rest = _properties(message, call)
+    rest |= without(message, *_PLACED)
+    if sent and given:
+        rest["originalTimestamp"] = given
+    return RawEvent(
+        {
+            "event_type": message.get("event") if call == "track" else call,
+            "event_id": id_in(message, "messageId"),
+            "user_id": id_in(message, "userId"),
+            "anonymous_id": id_in(message, "anonymousId"),
+            "timestamp": in_utc(given or original),
+            "properties": properties,
+            "context": gathered(message["context"], "segment", rest),
+        },
+        sent,
+        sole_id=True,
+    )
+
+
+def _properties(message: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The properties with what joins them, and what cannot join because its name is taken."""
+    properties, traits = dict(object_in(message, "properties")), object_in(message, "traits")
+    named = {name: message[name] for name in _NAMED if message.get(name) is not None}
+    if call == "track":
+        return properties, {**named, **({"traits": traits} if traits else {})}
+    if call == "identify" and not traits:
+        # RudderStack's Python library has them in the context alone.
+        traits = object_in(message["context"], "traits")
+    return properties, with_absent(properties, traits) | with_absent(properties, named)

@@ -1,0 +1,85 @@
+"""A tap between a client library and the stack: hears every request, and can lose the first answers."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import requests
+
+_LOST = b'{"code": "unavailable", "message": "The answer was lost.", "detail": "The answer was lost."}'
+_HOP = {"connection", "content-length", "date", "keep-alive", "server", "transfer-encoding"}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A request and the answer that the stack gave."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+    status: int
+    answer: bytes
+    headers_of_answer: dict[str, str]
+
+    @property
+    def reply(self) -> dict[str, Any]:
+        return dict(json.loads(self.answer))
+
+
+class Tap:
+    """`lose`: so many times a POST that the stack accepted is answered 503, as if the answer had been lost."""
+
+    def __init__(self, target: str) -> None:
+        self.target, self.heard, self.lose = target, list[Heard](), 0
+        tap = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def answer(self) -> None:
+                tap.pass_on(self)
+
+            do_GET = do_POST = do_OPTIONS = answer  # noqa: N815 - the base class looks for these
+
+            def log_message(self, *_: Any) -> None:
+                """Silence."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+    def pass_on(self, request: BaseHTTPRequestHandler) -> None:
+        body = request.rfile.read(int(request.headers.get("Content-Length", 0)))
+        headers = {name: value for name, value in request.headers.items() if name.lower() not in _HOP}
+        got = self.send(request.command, request.path, headers, body)
+        status, answer, headers = got.status_code, got.content, dict(got.headers)
+        self.heard.append(Heard(request.command, request.path, dict(request.headers), body, status, answer, headers))
+        if self.lose and request.command == "POST" and b'"chunks"' in answer:
+            self.lose -= 1
+            status, answer = 503, _LOST
+            headers = {name: value for name, value in headers.items() if name.lower().startswith("access-")}
+            headers["Content-Type"] = "application/problem+json"
+        request.send_response(status)
+        for name, value in headers.items():
+            if name.lower() not in _HOP and name.lower() != "content-encoding":
+                request.send_header(name, value)
+        request.send_header("Content-Length", str(len(answer)))
+        request.end_headers()
+        request.wfile.write(answer)
+
+    def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> requests.Response:
+        return requests.request(method, self.target + path, headers=headers, data=body, timeout=30)
+
+    @property
+    def posts(self) -> list[Heard]:
+        """The POSTs that were answered with verdicts, in the order in which they came."""
+        return [each for each in self.heard if each.method == "POST" and b'"events"' in each.answer]

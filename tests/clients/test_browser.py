@@ -1,0 +1,187 @@
+"""Segment and PostHog in a browser, navigator.sendBeacon and the pixel: from a page of another origin."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from line import Line
+from playwright.sync_api import Page, sync_playwright
+from shop import MODULES, Shop
+
+from local_stack import eventually
+
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (apt-get install chromium)")
+LIBRARIES = pytest.mark.skipif(
+    not (MODULES / "ready").exists(),
+    reason="Node.js is not installed, or its libraries are not set up",
+)
+FLAGS = [
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Page]:
+    """An empty page of a shop, in a browser that has seen nothing yet."""
+    shop, context = Shop(), browser.new_context()
+    page = context.new_page()
+    page.goto(shop.url)
+    yield page
+    context.close()
+    shop.close()
+
+
+def told(event: dict[str, Any], *names: str) -> tuple[Any, ...]:
+    properties = {name: event["properties"][name] for name in names if name in event["properties"]}
+    return event["event_type"], event.get("user_id"), properties
+
+
+SEGMENT = """async ({ url, strategy }) => {
+  const analytics = AnalyticsNext.AnalyticsBrowser.load(
+    { writeKey: 'write-key', cdnURL: url },
+    strategy ? { integrations: { 'Segment.io': { deliveryStrategy: strategy } } } : {})
+  await analytics.track('Button Clicked', { label: 'Zoë' })
+  await analytics.identify('ann', { plan: 'big' })
+  await analytics.page('docs', 'Home', { step: 1 })
+  await analytics.group('acme', { size: 3 })
+  await analytics.alias('anna', 'ann')
+}"""
+SEGMENT_STREAM = [
+    ("Button Clicked", None, {"label": "Zoë"}),
+    ("alias", "ann", {"previousId": "ann"}),
+    ("group", "ann", {"size": 3, "groupId": "acme"}),
+    ("identify", "ann", {"plan": "big"}),
+    ("page", "ann", {"name": "Home", "category": "docs", "step": 1}),
+]
+
+
+@LIBRARIES
+@pytest.mark.parametrize(
+    "strategy",
+    [None, {"strategy": "batching", "config": {"size": 5, "timeout": 1000}}],
+    ids=["one by one", "batching"],
+)
+def test_segment_needs_only_a_host_and_a_key_and_its_own_retry_changes_nothing(
+    line: Line, page: Page, strategy: Any
+) -> None:
+    line.tap.lose = 1
+    page.add_script_tag(url="/segment.js")
+    page.evaluate(SEGMENT, {"url": line.url, "strategy": strategy})
+    eventually(lambda: len(line.arrived()) == len(SEGMENT_STREAM) and line.tap.lose == 0 and line.was_sent_again())
+    names = ("label", "plan", "name", "category", "step", "size", "groupId", "previousId")
+    events = line.arrived()
+    assert sorted((told(event, *names) for event in events), key=repr) == sorted(SEGMENT_STREAM, key=repr)
+    assert len({event["anonymous_id"] for event in events}) == 1
+    assert all(event["context"]["page"]["title"] == "Shop" for event in events)
+    line.send_all_again()
+    assert line.arrived() == events
+    assert line.stored() == len(events)
+
+
+POSTHOG = """url => {
+  posthog.init('write-key', { api_host: url, opt_out_useragent_filter: true, autocapture: false })
+  posthog.capture('button clicked', { label: 'Zoë' })
+  posthog.identify('ann', { plan: 'big' })
+  posthog.group('company', 'acme', { size: 3 })
+  posthog.capture('order completed', { total: 12.5 })
+}"""
+
+
+@LIBRARIES
+def test_posthog_needs_only_a_host_and_a_key_and_its_own_retry_changes_nothing(line: Line, page: Page) -> None:
+    line.tap.lose = 1
+    page.add_script_tag(url="/posthog.js")
+    page.evaluate(POSTHOG, line.url)
+    wanted = {"$pageview", "button clicked", "$identify", "$groupidentify", "order completed"}
+    eventually(lambda: {event["event_type"] for event in line.arrived()} >= wanted and line.was_sent_again())
+    page.goto("about:blank")  # sends $pageleave as a beacon
+    eventually(lambda: "$pageleave" in {event["event_type"] for event in line.arrived()})
+    events = line.arrived()
+    by_type = {event["event_type"]: event for event in events}
+    assert len(by_type) == len(events)
+    assert told(by_type["order completed"], "total") == ("order completed", "ann", {"total": 12.5})
+    assert told(by_type["button clicked"], "label") == ("button clicked", None, {"label": "Zoë"})
+    assert by_type["button clicked"]["anonymous_id"] == by_type["order completed"]["anonymous_id"]
+    assert by_type["$identify"]["properties"]["$set"] == {"plan": "big"}
+    assert "write-key" not in str(events)
+    line.send_all_again()
+    assert line.arrived() == events
+    assert line.stored() == len(events)
+
+
+@LIBRARIES
+@pytest.mark.parametrize("script", ["/segment.js", "/posthog.js"])
+def test_a_refused_event_is_not_sent_for_ever(line: Line, page: Page, script: str) -> None:
+    page.add_script_tag(url=script)
+    if script == "/segment.js":
+        page.evaluate(
+            """async url => { await AnalyticsNext.AnalyticsBrowser.load({ writeKey: 'k', cdnURL: url })
+               .track('x'.repeat(200)) }""",
+            line.url,
+        )
+    else:
+        page.evaluate(
+            """url => { posthog.init('k', { api_host: url, opt_out_useragent_filter: true, autocapture: false,
+               capture_pageview: false, capture_pageleave: false }); posthog.capture('x'.repeat(200)) }""",
+            line.url,
+        )
+    eventually(lambda: line.tap.posts)
+    page.wait_for_timeout(8000)  # longer than the first pause of either library
+    assert [post.status for post in line.tap.posts] == [422]
+
+
+@pytest.mark.parametrize("where", ["?key=write-key", ""], ids=["key in the query", "key in the body"])
+def test_a_beacon_arrives(line: Line, page: Page, where: str) -> None:
+    event = {"event_type": "left", "user_id": "ann", "seconds": 7} | ({} if where else {"write_key": "write-key"})
+    beacon = "([url, event]) => navigator.sendBeacon(url, JSON.stringify(event))"
+    assert page.evaluate(beacon, [f"{line.url}/events{where}", event]) is True
+    eventually(lambda: len(line.arrived()) == 1)
+    (event,) = line.arrived()
+    assert told(event, "seconds") == ("left", "ann", {"seconds": 7})
+    assert "write-key" not in str(event)
+
+
+def test_a_page_of_another_origin_reads_the_answer_to_what_it_sends_and_nothing_else(line: Line, page: Page) -> None:
+    fetched = """async ([url, options]) => {
+      try { const answer = await fetch(url, options); return (await answer.json()).code ?? answer.status }
+      catch (error) { return 'blocked' } }"""
+    event = {"method": "POST", "headers": {"X-Write-Key": "k", "Content-Type": "application/json"}}
+    good, bad = event | {"body": '{"event_type": "a", "user_id": "ann"}'}, event | {"body": "no"}
+    assert page.evaluate(fetched, [f"{line.url}/events", good]) == 200
+    assert page.evaluate(fetched, [f"{line.url}/events", bad]) == "not_json"
+    assert page.evaluate(fetched, [f"{line.url}/counts", {}]) == "blocked"
+
+
+@pytest.mark.parametrize(
+    ("fields", "stored"),
+    [({"event_type": "mail_opened", "user_id": "pixel", "campaign": "may"}, 1), ({"event_type": "mail_opened"}, 0)],
+    ids=["accepted", "rejected"],
+)
+def test_the_pixel_is_an_image_whatever_becomes_of_its_event(
+    line: Line, page: Page, fields: dict[str, str], stored: int
+) -> None:
+    width = page.evaluate(
+        """url => new Promise(done => { const image = new Image(); image.onload = () => done(image.naturalWidth);
+           image.onerror = () => done('broken'); image.src = url })""",
+        f"{line.url}/pixel.gif?{urlencode(fields)}&key=write-key",
+    )
+    assert width == 1
+    (heard,) = line.tap.heard
+    assert heard.headers_of_answer.get("Millrace-Rejected") == (None if stored else "missing_field")
+    if stored:
+        [event] = eventually(lambda: line.stack.get("/events", user_id="pixel")["events"])
+        assert told(event, "campaign", "key") == ("mail_opened", "pixel", {"campaign": "may"})

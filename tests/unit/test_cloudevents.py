@@ -1,0 +1,156 @@
+"""CloudEvents in Millrace's own form: structured, batched, binary; told apart by source and id."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from builders import NOW
+from chalicelib.core.dialects import Incoming, cloudevents, own, without
+from chalicelib.core.event import Rejected
+from chalicelib.errors import BadRequest
+
+EVENT = {
+    "specversion": "1.0",
+    "id": "e1",
+    "source": "/shop",
+    "type": "order.completed",
+    "subject": "ann",
+    "time": "2015-05-17T10:00:00Z",
+    "traceparent": "00-1",
+    "data": {"total": 12.5},
+}
+STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-batch+json; charset=UTF-8"
+
+
+def read(body: bytes, **headers: str) -> list[Any]:
+    """The fields of each event, or what is wrong with it."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return [event.rejected or event.fields for event in own.read(Incoming(body, named, {}, NOW)).events]
+
+
+def binary(body: bytes, content_type: str | None = None, **attributes: str) -> Any:
+    required = {"specversion": "1.0", "id": "e1", "source": "/shop", "type": "t"}
+    headers = {f"ce-{name}": value for name, value in (required | attributes).items()}
+    return read(body, **headers, **({"content-type": content_type} if content_type else {}))[0]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "document"),
+    [(STRUCTURED, EVENT), ("Application/CloudEvents+JSON", EVENT), (BATCH, [EVENT]), ("application/json", EVENT),
+     ("application/json", [EVENT]), ("text/plain", {"events": [EVENT]})],
+)  # fmt: skip
+def test_every_attribute_is_kept(content_type: str, document: Any) -> None:
+    assert read(json.dumps(document).encode(), content_type=content_type) == [
+        {
+            "event_type": "order.completed",
+            "event_id": "/shop e1",
+            "user_id": "ann",
+            "anonymous_id": None,
+            "timestamp": "2015-05-17T10:00:00Z",
+            "properties": {"total": 12.5},
+            "context": {
+                "cloudevent": {
+                    "specversion": "1.0",
+                    "id": "e1",
+                    "source": "/shop",
+                    "traceparent": "00-1",
+                }
+            },
+        }
+    ]
+
+
+def test_an_empty_batch_is_no_error_and_a_batch_that_is_none_is() -> None:
+    assert read(b"[]", content_type=BATCH) == []
+    with pytest.raises(BadRequest):
+        read(b"{}", content_type=BATCH)
+    with pytest.raises(BadRequest):
+        read(b"", content_type="application/cloudevents+avro")
+
+
+@pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
+@pytest.mark.parametrize("value", [None, "", 7])
+def test_an_event_without_what_it_needs_is_rejected(name: str, value: Any) -> None:
+    (rejected,) = read(json.dumps(EVENT | {name: value}).encode(), content_type=STRUCTURED)
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.field) == ("missing_field", name)
+
+
+def test_two_sources_with_one_id_are_two_events_however_long_they_are() -> None:
+    pairs = [("/a", "b c"), ("/a b", "c"), ("/a%20b c", ""), ("/a", "b"), ("/x" * 200, "1"), ("/x" * 200, "2")]
+    ids = [
+        cloudevents.read_one(EVENT | {"source": source, "id": event_id or "-"}).fields["event_id"]
+        for source, event_id in pairs
+    ]
+    assert len(set(ids)) == len(pairs)
+    assert all(len(each) <= 200 for each in ids)
+
+
+@pytest.mark.parametrize(
+    ("more", "user", "anonymous"),
+    [
+        ({}, "ann", None),
+        ({"data": {"user_id": "bob"}}, "bob", None),
+        ({"data": {"userId": 7}}, 7, None),
+        ({"userid": "eve", "data": {"user_id": "bob"}}, "eve", None),
+        ({"subject": None}, None, "/shop"),
+        ({"subject": None, "data": {"anonymous_id": "anon"}}, None, "anon"),
+    ],
+)
+def test_whom_an_event_is_stored_under(more: dict[str, Any], user: Any, anonymous: str | None) -> None:
+    event = cloudevents.read_one(EVENT | more).fields
+    assert (event["user_id"], event["anonymous_id"]) == (user, anonymous)
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type", "properties"),
+    [
+        (b'{"a": 1}', "application/json", {"a": 1}),
+        (b'{"a": 1}', "application/vnd.shop+json; charset=utf-8", {"a": 1}),
+        (b'{"a": 1}', None, {"a": 1}),
+        (b"[1]", "application/json", {"data": [1]}),
+        (b"hello", None, {"data": "hello"}),
+        (b"<a/>", "text/xml", {"data": "<a/>"}),
+        (b"\xff\x00", "text/plain", {"data_base64": "/wA="}),
+        (b"\xff\x00", "application/protobuf", {"data_base64": "/wA="}),
+        (b"", "application/json", {}),
+    ],
+)
+def test_binary_data_is_what_its_content_type_says(body: bytes, content_type: str | None, properties: Any) -> None:
+    event = binary(body, content_type)
+    assert event["properties"] == properties
+    assert event["context"]["cloudevent"].get("datacontenttype") == content_type
+
+
+def test_json_that_is_none_is_refused() -> None:
+    with pytest.raises(BadRequest):
+        binary(b"{", "application/json")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("Euro%20%E2%82%AC", "Euro €"),
+        ("Zoë 1", "Zoë 1"),
+        ('"a \\"b\\""', 'a "b"'),
+        ("100%25", "100%"),
+        ("a%zz", "a%zz"),
+    ],
+)
+def test_attributes_in_headers_are_percent_decoded(value: str, text: str) -> None:
+    assert binary(b"", subject=value)["user_id"] == text
+
+
+def test_a_header_that_is_not_utf8_is_rejected() -> None:
+    rejected = binary(b"", subject="%C0%A0")
+    assert (rejected.code, rejected.field) == ("bad_text", "subject")
+
+
+def test_data_in_base64_is_kept_as_it_is() -> None:
+    coded = base64.b64encode(b"\x00").decode()
+    event = cloudevents.read_one(without(EVENT, "data") | {"data_base64": coded}).fields
+    assert event["properties"] == {"data_base64": coded}

@@ -1,0 +1,136 @@
+"""PostHog's capture calls in Millrace's own form: every packing, every place for keys and times."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from builders import NOW
+from chalicelib.core.dialects import Incoming, Post, posthog
+from chalicelib.errors import BadRequest
+
+AT = "2015-05-17T10:00:00Z"
+SENT = "2015-05-17T10:20:00Z"
+EVENT = {
+    "event": "clicked",
+    "distinct_id": "ann",
+    "uuid": "u-1",
+    "timestamp": AT,
+    "properties": {"$lib": "web", "a": 1},
+}
+BATCH = {"api_key": "key", "batch": [EVENT], "sent_at": SENT}
+
+
+def read(document: Any, **query: str) -> Post:
+    return posthog.read(Incoming(json.dumps(document).encode(), {}, query, NOW))
+
+
+def fields(**more: Any) -> dict[str, Any]:
+    return dict(read({"batch": [EVENT | more]}).events[0].fields)
+
+
+def test_an_event_of_a_batch_keeps_everything_but_the_key() -> None:
+    post = read({"api_key": "key", "batch": [EVENT | {"$set": {"plan": "big"}, "type": "capture"}], "sent_at": SENT})
+    (event,) = post.events
+    assert post.key == "key"
+    assert event.fields == {
+        "event_type": "clicked",
+        "event_id": "u-1",
+        "user_id": "ann",
+        "anonymous_id": None,
+        "timestamp": AT,
+        "properties": {"$lib": "web", "a": 1, "$set": {"plan": "big"}},
+        "context": {"posthog": {"type": "capture", "sent_at": SENT, "timestamp": AT}},
+    }
+    assert event.sole_id
+    assert event.sent == datetime(2015, 5, 17, 10, 20, tzinfo=UTC)
+
+
+def packed(document: Any) -> dict[str, bytes]:
+    plain = json.dumps(document).encode()
+    coded = base64.b64encode(plain)
+    return {
+        "plain": plain,
+        "gzip": gzip.compress(plain),
+        "base64": coded,
+        "form": b"data=" + quote(coded).encode(),
+        "form with bare plus signs": b"data=" + coded,
+        "form of JSON": b"data=" + quote(plain).encode(),
+        "data": json.dumps({"data": coded.decode()}).encode(),
+    }
+
+
+@pytest.mark.parametrize("packing", packed(None))
+def test_every_packing_of_a_body_is_read(packing: str) -> None:
+    document = {"api_key": "key", "batch": [EVENT | {"properties": {"text": "~~~???>>>Zoë"}}], "sent_at": SENT}
+    assert posthog.read(Incoming(packed(document)[packing], {}, {}, NOW)) == read(document)
+
+
+@pytest.mark.parametrize("document", [EVENT | {"api_key": "key"}, [EVENT | {"properties": {"token": "key"}}]])
+def test_one_event_and_an_array_are_read_and_the_key_is_found_in_the_event(document: Any) -> None:
+    post = read(document)
+    assert (len(post.events), post.key) == (1, "key")
+    assert "key" not in post.events[0].fields["properties"].values()
+
+
+@pytest.mark.parametrize("body", [b"", b"data=", b"data=%ff", b"nope", b"{}}", b"data=" + b"a" * 50])
+def test_a_body_that_cannot_be_read_is_refused(body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        posthog.read(Incoming(body, {}, {}, NOW))
+
+
+@pytest.mark.parametrize(
+    ("properties", "user", "anonymous"),
+    [
+        ({"distinct_id": "bob"}, "ann", None),
+        ({"$device_id": "device"}, "ann", "device"),
+        ({"$anon_distinct_id": "anon", "$device_id": "device"}, "ann", "anon"),
+        ({"$device_id": "ann"}, "ann", None),
+        ({"$is_identified": False, "$device_id": "ann"}, None, "ann"),
+    ],
+)
+def test_the_distinct_id_is_the_user_unless_the_library_says_that_it_is_anonymous(
+    properties: dict[str, Any], user: str | None, anonymous: str | None
+) -> None:
+    event = fields(properties=properties)
+    assert (event["user_id"], event["anonymous_id"]) == (user, anonymous)
+
+
+def test_a_distinct_id_may_be_among_the_properties() -> None:
+    assert fields(distinct_id=None, properties={"distinct_id": 7})["user_id"] == 7
+
+
+@pytest.mark.parametrize(
+    ("document", "query", "sent"),
+    [
+        (BATCH, {}, SENT),
+        (BATCH | {"sent_at": None}, {"_": "1431858000000"}, SENT),
+        (BATCH | {"sent_at": None}, {"_": "soon"}, None),
+        (BATCH | {"historical_migration": True}, {}, None),
+        (BATCH | {"batch": [EVENT | {"properties": {"$ignore_sent_at": True}}]}, {}, None),
+    ],
+)
+def test_when_it_was_sent_is_known_from_the_envelope_or_the_query(
+    document: Any, query: dict[str, str], sent: str | None
+) -> None:
+    (event,) = read(document, **query).events
+    assert event.sent == (datetime.fromisoformat(sent) if sent else None)
+    assert event.fields["timestamp"] == AT
+
+
+def test_an_offset_counts_back_from_the_received_time() -> None:
+    (event,) = read(EVENT | {"timestamp": None, "offset": 90_000}).events
+    assert datetime.fromisoformat(event.fields["timestamp"]) == NOW - timedelta(seconds=90)
+    assert event.sent == NOW
+
+
+@pytest.mark.parametrize("offset", [1e300, True, "5", None])
+def test_an_offset_that_is_none_leaves_the_received_time(offset: Any) -> None:
+    (event,) = read(EVENT | {"timestamp": None, "offset": offset}).events
+    assert (event.fields["timestamp"], event.sent) == (None, None)
