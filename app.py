@@ -161,7 +161,7 @@ def get_chunk(chunk_id: str) -> Any:
 
 @app.route("/counts", methods=["GET"])
 def get_counts() -> Any:
-    """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day"""
+    """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day&tz="""
     stage, request, project = _enter("read")
     return web.answer(query.count(web.parameters_of(request), project=project.name, commits=stage.commits))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from itertools import islice
 from typing import Any
 
@@ -159,15 +159,16 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
 
 def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> dict[str, Any]:
     """Distinct events by type in the minutes, hours or days of a span."""
-    _refuse_unknown(parameters, {"event_type", "from", "to", "grain"})
-    event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters)
+    _refuse_unknown(parameters, {"event_type", "from", "to", "grain", "tz"})
+    zone = _zone(parameters)
+    event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
     grain = _grain(parameters, ("minute", "hour", "day"))
     days = [day for day in commits.days(project) if span.meets(day)]
     if len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain] > limits.MAX_COUNT_WINDOWS:
         raise BadRequest("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
     counters = commits.counters(project, days)
     wanted = [counter for counter in counters if event_type in (None, counter.event_type)]
-    return {"counts": counting.sum_windows(wanted, grain, span)}
+    return {"counts": counting.sum_windows(wanted, grain, span, zone)}
 
 
 def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
@@ -207,17 +208,25 @@ def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
     return text
 
 
-def _span(parameters: Parameters) -> Span:
-    return Span(_moment(parameters, "from"), _moment(parameters, "to"))
+def _zone(parameters: Parameters) -> tzinfo | None:
+    name = parameters.get("tz")
+    try:
+        return timestamps.zone_of(name) if name else None
+    except ValueError as error:
+        raise BadRequest("bad_parameter", f"tz: {error}.") from error
 
 
-def _moment(parameters: Parameters, name: str) -> datetime | None:
+def _span(parameters: Parameters, zone: tzinfo | None = None) -> Span:
+    return Span(_moment(parameters, "from", zone), _moment(parameters, "to", zone))
+
+
+def _moment(parameters: Parameters, name: str, zone: tzinfo | None) -> datetime | None:
     value = parameters.get(name)
     if not value:
         return None
     try:
-        return timestamps.parse_loosely(value)
-    except ValueError as error:
+        return timestamps.parse_loosely(value, zone)
+    except (ValueError, OverflowError) as error:
         raise BadRequest("bad_parameter", f"{name}: {error}.") from error
 
 

@@ -100,7 +100,7 @@ def _paths() -> Json:
         },
         "/counts": {
             "get": _question(
-                "Count events", "Distinct events by type.", "Counts", ("event_type", *_SPAN, "grain_of_counts")
+                "Count events", "Distinct events by type.", "Counts", ("event_type", *_SPAN, "grain_of_counts", "tz")
             )
         },
         "/reports": {"get": _question("Get reports", "Newest first.", "Reports", ("grain_of_reports", *_SPAN, *_PAGE))},
@@ -172,6 +172,9 @@ _PARAMETERS = {
     "from": _query("from", {"type": "string"}, f"{_DAY_OR_TIME}; included."),
     "to": _query("to", {"type": "string"}, f"{_DAY_OR_TIME}; not included."),
     "grain_of_counts": _query("grain", {"enum": ["minute", "hour", "day"], "default": "hour"}, "The windows."),
+    "tz": _query(
+        "tz", {"type": "string"}, "An IANA zone (Europe/Berlin): windows and days are those of its clocks; else UTC."
+    ),
     "grain_of_reports": _query("grain", {"enum": ["hour", "day"], "default": "hour"}, "The windows."),
     "limit": _query(
         "limit",

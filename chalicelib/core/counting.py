@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, tzinfo
+from functools import cache, partial
 from typing import Any
 
 from chalicelib.core import timestamps
@@ -51,19 +52,23 @@ class Span:
         return timestamps.window_of(self.first, grain), after
 
 
-def sum_windows(counters: Iterable[HourCounter], grain: str, span: Span) -> list[dict[str, Any]]:
+def sum_windows(
+    counters: Iterable[HourCounter], grain: str, span: Span, zone: tzinfo | None = None
+) -> list[dict[str, Any]]:
     """One row for each window and type that has events, in order. Counters know minutes, no less:
     a span that starts or ends inside a minute counts that minute whole. Erasures leave counters of zero.
+    `zone`: whose hours and days the windows are; an hour that a zone's clocks show twice is two windows.
     """
     first_minute = span.first[: timestamps.GRAINS["minute"]]
     sums: Counter[tuple[str, str]] = Counter()
+    start_of = cache(partial(timestamps.start_of_window, grain=grain, zone=zone))  # types share their minutes
     for counter in counters:
         for minute, count in counter.minutes.items():
             window = f"{counter.hour}:{minute}"
             if first_minute <= window and timestamps.first_time(window) < span.after:
-                sums[timestamps.window_of(window, grain), counter.event_type] += count
+                sums[start_of(window), counter.event_type] += count
     return [
-        {"start": timestamps.window_start(window), "event_type": event_type, "count": count}
-        for (window, event_type), count in sorted(sums.items())
+        {"start": timestamps.with_zone(start, zone), "event_type": event_type, "count": count}
+        for (start, event_type), count in sorted(sums.items())
         if count > 0
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
 # Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's. Hours end at
@@ -37,12 +37,13 @@ def parse(value: Any) -> datetime:
         raise ValueError("is outside the years 1 to 9999") from error
 
 
-def parse_loosely(text: str) -> datetime:
-    """A time as people type it: also a day alone, for its midnight UTC, or digits. Raises ValueError."""
+def parse_loosely(text: str, zone: tzinfo | None = None) -> datetime:
+    """A time as people type it: also a day alone, for its midnight in the zone or UTC, or digits. Raises ValueError."""
     if _DIGITS.fullmatch(text):
         return parse(float(text))
     if len(text) == len("2015-05-17"):
-        return parse(text + "T00:00:00Z")
+        midnight = parse(text + "T00:00:00Z")
+        return midnight.replace(tzinfo=zone).astimezone(UTC) if zone else midnight
     return parse(text[:11] + text[11:].replace(" ", "+"))  # what a "+" in a URL that is not encoded becomes
 
 
@@ -80,3 +81,39 @@ def window_end(window: str, grain: str) -> datetime:
         return parse(window_start(window)) + _SPANS[grain]
     except OverflowError:
         return datetime.max.replace(tzinfo=UTC)
+
+
+def zone_of(name: str) -> tzinfo:
+    """The IANA zone of this name. Raises ValueError."""
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    except (ValueError, KeyError, OSError) as error:  # no such zone, a folder of zones, no name of a file
+        raise ValueError(f"{name[:40]!r} is no IANA time zone") from error
+
+
+def start_of_window(minute: str, grain: str, zone: tzinfo | None) -> str:
+    """The readable first second, in UTC, of the minute, hour or day in which a zone's clocks show this minute."""
+    if zone is None:
+        return window_start(window_of(minute, grain))
+    try:
+        local = parse(window_start(minute)).astimezone(zone)
+        if grain == "day":
+            start = local.replace(hour=0, minute=0, second=0, fold=0)
+        else:
+            start = local - timedelta(minutes=local.minute if grain == "hour" else 0, seconds=local.second)
+            start = start.replace(fold=local.fold)  # Python's arithmetic is of the clock's face
+        return readable(sortable(start))
+    except OverflowError:  # the first or last day of all time
+        return window_start(window_of(minute, grain))
+
+
+def with_zone(readable_time: str, zone: tzinfo | None) -> str:
+    """A readable time as the zone's clocks show it, with their offset."""
+    if zone is None:
+        return readable_time
+    try:
+        return parse(readable_time).astimezone(zone).isoformat()
+    except OverflowError:
+        return readable_time

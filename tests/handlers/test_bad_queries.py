@@ -244,3 +244,15 @@ def test_what_dynamodb_refuses_is_not_asked_of_it(api: Api, refused: str, monkey
 def test_an_id_of_no_chunk_answers_404(api: Api, chunk_id: str) -> None:
     response = api.get(f"/chunks/{chunk_id}")
     assert (response.status_code, response.json_body["code"]) == (404, "no_such_chunk")
+
+
+@pytest.mark.parametrize("zone", ["Mars", "../../etc/passwd", "Europe", "\0", "x" * 3000])
+def test_what_is_no_time_zone_is_refused(api: Api, zone: str) -> None:
+    response = api.get("/counts", tz=zone)
+    assert (response.status_code, response.json_body["code"]) == (400, "bad_parameter")
+
+
+def test_a_day_at_the_end_of_time_is_no_error_of_ours_in_any_zone(api: Api) -> None:
+    for day in ("0001-01-01", "9999-12-31"):
+        for zone in ("Asia/Tokyo", "America/New_York"):
+            assert api.get("/counts", tz=zone, from_=day, grain="day").status_code in (200, 400)
