@@ -9,16 +9,16 @@ from typing import Any
 
 import duckdb
 import pytest
+from cfnlint.decode import cfn_yaml
 
 from builders import NOW, World, make_chunk, make_event
 from chalicelib.core.event import Event
 
-QUERIES = Path(__file__).parents[2] / "analytics"
-# The columns of the Glue table; what is an object in a line is its JSON in a string.
-COLUMNS = (
-    "event_id", "event_type", "user_id", "anonymous_id", "timestamp", "properties", "context",
-    "received_at", "source_ip", "user_agent", "project", "chunk_id",
-)  # fmt: skip
+ROOT = Path(__file__).parents[2]
+QUERIES = ROOT / "analytics"
+TABLE = cfn_yaml.load(str(ROOT / "stack.yaml"))["Resources"]["ArchiveEvents"]["Properties"]["TableInput"]
+# What is an object in a line is its JSON in a string.
+COLUMNS = [column["Name"] for column in TABLE["StorageDescriptor"]["Columns"]]
 # Athena's names for what DuckDB calls otherwise.
 DIALECT = "CREATE MACRO json_extract_scalar(document, path) AS json_extract_string(document, path)"
 
@@ -70,6 +70,15 @@ def test_the_view_holds_every_event_once_though_the_archive_holds_a_copy(archive
     rows = archive.execute("SELECT user_key, event_id FROM events WHERE project = 'acme'").fetchall()
     expected = {(user, f"{user}{number}"): 1 for user, visits in VISITS.items() for number in range(len(visits))}
     assert Counter(rows) == expected
+
+
+def test_the_table_is_the_one_that_the_view_reads_and_its_columns_are_what_a_line_holds(
+    archive: duckdb.DuckDBPyConnection,
+) -> None:
+    assert TABLE["Name"] == "archive"
+    line = archive.execute("SELECT * EXCLUDE (anonymous_id, date, hour) FROM archive LIMIT 1").fetchone()
+    assert line is not None
+    assert None not in line
 
 
 def test_daily_actives_count_each_user_once_a_day(archive: duckdb.DuckDBPyConnection) -> None:
