@@ -117,13 +117,15 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
             "It stays hidden for 1 s, and process may run for 60 s: work is done twice."
         ),
         "Alarms exist and somebody is told": "Nobody gets the alarms, or nobody has confirmed.",
-        # The emulator's CloudFormation leaves this setting of the template out.
+        # The emulator's CloudFormation leaves two settings of the template out.
         "The table expires old items, can be restored, and refuses to be deleted": (
             "It cannot be restored to a point in time."
         ),
     }
     table = {"TableName": f"{NAME}-table", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}
     deployment.client("dynamodb").update_continuous_backups(**table)
+    expiry = {"AttributeName": "x", "Enabled": True}
+    deployment.client("dynamodb").update_time_to_live(TableName=f"{NAME}-table", TimeToLiveSpecification=expiry)
     assert "The table expires old items, can be restored, and refuses to be deleted" not in wrong_in(deployment)
 
 
