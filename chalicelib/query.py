@@ -36,7 +36,7 @@ def find_events(
     event_type = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH)
     span, limit = _span(parameters), _limit(parameters)
     question = ("events", project, user, event_type, span.first, span.after)
-    before = _unseal(parameters, question, secret)
+    before = _unseal(parameters, question, secret, parts=3)
     if user is not None:
         user = user_as_stored(user)
         after = f"{before[0]}#{before[2]}" if before else span.after
@@ -103,13 +103,13 @@ def find_rejections(
     _refuse_unknown(parameters, {"code", "from", "to", "limit", "cursor"})
     code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
     question = ("rejections", project, code, span.first, span.after)
-    before = _unseal(parameters, question, secret)
+    before = _unseal(parameters, question, secret, parts=2)
     # A position names a POST and how many of its rows were told; the POST itself is read again.
     after = f"{before[0]}\0" if before else span.after
     rows: list[dict[str, Any]] = []
     size = 0
     for post in rejections.between(project, first=span.first, after=after):
-        skipped = int(before[1]) if before and post.name == before[0] else 0
+        skipped = int(before[1]) if before and post.name == before[0] and before[1].isdecimal() else 0
         for number, row in enumerate(post.rows[skipped:], skipped):
             if code in (None, row["code"]):
                 told = {"received_at": timestamps.readable(post.received), **row}
@@ -176,7 +176,7 @@ def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportS
     _refuse_unknown(parameters, {"grain", "from", "to", "limit", "cursor"})
     grain, span, limit = _grain(parameters, ("hour", "day")), _span(parameters), _limit(parameters)
     question = ("reports", project, grain, span.first, span.after)
-    before = _unseal(parameters, question, secret)
+    before = _unseal(parameters, question, secret, parts=1)
     first, after = span.windows(grain)
     found = list(islice(reports.between(project, grain, first=first, after=before[0] if before else after), limit + 1))
     page, more = found[:limit], len(found) > limit
@@ -187,9 +187,9 @@ def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportS
     }
 
 
-def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: str) -> list[str] | None:
+def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: str, parts: int) -> list[str] | None:
     sealed = parameters.get("cursor")
-    return cursor.unseal(sealed, question=question, secret=secret) if sealed else None
+    return cursor.unseal(sealed, question=question, secret=secret, parts=parts) if sealed else None
 
 
 def _refuse_unknown(parameters: Parameters, allowed: set[str]) -> None:

@@ -124,7 +124,7 @@ class Injector:
             return _answer(request, int(status), _error_body(operation, code), {"x-amzn-errortype": code})
         if kind.startswith("cancelled-"):
             return _cancelled(request, kind.removeprefix("cancelled-"))
-        if kind.startswith("partly-"):
+        if kind.startswith("partly-") and operation.partition(".")[2] in _BATCHES:  # a second act makes other calls
             return self._partly(operation, request, applied="applied" in kind)
         response = self._wire.send(request)
         response.content  # noqa: B018 - reads it, where it would be streamed: a socket is not left open

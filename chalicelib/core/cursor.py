@@ -20,8 +20,11 @@ def seal(position: Sequence[str], *, question: Sequence[str | None], secret: str
     return _encode(_mac(body, question, secret) + body)
 
 
-def unseal(cursor: str, *, question: Sequence[str | None], secret: str) -> list[str]:
-    """The position in a cursor. Raises BadRequest unless this stage made it for this very question."""
+def unseal(cursor: str, *, question: Sequence[str | None], secret: str, parts: int) -> list[str]:
+    """The position in a cursor, of so many parts. Raises BadRequest unless this stage made it for this very question.
+
+    Its form is checked as well: a secret that somebody guessed lets a project read its own data elsewhere, no more.
+    """
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error) as error:
@@ -29,7 +32,12 @@ def unseal(cursor: str, *, question: Sequence[str | None], secret: str) -> list[
     mac, body = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(body, question, secret)) or _encode(sealed) != cursor:
         raise _bad()
-    position: list[str] = json.loads(body)
+    try:
+        position = json.loads(body)
+    except ValueError as error:
+        raise _bad() from error
+    if not isinstance(position, list) or [type(part) for part in position] != [str] * parts:
+        raise _bad()
     return position
 
 

@@ -17,7 +17,7 @@ CURSOR = seal(POSITION, question=QUESTION, secret=SECRET)
 
 def refused(cursor: str, question: tuple[str | None, ...] = QUESTION, secret: str = SECRET) -> bool:
     with pytest.raises(BadRequest) as refusal:
-        unseal(cursor, question=question, secret=secret)
+        unseal(cursor, question=question, secret=secret, parts=3)
     return refusal.value.code == "bad_cursor"
 
 
@@ -26,7 +26,7 @@ def refused(cursor: str, question: tuple[str | None, ...] = QUESTION, secret: st
 def test_a_cursor_gives_back_its_position(position: list[str], question: list[str | None], secret: str) -> None:
     cursor = seal(position, question=question, secret=secret)
     assert cursor.replace("-", "").replace("_", "").isalnum()
-    assert unseal(cursor, question=question, secret=secret) == position
+    assert unseal(cursor, question=question, secret=secret, parts=len(position)) == position
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,13 @@ def test_no_character_of_a_cursor_can_be_changed(position: int) -> None:
 @pytest.mark.parametrize("cursor", ["", "x", CURSOR[:-1], CURSOR + "=", CURSOR + "\n", " " + CURSOR, CURSOR + "A", "é"])
 def test_a_cursor_has_one_spelling(cursor: str) -> None:
     assert refused(cursor)
+
+
+@pytest.mark.parametrize(
+    "position", [[], ["a", "b"], ["a", "b", 3], ["a", "b", None], ["a", "b", ["c"]], {"a": "b"}, "abc"]
+)
+def test_a_position_of_another_form_is_refused_though_it_is_signed(position: list[str]) -> None:
+    assert refused(seal(position, question=QUESTION, secret=SECRET))
 
 
 @settings(deadline=None)
