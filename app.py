@@ -265,6 +265,7 @@ def aggregate(_event: Any) -> dict[str, int]:
     return aggregator.aggregate(
         commits=stage.commits,
         reports=stage.reports,
+        digests=stage.digests,
         archive=stage.archive,
         topic=stage.topic,
         meter=stage.meter,

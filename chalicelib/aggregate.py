@@ -1,8 +1,9 @@
 """The aggregator: makes reports of the hours and days that changed, and publishes new versions.
 
-Reports are computed from commit records each time, never added up: running again gives the same, and
-a late event of whatever year gives a new version. A window stays listed as unfinished until its
-newest version is published and its time is over, so nothing depends on this run reaching its end.
+Reports are computed anew each time, never added up: an hour's from its commit records, a day's from the
+digests of its hours. Running again gives the same, and a late event of whatever year gives a new version.
+A window stays listed as unfinished until its newest version is published and its time is over, so nothing
+depends on this run reaching its end.
 """
 
 from __future__ import annotations
@@ -12,8 +13,10 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from chalicelib import ports
+from chalicelib.core import digest as digesting
 from chalicelib.core import report as reporting
-from chalicelib.core.report import Report, Window
+from chalicelib.core.digest import Digest
+from chalicelib.core.report import Window
 from chalicelib.errors import ProcessingFailed, StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -26,6 +29,7 @@ def aggregate(
     *,
     commits: ports.CommitLog,
     reports: ports.ReportStore,
+    digests: ports.DigestStore,
     archive: ports.Archive,
     topic: ports.Topic,
     meter: ports.Meter,
@@ -39,7 +43,12 @@ def aggregate(
     meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in touched) if touched else 0)
     due = {window: None for mark in touched for window in reporting.windows_of(mark.project, mark.hour)}
     due |= {window: None for window in reports.unfinished() if window.is_over(now)}
-    refreshed = _each(due, lambda window: _refresh(window, commits, reports, now))
+    hours = [window for window in due if window.grain == "hour"]
+    refreshed = _each(hours, lambda window: _refresh(window, commits, reports, digests, now))
+    # A day is made of its hours: where one of them failed, it waits for the next run.
+    behind = {day for hour in hours if hour not in refreshed for day in reporting.windows_of(hour.project, hour.name)}
+    days = [window for window in due if window.grain == "day" and window not in behind]
+    refreshed |= _each(days, lambda window: _refresh(window, commits, reports, digests, now))
     for mark in touched:
         if all(window in refreshed for window in reporting.windows_of(mark.project, mark.hour)):
             commits.untouch(mark)  # put anew by a commit that came in between, it stays
@@ -52,7 +61,7 @@ def aggregate(
     return {"refreshed": len(refreshed), "published": len(published)}
 
 
-def _each(windows: Iterable[Window], action: Callable[[Window], None]) -> set[Window]:
+def _each(windows: Iterable[Window], action: Callable[[Window], object]) -> set[Window]:
     """The windows for which the action did not fail."""
     succeeded = set()
     for window in windows:
@@ -64,21 +73,39 @@ def _each(windows: Iterable[Window], action: Callable[[Window], None]) -> set[Wi
     return succeeded
 
 
-def _refresh(window: Window, commits: ports.CommitLog, reports: ports.ReportStore, now: datetime) -> None:
-    """Make the window's report say what its commit records say now."""
+def _refresh(
+    window: Window, commits: ports.CommitLog, reports: ports.ReportStore, digests: ports.DigestStore, now: datetime
+) -> Digest:
+    """Make the window's report say what its commit records say now; answers what it was cut from."""
     for _ in range(_ROUNDS):
-        # The report is read before the records: whoever puts a version between these reads and our
+        # The report is read before what it is made of: whoever puts a version between these reads and our
         # write makes the write fail, so an older view never replaces a newer one.
         current = reports.get(window)
-        # Once complete, always complete: a run that started earlier may still hold an earlier time.
-        complete = window.is_over(now) or (current is not None and current.content["complete"])
-        content = reporting.summarise(commits.records(window.project, window.name), complete=complete)
-        if current is not None and current.content == content:
-            return
-        version, published = (current.version, current.published) if current else (0, 0)
-        if reports.save(Report(window, version + 1, content, published)):
-            return
+        digest = _look(window, commits, reports, digests, now)
+        if digest is None:
+            return Digest()
+        report = reporting.renewed(current, window, digest, now)
+        if report == current:
+            if window.grain == "hour":
+                digests.keep(report, digest)
+            return digest
+        if digests.save(report, digest) if window.grain == "hour" else reports.save(report):
+            return digest
     raise StoreFailed("another aggregator kept winning")
+
+
+def _look(
+    window: Window, commits: ports.CommitLog, reports: ports.ReportStore, digests: ports.DigestStore, now: datetime
+) -> Digest | None:
+    """What an hour's commit records, or a day's hours, say now; None of an hour whose records have expired."""
+    if window.grain == "hour":
+        records = commits.records(window.project, window.name)
+        return digesting.of(records) if records else None
+    found = digests.of_day(window.project, window.name)
+    for hour in reports.between(window.project, "hour", first=window.name, after=f"{window.name}~"):
+        if hour.window.name not in found:  # it has expired, or none was made yet
+            found[hour.window.name] = _refresh(hour.window, commits, reports, digests, now)
+    return digesting.merge(found.values())
 
 
 def _publish(

@@ -14,6 +14,7 @@ from chalicelib.adapters import aws
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
 from chalicelib.adapters.dead_letters import DeadLetters
+from chalicelib.adapters.digests import DigestStore
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.erasure import Erasure
 from chalicelib.adapters.events import EventStore
@@ -105,6 +106,10 @@ class Pipeline:
     @cached_property
     def reports(self) -> ReportStore:
         return ReportStore(self._table)
+
+    @cached_property
+    def digests(self) -> DigestStore:
+        return DigestStore(self._table, self.reports, self.archive)
 
     @cached_property
     def archive(self) -> Archive:

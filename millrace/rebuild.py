@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import commit, report, timestamps
+from chalicelib.core import commit, digest, report, timestamps
 from chalicelib.core.chunk import Chunk, hour_of, minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import Span
@@ -125,7 +125,7 @@ def _rebuild(archived: Archived, project: str, grain: str) -> dict[Window, dict[
     for (owner, hour), found in archived.records.items():
         if owner == project:
             records[Window(owner, grain, timestamps.window_of(hour, grain))] += found
-    return {window: report.summarise(found, complete=True) for window, found in records.items()}
+    return {window: report.summarise(digest.of(found), complete=True) for window, found in records.items()}
 
 
 def _compare(window: Window, live: dict[str, Any], rebuilt: dict[str, Any]) -> Iterator[dict[str, Any]]:

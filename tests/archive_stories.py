@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from chalicelib.aggregate import aggregate
 from chalicelib.core.counting import Span
 from injector import Crash
 from millrace import archive_lines, archive_replay, erasure
 from millrace.archive_replay import Replayed, Selection
 from millrace.erasure import Erased, Person
 from stage import Stage
-from stories import LATER, NOW, Story, event
+from stories import NOW, Story, event
 
 
 @contextmanager
@@ -94,6 +93,7 @@ class Erasing(Story):
         self.batch = self.poller.receive()
         self.process(self.batch)
         self.stage.archive.write_events(lines_of(self.stage), NOW)
+        self.aggregate(self.stage)
 
     def erase(self, stage: Stage, user: str = "ann") -> Erased:
         person, totals = Person("default", user, NOW - timedelta(days=31)), Erased()
@@ -139,14 +139,7 @@ class Erasing(Story):
             self.post(post)
         replay(self.stage)
         super().settle()
-        aggregate(
-            commits=self.stage.commits,
-            reports=self.stage.reports,
-            archive=self.stage.archive,
-            topic=self.stage.topic,
-            meter=self.stage.meter,
-            now=LATER,
-        )
+        self.aggregate(self.stage)
 
     def expected(self) -> Counter[tuple[str, str]]:
         return Counter({(each["user_id"], each["event_id"]): 1 for each in self.kept})
@@ -155,6 +148,8 @@ class Erasing(Story):
         found = super().violations() + self.findings.report_violations()
         if any(line["user_id"] == "ann" for _, line in self.findings.lines):
             found.append("the archive holds a line of an erased user")
+        if "ann" in self.findings.digested_users():
+            found.append("a digest holds an erased user")
         for item in self.findings.records.values():
             accepted, stored, erased = (int(item.get(name, {"N": "0"})["N"]) for name in "nke")
             if accepted < stored + erased:

@@ -27,6 +27,7 @@ from fakes import (
     FakeArchive,
     FakeCommitLog,
     FakeDeadLetters,
+    FakeDigestStore,
     FakeErasure,
     FakeEventStore,
     FakeMeter,
@@ -107,8 +108,12 @@ class World:
     commits: FakeCommitLog = field(default_factory=FakeCommitLog)
     archive: FakeArchive = field(default_factory=FakeArchive)
     reports: FakeReportStore = field(default_factory=FakeReportStore)
+    digests: FakeDigestStore = field(init=False)
     topic: FakeTopic = field(default_factory=FakeTopic)
     meter: FakeMeter = field(default_factory=FakeMeter)
+
+    def __post_init__(self) -> None:
+        self.digests = FakeDigestStore(self.reports)
 
     @property
     def erasure(self) -> FakeErasure:
@@ -135,6 +140,7 @@ class World:
         return aggregator.aggregate(
             commits=self.commits,
             reports=self.reports,
+            digests=self.digests,
             archive=self.archive,
             topic=self.topic,
             meter=self.meter,

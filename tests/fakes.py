@@ -19,6 +19,7 @@ from chalicelib.core.access_key import AccessKey
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
+from chalicelib.core.digest import Digest
 from chalicelib.core.event import Event, digest
 from chalicelib.core.keys import EventRef, TouchedHour
 from chalicelib.core.ledger import Committed
@@ -152,9 +153,9 @@ class FakeEventStore:
 class FakeCommitLog:
     """`outcomes`: of the next calls of commit: "applied", "refused" or "lost" (applied, but nobody learns
     it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail. `unreadable`:
-    windows whose records cannot be read. `fails`: no look at what is committed succeeds. `meanwhile`: what
-    others do just after the next reads of records, one for each. `parked`: the quarantine, by project and
-    name. `notes`: why chunks failed last.
+    (project, hour) whose records cannot be read. `reads`: how many records were read. `fails`: no look at
+    what is committed succeeds. `meanwhile`: what others do just after the next reads of records, one for
+    each. `parked`: the quarantine, by project and name. `notes`: why chunks failed last.
     """
 
     records_by_id: dict[str, CommitRecord] = field(default_factory=dict)
@@ -165,7 +166,8 @@ class FakeCommitLog:
     attempts: list[list[str]] = field(default_factory=list)
     outcomes: Iterable[str] = ()
     uncommittable: set[str] = field(default_factory=set)
-    unreadable: set[str] = field(default_factory=set)
+    unreadable: set[tuple[str, str]] = field(default_factory=set)
+    reads: int = 0
     fails: bool = False
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
     _tokens: Iterator[int] = field(default_factory=count)
@@ -208,10 +210,11 @@ class FakeCommitLog:
         return record if record is not None and record.project == project else None
 
     def records(self, project: str, window: str) -> list[CommitRecord]:
-        if window in self.unreadable:
+        if (project, window) in self.unreadable:
             raise StoreFailed(f"{window} cannot be read")
         every = self.records_by_id.values()
         found = [each for each in every if each.project == project and each.hour.startswith(window)]
+        self.reads += len(found)
         if self.meanwhile:
             self.meanwhile.pop(0)()
         return found
@@ -332,6 +335,17 @@ class FakeArchive:
     def write_report(self, project: str, grain: str, window: str, version: int, content: str) -> None:
         self._put(f"reports/project={project}/grain={grain}/{window}/v{version}.json", content.encode())
 
+    def write_digest(self, project: str, hour: str, packed: bytes) -> str:
+        name = f"{project}/{hour}/{len(self.objects)}"
+        self._put(f"digests/{name}", packed)
+        return name
+
+    def read_digest(self, name: str) -> bytes | None:
+        return self.objects.get(f"digests/{name}")
+
+    def delete_digest(self, name: str) -> None:
+        self.objects.pop(f"digests/{name}", None)
+
     def write_quarantined(self, name: str, content: str) -> str:
         self._put(f"quarantine/{name}.json", content.encode())
         return f"quarantine/{name}.json"
@@ -409,6 +423,37 @@ class FakeReportStore:
         for window in sorted(self.reports, key=lambda window: window.name, reverse=True):
             if (window.project, window.grain) == (project, grain) and first <= window.name < after:
                 yield copy.deepcopy(self.reports[window])
+
+
+@dataclass
+class FakeDigestStore:
+    """`kept`: each hour's digest, with the version of the report that it belongs to. `meanwhile`: what others do
+    just after the next reads of a day's digests, one for each.
+    """
+
+    reports: FakeReportStore
+    kept: dict[Window, tuple[int, Digest]] = field(default_factory=dict)
+    meanwhile: list[Callable[[], object]] = field(default_factory=list)
+
+    def save(self, report: Report, digest: Digest) -> bool:
+        is_saved = self.reports.save(report)
+        if is_saved:
+            self.kept[report.window] = (report.version, copy.deepcopy(digest))
+        return is_saved
+
+    def keep(self, report: Report, digest: Digest) -> None:
+        if report.window not in self.kept or self.kept[report.window][0] <= report.version:
+            self.kept[report.window] = (report.version, copy.deepcopy(digest))
+
+    def of_day(self, project: str, day: str) -> dict[str, Digest]:
+        found = {
+            window.name: copy.deepcopy(digest)
+            for window, (_, digest) in self.kept.items()
+            if window.project == project and window.name.startswith(day)
+        }
+        if self.meanwhile:
+            self.meanwhile.pop(0)()
+        return found
 
 
 @dataclass

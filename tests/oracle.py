@@ -30,6 +30,8 @@ class Findings:
         self.days = [item for item in items if "#d#" in item["pk"]["S"]]
         self.records = {item["sk"]["S"][5:]: item for item in self.days if item["sk"]["S"].startswith("c#")}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
+        self.digest_objects = self._read_digests(clients, bucket_name)
+        self.digests = {i["sk"]["S"]: i for i in items if "#digest#" in i["pk"]["S"]}
         self.touched = [item for item in items if item["pk"]["S"].startswith("#touched#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
@@ -52,6 +54,13 @@ class Findings:
         return {
             each["Key"]: json.loads(clients.s3.get_object(Bucket=bucket_name, Key=each["Key"])["Body"].read())
             for each in entries
+        }
+
+    @staticmethod
+    def _read_digests(clients: Clients, bucket_name: str) -> dict[str, bytes]:
+        entries = clients.s3.list_objects_v2(Bucket=bucket_name, Prefix="digests/").get("Contents", [])
+        return {
+            each["Key"]: clients.s3.get_object(Bucket=bucket_name, Key=each["Key"])["Body"].read() for each in entries
         }
 
     def quarantine_violations(self, bodies: Iterable[str]) -> list[str]:
@@ -140,7 +149,28 @@ class Findings:
             reports = {window: count for window, count in reports.items() if count}  # all of it was erased
             if reports != dict(events):
                 found.append(f"{grain} reports {reports} do not say {dict(events)}")
+        return found + self._digest_violations()
+
+    def _digest_violations(self) -> list[str]:
+        """Every hour's digest says what is stored of the hour."""
+        found = []
+        for hour, item in self.digests.items():
+            packed = item["b"]["B"] if "b" in item else self.digest_objects.get(f"digests/{item['o']['S']}")
+            types, users, _ = json.loads(zlib.decompress(packed)) if packed else ({}, [], {})
+            stored = [event for event in self.stored_events() if event["timestamp"].startswith(hour)]
+            if types != Counter(event["event_type"] for event in stored):
+                found.append(f"the digest of {hour} counts {types}")
+            if users != sorted({_identity(event)[0] for event in stored}):
+                found.append(f"the digest of {hour} holds {users}")
+        hours = {window for pk, window in self.reports if pk.endswith("#hour")}
+        if hours != set(self.digests):
+            found.append(f"digests of {set(self.digests)}, reports of {hours}")
         return found
+
+    def digested_users(self) -> set[str]:
+        """Whoever any digest holds, whether or not an item names it."""
+        every = [item["b"]["B"] for item in self.digests.values() if "b" in item] + [*self.digest_objects.values()]
+        return {user for packed in every for user in json.loads(zlib.decompress(packed))[1]}
 
 
 def _sum(items: Iterable[dict[str, Any]], name: str) -> int:

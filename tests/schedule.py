@@ -28,7 +28,7 @@ from chalicelib.core.report import Report
 from chalicelib.errors import Unavailable
 from chalicelib.ingest import ingest
 from chalicelib.settings import Settings
-from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMeter, FakeReportStore, FakeTopic
+from fakes import FakeArchive, FakeCommitLog, FakeDigestStore, FakeEventStore, FakeMeter, FakeReportStore, FakeTopic
 from letters import Door, Letters, Post
 from turns import FAULTS, Turns
 
@@ -66,6 +66,7 @@ class Schedule(RuleBasedStateMachine):
         self.letters, self.posts = Letters(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
         self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
+        self.digests = FakeDigestStore(self.reports)
         self.running: list[tuple[Turns, list[str]]] = []
         self.accepted: dict[tuple[Any, ...], set[str]] = {}  # identity to its chunks
         # What was ever there, whatever expired.
@@ -214,6 +215,7 @@ class Schedule(RuleBasedStateMachine):
             lambda port: aggregate(
                 commits=port(self.commits),
                 reports=port(self.reports),
+                digests=port(self.digests),
                 archive=port(self.archive),
                 topic=port(self.topic),
                 meter=self.meter,

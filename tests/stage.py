@@ -15,6 +15,7 @@ from botocore.config import Config
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
 from chalicelib.adapters.dead_letters import DeadLetters
+from chalicelib.adapters.digests import DigestStore
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.erasure import Erasure
 from chalicelib.adapters.events import EventStore
@@ -23,6 +24,7 @@ from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.reports import ReportStore
 from chalicelib.adapters.table import Table
 from chalicelib.adapters.topic import Topic
+from chalicelib.core import limits
 from chalicelib.settings import Settings
 from fakes import FakeMeter
 
@@ -64,6 +66,7 @@ class Stage:
 
     clients: Clients
     number: int = field(default_factory=lambda: next(_numbers))
+    max_digest_item_bytes: int = limits.MAX_DIGEST_ITEM_BYTES
 
     def __post_init__(self) -> None:
         name, sqs = f"stage-{self.number}", self.clients.sqs
@@ -91,7 +94,18 @@ class Stage:
     def through(self, clients: Clients) -> Stage:
         """The same stage, reached through other clients."""
         other = copy(self)
-        for name in ("queue", "dead_letters", "_table", "events", "commits", "erasure", "reports", "archive", "topic"):
+        for name in (
+            "queue",
+            "dead_letters",
+            "_table",
+            "events",
+            "commits",
+            "erasure",
+            "reports",
+            "digests",
+            "archive",
+            "topic",
+        ):
             other.__dict__.pop(name, None)
         other.clients = clients
         return other
@@ -132,6 +146,10 @@ class Stage:
     @cached_property
     def reports(self) -> ReportStore:
         return ReportStore(self._table)
+
+    @cached_property
+    def digests(self) -> DigestStore:
+        return DigestStore(self._table, self.reports, self.archive, max_item_bytes=self.max_digest_item_bytes)
 
     @cached_property
     def projects(self) -> ProjectStore:

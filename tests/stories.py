@@ -41,7 +41,8 @@ class Story:
 
     def __init__(self, clients: Clients, injector: Injector) -> None:
         self.clients, self.injector = clients, injector
-        self.stage = Stage(clients)
+        # Of the digests, only those of a single event lie in the table.
+        self.stage = Stage(clients, max_digest_item_bytes=46)
         self.faulty = self.stage.through(injector.clients)
         self.poller = Poller(self.stage, clients, Crash)
         self.found_early: list[str] = []
@@ -125,6 +126,7 @@ class Story:
         aggregate(
             commits=stage.commits,
             reports=stage.reports,
+            digests=stage.digests,
             archive=stage.archive,
             topic=stage.topic,
             meter=stage.meter,

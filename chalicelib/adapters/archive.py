@@ -1,4 +1,6 @@
-"""The archive (S3): owned events for the long term, reports, what was quarantined, and receipts of erasures."""
+"""The archive (S3): owned events for the long term, reports, what was quarantined, receipts of erasures; and
+the digests that are too large for the table.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +20,9 @@ from chalicelib.ports import ArchiveObject, Content
 # What S3 answers if an object is no longer the one that was read: changed, being changed, or gone.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _MOVED_ON = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
+# What S3 answers about an object that is gone to who may list the bucket, and to who may not, as the aggregator.
+# https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
+_GONE = ("NoSuchKey", "AccessDenied")
 
 
 class Archive:
@@ -36,6 +41,22 @@ class Archive:
     def write_report(self, project: str, grain: str, window: str, version: int, content: str) -> None:
         name = f"reports/project={project}/grain={grain}/{window}/v{version}.json"
         self._put(name, content.encode(), "application/json")
+
+    def write_digest(self, project: str, hour: str, packed: bytes) -> str:
+        """Write a digest and answer its name below digests/, which is never used again."""
+        name = f"{project}/{hour}/{uuid4().hex}"
+        self._put(f"digests/{name}", packed, "application/zlib")
+        return name
+
+    def read_digest(self, name: str) -> bytes | None:
+        """A digest; None if it is gone."""
+        found = self._get(f"digests/{name}", gone=_GONE)
+        return found[0] if found else None
+
+    def delete_digest(self, name: str) -> None:
+        """Delete a digest, if it is there."""
+        with translated_errors():
+            self._client.delete_object(Bucket=self._bucket, Key=f"digests/{name}")
 
     def write_quarantined(self, name: str, content: str) -> str:
         """Write an object of the quarantine, or write it again, and answer its whole name."""
@@ -98,12 +119,12 @@ class Archive:
             for page in pages:
                 yield from (ArchiveObject(each["Key"], each["LastModified"]) for each in page.get("Contents", []))
 
-    def _get(self, name: str) -> tuple[bytes, str] | None:
+    def _get(self, name: str, gone: Sequence[str] = ("NoSuchKey",)) -> tuple[bytes, str] | None:
         with translated_errors():
             try:
                 answer = self._client.get_object(Bucket=self._bucket, Key=name)
             except ClientError as error:
-                if error_code(error) == "NoSuchKey":
+                if error_code(error) in gone:
                     return None
                 raise
             return answer["Body"].read(), answer["ETag"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -21,9 +21,10 @@ class ReportStore:
         item = self._table.get(keys.report(window.project, window.grain, window.name))
         return _report(item) if item else None
 
-    def save(self, report: Report) -> bool:
+    def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
         """Put the next version of a report, and list its window as unfinished; False if someone else
-        has put that version. One transaction: a version that nobody would publish cannot exist.
+        has put that version. One transaction: a version that nobody would publish cannot exist. `also`: parts
+        of a transaction that are applied with it.
         """
         window = report.window
         put = {
@@ -38,7 +39,7 @@ class ReportStore:
         with translated_errors():
             try:
                 self._table.client.transact_write_items(
-                    TransactItems=[{"Put": put}, {"Put": {"TableName": self._table.name, "Item": unfinished}}]
+                    TransactItems=[{"Put": put}, {"Put": {"TableName": self._table.name, "Item": unfinished}}, *also]
                 )
             except ClientError as error:
                 if error_code(error) == "TransactionCanceledException":
@@ -73,10 +74,12 @@ def _item(report: Report, *, published: int) -> Item:
         "v": number(report.version),
         "p": number(published),
         "b": text(dump(report.content)),
+        **({"d": text(report.digest)} if report.digest else {}),
     }
 
 
 def _report(item: Item) -> Report:
     project, _, grain = item["pk"]["S"].split("#")
     window = Window(project, grain, item["sk"]["S"])
-    return Report(window, int(item["v"]["N"]), json.loads(item["b"]["S"]), int(item["p"]["N"]))
+    digest = item["d"]["S"] if "d" in item else None
+    return Report(window, int(item["v"]["N"]), json.loads(item["b"]["S"]), int(item["p"]["N"]), digest)

@@ -12,6 +12,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
     day             PROJECT#days                  DAY#SHARD
     report          PROJECT#r#GRAIN               WINDOW
+    digest          PROJECT#digest#DAY            HOUR
     catalogue       PROJECT#catalogue             VERSION
     quota           PROJECT#quota                 MINUTE
     rejections      PROJECT#rejected              TIME#RANDOM
@@ -109,6 +110,14 @@ def report_partition(project: str, grain: str) -> str:
 
 def report(project: str, grain: str, window: str) -> Key:
     return Key(report_partition(project, grain), window)
+
+
+def digest_partition(project: str, day: str) -> str:
+    return f"{project}#digest#{day}"
+
+
+def digest(project: str, hour: str) -> Key:
+    return Key(digest_partition(project, hour[:10]), hour)
 
 
 def touched_partition(shard: int) -> str:

@@ -45,6 +45,10 @@ MAX_TOP_VALUE_LENGTH = 200
 # values above stay below the 256 KB of an SNS message: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_REPORT_TYPES_BYTES = 40_000
 
+# A digest up to this size, compressed, lies in the table, so that one page of a query (1 MB) brings a day's; an
+# item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
+MAX_DIGEST_ITEM_BYTES = 16_000
+
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 # A synchronous Lambda answer takes 6 MB, of which the envelope needs little.

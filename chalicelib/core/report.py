@@ -1,16 +1,16 @@
-"""A report: what happened in one hour or day, computed anew from commit records each time."""
+"""A report: what happened in one hour or day, cut from its digest."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from chalicelib.core import digest as digesting
 from chalicelib.core import limits, timestamps
-from chalicelib.core.commit import CommitRecord
+from chalicelib.core.digest import Digest
 
 # SNS: at most 100 characters of ASCII, no line breaks.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -31,12 +31,15 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`published` is the newest version that subscribers got; 0 if none."""
+    """`published` is the newest version that subscribers got; 0 if none. `digest`: the fingerprint of what the
+    report of an hour was cut from; None if that was not kept.
+    """
 
     window: Window
     version: int
     content: dict[str, Any]
     published: int = 0
+    digest: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         start = timestamps.window_start(self.window.name)
@@ -49,26 +52,31 @@ def windows_of(project: str, hour: str) -> list[Window]:
     return [Window(project, "hour", hour), Window(project, "day", hour[:10])]
 
 
-def summarise(records: Iterable[CommitRecord], *, complete: bool) -> dict[str, Any]:
-    """The content of a report. The same records give the same content in whatever order they come."""
-    types: Counter[str] = Counter()
-    users: set[str] = set()
-    tallies: dict[str, Counter[str]] = {}
-    for record in records:
-        for event in record.owned:
-            types[event.event_type] += 1
-            users.add(event.ref.user)
-        for name, counts in record.tallies.items():
-            tallies.setdefault(name, Counter()).update(counts)
-    listed = _most_frequent(types)
-    unlisted = types.total() - sum(listed.values())
+def renewed(current: Report | None, window: Window, digest: Digest, now: datetime) -> Report:
+    """The report of a window that says what its digest says: the current one if it does, or its next version."""
+    # Once complete, always complete: a run that started earlier may still hold an earlier time.
+    complete = window.is_over(now) or (current is not None and bool(current.content["complete"]))
+    content = summarise(digest, complete=complete)
+    fingerprint = digesting.fingerprint(digest) if window.grain == "hour" else None
+    if current is None:
+        return Report(window, 1, content, digest=fingerprint)
+    if (current.content, current.digest) == (content, fingerprint):
+        return current
+    return replace(current, version=current.version + 1, content=content, digest=fingerprint)
+
+
+def summarise(digest: Digest, *, complete: bool) -> dict[str, Any]:
+    """The content of a report."""
+    listed = _most_frequent(digest.types)
+    events = digest.types.total()
+    unlisted = events - sum(listed.values())
     return {
         "complete": complete,
-        "events": types.total(),
-        "unique_users": len(users),
+        "events": events,
+        "unique_users": len(digest.users),
         "counts": dict(sorted(listed.items())),
         **({"other_types": unlisted} if unlisted else {}),
-        "top": {name: _top(counts) for name, counts in sorted(tallies.items())},
+        "top": {name: _top(counts) for name, counts in sorted(digest.tallies.items())},
     }
 
 

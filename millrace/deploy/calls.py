@@ -30,8 +30,8 @@ _IN_TRANSACTIONS = {
 }
 _PARTIQL = re.compile(r"(INSERT|UPDATE|DELETE|SELECT)\b")
 _FOLDER = re.compile(r"([a-z]+)/")
-#: Calls of these names are none: they say in which folder of the bucket objects are, and by which setting an
-#: adapter was told its resource.
+#: Calls of these names are none: folder_events__put_object says which call is made in which folder of the bucket,
+#: resource_bucket_name by which setting an adapter was told its resource.
 FOLDER, RESOURCE = "folder_", "resource_"
 
 Calls = dict[str, set[str]]
@@ -149,6 +149,11 @@ class _Code:
 
     def mentions(self, name: str) -> Iterator[Meaning]:
         """Functions that a function mentions, and the AWS calls in it; of a module, of its own statements."""
+        yield from self._mentions_of(name)
+        if name in self.functions and (self.functions[name].owner or "", "_client") in self.attributes:
+            yield from self._folders(name)
+
+    def _mentions_of(self, name: str) -> Iterator[Meaning]:
         if name in self.modules:
             for statement in self.modules[name].body:
                 if not isinstance(statement, _Function | ast.ClassDef):
@@ -161,8 +166,6 @@ class _Code:
                 self._learn_variables(node, definition.module, known)
         for statement in definition.node.body:
             yield from self._mentions(statement, definition.module, known)
-        if definition.owner and (definition.owner, "_client") in self.attributes:
-            yield from self._folders(definition)
 
     def _mentions(self, statement: ast.AST, module: str, known: dict[str, Meaning]) -> Iterator[Meaning]:
         for node in ast.walk(statement):
@@ -197,13 +200,18 @@ class _Code:
             elif owner_kind == "class" and f"{owner}.{node.attr}" in self.functions:  # a property is read
                 yield "function", f"{owner}.{node.attr}"
 
-    def _folders(self, definition: _Definition) -> Iterator[Meaning]:
-        assert definition.owner is not None
-        if self.attributes[definition.owner, "_client"] != ("client", "s3"):
-            return
-        for node in ast.walk(definition.node):
+    def _folders(self, name: str) -> Iterator[Meaning]:
+        """A method that names a folder makes its calls there, those of the methods that it uses included."""
+        for node in ast.walk(self.functions[name].node):
             if isinstance(node, ast.JoinedStr) and (match := _FOLDER.match(ast.unparse(node)[2:])):
-                yield "call", f"s3.{FOLDER}{match[1]}"
+                for call in sorted(self._calls_of(name)):
+                    if call.startswith("s3."):
+                        yield "call", f"s3.{FOLDER}{match[1]}__{call.removeprefix('s3.')}"
+
+    def _calls_of(self, name: str) -> set[str]:
+        found = set(self._mentions_of(name))
+        inner = {each for kind, each in found if kind == "function"} - {name}
+        return {each for kind, each in found if kind == "call"}.union(*(self._calls_of(each) for each in inner))
 
     def meaning(self, node: ast.AST | None, module: str, known: dict[str, Meaning]) -> Meaning | None:
         """What an expression (or an annotation) of a module stands for, given what its variables are."""

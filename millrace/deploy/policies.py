@@ -77,7 +77,12 @@ def _policy(function: str, calls: Calls, names: Mapping[str, str], *, polls: boo
     allowed = actions(calls)
     if polls:
         allowed["sqs"] = sorted({*allowed.get("sqs", ()), *SQS_EVENT_SOURCE_POLICY["Action"]})
-    statements = [_allow(service, allowed[service], _resources(calls[service], names)) for service in sorted(allowed)]
+    statements = [
+        statement
+        for service in sorted(allowed)
+        for statement in _in_folders(calls[service], names)
+        or [_allow(service, allowed[service], _resources(calls[service], names))]
+    ]
     if function == "api_handler":
         statements = [part for statement in statements for part in _bounded(statement)]
         statements = [part for statement in statements for part in _sending_apart(statement, names["queue_url"])]
@@ -111,9 +116,27 @@ def _sending_apart(statement: Policy, queue: str) -> list[Policy]:
 
 
 def _resources(calls: set[str], names: Mapping[str, str]) -> list[str]:
-    resources = sorted(names[call.removeprefix(RESOURCE)] for call in calls if call.startswith(RESOURCE))
-    folders = sorted(call.removeprefix(FOLDER) for call in calls if call.startswith(FOLDER))
-    return [f"{bucket}/{folder}/*" for bucket in resources for folder in folders] or resources
+    return sorted(names[call.removeprefix(RESOURCE)] for call in calls if call.startswith(RESOURCE))
+
+
+def _in_folders(calls: set[str], names: Mapping[str, str]) -> list[Policy]:
+    """A statement for the folders of the bucket in which the same is done; none where no folder is named."""
+    folders: dict[str, set[str]] = {}
+    for call in calls:
+        if call.startswith(FOLDER):
+            folder, _, name = call.removeprefix(FOLDER).partition("__")
+            folders.setdefault(folder, set()).add(name)
+    together: dict[tuple[str, ...], list[str]] = {}
+    for folder, done in sorted(folders.items()):
+        together.setdefault(tuple(actions({"s3": done})["s3"]), []).append(folder)
+    return [
+        _allow(
+            " ".join(["s3", *group]),
+            list(allowed),
+            [f"{bucket}/{folder}/*" for bucket in _resources(calls, names) for folder in group],
+        )
+        for allowed, group in together.items()
+    ]
 
 
 def _allow(service: str, allowed: list[str], resources: Iterable[str]) -> Policy:

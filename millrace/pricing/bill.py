@@ -9,8 +9,9 @@ from millrace.pricing.prices import PRICES
 
 DAYS_A_MONTH = 30.4
 _SCHEDULE_RUNS_A_DAY = 24 * 12  # rate(5 minutes)
-# A refresh of an hour or day reads all its records; on average half of them are there already.
-_READS_OF_A_RECORD = (12 + 1) / 2 + (_SCHEDULE_RUNS_A_DAY + 1) / 2
+# Each run reads the records of the running hour, so a record is read by the runs that are left of its hour, and
+# once when it is over. A day is made of digests: docs/cost.md.
+_READS_OF_A_RECORD = (12 + 1) / 2 + 1
 # Five pollers, each waiting 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _IDLE_POLLS_A_MINUTE = 5 * 3
 # A run that finds nothing queries eight shards of marks and, twice, the unfinished reports.
@@ -99,7 +100,7 @@ def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
 
 
 def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
-    """Dollars for reading commit records again: each refresh of a running hour or day reads it from its start."""
+    """Dollars for reading commit records again: each refresh of a running hour reads it from its start."""
     record_bytes = recorded["behind"].get("transacted_bytes", 0)
     return PRICES[f"{prefix}read_unit"].of(record_bytes * _READS_OF_A_RECORD / 4096 * events)
 

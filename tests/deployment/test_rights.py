@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,7 @@ import app
 from builders import make_chunk, make_event
 from chalicelib.adapters import aws
 from chalicelib.core import chunk as chunks
+from chalicelib.core import commit
 from chalicelib.errors import ProcessingFailed
 from chalicelib.wiring import pipeline
 from millrace import registry
@@ -53,6 +55,9 @@ RIGHTS = {
         ("dynamodb:GetItem", "table"),
         ("dynamodb:PutItem", "table"),
         ("dynamodb:Query", "table"),
+        ("s3:DeleteObject", "archive/digests/*"),
+        ("s3:GetObject", "archive/digests/*"),
+        ("s3:PutObject", "archive/digests/*"),
         ("s3:PutObject", "archive/reports/*"),
         ("sns:Publish", "reports"),
         ("sqs:GetQueueAttributes", "chunks"),
@@ -158,8 +163,17 @@ class Functions:
             "resources": [],
             "detail": {},
         }
-        for _ in range(2):
+        for number in range(3):
+            if number < 2:
+                self._commit_much(number)
             app.app.handler_map["aggregate"](event, None)
+
+    def _commit_much(self, number: int) -> None:
+        """What makes a digest that is too large for the table."""
+        chunk = make_chunk(make_event(f"much {number}"))
+        record = commit.make_record(chunk, chunk.events, "object", ())
+        values = {secrets.token_hex(100): 1 for _ in range(200)}
+        self.stage.commits.commit([replace(record, tallies={"page": values})])
 
     def _messages(self) -> list[str]:
         url = self.stage.settings.queue_url

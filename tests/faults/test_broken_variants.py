@@ -149,6 +149,9 @@ VARIANTS = {
     "what is erased still belongs to its chunk": Variant("erase", "adapters/events.py", [
         (" if _stands(item) else NOBODY", ""),
     ]),
+    "an erased user's digest left behind": Variant("erase", "adapters/digests.py", [
+        ("            self._archive.delete_digest(unnamed)\n", "            pass\n"),
+    ]),
     "reports saved over any version": Variant("aggregate", "adapters/reports.py", [
         ('            "ConditionExpression": "attribute_not_exists(pk) OR v < :v",\n'
          '            "ExpressionAttributeValues": {":v": number(report.version)},\n', ""),

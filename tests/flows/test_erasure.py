@@ -119,6 +119,34 @@ def test_reports_are_made_anew_without_the_user() -> None:
     assert report.content["top"] == {"page": [{"value": "/home", "count": 1}]}
 
 
+def test_digests_are_made_anew_without_the_user() -> None:
+    world, _ = take_both()
+    world.aggregate()
+    assert digested_users(world) == {"u1", "u2"}
+    erase(world)
+    world.aggregate()
+    assert digested_users(world) == {"u2"}
+    erase(world, "u2")
+    world.aggregate()
+    assert digested_users(world) == set()
+    assert [report.content["events"] for report in world.reports.reports.values()] == [0, 0]
+
+
+def test_a_user_whose_place_another_takes_leaves_the_digest_though_the_numbers_stay() -> None:
+    world = World()
+    world.take(make_chunk(make_event("e1", user="u1")))
+    world.aggregate()
+    erase(world)
+    world.take(make_chunk(make_event("e1", user="u2")))
+    world.aggregate()
+    assert digested_users(world) == {"u2"}
+    assert world.reports.reports[HOUR].content["events"] == 1
+
+
+def digested_users(world: World) -> set[str]:
+    return {user for _, digest in world.digests.kept.values() for user in digest.users}
+
+
 def test_counts_of_zero_are_not_shown() -> None:
     world, _ = take_both()
     erase(world)
