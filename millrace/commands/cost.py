@@ -58,7 +58,7 @@ def cost(
     cpu_scale: float,
     as_json: bool,
 ) -> None:
-    r"""Price a million events, by line, from a workload that is run now against a stub of AWS.
+    """Price a million events, by line, from a workload that is run now against a stub of AWS.
 
     Calls, units and bytes are measured; list prices are dated; free tiers are left out. A function's duration
     is its measured CPU on its share of a vCPU (memory / 1769 MB), plus --call-ms for each call to AWS.
