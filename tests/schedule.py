@@ -21,7 +21,7 @@ from builders import SETTINGS, read_lines
 from chalicelib import process as processor
 from chalicelib.aggregate import aggregate
 from chalicelib.core import timestamps
-from chalicelib.core.chunk import Sender
+from chalicelib.core.chunk import Sender, minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.report import Report
@@ -183,8 +183,8 @@ class Schedule(RuleBasedStateMachine):
         for key, event in list(self.events.stored.items()):
             if timestamps.parse(event["received_at"]) + retention < self.now:
                 del self.events.stored[key]
-        for guard, (_, time) in list(self.events.guards.items()):  # its time is when it was received
-            if timestamps.parse(time) + guards < self.now:
+        for guard, (chunk_id, _) in list(self.events.guards.items()):
+            if minted_at(chunk_id) + guards < self.now:
                 del self.events.guards[guard]
         for chunk_id, record in list(self.commits.records_by_id.items()):
             if timestamps.parse(record.received) + retention < self.now:

@@ -124,6 +124,8 @@ def test_nothing_moves_while_numbers_come_in(opened: Opened) -> None:
     page = opened()
     expect(page.locator("#tiles .tile").first).to_be_visible(timeout=SECONDS)
     expect(page.locator("#reports-list .empty, #reports-list tbody tr").first).to_be_visible(timeout=SECONDS)
+    for panel in ("#rejections", "#parked", "#ledger"):  # each is there once its first answer is
+        expect(page.locator(panel)).to_be_visible(timeout=SECONDS)
     tops = "[...document.querySelectorAll('main section')].map(each => each.getBoundingClientRect().top)"
     before = page.evaluate(tops)
     page.wait_for_timeout(7000)

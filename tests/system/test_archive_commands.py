@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from conftest import LocalStack, eventually
+from local_stack import LocalStack, eventually
 from stage import Clients
 
 LOG = Path(__file__).parents[2] / "examples" / "access.log.gz"

@@ -10,7 +10,7 @@ from typing import Any
 from builders import make_chunk, make_event
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
-from conftest import LocalStack, eventually
+from local_stack import LocalStack, eventually
 from stage import Clients
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import requests
 
-from conftest import LocalStack, eventually
+from local_stack import LocalStack, eventually
 
 WAIT = 40  # settings are remembered for 20 seconds
 
