@@ -15,7 +15,7 @@ from chalicelib import process as processor
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.dialects import Post, own, posthog, segment
 from chalicelib.core.project import Project
-from chalicelib.errors import Problem
+from chalicelib.errors import Problem, StoreFailed
 from chalicelib.settings import Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
@@ -49,8 +49,10 @@ def _take_in(read: Callable[..., Post], *details: str, **more: Any) -> Any:
     """Take in what a dialect reads of the request; `more` is what its libraries expect in the answer."""
     try:
         return web.answer(_queue(read, *details) | more)
-    except Problem as problem:
-        return web.problem(problem)  # raised further, it would reach browsers without CORS headers
+    except Problem as problem:  # raised further, it would reach browsers without CORS headers
+        return web.problem(problem)
+    except StoreFailed as error:
+        return web.store_failed(error)
 
 
 def _queue(read: Callable[..., Post], *details: str) -> dict[str, Any]:

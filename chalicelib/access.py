@@ -69,7 +69,8 @@ class Access:
             return None
         known: AccessKey | None = self._known_keys.get(key_id)
         if known is None:
-            if not self._strangers.take():
+            # One that was good a moment ago is not held up by those who try others.
+            if not (self._known_keys.holds(key_id) or self._strangers.take()):
                 message = "Too many unknown keys are tried here. Send the same again."
                 raise TooManyRequests("too_many_unknown_keys", message, retry_after=1)
             asked = self._clock()
@@ -97,6 +98,10 @@ class _Memory:
         value = read()
         self.put(name, value, asked)  # what changed while it was read is read again in time
         return value
+
+    def holds(self, name: Hashable) -> bool:
+        """Whether there is a value, however old."""
+        return name in self._entries
 
     def put(self, name: Hashable, value: Any, asked: float) -> None:
         with self._lock:

@@ -16,7 +16,8 @@ from chalicelib import ports
 from chalicelib.core import digest as digesting
 from chalicelib.core import report as reporting
 from chalicelib.core.digest import Digest
-from chalicelib.core.report import Window
+from chalicelib.core.keys import TouchedHour
+from chalicelib.core.report import Report, Window
 from chalicelib.errors import ProcessingFailed, StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -41,22 +42,32 @@ def aggregate(
     """
     touched = list(commits.touched())
     meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in touched) if touched else 0)
-    due = {window: None for mark in touched for window in reporting.windows_of(mark.project, mark.hour)}
-    due |= {window: None for window in reports.unfinished() if window.is_over(now)}
-    hours = [window for window in due if window.grain == "hour"]
-    refreshed = _each(hours, lambda window: _refresh(window, commits, reports, digests, now))
-    # A day is made of its hours: where one of them failed, it waits for the next run.
-    behind = {day for hour in hours if hour not in refreshed for day in reporting.windows_of(hour.project, hour.name)}
-    days = [window for window in due if window.grain == "day" and window not in behind]
-    refreshed |= _each(days, lambda window: _refresh(window, commits, reports, digests, now))
-    for mark in touched:
-        if all(window in refreshed for window in reporting.windows_of(mark.project, mark.hour)):
-            commits.untouch(mark)  # put anew by a commit that came in between, it stays
     unfinished = list(reports.unfinished())
+    due = {window for mark in touched for window in reporting.windows_of(mark.project, mark.hour)}
+    due |= {window for window in unfinished if window.is_over(now)}
+    refreshed: set[Window] = set()
+    looked_at: set[Window] = set()
     published: list[Window] = []
-    looked_at = _each(unfinished, lambda window: _publish(window, reports, archive, topic, published))
+    # Day by day to the end, newest first: a run that is killed has finished what it reached, and a backfill of
+    # years keeps nobody's live reports waiting.
+    by_day: dict[tuple[str, str], set[Window]] = {}
+    marks: dict[tuple[str, str], list[TouchedHour]] = {}
+    for mark in touched:
+        marks.setdefault((mark.hour[:10], mark.project), []).append(mark)
+    for window in due.union(unfinished):
+        by_day.setdefault((window.name[:10], window.project), set()).add(window)
+    for day, windows in sorted(by_day.items(), reverse=True):
+        hours = {window for window in windows & due if window.grain == "hour"}
+        refreshed |= _each(hours, lambda window: _refresh(window, commits, reports, digests, now))
+        if hours <= refreshed:  # a day is made of its hours: where one of them failed, it waits for the next run
+            days = (windows & due) - hours
+            refreshed |= _each(days, lambda window: _refresh(window, commits, reports, digests, now))
+        # Published before its mark goes: an hour that is taken off the touched is surely listed or done.
+        looked_at |= _each(windows, lambda window: _publish(window, reports, archive, topic, published))
+        for mark in marks.get(day, ()) if windows & due <= refreshed else ():
+            commits.untouch(mark)  # put anew by a commit that came in between, it stays
     meter.add("reports_published", len(published))
-    if len(refreshed) < len(due) or len(looked_at) < len(unfinished):
+    if len(refreshed) < len(due) or len(looked_at) < len(due.union(unfinished)):
         raise ProcessingFailed("some windows must be looked at again")
     return {"refreshed": len(refreshed), "published": len(published)}
 
@@ -75,15 +86,17 @@ def _each(windows: Iterable[Window], action: Callable[[Window], object]) -> set[
 
 def _refresh(
     window: Window, commits: ports.CommitLog, reports: ports.ReportStore, digests: ports.DigestStore, now: datetime
-) -> Digest:
-    """Make the window's report say what its commit records say now; answers what it was cut from."""
+) -> Digest | None:
+    """Make the window's report say what its commit records say now; answers what it was cut from, None if that
+    has expired, and then the report stays as it is.
+    """
     for _ in range(_ROUNDS):
         # The report is read before what it is made of: whoever puts a version between these reads and our
         # write makes the write fail, so an older view never replaces a newer one.
         current = reports.get(window)
-        digest = _look(window, commits, reports, digests, now)
+        digest = _look(window, current, commits=commits, reports=reports, digests=digests, now=now)
         if digest is None:
-            return Digest()
+            return None
         report = reporting.renewed(current, window, digest, now)
         if report == current:
             if window.grain == "hour":
@@ -95,17 +108,26 @@ def _refresh(
 
 
 def _look(
-    window: Window, commits: ports.CommitLog, reports: ports.ReportStore, digests: ports.DigestStore, now: datetime
+    window: Window,
+    current: Report | None,
+    *,
+    commits: ports.CommitLog,
+    reports: ports.ReportStore,
+    digests: ports.DigestStore,
+    now: datetime,
 ) -> Digest | None:
-    """What an hour's commit records, or a day's hours, say now; None of an hour whose records have expired."""
+    """What an hour's commit records, or a day's hours, say now; None if some of those records have expired."""
     if window.grain == "hour":
         records = commits.records(window.project, window.name)
-        return digesting.of(records) if records else None
-    found = digests.of_day(window.project, window.name)
+        ever_stored = sum(record.stored + record.erased for record in records)
+        is_whole = records and (current is None or ever_stored >= current.content["events"])
+        return digesting.of(records) if is_whole else None
+    found: dict[str, Digest | None] = {**digests.of_day(window.project, window.name)}
     for hour in reports.between(window.project, "hour", first=window.name, after=f"{window.name}~"):
         if hour.window.name not in found:  # it has expired, or none was made yet
             found[hour.window.name] = _refresh(hour.window, commits, reports, digests, now)
-    return digesting.merge(found.values())
+    whole = [digest for digest in found.values() if digest is not None]
+    return digesting.merge(whole) if len(whole) == len(found) else None
 
 
 def _publish(

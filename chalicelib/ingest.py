@@ -71,6 +71,8 @@ def ingest(
         repeats=post.repeats,
         mint=lambda hour: chunk.mint_chunk_id(sender.received, hour, randomness(10)),
     )
+    if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
+        raise TooLarge("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     chunks = [each for each, _ in packed]
     queued = queue.send([body for _, body in packed])
     meter.add("chunks", len(queued), at=sender.received)

@@ -63,15 +63,13 @@ def process(
     oldest = now - settings.max_chunk_age
     aged = [job for job in jobs if job.chunk.age_counts_from < oldest]
     young = [job for job in jobs if job.chunk.age_counts_from >= oldest]
-    quarantined = _quarantine(aged, archive, commits, now)
+    quarantined = _quarantine(aged, archive, commits, meter, now)
     done = quarantined | _find_committed(young, commits)
     claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
     records = _archive(claimed, archive, meter, now, settings)
     committed = _commit(records, commits)
     done |= committed
     _measure([record for record in records if record.chunk_id in committed], meter)
-    if quarantined:
-        meter.add("quarantined_chunks", len(quarantined))
 
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
     meter.add("batch_messages", len(messages))
@@ -96,7 +94,9 @@ def _decode(messages: Sequence[Message]) -> list[_Job]:
     return list(jobs.values())
 
 
-def _quarantine(jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, now: datetime) -> set[str]:
+def _quarantine(
+    jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, meter: ports.Meter, now: datetime
+) -> set[str]:
     """Park chunks so old that the records which would make them harmless may have expired."""
     parked = set()
     for job in jobs:
@@ -112,6 +112,7 @@ def _quarantine(jobs: Sequence[_Job], archive: ports.Archive, commits: ports.Com
                     commits=commits,
                     now=now,
                 )
+                meter.add("quarantined_chunks", 1)
             parked.add(chunk.chunk_id)
         except StoreFailed as error:
             job.failure = "quarantine_failed"

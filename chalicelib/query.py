@@ -12,6 +12,7 @@ from chalicelib import ports
 from chalicelib.core import chunk, counting, cursor, keys, limits, timestamps
 from chalicelib.core.counting import Span
 from chalicelib.core.keys import EventRef
+from chalicelib.core.report import Report
 from chalicelib.errors import BadRequest, NotFound, Undecodable
 
 Parameters = Mapping[str, str]
@@ -164,11 +165,15 @@ def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> 
     event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
     grain = _grain(parameters, ("minute", "hour", "day"))
     days = [day for day in commits.days(project) if span.meets(day)]
-    if len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain] > limits.MAX_COUNT_WINDOWS:
+    windows = len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain]
+    if windows > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
         raise BadRequest("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
     counters = commits.counters(project, days)
     wanted = [counter for counter in counters if event_type in (None, counter.event_type)]
-    return {"counts": counting.sum_windows(wanted, grain, span, zone)}
+    rows = counting.sum_windows(wanted, grain, span, zone)
+    if limits.answer_bytes(rows) > limits.MAX_ANSWER_BYTES:
+        raise BadRequest("range_too_wide", "Ask for a shorter span (from, to), one event_type or a coarser grain.")
+    return {"counts": rows}
 
 
 def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
@@ -179,8 +184,14 @@ def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportS
     before = _unseal(parameters, question, secret, parts=1)
     first, after = span.windows(grain)
     found = list(islice(reports.between(project, grain, first=first, after=before[0] if before else after), limit + 1))
-    page, more = found[:limit], len(found) > limit
-    position = [page[-1].window.name] if more else None
+    page: list[Report] = []
+    size = 0
+    for report in found[:limit]:
+        size += limits.answer_bytes(report.to_json())
+        if page and size > limits.MAX_ANSWER_BYTES:
+            break
+        page.append(report)
+    position = [page[-1].window.name] if len(page) < len(found) else None
     return {
         "reports": [report.to_json() for report in page],
         "next": cursor.seal(position, question=question, secret=secret) if position else None,

@@ -167,8 +167,7 @@ def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> R
     except Problem as error:
         return problem(error)
     except StoreFailed as error:
-        _log.warning("a store failed: %s", error)
-        return problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
+        return store_failed(error)
     if response.status_code < 400 or _is_problem(response):
         return response
     code = _CODES.get(response.status_code, "internal_error" if response.status_code >= 500 else "bad_request")
@@ -180,6 +179,12 @@ def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> R
 
 def _is_problem(response: Response) -> bool:
     return str(response.headers.get("Content-Type", "")).startswith("application/problem+json")
+
+
+def store_failed(error: StoreFailed) -> Response:
+    """The answer to a call to AWS that failed: what it was is in the log."""
+    _log.warning("a store failed: %s", error)
+    return problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
 
 
 def problem(error: Problem) -> Response:

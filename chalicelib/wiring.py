@@ -41,7 +41,7 @@ class Pipeline:
 
     @cached_property
     def queue(self) -> Queue:
-        return Queue(aws.client("sqs"), self.settings.queue_url)
+        return Queue(aws.client("sqs", aws.ONCE), self.settings.queue_url)
 
     @cached_property
     def dead_letters(self) -> DeadLetters:

@@ -27,6 +27,9 @@ _CONFIG = Config(
 # For what is done as far as it is quick, and left otherwise.
 IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
 
+# For calls that are tried again by ourselves.
+ONCE = _CONFIG.merge(Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
+
 _making = threading.Lock()
 
 

@@ -52,7 +52,10 @@ class Queue:
         """Send messages; answers the positions of those that are surely queued."""
         queued: set[int] = set()
         for positions in _batches(bodies):
-            queued |= self._send_batch(bodies, positions)
+            sent = self._send_batch(bodies, positions)
+            queued |= sent
+            if len(sent) < len(positions):
+                break  # the POST is answered with 503 in any case
         return queued
 
     def _send_batch(self, bodies: Sequence[str], positions: Iterable[int]) -> set[int]:

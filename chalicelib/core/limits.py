@@ -6,10 +6,14 @@ from typing import Any
 # A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_BODY_BYTES = 4 * 1024 * 1024
-# A gzip bomb is cut here; ten times the largest plain body leaves room for honest compression.
-MAX_INFLATED_BYTES = 16 * 1024 * 1024
+# A gzip bomb is cut here. Parsed, JSON takes up to 36 times its size (millions of small objects), and a function
+# has 512 MB.
+MAX_INFLATED_BYTES = 6 * 1024 * 1024
 # The Segment specification's largest batch and event.
 MAX_EVENTS_PER_POST = 2500
+# What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most; beyond that,
+# what its events share (a context of the whole batch) has been copied into too many.
+MAX_QUEUED_BYTES = 4 * MAX_INFLATED_BYTES
 MAX_EVENT_BYTES = 32 * 1024
 # DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.
 MAX_DEPTH = 20
@@ -53,8 +57,9 @@ DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 # A synchronous Lambda answer takes 6 MB, of which the envelope needs little.
 MAX_ANSWER_BYTES = 5_500_000
-# Rows of one answer of /counts: a year of hours, or a week of minutes.
+# Windows of one answer of /counts: a year of hours, or a week of minutes; and days, each of which takes 8 queries.
 MAX_COUNT_WINDOWS = 11_000
+MAX_COUNT_DAYS = 1_500
 
 
 def answer_bytes(document: Any) -> int:

@@ -18,6 +18,9 @@ from chalicelib.core import limits, timestamps
 from chalicelib.core.event import Event, Rejected, digest
 from chalicelib.core.payload import BadNumber
 
+# Of a name that a client made up, an answer repeats no more.
+_SHOWN_LENGTH = 60
+
 
 def _refusal(code: str, message: str) -> ValidationError:
     return ValidationError({"code": code, "message": message})
@@ -176,7 +179,8 @@ def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
         if name in _SCHEMA.fields:
             continue
         if name in properties and _as_json(properties[name]) != _as_json(value):
-            raise Rejected("ambiguous_field", f"{name} is given twice, with different values.", name)
+            shown = name[:_SHOWN_LENGTH]
+            raise Rejected("ambiguous_field", f"{shown} is given twice, with different values.", shown)
         properties[name] = value
     return properties
 

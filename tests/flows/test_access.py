@@ -222,3 +222,13 @@ def test_a_version_of_a_catalogue_is_read_once_for_good() -> None:
         door.enter(key)
         door.passed += REMEMBERED_SECONDS
     assert door.store.reads.count(version) == 1
+
+
+def test_a_known_key_is_read_again_though_others_try_unknown_ones_all_the_time() -> None:
+    door = Door()
+    key = door.issue()
+    door.enter(key)
+    door.passed = REMEMBERED_SECONDS
+    for number in range(1000):
+        door.code(stranger(number))
+    assert door.enter(key).name == "acme"

@@ -82,6 +82,7 @@ def test_the_hours_of_a_stage_that_is_older_than_digests_get_theirs() -> None:
     aggregated(world)
     assert set(world.digests.kept) == {hour_window(10), hour_window(11)}
     assert world.reports.reports[DAY].content["events"] == 3
+    assert aggregated(world) == 1  # the hour that was made anew for its day
     assert aggregated(world) == 0
 
 

@@ -129,3 +129,15 @@ def test_a_clock_that_is_wrong_is_corrected_and_one_that_is_right_is_left_alone(
         off = abs(datetime.fromisoformat(stored["timestamp"]) - (clock - timedelta(minutes=10) - corrected))
         assert off < timedelta(minutes=1)
         assert stored["context"]["segment"]["originalTimestamp"] == event["timestamp"]
+
+
+def test_half_of_a_surrogate_pair_in_a_posthog_body_is_refused(api: Api) -> None:
+    answer = api.request("POST", "/e", b'{"data": "\\ud800"}')
+    assert (answer.status_code, answer.json_body["code"]) == (400, "not_utf8")
+
+
+def test_a_context_that_a_whole_batch_shares_is_not_copied_without_bounds(api: Api) -> None:
+    tracks = [{"type": "track", "event": "e", "userId": "u", "messageId": str(number)} for number in range(2500)]
+    answer = api.request("POST", "/v1/batch", json.dumps({"batch": tracks, "context": {"a": "x" * 30_000}}).encode())
+    assert (answer.status_code, answer.json_body["code"]) == (413, "body_too_large")
+    assert api.take_messages() == []

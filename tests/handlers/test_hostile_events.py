@@ -210,3 +210,9 @@ def test_the_largest_page_fits_what_lambda_may_answer(api: Api) -> None:
     # The body counts as the JSON string that the function returns.
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     assert len(json.dumps(page.body.decode())) <= 6 * 1024 * 1024
+
+
+def test_a_long_field_name_is_not_repeated_whole(api: Api) -> None:
+    name = "n" * 3000
+    verdict = api.verdict({"event_type": "t", "user_id": "u", name: 1, "properties": {name: 2}})
+    assert (verdict["code"], verdict["field"]) == ("ambiguous_field", "n" * 60)

@@ -154,3 +154,8 @@ def test_data_in_base64_is_kept_as_it_is() -> None:
     coded = base64.b64encode(b"\x00").decode()
     event = cloudevents.read_one(without(EVENT, "data") | {"data_base64": coded}).fields
     assert event["properties"] == {"data_base64": coded}
+
+
+def test_zero_is_a_user() -> None:
+    (fields,) = read(json.dumps(EVENT | {"userid": 0}).encode(), content_type=STRUCTURED)
+    assert fields["user_id"] == 0

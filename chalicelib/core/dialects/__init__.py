@@ -75,6 +75,11 @@ def id_in(fields: Mapping[str, Any], *names: str) -> Any:
     return next((value for name in names if (value := fields.get(name)) not in (None, "")), None)
 
 
+def first_of(*ids: Any) -> Any:
+    """The first id that is there; 0 is one."""
+    return next((each for each in ids if each is not None), None)
+
+
 def without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}
 

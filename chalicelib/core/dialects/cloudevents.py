@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from chalicelib.core import limits, payload
-from chalicelib.core.dialects import Incoming, Post, RawEvent, id_in, text_in, without
+from chalicelib.core.dialects import Incoming, Post, RawEvent, first_of, id_in, text_in, without
 from chalicelib.core.event import Rejected, digest
 from chalicelib.errors import BadRequest
 
@@ -58,15 +58,15 @@ def read_one(event: Any) -> RawEvent:
     properties = data if isinstance(data, dict) else {"data": data} if "data" in event else {}
     if "data_base64" in event:
         properties = {**properties, "data_base64": event["data_base64"]}
-    user = id_in(event, "userid") or id_in(properties, "user_id", "userId") or id_in(event, "subject")
-    anonymous = id_in(event, "anonymousid") or id_in(properties, "anonymous_id", "anonymousId")
+    user = first_of(id_in(event, "userid"), id_in(properties, "user_id", "userId"), id_in(event, "subject"))
+    anonymous = first_of(id_in(event, "anonymousid"), id_in(properties, "anonymous_id", "anonymousId"))
     # What is the user is kept as such and not twice: a project may want it hidden.
     told = [name for name in ("userid", "subject") if user == event.get(name)]
     fields = {
         "event_type": event["type"],
         "event_id": _identity(event["source"], event["id"]),
         "user_id": user,
-        "anonymous_id": anonymous if user or anonymous else event["source"],
+        "anonymous_id": event["source"] if user is None and anonymous is None else anonymous,
         "timestamp": event.get("time"),
         "properties": properties,
         "context": {"cloudevent": without(event, "data", "data_base64", "type", "time", *told)},

@@ -18,6 +18,7 @@ from chalicelib.core.dialects import (
     Incoming,
     Post,
     RawEvent,
+    first_of,
     gathered,
     id_in,
     in_utc,
@@ -51,7 +52,7 @@ def read(incoming: Incoming) -> Post:
     """The events of a capture call. Raises BadRequest or TooLarge."""
     document = payload.decode(_unwrapped(payload.inflate(incoming.body)))
     if isinstance(document, dict) and isinstance(document.get("data"), str) and "event" not in document:
-        document = payload.decode(_unbase64(document["data"].encode()))
+        document = payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass")))
     envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
     messages = envelope["batch"] if envelope else document
     messages = payload.bounded(messages if isinstance(messages, list) else [messages])
@@ -93,7 +94,7 @@ def _event(message: Any, envelope: dict[str, Any], key: str | None, incoming: In
     properties = dict(object_in(message, "properties"))
     if properties.get("token") == key:
         properties.pop("token", None)
-    user = id_in(message, "distinct_id") or id_in(properties, "distinct_id")
+    user = first_of(id_in(message, "distinct_id"), id_in(properties, "distinct_id"))
     anonymous = id_in(properties, "$anon_distinct_id", "$device_id")
     if properties.get("$is_identified") is False:
         user, anonymous = None, user

@@ -1,0 +1,57 @@
+"""The aggregator goes day by day to the end: a run that is cut short has finished what it reached."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from builders import NOW, World, make_chunk, make_event
+from chalicelib.core.commit import CommitRecord
+from fakes import FakeCommitLog
+
+
+class TimeIsUp(BaseException):
+    """Lambda ends the function."""
+
+
+@dataclass
+class Limited(FakeCommitLog):
+    """Reads the records of so many hours, then the time is up."""
+
+    left: Iterator[int] = field(default_factory=lambda: iter(()))
+
+    def records(self, project: str, window: str) -> list[CommitRecord]:
+        if next(self.left, None) is None:
+            raise TimeIsUp
+        return super().records(project, window)
+
+
+def test_a_backfill_of_many_hours_keeps_no_live_report_waiting_and_ends_in_some_runs() -> None:
+    commits = Limited()
+    world = World(commits=commits)
+    for hour in range(24 * 3):
+        at = (NOW - timedelta(days=100, hours=hour)).isoformat()
+        world.take(make_chunk(make_event(f"e{hour}", at=at), received=NOW))
+    world.take(make_chunk(make_event("live", at=NOW.isoformat()), project="zzz"))
+    for run in range(4):
+        commits.left = iter(range(30))
+        with suppress(TimeIsUp):
+            world.aggregate()
+        if run == 0:
+            assert "zzz" in {message["attributes"]["project"] for message in world.topic.published}
+    assert world.commits.marks == {}
+
+
+def test_a_report_stays_as_it_is_when_some_of_its_records_have_expired() -> None:
+    world = World()
+    for number in range(3):
+        world.take(make_chunk(make_event(f"e{number}")))
+    world.aggregate()
+    for chunk_id in list(world.commits.records_by_id)[:2]:
+        del world.commits.records_by_id[chunk_id]
+    world.digests.kept.clear()
+    world.take(make_chunk(make_event("late")))
+    world.aggregate()
+    assert {report.content["events"] for report in world.reports.reports.values()} == {3}
