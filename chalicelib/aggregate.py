@@ -63,7 +63,8 @@ def aggregate(
             days = (windows & due) - hours
             refreshed |= _each(days, lambda window: _refresh(window, commits, reports, digests, now))
         # Published before its mark goes: an hour that is taken off the touched is surely listed or done.
-        looked_at |= _each(sorted(windows, key=lambda window: (window.grain, window.name)), lambda window: _publish(window, reports, archive, topic, published))
+        in_order = sorted(windows, key=lambda window: (window.grain, window.name))
+        looked_at |= _each(in_order, lambda window: _publish(window, reports, archive, topic, published))
         for mark in marks.get(day, ()) if windows & due <= refreshed else ():
             commits.untouch(mark)  # put anew by a commit that came in between, it stays
     meter.add("reports_published", len(published))
