@@ -90,7 +90,9 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
     units: Counter[tuple[str, str]] = Counter()
     for number in range(events):
         user = "busy" if skewed and number % 2 else f"user-{chance.randrange(5000)}"
-        units["events of a user", keys.event_item("p", user, timestamps.sortable(now), str(number)).pk] += 1
+        units[
+            "events of a user", keys.event_item("p", keys.EventRef(timestamps.sortable(now), user, str(number))).pk
+        ] += 1
     chunk_ids = [mint_chunk_id(now, hour, chance.randbytes(10)) for _ in range(events // per_post)]
     for batch in _batches(chunk_ids, per_batch):
         for group in _batches(batch, 90):  # what one transaction takes beside counters, marks and the like

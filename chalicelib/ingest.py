@@ -14,7 +14,7 @@ from chalicelib.core import catalogue, chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import Event, Rejected, digest
-from chalicelib.core.keys import EventRef, event_key
+from chalicelib.core.keys import event_key
 from chalicelib.core.project import Project
 from chalicelib.core.schema import read_event
 from chalicelib.errors import AllRejected, TooLarge, Unavailable
@@ -127,7 +127,7 @@ def _sort(
             post.events.append(event)
         else:
             post.repeats[timestamps.window_of(first.time, "hour")] += 1
-        key = event_key(EventRef(event.time, event.user, event.event_id))
+        key = event_key(event.ref)
         post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
         if warning:
             post.verdicts[-1]["warning"] = {"code": warning.code, "field": warning.field, "message": warning.message}

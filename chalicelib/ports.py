@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.commit import CommitRecord
+from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.digest import Digest
 from chalicelib.core.event import Event
@@ -81,7 +81,7 @@ class Erasure(Protocol):
 
 
 class CommitLog(Protocol):
-    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]: ...
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome: ...
     def committed(self, chunks: Iterable[Chunk]) -> set[str]: ...
     def record(self, project: str, chunk_id: str) -> CommitRecord | None: ...
     def records(self, project: str, window: str) -> list[CommitRecord]: ...

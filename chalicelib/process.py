@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -68,8 +68,8 @@ def process(
     claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
     records = _archive(claimed, archive, meter, now, settings)
     committed = _commit(records, commits)
-    done |= committed
-    _measure([record for record in records if record.chunk_id in committed], meter)
+    done |= set(committed)
+    _measure(committed.values(), meter)
 
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
     meter.add("batch_messages", len(messages))
@@ -102,7 +102,7 @@ def _quarantine(
     for job in jobs:
         chunk = job.chunk
         try:
-            if commits.record(chunk.project, chunk.chunk_id) is None:
+            if not commits.committed([chunk]):
                 quarantine.park_chunk(
                     chunk,
                     job.messages[0],
@@ -145,7 +145,7 @@ def _claim(jobs: Sequence[_Job], events: ports.EventStore) -> list[_Job]:
             _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
             continue
         job.failure = "archive_failed"
-        job.owned = [event for event, owner in owner_of if owner == job.chunk.chunk_id]
+        job.owned = [event for event, owner in owner_of if owner == job.chunk.owner]
         claimed.append(job)
     return claimed
 
@@ -154,47 +154,56 @@ def _archive(
     jobs: Sequence[_Job], archive: ports.Archive, meter: ports.Meter, now: datetime, settings: Settings
 ) -> list[CommitRecord]:
     """Write the owned events as one object and name it in the records; no records if that may have failed."""
-    lines = [compact.dump(chunks.stored_form(event, job.chunk)).encode() for job in jobs for event in job.owned]
+    stored = [[compact.dump(chunks.stored_form(event, job.chunk)).encode() for event in job.owned] for job in jobs]
+    lines = [line for each in stored for line in each]
     try:
         name = archive.write_events(lines, now) if lines else None
     except StoreFailed as error:
         _log.warning("the archive object was not surely written: %s", error)
         return []
     meter.add("archived_bytes", sum(map(len, lines)))
-    for job in jobs:
+    records = []
+    for job, theirs in zip(jobs, stored, strict=True):
         job.failure = "commit_failed"
-    return [commit.make_record(job.chunk, job.owned, name, settings.tallied_properties) for job in jobs]
+        body = compact.squeeze(theirs[0]) if job.chunk.is_single and theirs else None
+        records.append(commit.make_record(job.chunk, job.owned, name, settings.tallied_properties, body))
+    return records
 
 
-def _measure(records: Sequence[CommitRecord], meter: ports.Meter) -> None:
+def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
     meter.add("stored", sum(record.stored for record in records))
     meter.add("duplicates", sum(record.duplicates for record in records))
     for received in {record.received for record in records}:
         meter.add_seconds_since("seconds_to_stored", timestamps.parse(received))
 
 
-def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog) -> set[str]:
-    done: set[str] = set()
+def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog) -> dict[str, CommitRecord]:
+    """The records that are surely committed, by chunk_id, as they are in the end."""
+    committed: dict[str, CommitRecord] = {}
     for group in commit.group(records):
-        done |= _commit_group(group, commits)
-        left = [record for record in group if record.chunk_id not in done]
+        left = _commit_group(group, commits, committed)
         if len(group) > 1:  # one that cannot be committed does not hold its neighbours
             for record in left:
-                done |= _commit_group([record], commits)
-    return done
+                _commit_group([record], commits, committed)
+    return committed
 
 
-def _commit_group(group: Sequence[CommitRecord], commits: ports.CommitLog) -> set[str]:
-    """Commit until all are surely done or attempts run out. What turns out to be committed leaves the
-    group, and the counters are computed anew from the rest.
+def _commit_group(
+    group: Sequence[CommitRecord], commits: ports.CommitLog, committed: dict[str, CommitRecord]
+) -> list[CommitRecord]:
+    """Commit until all are surely done, or attempts that teach nothing run out; answers what is left.
+
+    What turns out to be committed leaves the group, and the counters are computed anew from the rest. A single
+    that turns out to be a duplicate gets a record of its own, which says so.
     """
-    done: set[str] = set()
-    for attempt in range(_COMMIT_ATTEMPTS):
-        left = [record for record in group if record.chunk_id not in done]
-        if not left:
-            break
-        done |= commits.commit(left, attempt=attempt)
-    return done
+    left = {record.chunk_id: record for record in group}
+    attempt = 0
+    while left and attempt < _COMMIT_ATTEMPTS:
+        outcome = commits.commit(list(left.values()), attempt=attempt)
+        committed |= {chunk_id: left.pop(chunk_id) for chunk_id in outcome.committed}
+        left |= {chunk_id: commit.as_duplicate(left[chunk_id]) for chunk_id in outcome.duplicates}
+        attempt = 0 if outcome.committed or outcome.duplicates else attempt + 1
+    return list(left.values())
 
 
 def _note_failures(jobs: Sequence[_Job], commits: ports.CommitLog, now: datetime) -> None:

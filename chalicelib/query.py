@@ -9,7 +9,7 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, counting, cursor, keys, limits, timestamps
+from chalicelib.core import chunk, commit, counting, cursor, keys, limits, timestamps
 from chalicelib.core.counting import Span
 from chalicelib.core.keys import EventRef
 from chalicelib.core.report import Report
@@ -138,6 +138,8 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
         raise NotFound("no_such_chunk", "No chunk has this id.") from error
     record = commits.record(project, chunk_id)
     if record is not None:
+        if record.chunk_id != chunk_id:
+            record = commit.share_of(record, chunk_id)
         return {
             "chunk_id": chunk_id,
             "status": "committed",

@@ -184,7 +184,7 @@ def _erasable(
     """
     if not lines:
         return set()
-    refs = {number: EventRef(line.event.time, line.event.user, line.event.event_id) for number, line in lines.items()}
+    refs = {number: line.event.ref for number, line in lines.items()}
     known = erasure.standing(person.project, list(refs.values()))
     standing = dict.fromkeys(known, False) if dry_run else known
     committed = commits.archived_in({line.chunk for line in lines.values()})

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -14,11 +14,12 @@ from chalicelib import aggregate as aggregator
 from chalicelib import process as processor
 from chalicelib import query
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, parking, timestamps
+from chalicelib.core import commit, compact, parking, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
 from chalicelib.core.event import Event
+from chalicelib.core.keys import event_key
 from chalicelib.core.parking import Quarantined
 from chalicelib.core.report import Report, Window
 from chalicelib.ports import Message
@@ -73,8 +74,14 @@ def make_event(
     )
 
 
+def make_single(event: Event | None = None, *, project: str = "acme", received: datetime = NOW) -> Chunk:
+    """A single: a chunk of one event that is stamped as the door does it."""
+    chunk = make_chunk(event or make_event(), project=project, received=received)
+    return replace(chunk, chunk_id=f"{chunk.chunk_id}-{event_key(chunk.events[0].ref)}")
+
+
 def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, repeats: int = 0) -> Chunk:
-    """A chunk with an id of its own, of one event or of those given, which must share an hour."""
+    """A chunk with an id of its own, of one event or of those given, which must share an hour; never a single."""
     events = events or (make_event(),)
     hour = timestamps.window_of(events[0].time, "hour")
     chunk_id = chunks.mint_chunk_id(received, hour, next(_numbers).to_bytes(10, "big"))
@@ -83,7 +90,8 @@ def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, 
 
 def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_object: str = "object") -> CommitRecord:
     """The commit record of a chunk that owns all its events, or those given."""
-    return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",))
+    body = compact.pack(chunks.stored_form(chunk.events[0], chunk)) if chunk.is_single and owned is None else None
+    return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",), body)
 
 
 def make_quarantined(chunk: Chunk, code: str = "too_old") -> Quarantined:
@@ -120,6 +128,7 @@ class World:
         return FakeErasure(self.events, self.commits)
 
     def process(self, *messages: Message, now: datetime = NOW) -> None:
+        self.commits.events = self.events  # one table behind both
         processor.process(
             messages,
             queue=self.queue,

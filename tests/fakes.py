@@ -14,10 +14,10 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from chalicelib.core import commit
+from chalicelib.core import commit, compact
 from chalicelib.core.access_key import AccessKey
-from chalicelib.core.chunk import Chunk, stored_form
-from chalicelib.core.commit import CommitRecord
+from chalicelib.core.chunk import Chunk, owner_of, stored_form
+from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.digest import Digest
 from chalicelib.core.event import Event, digest
@@ -106,7 +106,7 @@ class FakeEventStore:
     """`unknown`: ids of events whose owner nobody can tell. `claims`: the event ids of each call."""
 
     stored: dict[tuple[str, EventRef], dict[str, Any]] = field(default_factory=dict)
-    guards: dict[tuple[str, str, str], tuple[str, EventRef]] = field(default_factory=dict)  # to (chunk_id, event)
+    guards: dict[tuple[str, str, str], tuple[str, EventRef]] = field(default_factory=dict)  # to (owner, event)
     erased: set[tuple[str, EventRef]] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     claims: list[list[str]] = field(default_factory=list)
@@ -118,16 +118,18 @@ class FakeEventStore:
     def _claim(self, chunk: Chunk, event: Event) -> str | None:
         if event.event_id in self.unknown:
             return None
-        ref = EventRef(event.time, event.user, event.event_id)
+        ref = event.ref
         if event.guarded:
             guard = (chunk.project, "" if event.sole_id else event.user, event.event_id)
-            owner, _ = self.guards.setdefault(guard, (chunk.chunk_id, ref))
-            if owner != chunk.chunk_id:
+            owner, _ = self.guards.setdefault(guard, (chunk.owner, ref))
+            if owner != chunk.owner:
                 return owner
+        if chunk.is_single:
+            return chunk.owner
         key = (chunk.project, ref)
         if key in self.erased:
             return "erased"
-        return str(self.stored.setdefault(key, stored_form(event, chunk))["chunk_id"])
+        return owner_of(self.stored.setdefault(key, stored_form(event, chunk))["chunk_id"])
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
         event = self.stored.get((project, ref))
@@ -155,9 +157,13 @@ class FakeCommitLog:
     it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail. `unreadable`:
     (project, hour) whose records cannot be read. `reads`: how many records were read. `fails`: no look at
     what is committed succeeds. `meanwhile`: what others do just after the next reads of records, one for
-    each. `parked`: the quarantine, by project and name. `notes`: why chunks failed last.
+    each. `parked`: the quarantine, by project and name. `notes`: why chunks failed last. `events`: where singles
+    put theirs; `shared`: the record that each single shares, by (project, chunk_id).
     """
 
+    events: FakeEventStore = field(default_factory=FakeEventStore)
+    shared: dict[tuple[str, str], str] = field(default_factory=dict)
+    ledger: dict[tuple[str, str], Committed] = field(default_factory=dict)
     records_by_id: dict[str, CommitRecord] = field(default_factory=dict)
     counts: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
     marks: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -172,24 +178,48 @@ class FakeCommitLog:
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
     _tokens: Iterator[int] = field(default_factory=count)
 
-    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:  # noqa: ARG002 - no waiting
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:  # noqa: ARG002 - no waiting
         ids = {record.chunk_id for record in records}
         self.attempts.append(sorted(ids))
         self.outcomes = iter(self.outcomes)
-        outcome = next(self.outcomes, "applied")
-        if outcome == "refused" or ids & self.uncommittable:
-            return set()
-        known = ids & set(self.records_by_id)
-        if not known:
+        result = next(self.outcomes, "applied")
+        if result == "refused" or ids & self.uncommittable:
+            return Outcome(set())
+        singles = [each for each in records if each.body is not None and self._is_there(each)]
+        is_own = {each.chunk_id: (each.project, each.chunk_id) in self.shared for each in singles}
+        taken = Outcome(
+            {each.chunk_id for each in records if each.body is None and self._find(each.project, each.chunk_id)}
+            | {chunk_id for chunk_id in is_own if is_own[chunk_id]},
+            {chunk_id for chunk_id in is_own if not is_own[chunk_id]},
+        )
+        if not any(taken):
             self._apply(records)
-        return set() if outcome == "lost" else known or ids
+        if result == "lost":
+            return Outcome(set())
+        return taken if any(taken) else Outcome(ids)
+
+    def _is_there(self, single: CommitRecord) -> bool:
+        key = (single.project, single.owned[0].ref)
+        return key in self.events.stored or key in self.events.erased
 
     def _apply(self, records: Sequence[CommitRecord]) -> None:
+        singles = [record for record in records if record.body is not None]
+        assert len({(each.project, each.owned[0].ref) for each in singles}) == len(singles), (
+            "an item comes once in a transaction"
+        )
+        for shared, theirs in commit.share(singles, lambda hour: f"{next(self._tokens):026}-{hour}"):
+            self.records_by_id[shared.chunk_id] = shared
+            for each in theirs:
+                self.shared[each.project, each.chunk_id] = shared.chunk_id
+                self.events.stored[each.project, each.owned[0].ref] = compact.unpack(each.body or b"")
         for record in records:
-            owned, tallies = commit.unpack_summary(commit.pack_summary(record))
-            self.records_by_id[record.chunk_id] = replace(record, owned=owned, tallies=tallies)
+            if record.body is None:
+                owned, tallies = commit.unpack_summary(commit.pack_summary(record))
+                self.records_by_id[record.chunk_id] = replace(record, owned=owned, tallies=tallies)
         for counter, minutes in commit.increments(records).items():
             self.counts.setdefault(counter, Counter()).update(minutes)
+        for entry, added in commit.received_hours(records).items():
+            self.ledger[entry] = self.ledger.get(entry, Committed()) + added
         self.marks |= {hour: f"{next(self._tokens)}-token" for hour in commit.touched_hours(records)}
 
     def erase(self, before: CommitRecord, after: CommitRecord) -> None:
@@ -206,7 +236,10 @@ class FakeCommitLog:
     def record(self, project: str, chunk_id: str) -> CommitRecord | None:
         if self.fails:
             raise StoreFailed("the log does not answer")
-        record = self.records_by_id.get(chunk_id)
+        return self._find(project, chunk_id)
+
+    def _find(self, project: str, chunk_id: str) -> CommitRecord | None:
+        record = self.records_by_id.get(self.shared.get((project, chunk_id), chunk_id))
         return record if record is not None and record.project == project else None
 
     def records(self, project: str, window: str) -> list[CommitRecord]:
@@ -220,8 +253,8 @@ class FakeCommitLog:
         return found
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
-        found = [self.record(project, chunk_id) for project, chunk_id in chunks]
-        return {record.chunk_id: record.archive_object for record in found if record is not None}
+        found = [(chunk_id, self.record(project, chunk_id)) for project, chunk_id in chunks]
+        return {chunk_id: record.archive_object for chunk_id, record in found if record is not None}
 
     def days(self, project: str) -> list[str]:
         return sorted({hour[:10] for owner, hour, _ in self.counts if owner == project})
@@ -235,8 +268,7 @@ class FakeCommitLog:
         ]
 
     def received(self, first: str, after: str) -> Committed:
-        sums = commit.received_hours(self.records_by_id.values())
-        return sum((each for (hour, _), each in sums.items() if first <= hour < after), Committed())
+        return sum((each for (hour, _), each in self.ledger.items() if first <= hour < after), Committed())
 
     def touched(self) -> list[TouchedHour]:
         return [TouchedHour(project, hour, 0, token) for (project, hour), token in self.marks.items()]
@@ -271,8 +303,7 @@ class FakeCommitLog:
         return sorted(self.parked.values(), key=lambda entry: f"{entry.project or ''}#{entry.name}")
 
     def _is_settled(self, entry: Quarantined) -> bool:
-        record = self.records_by_id.get(entry.name)
-        return record is not None and record.project == entry.project
+        return entry.project is not None and self._find(entry.project, entry.name) is not None
 
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
         entry = self.parked.get((project, chunk_id))
@@ -298,11 +329,11 @@ class FakeErasure:
     ) -> bool:
         if self.meanwhile:
             self.meanwhile.pop(0)()
-        keys = [(project, EventRef(event.time, event.user, event.event_id)) for event in events]
+        keys = [(project, event.ref) for event in events]
         if any(self.events.stored.get(key, {}).get("chunk_id") != chunk_id for key in keys):
             return False
         if record is not None:
-            if self.commits.records_by_id[chunk_id] != record:
+            if self.commits.records_by_id[record.chunk_id] != record:
                 return False
             self.commits.erase(record, commit.without(record, events))
         for key in keys:

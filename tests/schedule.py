@@ -65,6 +65,7 @@ class Schedule(RuleBasedStateMachine):
         self.dice = random.Random(1)  # noqa: S311 - a schedule can be run again
         self.letters, self.posts = Letters(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
+        self.commits.events = self.events
         self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
         self.digests = FakeDigestStore(self.reports)
         self.running: list[tuple[Turns, list[str]]] = []
@@ -72,6 +73,7 @@ class Schedule(RuleBasedStateMachine):
         # What was ever there, whatever expired.
         self.owners: dict[Any, set[str]] = {}
         self.records: dict[str, CommitRecord] = {}
+        self.shared: dict[str, str] = {}  # of singles, by chunk_id
         self.figures["schedules"] += 1
 
     @initialize()
@@ -183,6 +185,7 @@ class Schedule(RuleBasedStateMachine):
         for key, event in list(self.events.stored.items()):
             if timestamps.parse(event["received_at"]) + retention < self.now:
                 del self.events.stored[key]
+                self.commits.shared.pop((key[0], event["chunk_id"]), None)
         for guard, (chunk_id, _) in list(self.events.guards.items()):
             if minted_at(chunk_id) + guards < self.now:
                 del self.events.guards[guard]
@@ -273,6 +276,7 @@ class Schedule(RuleBasedStateMachine):
         for (project, ref), event in self.events.stored.items():
             self.owners.setdefault((project, ref), set()).add(event["chunk_id"])
         self.records |= self.commits.records_by_id
+        self.shared |= {chunk_id: record_id for (_, chunk_id), record_id in self.commits.shared.items()}
         assert all(len(owners) == 1 for owners in self.owners.values()), "an identity changed its owner"
         refs = Counter((record.project, event.ref) for record in self.records.values() for event in record.owned)
         assert set(refs) <= set(self.owners), "a commit record refers to what was never stored"
@@ -282,7 +286,7 @@ class Schedule(RuleBasedStateMachine):
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
-        parked = {chunk_id for _, chunk_id in self.commits.parked} - set(self.records)
+        parked = {chunk_id for _, chunk_id in self.commits.parked} - set(self.records) - set(self.shared)
         self.figures["quarantined"] += len(parked)
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
         accepted = Counter(name[:2] for name in self.accepted)
@@ -290,6 +294,7 @@ class Schedule(RuleBasedStateMachine):
         assert certain <= owned <= accepted, f"accepted {accepted}, parked {accepted - certain}, owned {owned}"
         duplicates = sum(record.duplicates for record in self.records.values())
         self.figures["duplicates"] += duplicates
+        self.figures["singles"] += len(self.shared)
         self._check_counters()
         self._check_archive()
         self._check_receipts(parked)
@@ -321,7 +326,7 @@ class Schedule(RuleBasedStateMachine):
             for name, body in self.archive.objects.items()
             if name.startswith("events/")
             for line in read_lines(body)
-            if line["chunk_id"] in self.records and self.records[line["chunk_id"]].archive_object == name
+            if (record := self._record_of(line["chunk_id"])) and record.archive_object == name
         )
         refs = Counter(
             (record.project, timestamps.parse(event.ref.time), event.ref.user, event.ref.event_id)
@@ -330,10 +335,13 @@ class Schedule(RuleBasedStateMachine):
         )
         assert lines == refs, "the archive does not hold each owned event once"
 
+    def _record_of(self, chunk_id: str) -> CommitRecord | None:
+        return self.records.get(self.shared.get(chunk_id, chunk_id))
+
     def _check_receipts(self, parked: set[str]) -> None:
         for chunk_ids in self.accepted.values():
             for chunk_id in chunk_ids:
-                assert chunk_id in self.records or chunk_id in parked, f"{chunk_id} has no receipt"
+                assert self._record_of(chunk_id) or chunk_id in parked, f"{chunk_id} has no receipt"
         bodies = {f"quarantine/{chunk_id}.json" for chunk_id in parked}
         assert bodies <= set(self.archive.objects), "a quarantined message is not kept"
 

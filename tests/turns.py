@@ -11,6 +11,7 @@ from threading import Semaphore, Thread
 from typing import Any
 
 from chalicelib.core import keys
+from chalicelib.core.commit import Outcome
 from chalicelib.errors import ProcessingFailed, StoreFailed
 
 #: "refused" and "lost": the caller learns nothing, and nothing was applied, or all of it was.
@@ -72,7 +73,7 @@ class Turns:
         if name == "claim":
             return [None for _ in arguments[0]]
         if name == "commit":
-            return set()
+            return Outcome(set())
         raise StoreFailed(f"{name} was {outcome}")
 
 

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import os
 import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import timedelta
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from chalicelib.adapters.event_item import event_item
 from chalicelib.adapters.table import Item, Table, add, key_item, number, text
 from chalicelib.core import commit, keys, timestamps
-from chalicelib.core.chunk import Chunk, minted_at
-from chalicelib.core.commit import CommitRecord
+from chalicelib.core.chunk import Chunk, mint_chunk_id, minted_at, owner_of, single_ref
+from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.keys import Key, TouchedHour
 from chalicelib.core.ledger import Committed
 from chalicelib.core.parking import Failure, Quarantined
+from chalicelib.errors import StoreFailed
 
 # Longer than a message can lie in the dead-letter queue after it failed: 14 days.
 _NOTE_RETENTION = timedelta(days=30)
@@ -31,11 +35,11 @@ class CommitLog:
         self._table = table
         self._retention = retention
 
-    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:
-        """Try once to commit all records; answers the chunk_ids that are surely committed.
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
+        """Try once to commit all records. If some were committed before, or are singles that turn out to be
+        duplicates, the outcome says so, and then nothing of this attempt was applied.
 
-        Those committed before are among them, and then nothing else of this attempt was applied. The
-        counters are computed from `records` at each call, so what was done before is not added again.
+        The counters are computed from `records` at each call, so what was done before is not added again.
         """
         if attempt:
             self._table.back_off(attempt)
@@ -43,14 +47,29 @@ class CommitLog:
             self._table.client.transact_write_items(TransactItems=self._transaction(records))
         except ClientError as error:
             reasons = error.response.get("CancellationReasons", [])
-            return {
-                record.chunk_id
-                for record, reason in zip(records, reasons, strict=False)  # the records come first
+            return self._outcome(
+                record
+                for record, reason in zip(records, reasons, strict=False)  # their own items come first
                 if reason.get("Code") == "ConditionalCheckFailed"
-            }
+            )
         except BotoCoreError:
-            return set()
-        return {record.chunk_id for record in records}
+            return Outcome(set())
+        return Outcome({record.chunk_id for record in records})
+
+    def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
+        """What it means that the items which these records would have put are there."""
+        committed, duplicates, singles = set[str](), set[str](), {}
+        for record in taken:
+            if record.body is None:
+                committed.add(record.chunk_id)
+            else:
+                singles[record.chunk_id] = keys.event_item(record.project, record.owned[0].ref)
+        with suppress(StoreFailed):  # not known, they are tried again
+            items = self._table.get_many(list(singles.values()), attributes="pk, sk, c")
+            for chunk_id, key in singles.items():
+                if key in items:
+                    (committed if _is_owner(chunk_id, items[key]) else duplicates).add(chunk_id)
+        return Outcome(committed, duplicates)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
         # A shard of its own for each attempt: two workers rarely write the same counter at once.
@@ -59,8 +78,11 @@ class CommitLog:
         days = sorted({(project, hour[:10]) for project, hour in touched})
         increments = commit.increments(records)
         token = fresh_token()
+        shared = commit.share([record for record in records if record.body is not None], _fresh_id)
+        shared_by = {record.chunk_id: each.chunk_id for each, singles in shared for record in singles}
         return [
-            *(self._put_record(record) for record in records),
+            *(self._put_own(record, shared_by) for record in records),
+            *(self._put(self._record_item(record)) for record, _ in shared),
             *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),
             *(self._put(key_item(keys.touched_hour(project, hour, shard)) | token) for project, hour in touched),
             *(self._put(key_item(keys.day(project, day, shard))) for project, day in days),
@@ -70,7 +92,20 @@ class CommitLog:
     def _put(self, item: Item) -> Item:
         return {"Put": {"TableName": self._table.name, "Item": item}}
 
-    def _put_record(self, record: CommitRecord) -> Item:
+    def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
+        """Put what says that a chunk is committed, if it is not there: its record, or a single's event."""
+        if record.body is None:
+            item = self._record_item(record)
+        else:
+            event = record.owned[0]
+            key = keys.event_item(record.project, event.ref)
+            item = event_item(key, record.chunk_id, event.event_type, record.body, self._retention)
+            item["i"] = text(shared_by[record.chunk_id])
+        put = self._put(item)
+        put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
+        return put
+
+    def _record_item(self, record: CommitRecord) -> Item:
         expiry = minted_at(record.chunk_id) + self._retention
         item = key_item(keys.commit_record(record.project, record.chunk_id)) | {
             "n": number(record.accepted),
@@ -81,9 +116,7 @@ class CommitLog:
         }
         if record.archive_object is not None:
             item["o"] = text(record.archive_object)
-        put = self._put(item)
-        put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
-        return put
+        return item
 
     def _add(self, key: Key, minutes: dict[str, int]) -> Item:
         return add(self._table.name, key, {f"m{minute}": count for minute, count in minutes.items()})
@@ -94,13 +127,34 @@ class CommitLog:
         return add(self._table.name, keys.ledger(received_hour, project, shard), added, expiry)
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
-        """The chunk_ids, of those given, that have a commit record."""
-        wanted = {keys.commit_record(chunk.project, chunk.chunk_id): chunk.chunk_id for chunk in chunks}
-        return {wanted[key] for key in self._table.get_many(list(wanted), attributes="pk, sk")}
+        """The chunk_ids, of those given, that are committed."""
+        return {chunk_id for _, chunk_id in self._evidence((chunk.project, chunk.chunk_id) for chunk in chunks)}
 
     def record(self, project: str, chunk_id: str) -> CommitRecord | None:
+        """The record of a chunk; of a single the one that it shares with others, unless it was a duplicate."""
         item = self._table.get(keys.commit_record(project, chunk_id))
+        ref = single_ref(chunk_id)
+        event = self._table.get(keys.event_item(project, ref)) if ref and item is None else None
+        if event and _is_owner(chunk_id, event):
+            item = self._table.get(keys.commit_record(project, event["i"]["S"]))
         return _record(item) if item else None
+
+    def _evidence(self, chunks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
+        """What says that a chunk is committed, of those that are, by (project, chunk_id): its record, or a single's
+        event.
+        """
+        asked = list(chunks)
+        refs = {chunk: ref for chunk in asked if (ref := single_ref(chunk[1]))}
+        own = {chunk: keys.event_item(chunk[0], ref) for chunk, ref in refs.items()}
+        records = {chunk: keys.commit_record(*chunk) for chunk in asked}
+        found = self._table.get_many([*own.values(), *records.values()], attributes="pk, sk, c, i, o")
+        evidence = {}
+        for chunk in asked:
+            if records[chunk] in found:
+                evidence[chunk] = found[records[chunk]]
+            elif chunk in own and own[chunk] in found and _is_owner(chunk[1], found[own[chunk]]):
+                evidence[chunk] = found[own[chunk]]
+        return evidence
 
     def records(self, project: str, window: str) -> list[CommitRecord]:
         """Every commit record of an hour (2015-05-17T10) or a day (2015-05-17)."""
@@ -112,9 +166,13 @@ class CommitLog:
         """The archive object that each chunk's commit record names, by chunk_id; without those that have no
         record. `chunks` are (project, chunk_id).
         """
-        wanted = {keys.commit_record(project, chunk_id): chunk_id for project, chunk_id in chunks}
-        found = self._table.get_many(list(wanted), attributes="pk, sk, o")
-        return {wanted[key]: item["o"]["S"] if "o" in item else None for key, item in found.items()}
+        evidence = self._evidence(chunks)
+        shared = {
+            chunk: keys.commit_record(chunk[0], item["i"]["S"]) for chunk, item in evidence.items() if "i" in item
+        }
+        records = self._table.get_many(list(shared.values()), attributes="pk, sk, o")
+        named = {**evidence, **{chunk: records.get(key, {}) for chunk, key in shared.items()}}
+        return {chunk_id: item["o"]["S"] if "o" in item else None for (_, chunk_id), item in named.items()}
 
     def days(self, project: str) -> list[str]:
         """The days that have events, oldest first."""
@@ -185,9 +243,8 @@ class CommitLog:
     def _quarantine(self) -> Iterator[tuple[Quarantined, bool]]:
         entries = (_quarantined(item) for item in self._table.query(keys.QUARANTINE))
         while batch := list(islice(entries, 100)):  # what one batched read takes
-            wanted = [keys.commit_record(each.project, each.name) if each.project else None for each in batch]
-            found = self._table.get_many([key for key in wanted if key], attributes="pk, sk")
-            yield from ((entry, key in found) for entry, key in zip(batch, wanted, strict=True))
+            committed = self._evidence((each.project, each.name) for each in batch if each.project)
+            yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
 
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
         item = self._table.get(keys.quarantine_record(project, chunk_id))
@@ -205,6 +262,16 @@ def _quarantined(item: Item) -> Quarantined:
         quarantined=item["q"]["S"],
         object_name=item["o"]["S"],
     )
+
+
+def _fresh_id(hour: str) -> str:
+    """Of a record that singles share: never used twice, since another attempt may share with others."""
+    return mint_chunk_id(datetime.now(UTC), hour, os.urandom(10))
+
+
+def _is_owner(chunk_id: str, event: Item) -> bool:
+    """Whether an event is a chunk's, erased or not."""
+    return bool(event["c"]["S"] == owner_of(chunk_id))
 
 
 def fresh_token() -> Item:

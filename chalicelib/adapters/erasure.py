@@ -11,6 +11,7 @@ from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.adapters.commits import fresh_token, update_record
 from chalicelib.adapters.table import Item, Table, add, key_item, text
 from chalicelib.core import commit, keys
+from chalicelib.core.chunk import owner_of
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
@@ -46,10 +47,10 @@ class Erasure:
         return {
             "Update": {
                 "TableName": self._table.name,
-                "Key": key_item(keys.event_item(project, event.user, event.time, event.event_id)),
+                "Key": key_item(keys.event_item(project, event.ref)),
                 "UpdateExpression": "SET z = :true REMOVE b, t",
                 "ConditionExpression": "c = :c AND attribute_not_exists(z)",
-                "ExpressionAttributeValues": {":c": text(chunk_id), ":true": {"BOOL": True}},
+                "ExpressionAttributeValues": {":c": text(owner_of(chunk_id)), ":true": {"BOOL": True}},
             }
         }
 
@@ -71,6 +72,6 @@ class Erasure:
 
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
         """Whether each event stands or was erased; without those of which the table knows nothing."""
-        wanted = {keys.event_item(project, ref.user, ref.time, ref.event_id): ref for ref in refs}
+        wanted = {keys.event_item(project, ref): ref for ref in refs}
         found = self._table.get_many(list(wanted), attributes="pk, sk, z")
         return {wanted[key]: "z" not in item for key, item in found.items()}

@@ -10,9 +10,10 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import error_code
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.event_item import event_item, owned_item, owner, stands
+from chalicelib.adapters.table import Item, Table, number, text
 from chalicelib.core import compact, keys
-from chalicelib.core.chunk import Chunk, minted_at, stored_form
+from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, Key
 from chalicelib.errors import StoreFailed
@@ -21,21 +22,13 @@ from chalicelib.errors import StoreFailed
 _MAX_STATEMENTS = 25
 
 
-#: The owner of an erased event: no chunk's id.
-NOBODY = "erased"
-
-
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An item to insert for a chunk; `c` of the item that stands in the end names its owner."""
+    """An item to insert for its owner, a chunk."""
 
     key: Key
-    chunk_id: str
-    attributes: Item
-
-    @property
-    def item(self) -> Item:
-        return key_item(self.key) | {"c": text(self.chunk_id)} | self.attributes
+    owner: str
+    item: Item
 
 
 class EventStore:
@@ -49,33 +42,38 @@ class EventStore:
         self._guard_retention = guard_retention
 
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
-        """Insert each event unless its identity exists, and answer the chunk_id of each identity's owner.
+        """Insert each event unless its identity exists, and answer who owns each identity (`Chunk.owner`).
 
         None: unknown, whether or not something was written. Claiming again gives the same owners, but for an
         erased event: nobody owns it any more, not even its chunk, whose copies must not archive it again.
+        The event of a single is left to its commit: it is the single's as far as its guard knows.
         """
         guarded = [position for position, (_, event) in enumerate(claims) if event.guarded]
-        owners: list[str | None] = [chunk.chunk_id for chunk, _ in claims]
-        for position, owner in zip(guarded, self._insert([self._guard_row(*claims[p]) for p in guarded]), strict=True):
-            owners[position] = owner
-        mine = [position for position, (chunk, _) in enumerate(claims) if owners[position] == chunk.chunk_id]
-        for position, owner in zip(mine, self._insert([self._event_row(*claims[p]) for p in mine]), strict=True):
-            owners[position] = owner
+        owners: list[str | None] = [chunk.owner for chunk, _ in claims]
+        for position, theirs in zip(guarded, self._insert([self._guard_row(*claims[p]) for p in guarded]), strict=True):
+            owners[position] = theirs
+        mine = [
+            position
+            for position, (chunk, _) in enumerate(claims)
+            if owners[position] == chunk.owner and not chunk.is_single
+        ]
+        for position, theirs in zip(mine, self._insert([self._event_row(*claims[p]) for p in mine]), strict=True):
+            owners[position] = theirs
         return owners
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
+        key = keys.event_item(chunk.project, event.ref)
         body = compact.pack(stored_form(event, chunk))
-        expiry = int((minted_at(chunk.chunk_id) + self._retention).timestamp())
-        attributes = {"t": text(event.event_type), "b": {"B": body}, "x": number(expiry)}
-        return _Row(keys.event_item(chunk.project, event.user, event.time, event.event_id), chunk.chunk_id, attributes)
+        return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention))
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
         expiry = int((chunk.age_counts_from + self._guard_retention).timestamp())
         attributes = {"t": text(event.time), "x": number(expiry)}
+        key = keys.guard_item(chunk.project, event.user, event.event_id)
         if event.sole_id:
             attributes["u"] = text(event.user)
-            return _Row(keys.id_guard_item(chunk.project, event.event_id), chunk.chunk_id, attributes)
-        return _Row(keys.guard_item(chunk.project, event.user, event.event_id), chunk.chunk_id, attributes)
+            key = keys.id_guard_item(chunk.project, event.event_id)
+        return _Row(key, chunk.owner, owned_item(key, chunk.chunk_id) | attributes)
 
     def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
         owners: list[str | None] = []
@@ -97,7 +95,7 @@ class EventStore:
         for row, response in zip(rows, answer["Responses"], strict=True):
             refusal = response.get("Error")
             if refusal is None:
-                owners.append(row.chunk_id)
+                owners.append(row.owner)
             elif refusal["Code"] == "DuplicateItem":
                 taken.append(row.key)
                 owners.append(None)
@@ -105,7 +103,7 @@ class EventStore:
                 owners.append(self._put(row))
         if taken:
             found = self._owners_of(taken)
-            owners = [owner or found.get(row.key) for owner, row in zip(owners, rows, strict=True)]
+            owners = [known or found.get(row.key) for known, row in zip(owners, rows, strict=True)]
         return owners
 
     def _statement(self, row: _Row) -> Item:
@@ -127,35 +125,35 @@ class EventStore:
             if error_code(error) != "ConditionalCheckFailedException":
                 return None
             old = error.response.get("Item")
-            return _owner(old) if old else self._owners_of([row.key]).get(row.key)
+            return owner(old) if old else self._owners_of([row.key]).get(row.key)
         except BotoCoreError:
             return None
-        return row.chunk_id
+        return row.owner
 
     def _owners_of(self, taken: Sequence[Key]) -> dict[Key, str]:
         try:
             items = self._table.get_many(taken, attributes="pk, sk, c, z")
         except StoreFailed:
             return {}
-        return {key: _owner(item) for key, item in items.items()}
+        return {key: owner(item) for key, item in items.items()}
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
         """One event; also where `ref` has the time, or the user, of a retry of a guarded event."""
-        item = self._table.get(keys.event_item(project, ref.user, ref.time, ref.event_id))
+        item = self._table.get(keys.event_item(project, ref))
         if item is None:
             guard_items = keys.guard_item(project, ref.user, ref.event_id), keys.id_guard_item(project, ref.event_id)
             guard = next((found for key in guard_items if (found := self._table.get(key))), None)
             if guard is None:
                 return None
             user = guard["u"]["S"] if "u" in guard else ref.user
-            item = self._table.get(keys.event_item(project, user, guard["t"]["S"], ref.event_id))
-        return _event(item) if item and _stands(item) else None
+            item = self._table.get(keys.event_item(project, EventRef(guard["t"]["S"], user, ref.event_id)))
+        return _event(item) if item and stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
         """The events of `refs` in their order, without those that expired or were erased."""
-        wanted = [keys.event_item(project, ref.user, ref.time, ref.event_id) for ref in refs]
+        wanted = [keys.event_item(project, ref) for ref in refs]
         found = self._table.get_many(wanted)
-        return [_event(found[key]) for key in wanted if key in found and _stands(found[key])]
+        return [_event(found[key]) for key in wanted if key in found and stands(found[key])]
 
     def of_user(
         self, project: str, user: str, *, event_type: str | None, first: str, after: str
@@ -166,7 +164,7 @@ class EventStore:
             options = {"FilterExpression": "t = :t", "ExpressionAttributeValues": {":t": text(event_type)}}
         pk = keys.user_partition(project, user)
         for item in self._table.query(pk, first=first, after=after, newest_first=True, **options):
-            if not _stands(item):
+            if not stands(item):
                 continue
             time, _, event_id = item["sk"]["S"].partition("#")
             yield EventRef(time, user, event_id), _event(item)
@@ -182,15 +180,6 @@ def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
         batch[row.key] = row
     if batch:
         yield list(batch.values())
-
-
-def _owner(item: Item) -> str:
-    return str(item["c"]["S"]) if _stands(item) else NOBODY
-
-
-def _stands(item: Item) -> bool:
-    """Whether an event was not erased; what is left of one that was keeps its identity taken."""
-    return "z" not in item
 
 
 def _event(item: Item) -> dict[str, Any]:

@@ -6,16 +6,18 @@ import json
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from chalicelib.core import compact, limits, timestamps
 from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef, event_key, parse_event_key
 from chalicelib.errors import Undecodable
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})")
+_CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})(-.+)?")
+_NAME_LENGTH = 40  # of a chunk_id without the key of a single's event
 _FORMAT = 1
 
 
@@ -34,6 +36,8 @@ class Chunk:
     """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth.
 
     `renewed`: when an operator sent it again although it was older than the age guard.
+    A *single* is a chunk of one small event, whose item is at once the commit record. It is stamped on its
+    chunk_id, which holds the key of the event: whether a chunk is a single is never decided anew.
     """
 
     chunk_id: str
@@ -51,6 +55,14 @@ class Chunk:
         return hour_of(self.chunk_id)
 
     @property
+    def owner(self) -> str:
+        return owner_of(self.chunk_id)
+
+    @property
+    def is_single(self) -> bool:
+        return self.chunk_id != self.owner
+
+    @property
     def accepted(self) -> int:
         return len(self.events) + self.repeats
 
@@ -63,7 +75,7 @@ class Chunk:
 def mint_chunk_id(moment: datetime, hour: str, randomness: bytes) -> str:
     """A ULID (48 bits of milliseconds, 80 random: github.com/ulid/spec), "-", and the hour of its events.
 
-    The hour makes a receipt one read: it names the partition of the commit record.
+    The hour tells a receipt where to look: it names the partition of the commit record.
     """
     number = int.from_bytes(int(moment.timestamp() * 1000).to_bytes(6, "big") + randomness[:10], "big")
     ulid = "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
@@ -72,13 +84,23 @@ def mint_chunk_id(moment: datetime, hour: str, randomness: bytes) -> str:
 
 def hour_of(chunk_id: str) -> str:
     """The hour of a chunk's events, as in 2015-05-17T10."""
-    return chunk_id[27:]
+    return chunk_id[27:_NAME_LENGTH]
+
+
+def owner_of(chunk_id: str) -> str:
+    """What items name a chunk by: its id, without the key of a single's event."""
+    return chunk_id[:_NAME_LENGTH]
+
+
+def single_ref(chunk_id: str) -> EventRef | None:
+    """The event that a single's id names; None for other chunks."""
+    return parse_event_key(chunk_id[_NAME_LENGTH + 1 :])
 
 
 def minted_at(chunk_id: str) -> datetime:
     """When a chunk was minted. Raises Undecodable for what is not a chunk id."""
     match = _CHUNK_ID.fullmatch(chunk_id)
-    if not match:
+    if not match or (match[3] and not _names_event_of(match[2], single_ref(chunk_id))):
         raise Undecodable("not a chunk id")
     number = 0
     for letter in match[1][:10]:
@@ -88,6 +110,10 @@ def minted_at(chunk_id: str) -> datetime:
         return datetime.fromtimestamp(number / 1000, UTC)
     except (ValueError, OverflowError) as error:
         raise Undecodable("not a chunk id") from error
+
+
+def _names_event_of(hour: str, ref: EventRef | None) -> bool:
+    return ref is not None and timestamps.window_of(ref.time, "hour") == hour
 
 
 def pack(
@@ -105,8 +131,17 @@ def pack(
     for hour in sorted(by_hour):
         for number, (group, texts) in enumerate(_cut(by_hour[hour])):
             chunk = Chunk(mint(hour), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0)
+            chunk = _stamp(chunk, texts)
             packed.append((chunk, _message(chunk, texts)))
     return packed
+
+
+def _stamp(chunk: Chunk, texts: list[str]) -> Chunk:
+    """The chunk, as a single where that pays."""
+    if chunk.accepted > 1 or len(texts[0]) > limits.MAX_SINGLE_BYTES:
+        return chunk
+    key = event_key(chunk.events[0].ref)
+    return replace(chunk, chunk_id=f"{chunk.chunk_id}-{key}") if len(key) <= limits.MAX_SINGLE_KEY else chunk
 
 
 def _cut(events: list[Event]) -> Iterable[tuple[list[Event], list[str]]]:
@@ -172,6 +207,8 @@ def decode(body: str) -> Chunk:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
     if not events or any(timestamps.window_of(event.time, "hour") != chunk.hour for event in events):
         raise Undecodable("the events are not all of the chunk's hour")
+    if chunk.is_single and (chunk.accepted > 1 or single_ref(chunk.chunk_id) != events[0].ref):
+        raise Undecodable("not the event that its chunk_id names")
     return chunk
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core import compact, limits, timestamps
-from chalicelib.core.chunk import Chunk, hour_of, minted_at
+from chalicelib.core.chunk import Chunk, hour_of, minted_at, single_ref
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
 from chalicelib.core.ledger import Committed
@@ -35,7 +35,8 @@ class CommitRecord:
     """`archive_object` is None where the chunk owns nothing: all its events were duplicates.
 
     `tallies`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
-    `erased`: how many events it owned before they were erased.
+    `erased`: how many events it owned before they were erased. `body`: of a single, what the commit inserts as
+    its event; None once that is known to be a duplicate, and of other chunks.
     """
 
     project: str
@@ -46,6 +47,7 @@ class CommitRecord:
     archive_object: str | None
     received: str
     erased: int = 0
+    body: bytes | None = None
 
     @property
     def hour(self) -> str:
@@ -65,18 +67,76 @@ class CommitRecord:
         return self.accepted - self.stored - self.erased
 
 
+class Outcome(NamedTuple):
+    """What is surely known after an attempt to commit, by chunk_id: which are committed, now or before, and which
+    singles turned out to be duplicates and are not committed yet.
+    """
+
+    committed: set[str]
+    duplicates: set[str] = set()  # noqa: RUF012 - never changed
+
+
 def make_record(
-    chunk: Chunk, owned: Sequence[Event], archive_object: str | None, tallied: Iterable[str]
+    chunk: Chunk,
+    owned: Sequence[Event],
+    archive_object: str | None,
+    tallied: Iterable[str],
+    body: bytes | None = None,
 ) -> CommitRecord:
     return CommitRecord(
         project=chunk.project,
         chunk_id=chunk.chunk_id,
         accepted=chunk.accepted,
-        owned=tuple(OwnedEvent(EventRef(event.time, event.user, event.event_id), event.event_type) for event in owned),
+        owned=tuple(OwnedEvent(event.ref, event.event_type) for event in owned),
         tallies=tally(owned, tallied),
         archive_object=archive_object if owned else None,
         received=timestamps.sortable(chunk.sender.received),
+        body=body,
     )
+
+
+def as_duplicate(record: CommitRecord) -> CommitRecord:
+    """The record of a single whose event belongs to another chunk."""
+    return replace(record, owned=(), tallies={}, archive_object=None, body=None)
+
+
+def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[tuple[CommitRecord, list[CommitRecord]]]:
+    """What singles committed together have in place of a record each: one for each project and hour, with theirs.
+
+    `mint` makes the record's id for an hour.
+    """
+    together: dict[tuple[str, str, str | None], list[CommitRecord]] = {}
+    for record in singles:
+        together.setdefault((record.project, record.hour, record.archive_object), []).append(record)
+    return [
+        (
+            CommitRecord(
+                project=project,
+                chunk_id=mint(hour),
+                accepted=len(records),
+                owned=tuple(event for record in records for event in record.owned),
+                tallies=_sum_tallies(records),
+                archive_object=archive_object,
+                received=max(record.received for record in records),
+            ),
+            records,
+        )
+        for (project, hour, archive_object), records in together.items()
+    ]
+
+
+def share_of(record: CommitRecord, chunk_id: str) -> CommitRecord:
+    """What a record that singles share says of one of them."""
+    owned = tuple(event for event in record.owned if event.ref == single_ref(chunk_id))
+    return replace(record, chunk_id=chunk_id, accepted=1, owned=owned, tallies={}, erased=1 - len(owned))
+
+
+def _sum_tallies(records: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
+    sums: dict[str, Counter[str]] = {}
+    for record in records:
+        for name, counts in record.tallies.items():
+            sums.setdefault(name, Counter()).update(counts)
+    return {name: dict(counts) for name, counts in sums.items()}
 
 
 def tally(events: Iterable[Event], names: Iterable[str]) -> dict[str, dict[str, int]]:
@@ -93,7 +153,7 @@ def tally(events: Iterable[Event], names: Iterable[str]) -> dict[str, dict[str, 
 
 def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:
     """What is left of a record when events are erased: it no longer refers to them, nor counts their values."""
-    refs = {EventRef(event.time, event.user, event.event_id) for event in events}
+    refs = {event.ref for event in events}
     left = tuple(each for each in record.owned if each.ref not in refs)
     tallies = {name: Counter(counts) for name, counts in record.tallies.items()}
     for name, counts in tally(events, record.tallies).items():
@@ -150,8 +210,12 @@ def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
     groups: list[list[CommitRecord]] = []
     items, size = set[tuple[str, ...]](), 0
     for record in records:
-        more, record_size = _items(record), _most_bytes(record)
-        if groups and len(items | more) <= limits.MAX_COMMIT_ITEMS and size + record_size <= limits.MAX_COMMIT_BYTES:
+        own, more = _own_item(record), _other_items(record)
+        more.add(own)
+        record_size = _most_bytes(record)
+        # Two singles may be one event, and a transaction takes each item once.
+        fits = own not in items and len(items | more) <= limits.MAX_COMMIT_ITEMS
+        if groups and fits and size + record_size <= limits.MAX_COMMIT_BYTES:
             groups[-1].append(record)
             items |= more
             size += record_size
@@ -161,18 +225,26 @@ def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
     return groups
 
 
-def _items(record: CommitRecord) -> set[tuple[str, ...]]:
-    """What names the items that a commit of the record writes; records share all but the first."""
+def _own_item(record: CommitRecord) -> tuple[str, ...]:
+    """What names the item that says of a chunk alone that it is committed."""
+    return (record.chunk_id,) if record.body is None else (record.project, *record.owned[0].ref)
+
+
+def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
+    """What names the items that a commit of the record writes and that others may write as well."""
     received_hour = timestamps.window_of(record.received, "hour")
-    items: set[tuple[str, ...]] = {(record.chunk_id,), ("ledger", received_hour, record.project)}
+    items: set[tuple[str, ...]] = {("ledger", received_hour, record.project)}
     if record.owned:
         items |= {(record.project, record.hour), (record.project, record.hour[:10])}
         items |= {(record.project, record.hour, event.event_type) for event in record.owned}
+    if record.body is not None:
+        items.add(("shared", record.project, record.hour))
     return items
 
 
 def _most_bytes(record: CommitRecord) -> int:
-    return 1000 + len(compact.dump(_summary(record)))  # its other attributes, and a summary that does not compress
+    # The other attributes, a summary that does not compress, and what a single inserts.
+    return 1000 + len(compact.dump(_summary(record))) + len(record.body or b"")
 
 
 def pack_summary(record: CommitRecord) -> bytes:

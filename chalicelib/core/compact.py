@@ -16,7 +16,12 @@ def dump(document: Any) -> str:
 
 def pack(document: Any) -> bytes:
     """The document as zlib-compressed JSON."""
-    return zlib.compress(dump(document).encode())
+    return squeeze(dump(document).encode())
+
+
+def squeeze(dumped: bytes) -> bytes:
+    """What `pack` makes of a document that was dumped."""
+    return zlib.compress(dumped)
 
 
 def unpack(packed: bytes) -> Any:

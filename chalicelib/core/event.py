@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.keys import is_text
+from chalicelib.core.keys import EventRef, is_text
 
 #: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
 REJECTION_CODES = {
@@ -61,6 +61,10 @@ class Event:
     @property
     def user(self) -> str:
         return self.user_id if self.user_id is not None else self.anonymous_id or ""
+
+    @property
+    def ref(self) -> EventRef:
+        return EventRef(self.time, self.user, self.event_id)
 
     @property
     def identity(self) -> tuple[str, str, str]:

@@ -57,8 +57,8 @@ def user_partition(project: str, user: str) -> str:
     return f"{project}#e#{user}"
 
 
-def event_item(project: str, user: str, time: str, event_id: str) -> Key:
-    return Key(user_partition(project, user), f"{time}#{event_id}")
+def event_item(project: str, ref: EventRef) -> Key:
+    return Key(user_partition(project, ref.user), f"{ref.time}#{ref.event_id}")
 
 
 def guard_item(project: str, user: str, event_id: str) -> Key:
@@ -88,7 +88,7 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    hour = chunk_id[27:]
+    hour = chunk_id[27:40]
     return Key(day_partition(project, hour[:10], shard_of(chunk_id)), f"{kind}#{hour[11:13]}#{chunk_id}")
 
 

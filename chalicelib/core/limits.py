@@ -39,6 +39,13 @@ MAX_CHUNK_EVENTS = 500
 # itself also fits a queue that was left at the old limit of 256 KiB.
 MAX_CHUNK_BYTES = 200_000
 
+# A single's event is written in a transaction, which takes two write units for each KB, in place of one unit and
+# two for a commit record: that pays up to 1 KB. What the table keeps is about as long as this text of the event:
+# who sent it is added, and it is compressed.
+MAX_SINGLE_BYTES = 1_000
+# The key of its event is part of the chunk_id, which is part of sort keys and of names in S3 (1,024 bytes each).
+MAX_SINGLE_KEY = 400
+
 # An erasure takes an item for each event, at most one counter for each, a record and a mark.
 MAX_ERASED_AT_ONCE = (MAX_COMMIT_ITEMS - 2) // 2
 

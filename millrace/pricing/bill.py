@@ -101,7 +101,7 @@ def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
 
 def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
     """Dollars for reading commit records again: each refresh of a running hour reads it from its start."""
-    record_bytes = recorded["behind"].get("transacted_bytes", 0)
+    record_bytes = recorded["behind"].get("record_bytes", 0)
     return PRICES[f"{prefix}read_unit"].of(record_bytes * _READS_OF_A_RECORD / 4096 * events)
 
 

@@ -110,7 +110,10 @@ class Meter:
             ((kind, request),) = action.items()
             if kind == "Put":
                 self._write(units.item_bytes(request["Item"]), factor=2)
-                self.units["transacted_bytes"] += units.item_bytes(request["Item"])
+                if (
+                    request["Item"].get("sk", {}).get("S", "").startswith("c#")
+                ):  # a commit record: chalicelib/core/keys.py
+                    self.units["record_bytes"] += units.item_bytes(request["Item"])
             else:
                 size = self._changed_bytes(request) if kind == "Update" else units.item_bytes(request["Key"])
                 self._write(size, factor=2, stored=False)

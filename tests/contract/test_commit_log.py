@@ -6,16 +6,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from builders import NOW, make_chunk, make_event, make_quarantined, make_record
-from chalicelib.core.chunk import Chunk, mint_chunk_id
-from chalicelib.core.commit import CommitRecord
+from builders import NOW, make_chunk, make_event, make_quarantined, make_record, make_single
+from chalicelib.core import commit
+from chalicelib.core.chunk import Chunk, mint_chunk_id, stored_form
+from chalicelib.core.commit import CommitRecord, Outcome, as_duplicate, share_of
 from chalicelib.core.keys import TouchedHour
 from chalicelib.core.ledger import Committed
 from chalicelib.core.parking import Failure
-from chalicelib.ports import CommitLog
+from chalicelib.ports import CommitLog, EventStore
 from fakes import FakeCommitLog
 from stage import Stage
 
@@ -63,7 +65,7 @@ def test_a_commit_brings_record_counters_day_and_mark(commits: CommitLog) -> Non
         make_event("e4", at="2015-05-17T10:05:00Z", event_type="click"),
     )
     record = make_record(chunk)
-    assert commits.commit([record]) == {chunk.chunk_id}
+    assert commits.commit([record]).committed == {chunk.chunk_id}
     assert counts_of(commits) == {
         ("2015-05-17T10:05", "view"): 2,
         ("2015-05-17T10:59", "view"): 1,
@@ -92,7 +94,7 @@ def test_a_record_is_read_back_as_it_was_committed(commits: CommitLog, chunk: Ch
 
 def test_a_chunk_that_owns_nothing_is_committed_and_counts_nothing(commits: CommitLog) -> None:
     record = make_record(make_chunk(), owned=[])
-    assert commits.commit([record]) == {record.chunk_id}
+    assert commits.commit([record]).committed == {record.chunk_id}
     assert commits.record("acme", record.chunk_id) == record
     assert (record.stored, record.duplicates, record.archive_object) == (0, 1, None)
     assert (counts_of(commits), commits.days("acme"), hours_touched(commits)) == (Counter(), [], set())
@@ -103,7 +105,7 @@ def test_a_second_commit_of_a_record_is_answered_as_done_and_changes_nothing(com
     first, second = make_record(chunk, archive_object="first"), make_record(chunk, archive_object="second")
     commits.commit([first])
     before = counts_of(commits)
-    assert commits.commit([second], attempt=1) == {chunk.chunk_id}
+    assert commits.commit([second], attempt=1).committed == {chunk.chunk_id}
     assert counts_of(commits) == before == {("2015-05-17T10:05", "page_view"): 1}
     assert commits.record("acme", chunk.chunk_id) == first
 
@@ -111,18 +113,18 @@ def test_a_second_commit_of_a_record_is_answered_as_done_and_changes_nothing(com
 def test_a_neighbour_of_a_committed_record_is_not_applied_in_that_attempt(commits: CommitLog) -> None:
     old, new = make_record(make_chunk()), make_record(chunk_at("2015-06-01T00:00:00Z"))
     commits.commit([old])
-    assert commits.commit([new, old]) == {old.chunk_id}
+    assert commits.commit([new, old]).committed == {old.chunk_id}
     assert commits.record("acme", new.chunk_id) is None
     assert counts_of(commits).total() == 1
     assert commits.days("acme") == ["2015-05-17"]
     assert hours_touched(commits) == {("acme", "2015-05-17T10")}
-    assert commits.commit([new]) == {new.chunk_id}
+    assert commits.commit([new]).committed == {new.chunk_id}
     assert counts_of(commits).total() == 2
 
 
 def test_records_that_share_an_hour_a_type_and_a_minute_add_up(commits: CommitLog) -> None:
     together = [make_record(make_chunk(make_event(f"e{number}"))) for number in range(10)]
-    assert commits.commit(together) == {record.chunk_id for record in together}
+    assert commits.commit(together).committed == {record.chunk_id for record in together}
     for number in range(10, 15):
         commits.commit([make_record(make_chunk(make_event(f"e{number}")))])
     assert counts_of(commits) == {("2015-05-17T10:05", "page_view"): 15}
@@ -253,7 +255,7 @@ def test_the_last_failure_of_a_chunk_is_told_and_leaves_its_records_alone(commit
 def test_a_commit_takes_all_that_one_transaction_may_hold(commits: CommitLog) -> None:
     types = [make_event(f"e{number}", event_type=f"type {number}") for number in range(90)]
     records = [make_record(make_chunk(*types)), *(make_record(make_chunk(types[0])) for _ in range(6))]
-    assert commits.commit(records) == {record.chunk_id for record in records}
+    assert commits.commit(records).committed == {record.chunk_id for record in records}
     assert counts_of(commits).total() == 96
 
 
@@ -270,3 +272,91 @@ def test_records_and_events_live_as_long_as_if_a_replayed_chunk_had_just_been_re
     record = stage.commits.record("acme", replayed.chunk_id)
     assert record is not None
     assert record.received.startswith("2014-04-13")
+
+
+class Singles:
+    """Singles, the log that commits them, and the events that it inserts."""
+
+    def __init__(self, commits: CommitLog, events: EventStore) -> None:
+        self.commits, self.events = commits, events
+
+    def stored(self, event_id: str = "e1") -> dict[str, Any] | None:
+        return self.events.get("acme", make_event(event_id).ref)
+
+
+@pytest.fixture(params=["fake", "emulator"])
+def singles(request: pytest.FixtureRequest) -> Singles:
+    if request.param == "fake":
+        log = FakeCommitLog()
+        return Singles(log, log.events)
+    stage: Stage = request.getfixturevalue("stage")
+    return Singles(stage.commits, stage.events)
+
+
+def test_singles_are_committed_with_their_events_and_share_a_record(singles: Singles) -> None:
+    one, two = make_single(make_event("e1", page="/")), make_single(make_event("e2"))
+    other_hour = make_single(make_event("e3", at="2015-05-17T11:05:00Z"))
+    given = [make_record(each, archive_object="here") for each in (one, two, other_hour)]
+    assert singles.commits.commit(given).committed == {record.chunk_id for record in given}
+    assert singles.stored("e1") == stored_form(one.events[0], one)
+    assert counts_of(singles.commits).total() == 3
+    assert singles.commits.committed([one, two, other_hour, make_single(make_event("e4"))]) == {
+        record.chunk_id for record in given
+    }
+    (shared,) = singles.commits.records("acme", "2015-05-17T10")
+    assert (shared.accepted, shared.stored, shared.archive_object) == (2, 2, "here")
+    assert shared.tallies == {"page": {"/": 1}}
+    assert singles.commits.record("acme", one.chunk_id) == singles.commits.record("acme", two.chunk_id) == shared
+    assert share_of(shared, one.chunk_id).owned == given[0].owned
+    asked = [("acme", each.chunk_id) for each in (one, other_hour)]
+    assert singles.commits.archived_in(asked) == {one.chunk_id: "here", other_hour.chunk_id: "here"}
+    assert singles.commits.received("2015-05-17T10", "2015-05-17T11") == Committed(chunks=3, accepted=3, stored=3)
+
+
+def test_a_single_that_was_committed_before_is_answered_as_done_and_changes_nothing(singles: Singles) -> None:
+    old, new = make_single(make_event("e1")), make_single(make_event("e2"))
+    singles.commits.commit([make_record(old)])
+    assert singles.commits.commit([make_record(new), make_record(old)]) == Outcome({old.chunk_id})
+    assert singles.stored("e2") is None
+    assert counts_of(singles.commits).total() == 1
+    assert len(singles.commits.records("acme", "2015-05-17T10")) == 1
+
+
+def test_a_single_whose_event_is_there_is_a_duplicate_and_then_has_a_record_of_its_own(singles: Singles) -> None:
+    first, second, new = make_single(), make_single(), make_single(make_event("e2"))
+    singles.commits.commit([make_record(first)])
+    records = [make_record(second), make_record(new)]
+    assert singles.commits.commit(records) == Outcome(set(), {second.chunk_id})
+    assert singles.commits.committed([first, second, new]) == {first.chunk_id}
+    again = [as_duplicate(records[0]), records[1]]
+    assert singles.commits.commit(again).committed == {second.chunk_id, new.chunk_id}
+    record = singles.commits.record("acme", second.chunk_id)
+    assert record is not None
+    assert (record.accepted, record.stored, record.duplicates, record.archive_object) == (1, 0, 1, None)
+    assert singles.commits.committed([first, second, new]) == {first.chunk_id, second.chunk_id, new.chunk_id}
+    asked = [("acme", each.chunk_id) for each in (first, second)]
+    assert singles.commits.archived_in(asked) == {first.chunk_id: "object", second.chunk_id: None}
+    assert counts_of(singles.commits).total() == 2
+
+
+def test_a_single_meets_the_event_of_a_chunk_that_is_none(singles: Singles) -> None:
+    chunk, single = make_chunk(make_event("e1"), make_event("e2")), make_single(make_event("e1"))
+    singles.events.claim([(chunk, event) for event in chunk.events])
+    assert singles.commits.commit([make_record(single)]) == Outcome(set(), {single.chunk_id})
+    assert singles.commits.committed([chunk, single]) == set()
+
+
+def test_the_event_of_a_single_is_left_to_its_commit_but_for_its_guard(singles: Singles) -> None:
+    guarded = make_single(make_event("e1", guarded=True))
+    retry = make_single(make_event("e1", at="2015-05-17T10:06:00Z", guarded=True))
+    claims = [(each, each.events[0]) for each in (guarded, retry)]
+    assert singles.events.claim(claims) == [guarded.owner, guarded.owner]
+    assert singles.events.claim(claims[1:]) == [guarded.owner]
+    assert singles.stored() is None
+
+
+def test_a_commit_takes_as_many_singles_as_one_transaction_may_hold(stage: Stage) -> None:
+    given = [make_record(make_single(make_event(f"e{number}", filler="x" * 900))) for number in range(200)]
+    for together in commit.group(given):
+        assert stage.commits.commit(together).committed == {record.chunk_id for record in together}
+    assert len(stage.commits.records("acme", "2015-05-17T10")) == len(commit.group(given)) == 3

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from builders import make_chunk, make_event, make_record
+from builders import make_chunk, make_event, make_record, make_single
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.commit import CommitRecord
-from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef
+from chalicelib.core.commit import CommitRecord, Outcome, share_of
 from chalicelib.ports import CommitLog, Erasure, EventStore
-from fakes import FakeCommitLog, FakeErasure, FakeEventStore
+from fakes import FakeCommitLog, FakeErasure
 
 ALL = {"event_type": None, "first": "", "after": "~"}
 
@@ -46,14 +44,10 @@ class Stores:
 @pytest.fixture(params=["fake", "emulator"])
 def stores(request: pytest.FixtureRequest) -> Stores:
     if request.param == "fake":
-        events, commits = FakeEventStore(), FakeCommitLog()
-        return Stores(events, commits, FakeErasure(events, commits))
+        commits = FakeCommitLog()
+        return Stores(commits.events, commits, FakeErasure(commits.events, commits))
     stage = request.getfixturevalue("stage")
     return Stores(stage.events, stage.commits, stage.erasure)
-
-
-def ref_of(event: Event) -> EventRef:
-    return EventRef(event.time, event.user, event.event_id)
 
 
 MINE, ALSO_MINE = make_event("e1", page="/home"), make_event("e2", event_type="click", page="/home")
@@ -67,11 +61,11 @@ def test_erased_events_are_gone_for_readers_and_from_record_and_counters(stores:
         stores.commits.untouch(mark)
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE, ALSO_MINE], record)
     assert list(stores.events.of_user("acme", "u1", **ALL)) == []
-    assert stores.events.get("acme", ref_of(MINE)) is None
-    refs = [ref_of(event) for event in chunk.events]
+    assert stores.events.get("acme", MINE.ref) is None
+    refs = [event.ref for event in chunk.events]
     assert [event["event_id"] for event in stores.events.get_many("acme", refs)] == ["e3"]
     after = stores.record(chunk)
-    assert [each.ref for each in after.owned] == [ref_of(THEIRS)]
+    assert [each.ref for each in after.owned] == [THEIRS.ref]
     assert (after.accepted, after.stored, after.duplicates, after.erased) == (3, 1, 0, 2)
     assert after.tallies == {"page": {"/home": 1}}
     assert after.archive_object == record.archive_object
@@ -90,7 +84,7 @@ def test_the_identity_of_an_erased_event_stays_taken_for_every_chunk(stores: Sto
     both = stores.events.claim([(retry, MINE), (retry, THEIRS)])  # in one call, as batches go
     assert both[0] not in (None, retry.chunk_id)
     assert both[1] == retry.chunk_id
-    assert stores.events.get("acme", ref_of(MINE)) is None
+    assert stores.events.get("acme", MINE.ref) is None
 
 
 def test_a_guarded_event_that_was_erased_is_known_by_its_id_alone(stores: Stores) -> None:
@@ -101,7 +95,7 @@ def test_a_guarded_event_that_was_erased_is_known_by_its_id_alone(stores: Stores
     second = make_chunk(retry)
     (owner,) = stores.events.claim([(second, retry)])
     assert owner not in (None, second.chunk_id)
-    assert stores.events.get("acme", ref_of(retry)) is None
+    assert stores.events.get("acme", retry.ref) is None
 
 
 def test_erasing_by_a_record_that_has_changed_since_is_refused_and_changes_nothing(stores: Stores) -> None:
@@ -111,7 +105,7 @@ def test_erasing_by_a_record_that_has_changed_since_is_refused_and_changes_nothi
     counts, after = stores.counts(), stores.record(chunk)
     assert not stores.erasure.erase("acme", chunk.chunk_id, [ALSO_MINE], record)
     assert (stores.counts(), stores.record(chunk)) == (counts, after)
-    assert stores.events.get("acme", ref_of(ALSO_MINE)) is not None
+    assert stores.events.get("acme", ALSO_MINE.ref) is not None
     assert stores.erasure.erase("acme", chunk.chunk_id, [ALSO_MINE], after, attempt=1)
 
 
@@ -124,14 +118,14 @@ def test_an_event_that_is_erased_already_or_belongs_to_another_chunk_refuses_the
     assert not stores.erasure.erase("acme", chunk.chunk_id, [MINE, THEIRS], stores.record(chunk))
     assert not stores.erasure.erase("acme", chunk.chunk_id, [THEIRS, ALSO_MINE], stores.record(chunk))
     assert stores.counts() == counts
-    assert stores.events.get("acme", ref_of(THEIRS)) is not None
+    assert stores.events.get("acme", THEIRS.ref) is not None
 
 
 def test_events_without_a_record_are_erased_alone(stores: Stores) -> None:
     chunk = make_chunk(MINE)
     stores.events.claim([(chunk, MINE)])
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], None)
-    assert stores.events.get("acme", ref_of(MINE)) is None
+    assert stores.events.get("acme", MINE.ref) is None
     assert (stores.counts(), list(stores.commits.touched())) == (Counter(), [])
 
 
@@ -145,6 +139,22 @@ def test_as_many_as_one_transaction_takes_are_erased_at_once(stores: Stores) -> 
 def test_which_events_stand_is_known_of_each(stores: Stores) -> None:
     chunk = make_chunk(MINE, THEIRS)
     stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.take(chunk))
-    asked = [ref_of(event) for event in (MINE, THEIRS, ALSO_MINE)]
-    assert stores.erasure.standing("acme", asked) == {ref_of(MINE): False, ref_of(THEIRS): True}
+    asked = [event.ref for event in (MINE, THEIRS, ALSO_MINE)]
+    assert stores.erasure.standing("acme", asked) == {MINE.ref: False, THEIRS.ref: True}
     assert stores.erasure.standing("acme", []) == {}
+
+
+def test_a_single_is_erased_from_the_record_that_it_shares(stores: Stores) -> None:
+    mine, theirs, late = make_single(MINE), make_single(THEIRS), make_single(MINE)
+    stores.commits.commit([make_record(mine), make_record(theirs)])
+    record = stores.record(mine)
+    assert stores.erasure.erase("acme", mine.chunk_id, [MINE], record)
+    assert stores.events.get("acme", MINE.ref) is None
+    assert stores.counts().total() == 1
+    left = stores.record(mine)
+    assert left == stores.record(theirs)
+    assert (left.stored, left.erased, left.tallies) == (1, 1, {"page": {"/home": 1}})
+    assert (share_of(left, mine.chunk_id).erased, share_of(left, theirs.chunk_id).erased) == (1, 0)
+    assert not stores.erasure.erase("acme", mine.chunk_id, [MINE], left)
+    assert stores.commits.commit([make_record(mine)]) == Outcome({mine.chunk_id})
+    assert stores.commits.commit([make_record(late)]) == Outcome(set(), {late.chunk_id})

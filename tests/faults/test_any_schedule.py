@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
 from builders import SETTINGS
-from chalicelib.core.chunk import Chunk
-from chalicelib.core.commit import CommitRecord
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
 from chalicelib.core.keys import TouchedHour
 from chalicelib.core.report import Report
@@ -52,20 +52,35 @@ def test_no_schedule_violates_a_guarantee(request: pytest.FixtureRequest, figure
     thorough = request.config.getoption("--thorough")
     run(Schedule, 10_000 if thorough else 500, repeatable=not thorough)
     figures(f"any schedule: {dict(Schedule.figures)}, 0 violations")
-    for exercised in ("client retries", "answers 503", "faults", "redriven", "duplicates", "quarantined"):
+    for exercised in ("client retries", "answers 503", "faults", "redriven", "duplicates", "singles", "quarantined"):
         assert Schedule.figures[exercised] > 0, f"the schedules never exercised: {exercised}"
 
 
 class CommitsTwice(FakeCommitLog):
-    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:  # noqa: ARG002
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:  # noqa: ARG002
         self._apply(records)
-        return {record.chunk_id for record in records}
+        return Outcome({record.chunk_id for record in records})
 
 
 class TakesGroupsForDone(FakeCommitLog):
-    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> set[str]:
-        done = super().commit(records, attempt=attempt)
-        return {record.chunk_id for record in records} if done else done
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
+        outcome = super().commit(records, attempt=attempt)
+        return Outcome({record.chunk_id for record in records}) if outcome.committed else outcome
+
+
+class TakesDuplicatesForCommitted(FakeCommitLog):
+    def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
+        outcome = super().commit(records, attempt=attempt)
+        return Outcome(outcome.committed | outcome.duplicates)
+
+
+class ClaimsSinglesNowAndThen(FakeEventStore):
+    """Whether a chunk is a single is decided anew by each attempt."""
+
+    def _claim(self, chunk: Chunk, event: Event) -> str | None:
+        if len(self.claims) % 2:
+            self.stored.setdefault((chunk.project, event.ref), stored_form(event, chunk))
+        return super()._claim(chunk, event)
 
 
 class DropsMarks(FakeCommitLog):
@@ -96,13 +111,13 @@ class TakesStaleOwnersForItself(FakeEventStore):
     def _claim(self, chunk: Chunk, event: Event) -> str | None:
         before, self.last = self.last, event.identity
         owner = super()._claim(chunk, event)
-        return chunk.chunk_id if before == event.identity else owner
+        return chunk.owner if before == event.identity else owner
 
 
 class TakesAllForOwned(FakeEventStore):
     def _claim(self, chunk: Chunk, event: Event) -> str | None:
         super()._claim(chunk, event)
-        return chunk.chunk_id
+        return chunk.owner
 
 
 class NamesObjectsByTheirFirstChunk(FakeArchive):
@@ -156,6 +171,8 @@ def broken(name: str, **ports: type) -> type[Schedule]:
 BROKEN = {
     "commit without its condition": broken("Broken", commit_log=CommitsTwice),
     "a cancel acknowledges the whole group": broken("Broken", commit_log=TakesGroupsForDone),
+    "a single that is a duplicate taken as committed": broken("Broken", commit_log=TakesDuplicatesForCommitted),
+    "a single decided by each attempt": broken("Broken", event_store=ClaimsSinglesNowAndThen),
     "a mark deleted whatever came in between": broken("Broken", commit_log=DropsMarks),
     "reports saved over any version": broken("Broken", report_store=OverwritesReports),
     "a stale read of the owner taken for another's": broken("Broken", event_store=ReadsStaleOwners),

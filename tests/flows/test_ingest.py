@@ -12,7 +12,7 @@ import pytest
 from builders import NOW, World, raw_events
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk, Sender
-from chalicelib.core.keys import EventRef, event_key
+from chalicelib.core.keys import event_key
 from chalicelib.errors import AllRejected, BadRequest, TooLarge, Unavailable
 from chalicelib.ingest import ingest
 from fakes import FakeMeter, FakeQueue
@@ -55,7 +55,7 @@ def test_every_form_of_a_post_queues_its_event(body: str, zipped: bool) -> None:
     (chunk,) = sent(queue)
     (event,) = chunk.events
     assert (reply["accepted"], reply["rejected"], reply["chunks"]) == (1, 0, [chunk.chunk_id])
-    key = event_key(EventRef(event.time, "u1", event.event_id))
+    key = event_key(event.ref)
     assert reply["events"] == [{"index": 0, "status": "accepted", "event_id": event.event_id, "key": key}]
 
 

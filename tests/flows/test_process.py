@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from builders import World, handles, make_chunk, make_event, make_message, make_record, read_lines
+from builders import NOW, World, handles, make_chunk, make_event, make_message, make_record, make_single, read_lines
+from chalicelib import query
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
 
@@ -179,3 +180,61 @@ def test_nothing_is_acknowledged_when_nothing_can_be_committed() -> None:
     with pytest.raises(ProcessingFailed):
         world.process(make_message(chunk))
     assert (world.queue.deleted, world.counted()) == ([], {})
+
+
+def single_of(event_id: str, **options: Any) -> Chunk:
+    return make_single(make_event(event_id, **options))
+
+
+def receipt(world: World, chunk: Chunk) -> tuple[int, int]:
+    """Stored and duplicates, as the receipt says."""
+    told = query.get_receipt(chunk.chunk_id, project=chunk.project, commits=world.commits, oldest=NOW)
+    return told["stored"], told["duplicates"]
+
+
+def test_singles_of_a_batch_are_stored_archived_and_counted_under_one_record() -> None:
+    world, one, two, chunk = World(), single_of("e1"), single_of("e2"), chunk_of("e3", "e4")
+    world.process(*map(make_message, (one, two, chunk)))
+    assert {ref.event_id for _, ref in world.events.stored} == {"e1", "e2", "e3", "e4"}
+    assert list(world.archived().values()) == [["e1", "e2", "e3", "e4"]]
+    assert world.counted() == {VIEW: 4}
+    assert len(committed(world)) == 2
+    assert receipt(world, one) == receipt(world, two) == (1, 0)
+
+
+def test_a_single_that_comes_again_has_no_second_effect() -> None:
+    world, single = World(), single_of("e1")
+    world.take(single, single)
+    world.process(make_message(single, receive_count=2))
+    assert world.counted() == {VIEW: 1}
+    assert receipt(world, single) == (1, 0)
+    assert len(world.archive.objects) == 2  # one without a record that names it: nobody saw that it was done
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_a_single_whose_event_belongs_to_another_is_a_duplicate(together: bool) -> None:
+    world, first, again, new = World(), single_of("e1"), single_of("e1"), single_of("e2")
+    batches = [[first, again, new]] if together else [[first], [again, new]]
+    for batch in batches:
+        world.process(*map(make_message, batch))
+    assert (receipt(world, first), receipt(world, again), receipt(world, new)) == ((1, 0), (0, 1), (1, 0))
+    assert world.counted() == {VIEW: 2}
+    named = world.commits.archived_in([("acme", each.chunk_id) for each in (first, again, new)])
+    assert [named[each.chunk_id] is None for each in (first, again, new)] == [False, True, False]
+
+
+def test_a_guarded_single_whose_guard_is_anothers_is_a_duplicate() -> None:
+    world = World()
+    first, retry = (single_of("e1", guarded=True, at=f"2015-05-17T10:0{minute}:00Z") for minute in (5, 6))
+    world.take(first, retry)
+    assert (receipt(world, first), receipt(world, retry)) == ((1, 0), (0, 1))
+    assert world.counted() == {VIEW: 1}
+
+
+@pytest.mark.parametrize("outcomes", [["lost"], ["lost", "refused"], ["refused"] * 4, ["refused", "lost"]])
+def test_a_commit_of_singles_of_unknown_outcome_is_repeated_until_it_is_surely_done(outcomes: list[str]) -> None:
+    world, first, second = World(), single_of("e1"), single_of("e2")
+    world.commits.outcomes = outcomes
+    world.process(make_message(first), make_message(second))
+    assert (receipt(world, first), receipt(world, second)) == ((1, 0), (1, 0))
+    assert world.counted() == {VIEW: 2}

@@ -59,7 +59,7 @@ def test_a_post_makes_one_call(worker: Worker) -> None:
 
 def test_a_commit_record_of_twenty_events_leaves_room_in_its_two_kilobytes(worker: Worker) -> None:
     behind = recording.record(worker, events=20, messages=10)["behind"]
-    assert behind["transacted_bytes"] * 20 <= 1600
+    assert behind["record_bytes"] * 20 <= 1600
 
 
 def _imported(stub: Stub, call: str) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import limits
-from chalicelib.core.chunk import Chunk, Sender, decode, encode, hour_of, mint_chunk_id, minted_at, pack, stored_form
+from chalicelib.core.chunk import (
+    Chunk,
+    Sender,
+    decode,
+    encode,
+    hour_of,
+    mint_chunk_id,
+    minted_at,
+    owner_of,
+    pack,
+    single_ref,
+    stored_form,
+)
 from chalicelib.core.event import Event
+from chalicelib.core.keys import event_key
 from chalicelib.errors import Undecodable
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
@@ -54,7 +68,7 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
     chunks = [chunk for chunk, _ in packed]
 
     assert [each for chunk in chunks for each in chunk.events] == sorted(events, key=lambda each: each.time[:13])
-    assert [chunk.chunk_id for chunk in chunks] == minted
+    assert [chunk.owner for chunk in chunks] == minted
     assert sum(chunk.accepted for chunk in chunks) == len(events) + repeated * len(repeats)
     for chunk, body in packed:
         assert body == encode(chunk)
@@ -63,6 +77,8 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
         assert len({each.event_type for each in chunk.events}) <= limits.MAX_CHUNK_TYPES
         assert len(json.dumps(json.loads(body)["events"], separators=(",", ":"))) <= limits.MAX_CHUNK_BYTES + 1
         assert decode(body) == chunk
+        small = len(json.dumps(json.loads(body)["events"][0], separators=(",", ":"))) <= limits.MAX_SINGLE_BYTES
+        assert chunk.is_single == (chunk.accepted == 1 and small)
 
 
 @pytest.mark.parametrize(
@@ -206,3 +222,49 @@ def test_the_stored_form_holds_what_was_sent_and_what_is_known() -> None:
         "project": "default",
         "chunk_id": CHUNK_ID,
     }
+
+
+def single_of(event: Event) -> Chunk:
+    ((chunk, _),) = pack([event], sender=SENDER, repeats={}, mint=lambda hour: mint_chunk_id(RECEIVED, hour, bytes(10)))
+    return chunk
+
+
+def test_a_chunk_of_one_small_event_is_a_single_and_its_id_names_the_event() -> None:
+    chunk = single_of(event(1))
+    assert chunk.is_single
+    assert single_ref(chunk.chunk_id) == event(1).ref
+    assert (chunk.owner, chunk.hour) == (owner_of(chunk.chunk_id), HOUR)
+    assert minted_at(chunk.chunk_id) == minted_at(chunk.owner)
+    assert not Chunk(CHUNK_ID, SENDER, (event(1),)).is_single
+
+
+@pytest.mark.parametrize(
+    "given", [event(1, filler="x" * 1000), replace(event(1), event_id="x" * 200, user_id="y" * 200)]
+)
+def test_a_large_event_or_a_long_key_makes_no_single(given: Event) -> None:
+    chunk = single_of(given)
+    assert not chunk.is_single
+    assert decode(encode(chunk)) == chunk
+
+
+def test_a_post_that_named_its_one_event_twice_makes_no_single() -> None:
+    ((chunk, _),) = pack([event(1)], sender=SENDER, repeats={HOUR: 1}, mint=lambda _: CHUNK_ID)
+    assert (chunk.is_single, chunk.accepted) == (False, 2)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"repeats": 1},
+        {"events": (event(1), event(2))},
+        {"events": (event(2),)},
+        {"chunk_id": single_of(event(2)).chunk_id},
+        {"chunk_id": single_of(event(1)).chunk_id + "x"},
+        {"chunk_id": f"{CHUNK_ID}-"},
+        {"chunk_id": f"{CHUNK_ID}-x"},
+        {"chunk_id": f"{CHUNK_ID}-{event_key(replace(event(1), time='2015-05-17T11:00:00.000000Z').ref)}"},
+    ],
+)
+def test_what_a_singles_id_says_must_be_true(changes: dict[str, Any]) -> None:
+    with pytest.raises(Undecodable):
+        decode(encode(replace(single_of(event(1)), **changes)))
