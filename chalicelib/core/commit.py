@@ -11,9 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from chalicelib.core import compact, limits, timestamps
+from chalicelib.core import limits, summary, timestamps
 from chalicelib.core.chunk import Chunk, hour_of, minted_at, single_ref
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
@@ -244,25 +244,22 @@ def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
 
 def _most_bytes(record: CommitRecord) -> int:
     # The other attributes, a summary that does not compress, and what a single inserts.
-    return 1000 + len(compact.dump(_summary(record))) + len(record.body or b"")
+    return 1000 + summary.most_bytes(_by_type(record), record.tallies) + len(record.body or b"")
 
 
 def pack_summary(record: CommitRecord) -> bytes:
     """The part of a record that is kept compressed: references by type, and tallies."""
-    return compact.pack(_summary(record))
+    return summary.pack(_by_type(record), record.tallies)
 
 
-def _summary(record: CommitRecord) -> list[Any]:
+def _by_type(record: CommitRecord) -> dict[str, list[EventRef]]:
     by_type: dict[str, list[EventRef]] = {}
     for event in record.owned:
         by_type.setdefault(event.event_type, []).append(event.ref)
-    return [by_type, record.tallies]
+    return by_type
 
 
 def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:
     """The inverse of `pack_summary`; the events come type by type."""
-    by_type: dict[str, list[list[str]]]
-    tallies: dict[str, Any]
-    by_type, tallies = compact.unpack(packed)
-    owned = tuple(OwnedEvent(EventRef(*ref), event_type) for event_type, refs in by_type.items() for ref in refs)
-    return owned, tallies
+    by_type, tallies = summary.unpack(packed)
+    return tuple(OwnedEvent(ref, event_type) for event_type, refs in by_type.items() for ref in refs), tallies

@@ -1,0 +1,83 @@
+"""What a commit record knows of its events, packed: columns, and ids in the bytes they stand for.
+
+An item costs by the KB, twice in a transaction, and is read again for reports.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from os.path import commonprefix
+from typing import Any
+
+from chalicelib.core import compact
+from chalicelib.core.keys import EventRef
+
+ByType = dict[str, list[EventRef]]
+Tallies = dict[str, dict[str, int]]
+
+# The ids that clients and the door mint. In other letters, or of other lengths, an id is plain text.
+_HEX = re.compile("[0-9a-f]{32}")
+_UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def pack(by_type: ByType, tallies: Tallies) -> bytes:
+    """Compressed columns; after them, where all ids are of one form, 16 bytes each."""
+    columns, raw_ids = _columns(by_type, tallies)
+    return zlib.compress(columns.encode()) + raw_ids
+
+
+def most_bytes(by_type: ByType, tallies: Tallies) -> int:
+    """What `pack` surely stays below, also where nothing can be compressed."""
+    columns, raw_ids = _columns(by_type, tallies)
+    return len(columns) + len(columns) // 1000 + 64 + len(raw_ids)
+
+
+def unpack(packed: bytes) -> tuple[ByType, Tallies]:
+    """The inverse of `pack`."""
+    stream = zlib.decompressobj()
+    document = json.loads(stream.decompress(packed))
+    if len(document) == 2:  # as it was before it lay in columns: the same, in rows
+        return {event_type: [EventRef(*ref) for ref in refs] for event_type, refs in document[0].items()}, document[1]
+    counts, times, users, form, ids, tallies = document
+    ids = _unfold(ids) if form == "text" else _ids_of(stream.unused_data, form)
+    refs = iter(list(map(EventRef, _unfold(times), _unfold(users), ids)))
+    return {event_type: [next(refs) for _ in range(count)] for event_type, count in counts.items()}, tallies
+
+
+def _columns(by_type: ByType, tallies: Tallies) -> tuple[str, bytes]:
+    refs = [ref for refs in by_type.values() for ref in refs]
+    ids = [ref.event_id for ref in refs]
+    form = "hex" if all(map(_HEX.fullmatch, ids)) else "uuid" if all(map(_UUID.fullmatch, ids)) else "text"
+    raw_ids = b"" if form == "text" else bytes.fromhex("".join(ids).replace("-", ""))
+    document = [
+        {event_type: len(refs) for event_type, refs in by_type.items()},
+        _fold([ref.time for ref in refs]),
+        _fold([ref.user for ref in refs]),
+        form,
+        _fold(ids) if form == "text" else [],
+        tallies,
+    ]
+    return compact.dump(document), raw_ids
+
+
+def _ids_of(raw: bytes, form: str) -> list[str]:
+    ids = [raw[start : start + 16].hex() for start in range(0, len(raw), 16)]
+    if form == "hex":
+        return ids
+    return [f"{each[:8]}-{each[8:12]}-{each[12:16]}-{each[16:20]}-{each[20:]}" for each in ids]
+
+
+def _fold(values: Sequence[str]) -> list[str]:
+    """What all values begin with, what they end with, and what is left of each."""
+    start = commonprefix(values)  # noqa: RUF071 - letters, no parts of a path
+    rest = [value[len(start) :] for value in values]
+    end = commonprefix([each[::-1] for each in rest])[::-1]  # noqa: RUF071
+    return [start, end, *(each[: len(each) - len(end)] for each in rest)]
+
+
+def _unfold(folded: list[Any]) -> list[str]:
+    start, end, *rest = folded
+    return [f"{start}{each}{end}" for each in rest]
