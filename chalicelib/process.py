@@ -15,7 +15,7 @@ from datetime import datetime
 
 from chalicelib import ports, quarantine
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, compact, timestamps
+from chalicelib.core import commit, compact, event_body, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
@@ -165,9 +165,14 @@ def _archive(
     records = []
     for job, theirs in zip(jobs, stored, strict=True):
         job.failure = "commit_failed"
-        body = compact.squeeze(theirs[0]) if job.chunk.is_single and theirs else None
+        body = _body(job.chunk, theirs[0]) if job.chunk.is_single and theirs else None
         records.append(commit.make_record(job.chunk, job.owned, name, settings.tallied_properties, body))
     return records
+
+
+def _body(single: Chunk, dumped: bytes) -> bytes:
+    (event,) = single.events
+    return event_body.pack(dumped, single.project, event.ref, event.event_type, single.chunk_id)
 
 
 def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:

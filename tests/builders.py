@@ -14,12 +14,11 @@ from chalicelib import aggregate as aggregator
 from chalicelib import process as processor
 from chalicelib import query
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, compact, parking, timestamps
+from chalicelib.core import commit, compact, event_body, parking, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
 from chalicelib.core.event import Event
-from chalicelib.core.keys import event_key
 from chalicelib.core.parking import Quarantined
 from chalicelib.core.report import Report, Window
 from chalicelib.ports import Message
@@ -77,7 +76,7 @@ def make_event(
 def make_single(event: Event | None = None, *, project: str = "acme", received: datetime = NOW) -> Chunk:
     """A single: a chunk of one event that is stamped as the door does it."""
     chunk = make_chunk(event or make_event(), project=project, received=received)
-    return replace(chunk, chunk_id=f"{chunk.chunk_id}-{event_key(chunk.events[0].ref)}")
+    return replace(chunk, chunk_id=chunks.single_id(chunk.chunk_id, chunk.events[0].ref))
 
 
 def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, repeats: int = 0) -> Chunk:
@@ -88,9 +87,15 @@ def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, 
     return Chunk(chunk_id, Sender(project, received, "192.0.2.1", "browser"), events, repeats)
 
 
+def make_body(single: Chunk) -> bytes:
+    (event,) = single.events
+    dumped = compact.dump(chunks.stored_form(event, single)).encode()
+    return event_body.pack(dumped, single.project, event.ref, event.event_type, single.chunk_id)
+
+
 def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_object: str = "object") -> CommitRecord:
     """The commit record of a chunk that owns all its events, or those given."""
-    body = compact.pack(chunks.stored_form(chunk.events[0], chunk)) if chunk.is_single and owned is None else None
+    body = make_body(chunk) if chunk.is_single and owned is None else None
     return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",), body)
 
 

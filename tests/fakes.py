@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any
 
-from chalicelib.core import commit, compact
+from chalicelib.core import commit, event_body
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.chunk import Chunk, owner_of, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
@@ -211,7 +211,10 @@ class FakeCommitLog:
             self.records_by_id[shared.chunk_id] = shared
             for each in theirs:
                 self.shared[each.project, each.chunk_id] = shared.chunk_id
-                self.events.stored[each.project, each.owned[0].ref] = compact.unpack(each.body or b"")
+                event = each.owned[0]
+                self.events.stored[each.project, event.ref] = event_body.unpack(
+                    each.body or b"", each.project, event.ref, event.event_type, each.chunk_id
+                )
         for record in records:
             if record.body is None:
                 owned, tallies = commit.unpack_summary(commit.pack_summary(record))

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from chalicelib.core import event_body, keys, summary
 from stage import Clients
 
 Identity = tuple[str, str, str]  # user, time (to the second), event_id
@@ -76,7 +77,7 @@ class Findings:
         )
 
     def stored_events(self) -> list[dict[str, Any]]:
-        return [json.loads(zlib.decompress(item["b"]["B"])) for item in self.events.values()]
+        return [_event(item) for item in self.events.values()]
 
     def archived_events(self) -> list[dict[str, Any]]:
         """A line counts only if the commit record of its chunk names its object."""
@@ -102,7 +103,7 @@ class Findings:
     def owned(self) -> Counter[Identity]:
         refs: Counter[Identity] = Counter()
         for item in self.records.values():
-            by_type, _ = json.loads(zlib.decompress(item["s"]["B"]))
+            by_type, _ = summary.unpack(item["s"]["B"])
             refs.update((user, time[:19], event_id) for each in by_type.values() for time, user, event_id in each)
         return refs
 
@@ -125,7 +126,7 @@ class Findings:
             f"an erased event holds more than its identity: {each}" for each in self.erased.values() if "b" in each
         ]
         for record in self.records.values():
-            by_type, _ = json.loads(zlib.decompress(record["s"]["B"]))
+            by_type, _ = summary.unpack(record["s"]["B"])
             if int(record["k"]["N"]) != sum(map(len, by_type.values())):
                 found.append(f"a commit record says that it owns {record['k']['N']} events")
         if self.counted() != truth:
@@ -149,7 +150,7 @@ class Findings:
 
     def _was_replayed(self, owner: str, single: dict[str, Any]) -> bool:
         if "b" in single:
-            return _is_replayed(owner, json.loads(zlib.decompress(single["b"]["B"]))["received_at"])
+            return _is_replayed(owner, _event(single)["received_at"])
         # Of an erased event only this is left: when the last of those was received whose record it shares.
         return _is_replayed(owner, self.records[single["i"]["S"]]["r"]["S"], within_seconds=60)
 
@@ -188,6 +189,14 @@ class Findings:
         """Whoever any digest holds, whether or not an item names it."""
         every = [item["b"]["B"] for item in self.digests.values() if "b" in item] + [*self.digest_objects.values()]
         return {user for packed in every for user in json.loads(zlib.decompress(packed))[1]}
+
+
+def _event(item: dict[str, Any]) -> dict[str, Any]:
+    """An event from its item. What bodies are compressed against is data, and lies in one place."""
+    project, ref = keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+    owner = item["c"]["S"]
+    chunk_id = f"{owner}-{keys.event_key(ref)}" if "i" in item else owner
+    return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id)
 
 
 def _sum(items: Iterable[dict[str, Any]], name: str) -> int:

@@ -10,9 +10,9 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import error_code
-from chalicelib.adapters.event_item import event_item, owned_item, owner, stands
+from chalicelib.adapters.event_item import chunk_id_of, event_item, owned_item, owner, stands
 from chalicelib.adapters.table import Item, Table, number, text
-from chalicelib.core import compact, keys
+from chalicelib.core import compact, event_body, keys
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef, Key
@@ -63,7 +63,8 @@ class EventStore:
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
         key = keys.event_item(chunk.project, event.ref)
-        body = compact.pack(stored_form(event, chunk))
+        dumped = compact.dump(stored_form(event, chunk)).encode()
+        body = event_body.pack(dumped, chunk.project, event.ref, event.event_type, chunk.chunk_id)
         return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention))
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
@@ -166,8 +167,8 @@ class EventStore:
         for item in self._table.query(pk, first=first, after=after, newest_first=True, **options):
             if not stands(item):
                 continue
-            time, _, event_id = item["sk"]["S"].partition("#")
-            yield EventRef(time, user, event_id), _event(item)
+            _, ref = keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+            yield ref, _event(item)
 
 
 def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
@@ -183,5 +184,5 @@ def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
 
 
 def _event(item: Item) -> dict[str, Any]:
-    event: dict[str, Any] = compact.unpack(item["b"]["B"])
-    return event
+    project, ref = keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+    return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id_of(item, ref))

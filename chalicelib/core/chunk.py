@@ -92,6 +92,11 @@ def owner_of(chunk_id: str) -> str:
     return chunk_id[:_NAME_LENGTH]
 
 
+def single_id(owner: str, ref: EventRef) -> str:
+    """The chunk_id of a single: who it is and which event."""
+    return f"{owner}-{event_key(ref)}"
+
+
 def single_ref(chunk_id: str) -> EventRef | None:
     """The event that a single's id names; None for other chunks."""
     return parse_event_key(chunk_id[_NAME_LENGTH + 1 :])
@@ -140,8 +145,8 @@ def _stamp(chunk: Chunk, texts: list[str]) -> Chunk:
     """The chunk, as a single where that pays."""
     if chunk.accepted > 1 or len(texts[0]) > limits.MAX_SINGLE_BYTES:
         return chunk
-    key = event_key(chunk.events[0].ref)
-    return replace(chunk, chunk_id=f"{chunk.chunk_id}-{key}") if len(key) <= limits.MAX_SINGLE_KEY else chunk
+    chunk_id = single_id(chunk.chunk_id, chunk.events[0].ref)
+    return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk
 
 
 def _cut(events: list[Event]) -> Iterable[tuple[list[Event], list[str]]]:

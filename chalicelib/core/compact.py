@@ -19,11 +19,15 @@ def pack(document: Any) -> bytes:
     return squeeze(dump(document).encode())
 
 
-def squeeze(dumped: bytes) -> bytes:
-    """What `pack` makes of a document that was dumped."""
-    return zlib.compress(dumped)
+def squeeze(dumped: bytes, known: bytes = b"") -> bytes:
+    """A dumped document, compressed. `known`: text that it may repeat and whoever unpacks it knows too."""
+    if not known:
+        return zlib.compress(dumped)
+    stream = zlib.compressobj(zdict=known)
+    return stream.compress(dumped) + stream.flush()
 
 
-def unpack(packed: bytes) -> Any:
-    """The inverse of `pack`."""
-    return json.loads(zlib.decompress(packed))
+def unpack(packed: bytes, known: bytes = b"") -> Any:
+    """The inverse of `pack`; also of one that knew nothing. Raises zlib.error if `known` is not what it was."""
+    stream = zlib.decompressobj(zdict=known)
+    return json.loads(stream.decompress(packed) + stream.flush())

@@ -196,6 +196,13 @@ class EventRef(NamedTuple):
     event_id: str
 
 
+def parse_event_item(pk: str, sk: str) -> tuple[str, EventRef]:
+    """The inverse of `event_item`: the project, and what names the event."""
+    project, _, user = pk.partition("#e#")
+    time, _, event_id = sk.partition("#")
+    return project, EventRef(time, user, event_id)
+
+
 def event_key(ref: EventRef) -> str:
     """The opaque key of an event, safe in a URL."""
     document = json.dumps(ref, ensure_ascii=False, separators=(",", ":"))

@@ -43,8 +43,8 @@ MAX_CHUNK_BYTES = 200_000
 # two for a commit record: that pays up to 1 KB. What the table keeps is about as long as this text of the event:
 # who sent it is added, and it is compressed.
 MAX_SINGLE_BYTES = 1_000
-# The key of its event is part of the chunk_id, which is part of sort keys and of names in S3 (1,024 bytes each).
-MAX_SINGLE_KEY = 400
+# A chunk_id is part of sort keys and of names in S3 (1,024 bytes each), and a single's holds the key of its event.
+MAX_SINGLE_ID = 400
 
 # An erasure takes an item for each event, at most one counter for each, a record and a mark.
 MAX_ERASED_AT_ONCE = (MAX_COMMIT_ITEMS - 2) // 2

@@ -38,10 +38,7 @@ def most_bytes(by_type: ByType, tallies: Tallies) -> int:
 def unpack(packed: bytes) -> tuple[ByType, Tallies]:
     """The inverse of `pack`."""
     stream = zlib.decompressobj()
-    document = json.loads(stream.decompress(packed))
-    if len(document) == 2:  # as it was before it lay in columns: the same, in rows
-        return {event_type: [EventRef(*ref) for ref in refs] for event_type, refs in document[0].items()}, document[1]
-    counts, times, users, form, ids, tallies = document
+    counts, times, users, form, ids, tallies = json.loads(stream.decompress(packed))
     ids = _unfold(ids) if form == "text" else _ids_of(stream.unused_data, form)
     refs = iter(list(map(EventRef, _unfold(times), _unfold(users), ids)))
     return {event_type: [next(refs) for _ in range(count)] for event_type, count in counts.items()}, tallies

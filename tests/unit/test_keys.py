@@ -52,6 +52,12 @@ def test_no_two_items_of_whatever_kind_share_a_table_key() -> None:
     assert len({key for key, _ in ITEMS}) == len(ITEMS)
 
 
+@given(st.sampled_from(PROJECTS), texts, st.sampled_from(TIMES), texts)
+def test_an_events_item_says_whose_it_is(project: str, user: str, time: str, event_id: str) -> None:
+    ref = EventRef(time, user, event_id)
+    assert keys.parse_event_item(*keys.event_item(project, ref)) == (project, ref)
+
+
 @settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(PROJECTS), identities), min_size=2, unique=True))
 def test_no_two_identities_share_a_table_key(identities: list[tuple[str, EventRef]]) -> None:
