@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from millrace.deploy.finishing import ACCESS_LOG_FORMAT
 from millrace.pricing.prices import PRICES
 
 DAYS_A_MONTH = 30.4
@@ -17,17 +18,22 @@ _IDLE_POLLS_A_MINUTE = 5 * 3
 # A run that finds nothing queries eight shards of marks and, twice, the unfinished reports.
 _IDLE_RUN_READS = 10
 _IDLE_RUN_CPU_MS = 8
-# What Lambda itself logs of a call, as text, and the 26 bytes CloudWatch adds to each line:
-# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-view.html
-_LINES = (
-    "START RequestId: 52fdfc07-2182-154f-163f-5f0f9a621d72 Version: $LATEST\n",
-    "END RequestId: 52fdfc07-2182-154f-163f-5f0f9a621d72\n",
-    (
-        "REPORT RequestId: 52fdfc07-2182-154f-163f-5f0f9a621d72\tDuration: 12.34 ms\tBilled Duration: 13 ms\t"
-        "Memory Size: 512 MB\tMax Memory Used: 80 MB\t\n"
-    ),
-)
-LOG_BYTES_A_CALL = sum(len(line) + 26 for line in _LINES)
+# CloudWatch adds this much to each line. Lambda's own are none: at the system level WARN, which `millrace deploy`
+# sets, it keeps "start" and "report" of a call that went well to itself:
+# https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutLogEvents.html
+_LOG_LINE_BYTES = 26
+# A line of the access log as API Gateway fills it in: finishing.ACCESS_LOG_FORMAT.
+_ACCESS_LOG_VALUES = {
+    "$context.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
+    "$context.requestTime": "24/Nov/2026:20:05:03 +0000",
+    "$context.httpMethod": "POST",
+    "$context.path": "/prod/events",
+    "$context.status": "200",
+    "$context.responseLatency": "25",
+    "$context.responseLength": "350",
+    "$context.error.message": "-",
+}
 # Headers that API Gateway adds to an answer: date, request id, trace id and the like.
 _GATEWAY_HEADERS = 350
 # Every item: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
@@ -60,14 +66,20 @@ def intake(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) 
     """Dollars to take in so many events within a month, by line."""
     door, behind = recorded["door"], recorded["behind"]
     calls = recorded["posts"] + recorded["batches"]
-    # Lambda's poller receives and deletes up to ten messages a request.
-    polled = 2 * max(recorded["queued"] / 10, door.get("message_bytes", 0) / 65536)
+    # Lambda's poller receives and deletes up to ten messages a request; what it deletes it only names.
+    polled = max(recorded["queued"] / 10, door.get("message_bytes", 0) / 65536) + recorded["queued"] / 10
     seconds = assumed.duration_ms(
         (door["cpu_us"] + behind["cpu_us"]) / 1000, door["calls"] + behind["calls"], behind.get("objects", 0)
     )
     prefix = "provisioned_" if assumed.provisioned else ""
-    out = door["answered_bytes"] + _GATEWAY_HEADERS * recorded["posts"]
-    logged = door["logged_bytes"] + behind["logged_bytes"] + LOG_BYTES_A_CALL * calls
+    # Of the three doors only the REST API compresses.
+    answered = (
+        door.get("compressed_bytes", door["answered_bytes"]) if assumed.door == "rest" else door["answered_bytes"]
+    )
+    out = answered + _GATEWAY_HEADERS * recorded["posts"]
+    logged = sum(each["logged_bytes"] + _LOG_LINE_BYTES * each.get("logged_lines", 0) for each in (door, behind))
+    # A function's own address keeps no access log.
+    access_log = 0 if assumed.door == "url" else (len(access_log_line()) + _LOG_LINE_BYTES) * recorded["posts"]
     costs = {
         "API requests": _door(assumed.door, recorded["posts"] * events),
         "data to clients": PRICES["out_byte"].of(out * events),
@@ -78,9 +90,18 @@ def intake(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) 
         "DynamoDB reads": PRICES[f"{prefix}read_unit"].of(behind.get("read_units", 0) * events),
         "S3 objects": PRICES["object"].of(behind.get("objects", 0) * events),
         "logs": PRICES["log_byte"].of(logged * events),
+        "access log": PRICES["log_byte"].of(access_log * events),
         "reading for reports": _reports(recorded, prefix, events),
     }
     return {**costs, "in all": sum(costs.values())}
+
+
+def access_log_line() -> str:
+    """What the access log says of one POST."""
+    line = ACCESS_LOG_FORMAT
+    for variable, value in _ACCESS_LOG_VALUES.items():
+        line = line.replace(variable, value)
+    return line
 
 
 def _door(kind: str, requests: float) -> float:
@@ -114,6 +135,5 @@ def idle(assumed: Assumptions) -> dict[str, float]:
         "Lambda": PRICES["lambda_request"].of(runs)
         + PRICES["lambda_gb_second"].of(seconds * assumed.memory_megabytes / 1024),
         "DynamoDB reads": PRICES["read_unit"].of(runs * _IDLE_RUN_READS),
-        "logs": PRICES["log_byte"].of(runs * LOG_BYTES_A_CALL),
     }
     return {**costs, "in all": sum(costs.values())}

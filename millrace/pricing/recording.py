@@ -81,8 +81,10 @@ def per_event(result: dict[str, Any], events: int) -> dict[str, float]:
     return {
         "cpu_us": result["cpu_seconds"] * 1e6 / events,
         "calls": sum(result["calls"].values()) / events,
-        "logged_bytes": result["logged_bytes"] / events,
-        "answered_bytes": result["answered_bytes"] / events,
+        **{
+            name: result[name] / events
+            for name in ("logged_bytes", "logged_lines", "answered_bytes", "compressed_bytes")
+        },
         **{name: number / events for name, number in result["calls"].items()},
         **{unit: number / events for unit, number in result["units"].items()},
     }

@@ -7,6 +7,7 @@ python -m millrace.pricing.worker MODULE:API:PROCESSOR --cold api  import and fi
 from __future__ import annotations
 
 import gc
+import gzip
 import importlib
 import json
 import resource
@@ -14,6 +15,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
+from pathlib import Path
 from time import process_time
 from typing import Any
 
@@ -23,7 +25,9 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 
 def measure(handler: Handler, events: list[dict[str, Any]]) -> dict[str, Any]:
-    """Call the handler for each event: CPU seconds in all, bytes logged, bytes answered."""
+    """Call the handler for each event: CPU seconds in all, what was logged, and what was answered,
+    before and after API Gateway compresses it for clients that accept gzip, as browsers do.
+    """
     printed = StringIO()
     gc.collect()
     with redirect_stdout(printed), redirect_stderr(printed):
@@ -33,18 +37,27 @@ def measure(handler: Handler, events: list[dict[str, Any]]) -> dict[str, Any]:
     return {
         "cpu_seconds": cpu,
         "logged_bytes": len(printed.getvalue().encode()),
+        "logged_lines": printed.getvalue().count("\n"),
         "answered_bytes": sum(_answer_bytes(answer) for answer in answers),
+        "compressed_bytes": sum(_answer_bytes(answer, compressed_from=_compressed_from()) for answer in answers),
     }
 
 
-def _answer_bytes(answer: Any) -> int:
+def _compressed_from() -> int:
+    """https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-receive-response-with-compressed-payload.html"""
+    config: dict[str, int] = json.loads(Path(".chalice/config.json").read_text())
+    return config["minimum_compression_size"]
+
+
+def _answer_bytes(answer: Any, *, compressed_from: float = float("inf")) -> int:
     """The size of an HTTP answer; whatever is no success ends the measurement."""
     if not isinstance(answer, dict):
         return 0
     if answer.get("batchItemFailures") or answer.get("statusCode", 200) != 200:
         raise SystemExit(f"A function answered {answer}")
     headers = sum(len(name) + len(str(value)) + 4 for name, value in (answer.get("headers") or {}).items())
-    return headers + len(answer.get("body", "").encode())
+    body = answer.get("body", "").encode()
+    return headers + len(body if len(body) < compressed_from else gzip.compress(body))
 
 
 def load(functions: str, which: str) -> Handler:

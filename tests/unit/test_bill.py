@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -52,7 +53,28 @@ def test_a_what_if_changes_its_lines_alone() -> None:
     plain = bill.intake(RECORDED, Assumptions())
     elsewhere = bill.intake(RECORDED, Assumptions(door="url", provisioned=True))
     changed = {line for line in plain if plain[line] != pytest.approx(elsewhere[line])}
-    assert changed == {"API requests", "DynamoDB writes", "in all"}
+    assert changed == {"API requests", "DynamoDB writes", "access log", "in all"}
+
+
+def test_a_message_is_billed_by_its_bytes_when_it_is_received_and_not_when_it_is_deleted() -> None:
+    large = RECORDED | {"door": RECORDED["door"] | {"message_bytes": 65536}}
+    assert bill.intake(large, Assumptions())["SQS"] == pytest.approx(0.40 * (1 + 1 + 0.1))
+
+
+def test_only_a_rest_api_answers_in_gzip() -> None:
+    recorded = RECORDED | {"door": RECORDED["door"] | {"answered_bytes": 2000, "compressed_bytes": 800}}
+    rest, http = (bill.intake(recorded, Assumptions(door=door))["data to clients"] for door in ("rest", "http"))
+    assert http - rest == pytest.approx(0.09e-9 * 1200 * 1e6)
+
+
+def test_a_line_of_a_log_costs_26_bytes_more_than_it_says() -> None:
+    recorded = RECORDED | {"door": RECORDED["door"] | {"logged_bytes": 274, "logged_lines": 1}}
+    assert bill.intake(recorded, Assumptions())["logs"] == pytest.approx(0.50e-9 * 300 * 1e6)
+
+
+def test_the_access_log_is_priced_as_it_is_written() -> None:
+    assert "$" not in bill.access_log_line()
+    assert json.loads(bill.access_log_line())["path"] == "/prod/events"
 
 
 def test_a_batch_is_what_one_call_of_a_function_takes() -> None:
