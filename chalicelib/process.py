@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -17,8 +17,9 @@ from chalicelib import ports, quarantine
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit, compact, event_body, timestamps
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.commit import CommitRecord
+from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
+from chalicelib.core.keys import EventRef
 from chalicelib.core.parking import Failure
 from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.ports import Message
@@ -64,12 +65,14 @@ def process(
     aged = [job for job in jobs if job.chunk.age_counts_from < oldest]
     young = [job for job in jobs if job.chunk.age_counts_from >= oldest]
     quarantined = _quarantine(aged, archive, commits, meter, now)
-    done = quarantined | _find_committed(young, commits)
-    claimed = _claim([job for job in young if job.chunk.chunk_id not in done], events)
-    records = _archive(claimed, archive, meter, now, settings)
-    committed = _commit(records, commits)
-    done |= set(committed)
-    _measure(committed.values(), meter)
+    done = quarantined
+    for part in _in_turn(young):
+        known, asked = _look(part, commits)
+        claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)
+        records = _archive(claimed, archive, meter, now, settings)
+        committed = _commit(records, commits)
+        _measure(committed.values(), meter)
+        done |= known.committed | set(committed)
 
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
     meter.add("batch_messages", len(messages))
@@ -120,27 +123,45 @@ def _quarantine(
     return parked
 
 
-def _find_committed(jobs: Sequence[_Job], commits: ports.CommitLog) -> set[str]:
-    """Spare chunks that an earlier delivery finished the work; a failed look costs only that work."""
-    redelivered = [job.chunk for job in jobs if job.deliveries > 1]
-    if not redelivered:
-        return set()
+def _in_turn(jobs: Sequence[_Job]) -> Iterable[list[_Job]]:
+    """All jobs at once, but for singles of one event: the others come after the first, so that they are known as
+    duplicates before they are archived.
+    """
+    seen: set[tuple[str, EventRef]] = set()
+    first, after = list[_Job](), list[_Job]()
+    for job in jobs:
+        event = (job.chunk.project, job.chunk.events[0].ref)
+        (after if job.chunk.is_single and event in seen else first).append(job)
+        if job.chunk.is_single:
+            seen.add(event)
+    return [part for part in (first, after) if part]
+
+
+def _look(jobs: Sequence[_Job], commits: ports.CommitLog) -> tuple[Outcome, Sequence[_Job]]:
+    """Spare chunks that an earlier delivery finished the work, and singles that are duplicates the archive.
+
+    If the look fails, chunks go on without, but not singles: what was erased must not be archived again.
+    """
+    asked = [job.chunk for job in jobs if job.chunk.is_single or job.deliveries > 1]
     try:
-        return commits.committed(redelivered)
-    except StoreFailed:
-        return set()
+        return (commits.look(asked) if asked else Outcome(set())), jobs
+    except StoreFailed as error:
+        _log.warning("what was done before is unknown: %s", error)
+        return Outcome(set()), [job for job in jobs if not job.chunk.is_single]
 
 
-def _claim(jobs: Sequence[_Job], events: ports.EventStore) -> list[_Job]:
+def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.EventStore) -> list[_Job]:
     """The jobs whose every event has a known owner, with the events that are their own.
 
-    An owner other than the chunk itself makes the event a duplicate: the owner's own message
-    guarantees that it is counted. An unknown owner fails the chunk, for this time.
+    An owner other than the chunk itself makes the event a duplicate: the owner's own message guarantees that it
+    is counted. An unknown owner fails the chunk, for this time. `duplicates`: singles of which this is known.
     """
-    owners = iter(events.claim([(job.chunk, event) for job in jobs for event in job.chunk.events]))
+    claiming = [job for job in jobs if job.chunk.chunk_id not in duplicates]
+    owners = iter(events.claim([(job.chunk, event) for job in claiming for event in job.chunk.events]))
     claimed = []
     for job in jobs:
-        owner_of = [(event, next(owners)) for event in job.chunk.events]
+        is_known = job.chunk.chunk_id in duplicates
+        owner_of = [] if is_known else [(event, next(owners)) for event in job.chunk.events]
         if any(owner is None for _, owner in owner_of):
             _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
             continue

@@ -185,22 +185,31 @@ class FakeCommitLog:
         result = next(self.outcomes, "applied")
         if result == "refused" or ids & self.uncommittable:
             return Outcome(set())
-        singles = [each for each in records if each.body is not None and self._is_there(each)]
-        is_own = {each.chunk_id: (each.project, each.chunk_id) in self.shared for each in singles}
-        taken = Outcome(
-            {each.chunk_id for each in records if each.body is None and self._find(each.project, each.chunk_id)}
-            | {chunk_id for chunk_id in is_own if is_own[chunk_id]},
-            {chunk_id for chunk_id in is_own if not is_own[chunk_id]},
-        )
+        own = [each for each in records if each.body is None and self._find(each.project, each.chunk_id)]
+        known = [
+            self._know(each.project, each.chunk_id, each.owned[0].ref) for each in records if each.body is not None
+        ]
+        taken = _sum([Outcome({each.chunk_id for each in own}), *known])
         if not any(taken):
             self._apply(records)
         if result == "lost":
             return Outcome(set())
         return taken if any(taken) else Outcome(ids)
 
-    def _is_there(self, single: CommitRecord) -> bool:
-        key = (single.project, single.owned[0].ref)
-        return key in self.events.stored or key in self.events.erased
+    def look(self, chunks: Iterable[Chunk]) -> Outcome:
+        if self.fails:
+            raise StoreFailed("the log does not answer")
+        asked = list(chunks)
+        own = {each.chunk_id for each in asked if not each.is_single and self._find(each.project, each.chunk_id)}
+        known = [self._know(each.project, each.chunk_id, each.events[0].ref) for each in asked if each.is_single]
+        return _sum([Outcome(own), *known])
+
+    def _know(self, project: str, single: str, ref: EventRef) -> Outcome:
+        """What the event of a single says of it."""
+        if (project, single) in self.shared:
+            return Outcome({single})
+        is_there = (project, ref) in self.events.stored or (project, ref) in self.events.erased
+        return Outcome(set(), {single} if is_there else set())
 
     def _apply(self, records: Sequence[CommitRecord]) -> None:
         singles = [record for record in records if record.body is not None]
@@ -311,6 +320,14 @@ class FakeCommitLog:
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
         entry = self.parked.get((project, chunk_id))
         return entry.code if entry else None
+
+
+def _sum(outcomes: Iterable[Outcome]) -> Outcome:
+    committed, duplicates = set[str](), set[str]()
+    for outcome in outcomes:
+        committed |= outcome.committed
+        duplicates |= outcome.duplicates
+    return Outcome(committed, duplicates)
 
 
 @dataclass

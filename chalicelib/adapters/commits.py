@@ -58,18 +58,23 @@ class CommitLog:
 
     def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
         """What it means that the items which these records would have put are there."""
-        committed, duplicates, singles = set[str](), set[str](), {}
+        committed, singles = set[str](), dict[str, Key]()
         for record in taken:
             if record.body is None:
                 committed.add(record.chunk_id)
             else:
                 singles[record.chunk_id] = keys.event_item(record.project, record.owned[0].ref)
         with suppress(StoreFailed):  # not known, they are tried again
-            items = self._table.get_many(list(singles.values()), attributes="pk, sk, c")
-            for chunk_id, key in singles.items():
-                if key in items:
-                    (committed if _is_owner(chunk_id, items[key]) else duplicates).add(chunk_id)
-        return Outcome(committed, duplicates)
+            known = self._known(singles)
+            return Outcome(committed | known.committed, known.duplicates)
+        return Outcome(committed)
+
+    def _known(self, wanted: dict[str, Key]) -> Outcome:
+        """What items say, by chunk_id: a record that its chunk is committed, a single's event whose it is."""
+        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c")
+        there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
+        committed = {chunk_id for chunk_id, item in there.items() if "c" not in item or _is_owner(chunk_id, item)}
+        return Outcome(committed, there.keys() - committed)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
         # A shard of its own for each attempt: two workers rarely write the same counter at once.
@@ -125,6 +130,14 @@ class CommitLog:
         added = {"c": sums.chunks, "n": sums.accepted, "k": sums.stored}
         expiry = int((timestamps.parse(timestamps.window_start(received_hour)) + self._retention).timestamp())
         return add(self._table.name, keys.ledger(received_hour, project, shard), added, expiry)
+
+    def look(self, chunks: Iterable[Chunk]) -> Outcome:
+        """What is known of chunks before anything is tried. Raises StoreFailed."""
+        wanted: dict[str, Key] = {}
+        for chunk in chunks:
+            single = keys.event_item(chunk.project, chunk.events[0].ref) if chunk.is_single else None
+            wanted[chunk.chunk_id] = single or keys.commit_record(chunk.project, chunk.chunk_id)
+        return self._known(wanted)
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
         """The chunk_ids, of those given, that are committed."""

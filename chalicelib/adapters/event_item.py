@@ -13,7 +13,9 @@ NOBODY = "erased"
 
 
 def event_item(key: Key, chunk_id: str, event_type: str, body: bytes, retention: timedelta) -> Item:
-    """`body`: the event as it is stored, packed with what the item says; `retention`: from when its chunk was minted."""
+    """`body`: the event as it is stored, packed with what the item says; `retention`: from when its chunk was
+    minted.
+    """
     expiry = int((minted_at(chunk_id) + retention).timestamp())
     return owned_item(key, chunk_id) | {"t": text(event_type), "b": {"B": body}, "x": number(expiry)}
 

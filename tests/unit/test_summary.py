@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core import compact, summary
+from chalicelib.core import summary
 from chalicelib.core.keys import EventRef
 from millrace.pricing.workload import Traffic
 
@@ -72,12 +72,6 @@ def test_the_summary_of_twenty_events_of_a_web_site_leaves_room_in_a_kilobyte() 
         name: {each["properties"][name]: 1 for each in events} for name in ("page", "referrer")
     }  # keys and the other attributes of a record take some 200 bytes
     assert len(summary.pack(found, pages)) <= 1024 - 200
-
-
-def test_a_summary_in_rows_is_still_read() -> None:
-    rows = {"view": [[TIME, "u", "e1"], [TIME, "u", "e2"]]}
-    expected = {"view": [EventRef(TIME, "u", "e1"), EventRef(TIME, "u", "e2")]}
-    assert summary.unpack(compact.pack([rows, {"page": {"/": 2}}])) == (expected, {"page": {"/": 2}})
 
 
 def test_any_zlib_reads_the_columns() -> None:
