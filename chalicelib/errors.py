@@ -4,11 +4,11 @@ Problem                 the caller is told: status, code, message (web.py makes 
 +-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
 +-- Unauthorized        401  no_key, bad_key
 +-- Forbidden           403  forbidden
-+-- NotFound            404  no_such_event, no_such_chunk, no_such_file, no_such_call
++-- NotFound            404  no_such_event, no_such_chunk, no_such_file, no_such_call, not_found
 +-- TooLarge            413  body_too_large, too_many_events, answer_too_large
 +-- AllRejected         422  all_rejected
-+-- TooManyRequests     429  quota_exceeded, too_many_unknown_keys (worth sending again, later)
-+-- Unavailable         503  queue_unavailable, store_unavailable (worth sending again)
++-- TooManyRequests     429  quota_exceeded, too_many_unknown_keys, too_many_requests (worth sending again, later)
++-- Unavailable         503  queue_unavailable, store_unavailable, timed_out (worth sending again)
 StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
 Undecodable             a queue message that is not a chunk
 ProcessingFailed        some messages of a batch must come back

@@ -64,9 +64,11 @@ _PROBLEMS = {
     404: "There is no such thing, or it is another project's.",
     413: "The request, or its answer, is too large.",
     422: "No event was accepted (all_rejected); `events` says why, for each.",
-    429: "The project is over its quota (quota_exceeded), or too many unknown keys are tried. See Retry-After.",
+    429: "The project is over its quota (quota_exceeded), too many unknown keys are tried, or the stage is throttled "
+    "(too_many_requests). See Retry-After.",
     500: "Something broke on our side (internal_error).",
-    503: "A store or the queue does not answer (store_unavailable, queue_unavailable). See Retry-After.",
+    503: "A store or the queue does not answer (store_unavailable, queue_unavailable), or not in time (timed_out). "
+    "See Retry-After.",
 }
 
 

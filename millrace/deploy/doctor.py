@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
-from millrace import stack
+from millrace import gateway, stack
 from millrace.deploy import policies
 from millrace.deploy.finishing import FUNCTIONS
 
@@ -208,6 +208,19 @@ def api_is_bounded(stage: Stage) -> Wrong:
         yield "There is no access log.", "docs/deploying.md says how to allow it once for the account."
 
 
+def errors_have_one_form(stage: Stage) -> Wrong:
+    """API Gateway says its own errors as the API says its"""
+    api = stage.resources["rest_api"]["rest_api_id"]
+    # The whole list has some 20; pages are not used.
+    answers = boto3.client("apigateway").get_gateway_responses(restApiId=api)["items"]
+    found = {each["responseType"]: each for each in answers}
+    if any(found.get(kind, {}) | response != found.get(kind) for kind, response in gateway.RESPONSES.items()):
+        yield (
+            "They come as API Gateway makes them: 403 for an unknown path, and no code.",
+            f"A plain chalice deploy does that. {_redeploy(stage)}",
+        )
+
+
 def logs_end(stage: Stage) -> Wrong:
     """Logs are kept for a time, not for ever"""
     logs = boto3.client("logs")
@@ -238,6 +251,7 @@ CHECKS: tuple[Callable[[Stage], Wrong], ...] = (
     rights_are_the_codes,
     alarms_reach_somebody,
     api_is_bounded,
+    errors_have_one_form,
     logs_end,
 )
 

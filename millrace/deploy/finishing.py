@@ -6,7 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
+from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from millrace import gateway
 
 # Of the API as a whole. An account's own limit is 10,000 a second with a burst of 5,000, which one leaked
 # address must not use up: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
@@ -24,6 +27,9 @@ ACCESS_LOG_FORMAT = (
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 #: The schedule runs the aggregator again in five minutes, and it then does all that is left to do.
 INVOKING = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 300}
+# Chalice has just made a deployment, and an account may make one in 5 seconds: wait for it.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+_PATIENT = Config(retries={"mode": "standard", "max_attempts": 8})
 FUNCTIONS = ("api_handler", "process", "aggregate")
 
 
@@ -34,7 +40,9 @@ def finish(stage: str, resources: dict[str, dict[str, Any]], say: Callable[[str]
         _log_as_json(resources[function]["lambda_arn"])
     aggregator = resources["aggregate"]["lambda_arn"]
     boto3.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
-    _bound_api(stage, resources["rest_api"]["rest_api_id"], resources["api_handler"]["lambda_arn"], say)
+    api = resources["rest_api"]["rest_api_id"]
+    _put_answers(stage, api)
+    _bound_api(stage, api, resources["api_handler"]["lambda_arn"], say)
 
 
 def _log_as_json(function: str) -> None:
@@ -43,18 +51,26 @@ def _log_as_json(function: str) -> None:
     functions.update_function_configuration(FunctionName=function, LoggingConfig=LOGGING)
 
 
+def _put_answers(stage: str, api: str) -> None:
+    """Have API Gateway say its own errors as we do; each deployment by Chalice makes it forget how."""
+    client = boto3.client("apigateway", config=_PATIENT)
+    for kind, response in gateway.RESPONSES.items():
+        client.put_gateway_response(restApiId=api, responseType=kind, **response)
+    client.create_deployment(restApiId=api, stageName=stage)
+
+
 def _bound_api(stage: str, api: str, function: str, say: Callable[[str], None]) -> None:
-    gateway = boto3.client("apigateway")
+    client = boto3.client("apigateway")
     settings = {
         "/*/*/throttling/rateLimit": str(REQUESTS_A_SECOND),
         "/*/*/throttling/burstLimit": str(BURST),
     }
-    gateway.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
+    client.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
     _, partition, _, region, account, _, name = function.split(":")
     group = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/{name}"
     access_log = {"/accessLogSettings/destinationArn": group, "/accessLogSettings/format": ACCESS_LOG_FORMAT}
     try:
-        gateway.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
+        client.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
     except ClientError as error:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         say(f"No access log: {error.response['Error']['Message']}. docs/deploying.md says how to allow it once.")

@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from millrace import gateway
 from millrace.deploy import deployment, finishing, policies, stages
 
 
@@ -36,5 +37,6 @@ def additions(stage: str, topic_arn: str) -> dict[str, Any]:
         "Format": finishing.ACCESS_LOG_FORMAT,
     }
     settings = {"MethodSettings": [{"ResourcePath": "/*", "HttpMethod": "*", **throttling}]}
-    resources["RestAPI"] = {"Properties": {**settings, "AccessLogSetting": access_log}}
+    answers = {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.RESPONSES}}
+    resources["RestAPI"] = {"Properties": {**settings, **answers, "AccessLogSetting": access_log}}
     return {"Resources": resources}

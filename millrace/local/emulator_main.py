@@ -120,6 +120,7 @@ def _complete_api_gateway() -> None:
             gateway._resources[old] = gateway._resources[new]
             gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
             gateway._delete_rest_api(new)
+            gateway._gateway_responses.pop(old, None)  # as AWS does: the document names none
             return gateway._get_rest_api(old)
         return await unable(method, path, headers, body, query)
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from chalice.local import ChaliceRequestHandler, LocalChalice, LocalDevServer, ThreadedHTTPServer
 
+from millrace import gateway
 from millrace.failure import Failure
 
 # API Gateway's limit: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
@@ -23,6 +24,11 @@ class _Handler(ChaliceRequestHandler):
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
         """No line for each request; errors are logged by the application."""
+
+    def _send_error_response(self, _error: Any) -> None:
+        """Where API Gateway would not find a method; there is no other such error without authorizers."""
+        response = gateway.answer(gateway.NO_SUCH_PATH)
+        self._send_http_response(response.status_code, dict(response.headers), response.body)
 
     def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
         headers = dict(self.headers)

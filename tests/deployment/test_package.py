@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from deployed import BIN, Deployment
+from millrace import gateway
 from millrace.deploy import stages
 from millrace.local.emulator import Emulator
 
@@ -62,3 +63,9 @@ def test_each_function_has_a_role_of_its_own_without_wildcards(resources: dict[s
         statements = policy["PolicyDocument"]["Statement"]
         wild = [each["Action"] for each in statements if each["Resource"] == ["*"]]
         assert wild in ([], [["cloudwatch:GetMetricData"]])
+
+
+def test_the_api_says_its_gateway_s_errors_as_its_own(resources: dict[str, Any]) -> None:
+    definition = resources["RestAPI"]["Properties"]["DefinitionBody"]
+    assert definition["x-amazon-apigateway-gateway-responses"] == gateway.RESPONSES
+    assert "/events" in definition["paths"]

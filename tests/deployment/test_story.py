@@ -7,6 +7,7 @@ import subprocess
 from typing import Any
 
 import pytest
+import requests
 
 from deployed import Deployment, eventually
 from millrace.local.emulator import PROJECT
@@ -23,6 +24,18 @@ def test_a_stage_that_was_not_deployed_has_no_policy_and_plain_chalice_refuses_i
 def test_an_empty_account_becomes_a_closed_stage_that_works(deployment: Deployment) -> None:
     deployment.url = deployment.run("millrace", "deploy", "--stage", "dev").strip()
     assert deployment.post(EVENT).status_code == 401
+
+
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mw_secret"}, {"Authorization": "Basic bXdfczo="}])
+@pytest.mark.parametrize(("method", "path"), [("GET", "/nowhere"), ("DELETE", "/events"), ("POST", "/v1")])
+def test_what_api_gateway_does_not_find_is_a_problem_too(
+    deployment: Deployment, method: str, path: str, headers: dict[str, str]
+) -> None:
+    answer = requests.request(method, deployment.url + path, headers=headers, timeout=60)
+    assert (answer.status_code, answer.json()["status"], answer.json()["code"]) == (404, 404, "not_found")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    assert "mw_s" not in answer.text
 
 
 def test_a_stage_is_opened_by_its_configuration_and_plain_chalice(deployment: Deployment) -> None:
@@ -121,6 +134,10 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
         "A message stays hidden for six times the processor's timeout": (
             "It stays hidden for 1 s, and process may run for 60 s: work is done twice."
         ),
+        # By plain Chalice it was deployed last.
+        "API Gateway says its own errors as the API says its": (
+            "They come as API Gateway makes them: 403 for an unknown path, and no code."
+        ),
         "Alarms exist and somebody is told": "Nobody gets the alarms, or nobody has confirmed.",
         # The emulator's CloudFormation leaves two settings of the template out.
         "The table expires old items, can be restored, and refuses to be deleted": (
@@ -166,6 +183,8 @@ def test_without_its_right_to_send_the_api_says_503(deployment: Deployment) -> N
 def test_a_machine_without_chalice_s_note_deploys_to_the_same_stage(deployment: Deployment) -> None:
     (deployment.folder / ".chalice" / "deployed" / "dev.json").unlink()
     assert deployment.run("millrace", "deploy", "--stage", "dev").strip() == deployment.url
+    assert "API Gateway says its own errors as the API says its" not in wrong_in(deployment)
+    assert deployment.get("/nowhere")["code"] == "not_found"
     assert len(deployment.client("apigateway").get_rest_apis()["items"]) == 1
     mappings = deployment.client("lambda").list_event_source_mappings()["EventSourceMappings"]
     assert len(mappings) == 1

@@ -47,6 +47,16 @@ def test_a_body_above_the_gateways_limit_answers_413(stack: LocalStack) -> None:
     assert (reply.status_code, reply.json()["code"]) == (413, "body_too_large")
 
 
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mw_secret"}])
+def test_a_path_that_there_is_not_answers_as_the_deployed_stage_does(
+    stack: LocalStack, headers: dict[str, str]
+) -> None:
+    reply = requests.get(f"{stack.url}/nowhere", headers=headers, timeout=10)
+    assert (reply.status_code, reply.json()["code"]) == (404, "not_found")
+    assert reply.headers["Content-Type"] == "application/problem+json"
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
 def test_a_send_with_bad_lines_says_which_and_exits_with_3(stack: LocalStack) -> None:
     lines = ['{"event_type": "signup", "user_id": "u1"}', "not json", '{"event_type": "signup"}']
     totals = json.loads(stack.run("send", "--json", stdin="\n".join(lines), code=3))

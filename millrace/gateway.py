@@ -1,0 +1,55 @@
+"""What API Gateway answers without asking a function, said as the API says it: on AWS and by the local stack."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chalice import Response
+
+from chalicelib import web
+from chalicelib.errors import Forbidden, NotFound, Problem, TooLarge, TooManyRequests, Unavailable
+
+NO_SUCH_PATH = NotFound("not_found", "There is no such path, or not with this method.")
+_KEPT_OUT = Forbidden("forbidden", "A rule of this stage's operators keeps the request out.")
+
+#: By type of gateway response. What is not named here is for authorizers, usage plans, and validators, of which
+#: there are none: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+_PROBLEMS: dict[str, Problem] = {
+    "MISSING_AUTHENTICATION_TOKEN": NO_SUCH_PATH,
+    # Mostly an unknown path with a key: API Gateway takes the Authorization header for a bad signature, and its own
+    # answer would repeat the key.
+    "DEFAULT_4XX": NO_SUCH_PATH,
+    "RESOURCE_NOT_FOUND": NO_SUCH_PATH,
+    "ACCESS_DENIED": _KEPT_OUT,
+    "WAF_FILTERED": _KEPT_OUT,
+    "REQUEST_TOO_LARGE": TooLarge("body_too_large", "The request is over 10 MB."),
+    "THROTTLED": TooManyRequests("too_many_requests", "This stage gets too many requests. Wait.", retry_after=1),
+    "INTEGRATION_TIMEOUT": Unavailable(
+        "timed_out", "It took longer than 29 seconds. It may be done: send or ask the same again.", retry_after=5
+    ),
+    "DEFAULT_5XX": Problem("internal_error", "Something broke on our side."),
+}
+
+
+def answer(error: Problem) -> Response:
+    """A problem that scripts of any site may read, since API Gateway knows no route whose rules it could follow."""
+    response = web.problem(error)
+    response.headers.update(web.CORS.get_access_control_headers())
+    return response
+
+
+def _documented(error: Problem) -> dict[str, Any]:
+    response = answer(error)
+    return {
+        "statusCode": str(response.status_code),
+        "responseParameters": {
+            f"gatewayresponse.header.{name}": f"'{text}'" for name, text in response.headers.items()
+        },
+        # Of templates it takes the one for JSON; what the body is called says the header. It fills in variables
+        # ($context...), of which there are none, and knows no loops or conditions.
+        "responseTemplates": {"application/json": response.body},
+    }
+
+
+#: As PutGatewayResponse and the extension x-amazon-apigateway-gateway-responses of OpenAPI take them, by type.
+RESPONSES = {kind: _documented(error) for kind, error in _PROBLEMS.items()}
