@@ -26,13 +26,16 @@ def find_events(
     commits: ports.CommitLog,
     secret: str,
     user_as_stored: Callable[[str], str] = str,
+    at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
     """Events newest first by event time: of one user, or of the project through its commit records.
 
-    `user_as_stored`: from the user asked for to the id that the user's events are kept under.
+    `user_as_stored`: from the user asked for to the id that the user's events are kept under. `at_most`: of a user so
+    many items are read; an answer may be short, or empty, and have a cursor all the same.
     """
     allowed = {"user_id", "event_type", "from", "to", "limit", "cursor"}
     _refuse_unknown(parameters, allowed)
+    found: Iterable[tuple[EventRef, dict[str, Any] | None]]
     user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
     event_type = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH)
     span, limit = _span(parameters), _limit(parameters)
@@ -41,7 +44,7 @@ def find_events(
     if user is not None:
         user = user_as_stored(user)
         after = f"{before[0]}#{before[2]}" if before else span.after
-        found = events.of_user(project, user, event_type=event_type, first=span.first, after=after)
+        found = events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
     else:
         refs = _refs(commits, project, event_type, span, EventRef(*before) if before else None)
         found = _with_bodies(events, project, refs)
@@ -83,11 +86,15 @@ def _ref_of(event: dict[str, Any]) -> EventRef:
     return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user, event["event_id"])
 
 
-def _page(found: Iterable[tuple[EventRef, dict[str, Any]]], limit: int) -> tuple[list[dict[str, Any]], EventRef | None]:
-    """Up to `limit` events that fit one answer, and where to go on if there are more."""
+def _page(
+    found: Iterable[tuple[EventRef, dict[str, Any] | None]], limit: int
+) -> tuple[list[dict[str, Any]], EventRef | None]:
+    """Up to `limit` events that fit one answer, and where to go on if there are more, or may be."""
     page: list[dict[str, Any]] = []
     size, last = 0, None
     for ref, event in found:
+        if event is None:  # so far it was read
+            return page, ref
         row = {"key": keys.event_key(ref), **event}
         size += limits.answer_bytes(row)
         if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
@@ -98,9 +105,14 @@ def _page(found: Iterable[tuple[EventRef, dict[str, Any]]], limit: int) -> tuple
 
 
 def find_rejections(
-    parameters: Parameters, *, project: str, rejections: ports.RejectionLog, secret: str
+    parameters: Parameters,
+    *,
+    project: str,
+    rejections: ports.RejectionLog,
+    secret: str,
+    at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
-    """Rejected events newest first by receipt; within a POST in its order."""
+    """Rejected events newest first by receipt; within a POST in its order. `at_most`: so many POSTs are read."""
     _refuse_unknown(parameters, {"code", "from", "to", "limit", "cursor"})
     code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
     question = ("rejections", project, code, span.first, span.after)
@@ -109,7 +121,9 @@ def find_rejections(
     after = f"{before[0]}\0" if before else span.after
     rows: list[dict[str, Any]] = []
     size = 0
-    for post in rejections.between(project, first=span.first, after=after):
+    for examined, post in enumerate(rejections.between(project, first=span.first, after=after)):
+        if examined == at_most:
+            return {"rejections": rows, "next": cursor.seal((post.name, "0"), question=question, secret=secret)}
         skipped = int(before[1]) if before and post.name == before[0] and before[1].isdecimal() else 0
         for number, row in enumerate(post.rows[skipped:], skipped):
             if code in (None, row["code"]):
@@ -185,19 +199,18 @@ def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportS
     question = ("reports", project, grain, span.first, span.after)
     before = _unseal(parameters, question, secret, parts=1)
     first, after = span.windows(grain)
-    found = list(islice(reports.between(project, grain, first=first, after=before[0] if before else after), limit + 1))
     page: list[Report] = []
     size = 0
-    for report in found[:limit]:
+    for report in reports.between(project, grain, first=first, after=before[0] if before else after):
         size += limits.answer_bytes(report.to_json())
-        if page and size > limits.MAX_ANSWER_BYTES:
-            break
+        if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
+            position = [page[-1].window.name]
+            return {
+                "reports": [each.to_json() for each in page],
+                "next": cursor.seal(position, question=question, secret=secret),
+            }
         page.append(report)
-    position = [page[-1].window.name] if len(page) < len(found) else None
-    return {
-        "reports": [report.to_json() for report in page],
-        "next": cursor.seal(position, question=question, secret=secret) if position else None,
-    }
+    return {"reports": [report.to_json() for report in page], "next": None}
 
 
 def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: str, parts: int) -> list[str] | None:

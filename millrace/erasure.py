@@ -74,7 +74,7 @@ def erase_events(
     counts. Raises StoreFailed.
     """
     by_chunk: dict[str, list[EventRef]] = defaultdict(list)
-    for ref, event in events.of_user(person.project, person.user, event_type=None, first="", after="~"):
+    for ref, event in events.of_user(person.project, person.user, first="", after="~"):
         by_chunk[event["chunk_id"]].append(ref)
     for chunk_id, refs in by_chunk.items():
         remaining = iter(refs)

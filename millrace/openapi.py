@@ -183,7 +183,7 @@ _PARAMETERS = {
         {"type": "integer", "minimum": 1, "maximum": limits.MAX_PAGE, "default": limits.DEFAULT_PAGE},
         "At most so many.",
     ),
-    "cursor": _query("cursor", {"type": "string"}, "`next` of the page before."),
+    "cursor": _query("cursor", {"type": "string"}, "`next` of the page before; until it is null, there may be more."),
 }
 
 

@@ -130,7 +130,6 @@ def _came_again(chunk: Chunk, events: ports.EventStore, guard_retention: timedel
         for ref, _ in events.of_user(
             chunk.project,
             event.user,
-            event_type=None,
             first=timestamps.sortable(chunk.sender.received - guard_retention),
             after=timestamps.sortable(chunk.sender.received + guard_retention),
         )

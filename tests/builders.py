@@ -14,7 +14,7 @@ from chalicelib import aggregate as aggregator
 from chalicelib import process as processor
 from chalicelib import query
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, compact, event_body, parking, timestamps
+from chalicelib.core import commit, compact, event_body, limits, parking, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
@@ -161,9 +161,16 @@ class World:
             now=now,
         )
 
-    def find_events(self, parameters: Mapping[str, str], *, project: str = "acme") -> dict[str, Any]:
+    def find_events(
+        self, parameters: Mapping[str, str], *, project: str = "acme", at_most: int = limits.MAX_EXAMINED
+    ) -> dict[str, Any]:
         return query.find_events(
-            parameters, project=project, events=self.events, commits=self.commits, secret=SETTINGS.cursor_secret
+            parameters,
+            project=project,
+            events=self.events,
+            commits=self.commits,
+            secret=SETTINGS.cursor_secret,
+            at_most=at_most,
         )
 
     def find_reports(self, parameters: Mapping[str, str], *, project: str = "acme") -> dict[str, Any]:

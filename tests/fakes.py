@@ -142,13 +142,28 @@ class FakeEventStore:
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
         return [copy.deepcopy(self.stored[project, ref]) for ref in refs if (project, ref) in self.stored]
 
-    def of_user(
-        self, project: str, user: str, *, event_type: str | None, first: str, after: str
-    ) -> Iterator[tuple[EventRef, dict[str, Any]]]:
-        for (owner, ref), event in sorted(self.stored.items(), key=lambda item: item[0], reverse=True):
-            in_span = first <= f"{ref.time}#{ref.event_id}" < after
-            if (owner, ref.user) == (project, user) and in_span and event_type in (None, event["event_type"]):
+    def of_user(self, project: str, user: str, *, first: str, after: str) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+        for ref, event in self.search(project, user, event_type=None, first=first, after=after, at_most=None):
+            assert event is not None
+            yield ref, event
+
+    def search(
+        self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
+    ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+        mine = sorted(
+            (
+                ref
+                for owner, ref in [*self.stored, *self.erased]
+                if (owner, ref.user) == (project, user) and first <= f"{ref.time}#{ref.event_id}" < after
+            ),
+            reverse=True,
+        )
+        for ref in mine[:at_most]:
+            event = self.stored.get((project, ref))
+            if event is not None and event_type in (None, event["event_type"]):
                 yield ref, copy.deepcopy(event)
+        if at_most is not None and len(mine) > at_most:
+            yield mine[at_most - 1], None
 
 
 @dataclass

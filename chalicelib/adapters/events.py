@@ -156,19 +156,30 @@ class EventStore:
         found = self._table.get_many(wanted)
         return [_event(found[key]) for key in wanted if key in found and stands(found[key])]
 
-    def of_user(
-        self, project: str, user: str, *, event_type: str | None, first: str, after: str
-    ) -> Iterator[tuple[EventRef, dict[str, Any]]]:
-        """A user's events with first <= sort key < after, newest first."""
+    def of_user(self, project: str, user: str, *, first: str, after: str) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+        """A user's events with first <= sort key < after, newest first, however many there are."""
+        for ref, event in self.search(project, user, event_type=None, first=first, after=after, at_most=None):
+            if event is not None:
+                yield ref, event
+
+    def search(
+        self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
+    ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+        """Those of one type, among the first `at_most` items: erased ones and other types are read too.
+
+        Where the search ends early, the last it yields is how far it came, and None.
+        """
         options: Item = {}
         if event_type is not None:
             options = {"FilterExpression": "t = :t", "ExpressionAttributeValues": {":t": text(event_type)}}
         pk = keys.user_partition(project, user)
-        for item in self._table.query(pk, first=first, after=after, newest_first=True, **options):
-            if not stands(item):
-                continue
-            _, ref = keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
-            yield ref, _event(item)
+        stopped_at = None
+        for items, stopped_at in self._table.pages(  # noqa: B007 - where the last page ended
+            pk, first=first, after=after, newest_first=True, at_most=at_most, **options
+        ):
+            yield from ((_ref(pk, item["sk"]["S"]), _event(item)) for item in items if stands(item))
+        if stopped_at is not None:
+            yield _ref(pk, stopped_at), None
 
 
 def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
@@ -181,6 +192,10 @@ def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
         batch[row.key] = row
     if batch:
         yield list(batch.values())
+
+
+def _ref(pk: str, sk: str) -> EventRef:
+    return keys.parse_event_item(pk, sk)[1]
 
 
 def _event(item: Item) -> dict[str, Any]:

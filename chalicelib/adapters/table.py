@@ -104,6 +104,23 @@ class Table:
         self, pk: str, *, first: str = "", after: str = "", newest_first: bool = False, **options: Any
     ) -> Iterator[Item]:
         """Every item of a partition with first <= sk < after, page by page as the caller reads on."""
+        for items, _ in self.pages(pk, first=first, after=after, newest_first=newest_first, **options):
+            yield from items
+
+    def pages(
+        self,
+        pk: str,
+        *,
+        first: str = "",
+        after: str = "",
+        newest_first: bool = False,
+        at_most: int | None = None,
+        **options: Any,
+    ) -> Iterator[tuple[list[Item], str | None]]:
+        """The same in pages, each with the sk of the last item that was read, unless it is the last page.
+
+        `at_most`: how many items are read in all (more than 1), those that a filter leaves out too.
+        """
         condition, values = "pk = :pk", {":pk": text(pk)}
         if after and first >= after:
             return
@@ -117,7 +134,9 @@ class Table:
             condition += " AND sk < :after"
             values |= {":after": text(after)}
         options["ExpressionAttributeValues"] = values | options.get("ExpressionAttributeValues", {})
-        while True:
+        while at_most is None or at_most > 0:
+            if at_most is not None:
+                options["Limit"] = at_most
             with translated_errors():
                 page = self.client.query(
                     TableName=self.name,
@@ -126,10 +145,12 @@ class Table:
                     ConsistentRead=True,
                     **options,
                 )
-            yield from (item for item in page["Items"] if item["sk"]["S"] != after)
-            if "LastEvaluatedKey" not in page:
+            last = page.get("LastEvaluatedKey")
+            yield [item for item in page["Items"] if item["sk"]["S"] != after], last and last["sk"]["S"]
+            if last is None:
                 return
-            options["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+            options["ExclusiveStartKey"] = last
+            at_most = at_most and at_most - page["ScannedCount"]
 
     def query_each(self, pks: Iterable[str], *, first: str, after: str) -> list[Item]:
         """The items of several partitions, read side by side."""

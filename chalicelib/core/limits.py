@@ -62,6 +62,9 @@ MAX_DIGEST_ITEM_BYTES = 16_000
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
+# What a question reads at most, whatever it finds: of events of 500 bytes three pages of DynamoDB's, which have 1 MB
+# each, and of the largest 160. API Gateway waits for 29 s.
+MAX_EXAMINED = 5_000
 # A synchronous Lambda answer takes 6 MB, of which the envelope needs little.
 MAX_ANSWER_BYTES = 5_500_000
 # Windows of one answer of /counts: a year of hours, or a week of minutes; and days, each of which takes 8 queries.

@@ -11,14 +11,14 @@ const TYPING_MS = 350;
 export class Tail {
   /** `changed`: called when the filter has, to ask at once. */
   constructor(changed) {
-    Object.assign(this, {rows: [], older: null, seen: new Set(), first: true, filter: {}});
+    Object.assign(this, {rows: [], older: null, extended: false, seen: new Set(), first: true, filter: {}});
     this.type = byId("filter-type");
     this.user = byId("filter-user");
     let typing;
     const refilter = () => {
       clearTimeout(typing);
       this.filter = {event_type: this.type.value.trim(), user_id: this.user.value.trim()};
-      Object.assign(this, {rows: [], older: null, first: true});
+      Object.assign(this, {rows: [], older: null, extended: false, first: true});
       byId("clear-filters").disabled = !this.isFiltered();
       changed();
     };
@@ -53,9 +53,8 @@ export class Tail {
     if (filter !== this.filter) return; // the answer to an older question
     const keys = new Set(page.events.map((event) => event.key));
     const known = this.rows.filter((event) => !keys.has(event.key));
-    const extended = this.rows.length > PAGE;
-    this.rows = extended ? [...page.events, ...known].slice(0, MOST_ROWS) : page.events;
-    if (!extended) this.older = page.next;
+    this.rows = this.extended ? [...page.events, ...known].slice(0, MOST_ROWS) : page.events;
+    if (!this.extended) this.older = page.next;
     this.show();
   }
 
@@ -69,6 +68,7 @@ export class Tail {
       const keys = new Set(this.rows.map((event) => event.key));
       this.rows = [...this.rows, ...page.events.filter((event) => !keys.has(event.key))];
       this.older = page.next;
+      this.extended = true;
       for (const event of page.events) this.seen.add(event.key);
       this.show();
     } finally {
@@ -82,8 +82,14 @@ export class Tail {
     this.first = false;
     const none = byId("no-events");
     none.hidden = this.rows.length > 0;
-    write(none, this.isFiltered() ? "No event fits this filter. Types and users are compared whole, as they were sent." : "No events yet.");
+    write(none, this.nothing());
     byId("older").hidden = !this.older || this.rows.length >= MOST_ROWS;
+  }
+
+  nothing() {
+    if (this.older) return "None of the newest events fits this filter. Older ones may: the button below looks on.";
+    if (this.isFiltered()) return "No event fits this filter. Types and users are compared whole, as they were sent.";
+    return "No events yet.";
   }
 
   row(event) {

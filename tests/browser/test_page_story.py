@@ -9,9 +9,9 @@ from typing import Any
 import boto3
 import requests
 from chromium import Opened
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from local_stack import LocalStack
+from local_stack import LocalStack, eventually
 
 SECONDS = 20_000
 
@@ -96,6 +96,26 @@ def test_older_events_come_when_they_are_asked_for_and_stay(stack: LocalStack, o
     with page.expect_response(re.compile(r"/events\?")):
         pass
     expect(page.locator("#events tr")).to_have_count(70)
+
+
+def test_a_filter_that_fits_nothing_so_far_looks_on_when_asked_and_keeps_what_it_finds(
+    stack: LocalStack, opened: Opened
+) -> None:
+    post(stack, {"event_type": "rare", "user_id": "busy"})
+    found = eventually(lambda: stack.get("/events", user_id="busy", event_type="rare")["events"])
+
+    def answer(route: Route) -> None:
+        looks_on = "cursor=" in route.request.url
+        route.fulfill(json={"events": found, "next": None} if looks_on else {"events": [], "next": "on"})
+
+    page = opened(lambda page: page.route("**/events?*user_id=busy*", answer))
+    page.get_by_label("User").fill("busy")
+    expect(page.get_by_text("Older ones may")).to_be_visible(timeout=SECONDS)
+    page.get_by_role("button", name="Older events").click()
+    expect(row(page, "rare")).to_be_visible(timeout=SECONDS)
+    with page.expect_response(re.compile(r"user_id=busy")):
+        pass
+    expect(row(page, "rare")).to_be_visible()
 
 
 def test_a_rejection_is_found_with_its_reason(stack: LocalStack, opened: Opened) -> None:

@@ -14,7 +14,7 @@ from chalicelib.core.commit import CommitRecord, Outcome, share_of
 from chalicelib.ports import CommitLog, Erasure, EventStore
 from fakes import FakeCommitLog, FakeErasure
 
-ALL = {"event_type": None, "first": "", "after": "~"}
+ALL = {"first": "", "after": "~"}
 
 
 @dataclass

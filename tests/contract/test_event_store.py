@@ -16,7 +16,7 @@ from chalicelib.ports import EventStore
 from fakes import FakeEventStore
 
 LATER = NOW + timedelta(minutes=7)
-ALL = {"event_type": None, "first": "", "after": "~"}
+ALL = {"first": "", "after": "~"}
 
 
 @pytest.fixture(params=["fake", "emulator"])
@@ -171,8 +171,25 @@ def test_events_of_a_user_are_found_newest_first_by_type_and_span(
     types = ["odd", "even"] * 2
     mine = [make_event(f"e{n}", at=f"2015-05-17T10:0{n}:00Z", event_type=types[n - 1]) for n in range(1, 5)]
     events.claim(claims_of(make_chunk(*mine, make_event("not mine", user="u2"))))
-    found = events.of_user("acme", "u1", event_type=event_type, first=first, after=after)
-    assert [(ref.event_id, event["event_id"]) for ref, event in found] == [(each, each) for each in expected]
+    found = events.search("acme", "u1", event_type=event_type, first=first, after=after, at_most=100)
+    assert [(ref.event_id, event and event["event_id"]) for ref, event in found] == [(each, each) for each in expected]
+
+
+def test_a_search_ends_after_so_many_items_and_says_how_far_it_came(events: EventStore) -> None:
+    mine = [make_event(f"e{n}", at=f"2015-05-17T10:0{n}:00Z", event_type="odd" if n % 2 else "even") for n in range(8)]
+    events.claim(claims_of(make_chunk(*mine)))
+    found, after = [], "~"
+    for _ in range(3):
+        part = list(events.search("acme", "u1", event_type="even", first="", after=after, at_most=3))
+        found.append([(ref.event_id, event and event["event_id"]) for ref, event in part])
+        after = f"{part[-1][0].time}#{part[-1][0].event_id}"
+    assert found == [[("e6", "e6"), ("e5", None)], [("e4", "e4"), ("e2", "e2"), ("e2", None)], [("e0", "e0")]]
+
+
+def test_a_search_that_reads_all_says_nothing_of_how_far_it_came(events: EventStore) -> None:
+    events.claim(claims_of(make_chunk(make_event())))
+    found = events.search("acme", "u1", event_type="none", first="2015-05-17", after="2015-05-18", at_most=2)
+    assert list(found) == []
 
 
 def test_events_beyond_one_page_of_an_answer_are_all_found(events: EventStore) -> None:

@@ -96,6 +96,29 @@ def test_a_page_stays_below_what_one_answer_may_hold_and_none_is_lost() -> None:
     assert len(set(ids(*pages))) == 200
 
 
+@pytest.mark.parametrize("limit", ["1", "2", "1000"])
+def test_a_user_with_many_events_is_searched_some_at_a_time_until_the_rare_one_is_found(limit: str) -> None:
+    world = World()
+    kinds = {4: "rare", 15: "rare"}
+    mine = [make_event(f"e{n:02}", at=f"2015-05-17T10:{n:02}:00Z", event_type=kinds.get(n, "view")) for n in range(30)]
+    world.take(make_chunk(*mine))
+    question = {"user_id": "u1", "event_type": "rare", "limit": limit}
+    pages = read_pages(lambda parameters: world.find_events(parameters, at_most=10), question)
+    assert [ids(page) for page in pages] == [[], ["e15"], ["e04"]]
+
+
+def test_what_was_erased_is_searched_some_at_a_time_too() -> None:
+    world = World()
+    mine = [make_event(f"e{n:02}", at=f"2015-05-17T10:{n:02}:00Z") for n in range(30)]
+    world.take(make_chunk(*mine))
+    for event in mine[1:]:
+        ref = EventRef(event.time, event.user, event.event_id)
+        del world.events.stored["acme", ref]
+        world.events.erased.add(("acme", ref))
+    pages = read_pages(lambda parameters: world.find_events(parameters, at_most=10), {"user_id": "u1"})
+    assert [ids(page) for page in pages] == [[], [], ["e00"]]
+
+
 def test_a_cursor_goes_on_with_another_limit(world: World) -> None:
     cursor = world.find_events({"limit": "2"})["next"]
     assert ids(world.find_events({"cursor": cursor, "limit": "4"})) == NEWEST_FIRST[2:6]

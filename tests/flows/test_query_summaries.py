@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -21,9 +23,10 @@ from builders import (
     world_of_rows,
 )
 from chalicelib.core.parking import Failure
-from chalicelib.core.report import Window
+from chalicelib.core.report import Report, Window
 from chalicelib.errors import BadRequest, NotFound
 from chalicelib.query import get_receipt
+from fakes import FakeReportStore
 
 OLDEST = NOW - SETTINGS.max_chunk_age
 SECOND = timedelta(seconds=1)
@@ -175,6 +178,26 @@ def test_reports_are_chosen_by_grain_and_span(reported: World, parameters: dict[
 
 def test_another_projects_reports_are_not_found(reported: World) -> None:
     assert numbers(reported.find_reports({}, project="other")) == [1]
+
+
+def test_no_more_reports_are_read_than_an_answer_holds() -> None:
+    read: list[Report] = []
+
+    class Counting(FakeReportStore):
+        def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
+            for report in super().between(project, grain, first=first, after=after):
+                read.append(report)
+                yield report
+
+    world = World()
+    world.reports = Counting()
+    for hour in range(24):
+        world.reports.save(
+            replace(make_report(Window("acme", "hour", f"2015-05-17T{hour:02}")), content={"x": "y" * 1_000_000})
+        )
+    pages = read_pages(world.find_reports, {"limit": "24"})
+    assert sum(len(page["reports"]) for page in pages) == 24
+    assert len(read) == 24 + len(pages) - 1
 
 
 def test_reports_have_no_minutes(reported: World) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS, raw_events
+from builders import NOW, SETTINGS, raw_events, read_pages
 from chalicelib import query
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
@@ -183,6 +184,23 @@ def test_rejections_are_found_by_code_and_span() -> None:
     assert len(rows(log, **{"from": "2015-05-17T11:00:00Z"})) == 1
     assert len(rows(log, to="2015-05-17T11:00:00Z")) == 2
     assert ask(log, "other")["rejections"] == []
+
+
+@pytest.mark.parametrize("at_most", [1, 3, 100])
+def test_a_rare_code_is_searched_for_in_some_posts_at_a_time(at_most: int) -> None:
+    log = FakeRejectionLog()
+    for minute in range(10):
+        post(log, BAD, *[7] * (minute == 2), sender=Sender("acme", NOW + timedelta(minutes=minute)))
+
+    def search(parameters: Mapping[str, str]) -> dict[str, Any]:
+        return query.find_rejections(
+            parameters, project="acme", rejections=log, secret=SETTINGS.cursor_secret, at_most=at_most
+        )
+
+    pages = read_pages(search, {"code": "not_an_object", "limit": "5"})
+    assert [len(page["rejections"]) for page in pages] == [
+        int(2 in range(end - at_most, end)) for end in range(10, 0, -at_most)
+    ]
 
 
 SCHEMAS = {"signup": json.dumps({"required": ["plan"], "properties": {"plan": {"enum": ["free", "pro"]}}})}
