@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from chalice import Chalice, Rate
-from chalice.app import Request
 
 from chalicelib import aggregate as aggregator
-from chalicelib import assets, ledger, query, status, web
+from chalicelib import assets, intake, ledger, query, status, web
 from chalicelib import process as processor
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.dialects import Post, own, posthog, segment
@@ -56,27 +55,7 @@ def _take_in(read: Callable[..., Post], *details: str, **more: Any) -> Any:
 
 
 def _queue(read: Callable[..., Post], *details: str) -> dict[str, Any]:
-    from chalicelib import ingest  # validates with marshmallow, which costs other functions' cold starts 20 ms
-
-    stage, request, now = pipeline(), cast("Request", app.current_request), _now()
-    key = web.key_of(request) or web.key_in_query(request)
-    project = stage.access.project_for(key, "write", now=now) if key else None
-    try:
-        post = read(web.incoming_of(request, now), *details)
-    except Problem:
-        project or stage.access.project_for(None, "write", now=now)  # without a key there is no telling what is wrong
-        raise
-    project = project or stage.access.project_for(post.key, "write", now=now)
-    return ingest.ingest(
-        post.events,
-        sender=web.sender_of(request, project.name, now),
-        queue=stage.queue,
-        meter=stage.meter,
-        project=project,
-        quota=stage.quota,
-        rejections=stage.rejections,
-        idempotency_key=request.headers.get("idempotency-key"),
-    )
+    return intake.take_in(read, *details, stage=pipeline(), request=app.current_request, now=_now())
 
 
 @app.route("/events", methods=["POST"], **OPEN)
