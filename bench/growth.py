@@ -86,14 +86,14 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
     """Write units by kind and partition key, if all events come within one hour of one project."""
     chance = random.Random(7)  # noqa: S311 - a simulation
     now = datetime.now(UTC)
-    hour = timestamps.window_of(timestamps.sortable(now), "hour")
+    hour, minute = (timestamps.window_of(timestamps.sortable(now), grain) for grain in ("hour", "minute"))
     units: Counter[tuple[str, str]] = Counter()
     for number in range(events):
         user = "busy" if skewed and number % 2 else f"user-{chance.randrange(5000)}"
         units[
             "events of a user", keys.event_item("p", keys.EventRef(timestamps.sortable(now), user, str(number))).pk
         ] += 1
-    chunk_ids = [mint_chunk_id(now, hour, chance.randbytes(10)) for _ in range(events // per_post)]
+    chunk_ids = [mint_chunk_id(now, minute, chance.randbytes(10)) for _ in range(events // per_post)]
     for batch in _batches(chunk_ids, per_batch):
         for group in _batches(batch, 90):  # what one transaction takes beside counters, marks and the like
             shard = chance.randrange(keys.SHARDS)

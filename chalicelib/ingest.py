@@ -69,7 +69,7 @@ def ingest(
         post.events,
         sender=sender,
         repeats=post.repeats,
-        mint=lambda hour: chunk.mint_chunk_id(sender.received, hour, randomness(10)),
+        mint=lambda minute: chunk.mint_chunk_id(sender.received, minute, randomness(10)),
     )
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
         raise TooLarge("body_too_large", "With what they share, the events are too large. Send fewer at once.")

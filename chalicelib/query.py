@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime, tzinfo
 from itertools import islice
@@ -10,6 +11,7 @@ from typing import Any
 
 from chalicelib import ports
 from chalicelib.core import chunk, commit, counting, cursor, keys, limits, timestamps
+from chalicelib.core.commit import OwnedEvent
 from chalicelib.core.counting import Span
 from chalicelib.core.keys import EventRef
 from chalicelib.core.report import Report
@@ -55,22 +57,47 @@ def find_events(
 def _refs(
     commits: ports.CommitLog, project: str, event_type: str | None, span: Span, before: EventRef | None
 ) -> Iterator[EventRef]:
-    """References of the project's events, newest first, an hour in memory at a time."""
+    """References of the project's events, newest first; reads on only as far as they are taken."""
+    latest = min(span.after, before.time) if before else span.after
     for day in reversed(commits.days(project)):
-        if not span.meets(day) or (before and day > before.time[:10]):
+        if not span.meets(day) or day > latest[:10]:
             continue
-        # The counters, few and small, tell which hours are worth reading.
-        counted = commits.counters(project, [day])
-        for hour in sorted({each.hour for each in counted if event_type in (None, each.event_type)}, reverse=True):
-            if not span.meets(hour) or (before and hour > before.time[:13]):
-                continue
-            refs = (
-                event.ref
-                for record in commits.records(project, hour)
-                for event in record.owned
-                if event_type in (None, event.event_type) and span.holds(event.ref.time)
-            )
-            yield from sorted((ref for ref in refs if before is None or ref < before), reverse=True)
+        # The counters, few and small, tell which minutes are worth reading.
+        hours: dict[str, Counter[str]] = {}
+        for each in commits.counters(project, [day]):
+            if event_type in (None, each.event_type):
+                hours.setdefault(each.hour, Counter()).update(each.minutes)
+        for hour in sorted(hours, reverse=True):
+            for event in _newest_first(commits, project, hour, _steps(hour, hours[hour], span.first, latest)):
+                is_new = before is None or event.ref < before
+                if is_new and event_type in (None, event.event_type) and span.holds(event.ref.time):
+                    yield event.ref
+
+
+def _steps(hour: str, counts: Counter[str], earliest: str, latest: str) -> Iterator[str]:
+    """Minutes of an hour, newest first, down to each of which there is about a page of events."""
+    waiting = 0
+    minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
+    wanted = [minute for minute in minutes if earliest[:16] <= f"{hour}:{minute}" <= latest[:16]]
+    for minute in wanted:
+        waiting += counts[minute]
+        if waiting >= limits.DEFAULT_PAGE or minute == wanted[-1]:
+            yield minute
+            waiting = 0
+
+
+def _newest_first(commits: ports.CommitLog, project: str, hour: str, steps: Iterable[str]) -> Iterator[OwnedEvent]:
+    """An hour's events down to the last step. A record holds none that are newer than the minute it is read by, so
+    after each step all are known that are as new as it.
+    """
+    held: list[OwnedEvent] = []
+    last = "59"
+    for minute in steps:
+        held += [event for record in commits.newest(project, hour, minute, last) for event in record.owned]
+        held.sort(key=lambda event: event.ref)
+        while held and held[-1].ref.time[14:16] >= minute:
+            yield held.pop()
+        last = f"{int(minute) - 1:02}"
 
 
 def _with_bodies(
@@ -147,7 +174,7 @@ def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, 
 def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest: datetime) -> dict[str, Any]:
     """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
     try:
-        minted = chunk.minted_at(chunk_id)
+        chunk.check_id(chunk_id)
     except Undecodable as error:
         raise NotFound("no_such_chunk", "No chunk has this id.") from error
     record = commits.record(project, chunk_id)
@@ -165,7 +192,7 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
     code = commits.quarantine_code(project, chunk_id)
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
-    if minted < oldest:
+    if chunk.minted_at(chunk_id) < oldest:
         raise NotFound("no_such_chunk", "No chunk has this id.")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
     if failure := commits.failures([(project, chunk_id)]).get(chunk_id):

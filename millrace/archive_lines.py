@@ -11,7 +11,7 @@ from itertools import islice
 
 from chalicelib import ports
 from chalicelib.core import limits, timestamps
-from chalicelib.core.chunk import Sender, minted_at
+from chalicelib.core.chunk import Sender, check_id
 from chalicelib.core.counting import Span
 from chalicelib.core.event import Event
 from chalicelib.errors import Undecodable
@@ -55,7 +55,7 @@ def read_line(raw: bytes) -> Line:
             document.get("source_ip"),
             document.get("user_agent"),
         )
-        minted_at(document["chunk_id"])
+        check_id(document["chunk_id"])
         return Line(document["chunk_id"], sender, Event.from_json(document, guarded=False))
     except (KeyError, TypeError, AttributeError, RecursionError, Undecodable) as error:
         raise ValueError("not a line of the archive") from error

@@ -133,6 +133,6 @@ def _pack(lines: Iterable[Line], now: datetime) -> list[Chunk]:
             identities.values(),
             sender=sender,
             repeats=repeats.get(sender, {}),
-            mint=lambda hour: chunks.mint_chunk_id(now, hour, os.urandom(10)),
+            mint=lambda minute: chunks.mint_chunk_id(now, minute, os.urandom(10)),
         )
     ]

@@ -82,8 +82,8 @@ def make_single(event: Event | None = None, *, project: str = "acme", received: 
 def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, repeats: int = 0) -> Chunk:
     """A chunk with an id of its own, of one event or of those given, which must share an hour; never a single."""
     events = events or (make_event(),)
-    hour = timestamps.window_of(events[0].time, "hour")
-    chunk_id = chunks.mint_chunk_id(received, hour, next(_numbers).to_bytes(10, "big"))
+    newest = timestamps.window_of(max(event.time for event in events), "minute")
+    chunk_id = chunks.mint_chunk_id(received, newest, next(_numbers).to_bytes(10, "big"))
     return Chunk(chunk_id, Sender(project, received, "192.0.2.1", "browser"), events, repeats)
 
 

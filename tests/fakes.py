@@ -16,7 +16,7 @@ from typing import Any
 
 from chalicelib.core import commit, event_body
 from chalicelib.core.access_key import AccessKey
-from chalicelib.core.chunk import Chunk, owner_of, stored_form
+from chalicelib.core.chunk import Chunk, newest_minute_of, owner_of, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.digest import Digest
@@ -231,7 +231,9 @@ class FakeCommitLog:
         assert len({(each.project, each.owned[0].ref) for each in singles}) == len(singles), (
             "an item comes once in a transaction"
         )
-        for shared, theirs in commit.share(singles, lambda hour: f"{next(self._tokens):026}-{hour}"):
+        for shared, theirs in commit.share(
+            singles, lambda minute: f"{next(self._tokens):026}-{minute.replace(':', '')}"
+        ):
             self.records_by_id[shared.chunk_id] = shared
             for each in theirs:
                 self.shared[each.project, each.chunk_id] = shared.chunk_id
@@ -248,6 +250,9 @@ class FakeCommitLog:
         for entry, added in commit.received_hours(records).items():
             self.ledger[entry] = self.ledger.get(entry, Committed()) + added
         self.marks |= {hour: f"{next(self._tokens)}-token" for hour in commit.touched_hours(records)}
+
+    def _fresh_id(self, minute: str) -> str:
+        return f"{next(self._tokens):026}-{minute.replace(':', '')}"
 
     def erase(self, before: CommitRecord, after: CommitRecord) -> None:
         self.records_by_id[before.chunk_id] = after
@@ -277,6 +282,16 @@ class FakeCommitLog:
         self.reads += len(found)
         if self.meanwhile:
             self.meanwhile.pop(0)()
+        return found
+
+    def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
+        """`reads` counts these as well."""
+        found = [
+            each
+            for each in self.records_by_id.values()
+            if (each.project, each.hour) == (project, hour) and first <= newest_minute_of(each.chunk_id) <= last
+        ]
+        self.reads += len(found)
         return found
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:

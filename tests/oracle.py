@@ -29,7 +29,7 @@ class Findings:
         self.events = {key: item for key, item in known.items() if "z" not in item}
         self.erased = {key: item for key, item in known.items() if "z" in item}
         self.days = [item for item in items if "#d#" in item["pk"]["S"]]
-        self.records = {item["sk"]["S"][5:]: item for item in self.days if item["sk"]["S"].startswith("c#")}
+        self.records = {item["sk"]["S"][7:]: item for item in self.days if item["sk"]["S"].startswith("c#")}
         # A single's event is its commit record, and names the record that it shares with others.
         self.singles = {item["c"]["S"]: item for item in known.values() if "i" in item}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
@@ -85,7 +85,7 @@ class Findings:
 
     def record_of(self, chunk_id: str) -> dict[str, Any]:
         """The record that refers to a chunk's events; nothing if there is none."""
-        single = self.singles.get(chunk_id[:40]) if len(chunk_id) > 40 else None
+        single = self.singles.get(chunk_id[:42]) if len(chunk_id) > 42 else None
         return self.records.get(single["i"]["S"] if single else chunk_id, {})
 
     def counted(self) -> Counter[tuple[str, str]]:

@@ -175,6 +175,12 @@ class CommitLog:
         pks = [keys.day_partition(project, day, shard) for shard in range(keys.SHARDS)]
         return [_record(item) for item in self._table.query_each(pks, first=f"c#{hour}", after=f"c#{hour}~")]
 
+    def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
+        """The commit records of an hour whose newest events are of minutes with first <= minute <= last."""
+        pks = [keys.day_partition(project, hour[:10], shard) for shard in range(keys.SHARDS)]
+        start = f"c#{hour[11:13]}"
+        return [_record(item) for item in self._table.query_each(pks, first=start + first, after=f"{start}{last}~")]
+
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
         """The archive object that each chunk's commit record names, by chunk_id; without those that have no
         record. `chunks` are (project, chunk_id).
@@ -277,9 +283,9 @@ def _quarantined(item: Item) -> Quarantined:
     )
 
 
-def _fresh_id(hour: str) -> str:
+def _fresh_id(minute: str) -> str:
     """Of a record that singles share: never used twice, since another attempt may share with others."""
-    return mint_chunk_id(datetime.now(UTC), hour, os.urandom(10))
+    return mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))
 
 
 def _is_owner(chunk_id: str, event: Item) -> bool:
@@ -315,7 +321,7 @@ def _record(item: Item) -> CommitRecord:
     owned, tallies = commit.unpack_summary(item["s"]["B"])
     return CommitRecord(
         project=item["pk"]["S"].partition("#")[0],
-        chunk_id=item["sk"]["S"][5:],
+        chunk_id=item["sk"]["S"][len("c#HHMM#") :],
         accepted=int(item["n"]["N"]),
         owned=owned,
         tallies=tallies,

@@ -16,8 +16,9 @@ from chalicelib.core.keys import EventRef, event_key, parse_event_key
 from chalicelib.errors import Undecodable
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})(-.+)?")
-_NAME_LENGTH = 40  # of a chunk_id without the key of a single's event
+_TO_BASE_32 = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")  # as int reads it
+_CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})([0-5][0-9])(-.+)?")
+_NAME_LENGTH = 42  # of a chunk_id without the key of a single's event
 _FORMAT = 1
 
 
@@ -72,19 +73,26 @@ class Chunk:
         return self.renewed or minted_at(self.chunk_id)
 
 
-def mint_chunk_id(moment: datetime, hour: str, randomness: bytes) -> str:
-    """A ULID (48 bits of milliseconds, 80 random: github.com/ulid/spec), "-", and the hour of its events.
+def mint_chunk_id(moment: datetime, minute: str, randomness: bytes) -> str:
+    """A ULID (48 bits of milliseconds, 80 random: github.com/ulid/spec), "-", and the minute (2015-05-17T10:05) of
+    the newest of its events, which share an hour.
 
-    The hour tells a receipt where to look: it names the partition of the commit record.
+    The hour tells a receipt where to look: it names the partition of the commit record. By the minute a reader finds
+    the newest events first.
     """
     number = int.from_bytes(int(moment.timestamp() * 1000).to_bytes(6, "big") + randomness[:10], "big")
     ulid = "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
-    return f"{ulid}-{hour}"
+    return f"{ulid}-{minute.replace(':', '')}"
 
 
 def hour_of(chunk_id: str) -> str:
     """The hour of a chunk's events, as in 2015-05-17T10."""
-    return chunk_id[27:_NAME_LENGTH]
+    return chunk_id[27:40]
+
+
+def newest_minute_of(chunk_id: str) -> str:
+    """The minute of the hour, as in 05, after which a chunk has no event."""
+    return chunk_id[40:42]
 
 
 def owner_of(chunk_id: str) -> str:
@@ -103,16 +111,18 @@ def single_ref(chunk_id: str) -> EventRef | None:
 
 
 def minted_at(chunk_id: str) -> datetime:
-    """When a chunk was minted. Raises Undecodable for what is not a chunk id."""
+    """When a chunk was minted; `chunk_id` must be one."""
+    return datetime.fromtimestamp(int(chunk_id[:10].translate(_TO_BASE_32), 32) / 1000, UTC)
+
+
+def check_id(chunk_id: str) -> None:
+    """Raises Undecodable for what is not a chunk id."""
     match = _CHUNK_ID.fullmatch(chunk_id)
-    if not match or (match[3] and not _names_event_of(match[2], single_ref(chunk_id))):
+    if not match or (match[4] and not _names_event_of(match[2], single_ref(chunk_id))):
         raise Undecodable("not a chunk id")
-    number = 0
-    for letter in match[1][:10]:
-        number = number << 5 | _CROCKFORD.index(letter)
     try:
         timestamps.parse(timestamps.window_start(match[2]))
-        return datetime.fromtimestamp(number / 1000, UTC)
+        minted_at(chunk_id)
     except (ValueError, OverflowError) as error:
         raise Undecodable("not a chunk id") from error
 
@@ -127,7 +137,7 @@ def pack(
     """Cut the events of one POST into chunks that one commit can always take, oldest hour first, each with
     its message body.
 
-    `repeats`: how many repeated identities were dropped, by hour; `mint` makes the chunk_id for an hour.
+    `repeats`: how many repeated identities were dropped, by hour; `mint` makes the chunk_id for a minute.
     """
     by_hour: dict[str, list[Event]] = defaultdict(list)
     for event in events:
@@ -135,7 +145,8 @@ def pack(
     packed = []
     for hour in sorted(by_hour):
         for number, (group, texts) in enumerate(_cut(by_hour[hour])):
-            chunk = Chunk(mint(hour), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0)
+            newest = timestamps.window_of(max(event.time for event in group), "minute")
+            chunk = Chunk(mint(newest), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0)
             chunk = _stamp(chunk, texts)
             packed.append((chunk, _message(chunk, texts)))
     return packed
@@ -198,7 +209,7 @@ def decode(body: str) -> Chunk:
         document = json.loads(body)
         if document["format"] != _FORMAT:
             raise Undecodable(f"format {document['format']!r} is not known")
-        minted_at(document["chunk_id"])
+        check_id(document["chunk_id"])
         events = tuple(_event_of_message(event) for event in document["events"])
         sender = Sender(
             str(document["project"]),
@@ -212,7 +223,7 @@ def decode(body: str) -> Chunk:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
     if not events or any(timestamps.window_of(event.time, "hour") != chunk.hour for event in events):
         raise Undecodable("the events are not all of the chunk's hour")
-    if chunk.is_single and (chunk.accepted > 1 or single_ref(chunk.chunk_id) != events[0].ref):
+    if chunk.is_single and (chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, events[0].ref)):
         raise Undecodable("not the event that its chunk_id names")
     return chunk
 

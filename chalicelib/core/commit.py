@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from chalicelib.core import limits, summary, timestamps
-from chalicelib.core.chunk import Chunk, hour_of, minted_at, single_ref
+from chalicelib.core.chunk import Chunk, hour_of, minted_at, newest_minute_of, single_ref
 from chalicelib.core.event import Event
 from chalicelib.core.keys import EventRef
 from chalicelib.core.ledger import Committed
@@ -103,7 +103,7 @@ def as_duplicate(record: CommitRecord) -> CommitRecord:
 def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[tuple[CommitRecord, list[CommitRecord]]]:
     """What singles committed together have in place of a record each: one for each project and hour, with theirs.
 
-    `mint` makes the record's id for an hour.
+    `mint` makes the record's id for the minute of its newest event.
     """
     together: dict[tuple[str, str, str | None], list[CommitRecord]] = {}
     for record in singles:
@@ -112,7 +112,7 @@ def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[t
         (
             CommitRecord(
                 project=project,
-                chunk_id=mint(hour),
+                chunk_id=mint(f"{hour}:{max(newest_minute_of(record.chunk_id) for record in records)}"),
                 accepted=len(records),
                 owned=tuple(event for record in records for event in record.owned),
                 tallies=_sum_tallies(records),
@@ -243,8 +243,10 @@ def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
 
 
 def _most_bytes(record: CommitRecord) -> int:
-    # The other attributes, a summary that does not compress, and what a single inserts.
-    return 1000 + summary.most_bytes(_by_type(record), record.tallies) + len(record.body or b"")
+    """With a summary that does not compress; a single is small, but for what it inserts."""
+    if record.body is not None:
+        return 2000 + len(record.body)
+    return 1000 + summary.most_bytes(_by_type(record), record.tallies)  # and its other attributes
 
 
 def pack_summary(record: CommitRecord) -> bytes:

@@ -7,8 +7,8 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     event           PROJECT#e#USER                TIME#EVENT_ID
     guard           PROJECT#g#USER                EVENT_ID
     guard of an id  PROJECT#i#EVENT_ID            -
-    commit record   PROJECT#d#DAY#SHARD           c#HH#CHUNK_ID
-    failure         PROJECT#d#DAY#SHARD           f#HH#CHUNK_ID
+    commit record   PROJECT#d#DAY#SHARD           c#HHMM#CHUNK_ID
+    failure         PROJECT#d#DAY#SHARD           f#HHMM#CHUNK_ID
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
     day             PROJECT#days                  DAY#SHARD
     report          PROJECT#r#GRAIN               WINDOW
@@ -41,6 +41,7 @@ from chalicelib.core import limits
 SHARDS = 8
 
 _TIME_LENGTH = 27
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
@@ -88,8 +89,8 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    hour = chunk_id[27:40]
-    return Key(day_partition(project, hour[:10], shard_of(chunk_id)), f"{kind}#{hour[11:13]}#{chunk_id}")
+    day, minute = chunk_id[27:37], chunk_id[38:42]
+    return Key(day_partition(project, day, shard_of(chunk_id)), f"{kind}#{minute}#{chunk_id}")
 
 
 def counter(project: str, hour: str, event_type: str, shard: int) -> Key:
@@ -228,4 +229,4 @@ def is_text(value: object, max_length: int) -> bool:
     """Whether a value can be part of a key: a string, not empty or too long, and whole in UTF-8."""
     if not isinstance(value, str) or not 0 < len(value) <= max_length:
         return False
-    return not any("\ud800" <= letter <= "\udfff" for letter in value)
+    return value.isascii() or not _HALF_A_PAIR.search(value)

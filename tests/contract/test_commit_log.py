@@ -147,6 +147,27 @@ def test_records_are_found_by_their_hour_and_by_their_day(commits: CommitLog) ->
     }
 
 
+def test_records_are_found_by_the_minute_of_their_newest_event(commits: CommitLog) -> None:
+    def chunk_of(*minutes: str) -> Chunk:
+        return make_chunk(*(make_event(minute, at=f"2015-05-17T10:{minute}:59Z") for minute in minutes))
+
+    chunks = [chunk_of("00"), chunk_of("04", "05"), chunk_of("05"), chunk_of("06"), chunk_of("59", "00")]
+    commits.commit([make_record(chunk) for chunk in chunks])
+    commits.commit([make_record(chunk_at("2015-05-17T11:05:00Z"))])
+
+    def found(first: str, last: str) -> set[int]:
+        ids = {record.chunk_id for record in commits.newest("acme", "2015-05-17T10", first, last)}
+        return {number for number, chunk in enumerate(chunks) if chunk.chunk_id in ids}
+
+    assert [found("00", "59"), found("05", "05"), found("01", "04"), found("06", "59"), found("00", "00")] == [
+        {0, 1, 2, 3, 4},
+        {1, 2},
+        set(),
+        {3, 4},
+        {0},
+    ]
+
+
 def test_the_ledger_counts_each_chunk_once_in_its_hour_of_receipt(commits: CommitLog) -> None:
     late = make_record(make_chunk(make_event("late"), received=NOW + timedelta(hours=1)))
     chunk = make_chunk(make_event("a"), make_event("b"), repeats=1)
@@ -263,7 +284,7 @@ def test_records_and_events_live_as_long_as_if_a_replayed_chunk_had_just_been_re
     """Else a late copy of the chunk would find neither, and count its events a second time."""
     received = NOW - timedelta(days=399)
     chunk = make_chunk(received=received)
-    replayed = replace(chunk, chunk_id=mint_chunk_id(NOW, chunk.hour, bytes(10)))
+    replayed = replace(chunk, chunk_id=mint_chunk_id(NOW, f"{chunk.hour}:05", bytes(10)))
     stage.events.claim([(replayed, replayed.events[0])])
     stage.commits.commit([make_record(replayed)])
     items = stage.clients.dynamodb.scan(TableName=stage.settings.table_name)["Items"]

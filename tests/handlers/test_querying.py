@@ -218,7 +218,7 @@ def test_nothing_of_another_project_can_be_seen(api: Api) -> None:
 def test_a_chunk_that_comes_too_late_is_told_to_be_quarantined(api: Api) -> None:
     api.post({"event_type": "old", "user_id": "fay", "timestamp": "2015-05-17T10:00:00Z"})
     [message] = api.take_messages()
-    chunk_id = "01AN4Z07BY79KA1307SR9X4MV3-2015-05-17T10"
+    chunk_id = "01AN4Z07BY79KA1307SR9X4MV3-2015-05-17T1005"
     api.deliver(replace(chunk.decode(message), chunk_id=chunk_id))
     response = api.get(f"/chunks/{chunk_id}")
     told = {"chunk_id": chunk_id, "status": "quarantined", "code": "too_old"}

@@ -15,11 +15,13 @@ from chalicelib.core import limits
 from chalicelib.core.chunk import (
     Chunk,
     Sender,
+    check_id,
     decode,
     encode,
     hour_of,
     mint_chunk_id,
     minted_at,
+    newest_minute_of,
     owner_of,
     pack,
     single_ref,
@@ -32,7 +34,8 @@ from chalicelib.errors import Undecodable
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SENDER = Sender("default", RECEIVED, "192.0.2.1", "curl/8.0")
 HOUR = "2015-05-17T10"
-CHUNK_ID = mint_chunk_id(RECEIVED, HOUR, bytes(range(10)))
+MINUTE = f"{HOUR}:05"
+CHUNK_ID = mint_chunk_id(RECEIVED, MINUTE, bytes(range(10)))
 
 
 def event(number: int = 0, hour: str = HOUR, event_type: str = "view", filler: str = "") -> Event:
@@ -60,8 +63,8 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
     repeats = dict.fromkeys({each.time[:13] for each in events}, repeated)
     minted: list[str] = []
 
-    def mint(hour: str) -> str:
-        minted.append(mint_chunk_id(RECEIVED, hour, len(minted).to_bytes(10, "big")))
+    def mint(minute: str) -> str:
+        minted.append(mint_chunk_id(RECEIVED, minute, len(minted).to_bytes(10, "big")))
         return minted[-1]
 
     packed = pack(events, sender=SENDER, repeats=repeats, mint=mint)
@@ -93,7 +96,7 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
     ],
 )
 def test_events_are_cut_only_where_a_limit_or_an_hour_asks_for_it(events: list[Event], sizes: list[int]) -> None:
-    packed = pack(events, sender=SENDER, repeats={}, mint=lambda hour: mint_chunk_id(RECEIVED, hour, bytes(10)))
+    packed = pack(events, sender=SENDER, repeats={}, mint=lambda minute: mint_chunk_id(RECEIVED, minute, bytes(10)))
     assert [len(chunk.events) for chunk, _ in packed] == sizes
 
 
@@ -172,20 +175,20 @@ def test_a_message_with_one_bad_part_is_undecodable(changes: dict[str, Any]) -> 
 @settings(deadline=None)
 @given(st.datetimes(datetime(1970, 1, 2), timezones=st.just(UTC)), st.binary(min_size=10, max_size=10))  # noqa: DTZ001 - Hypothesis adds the zone
 def test_a_chunk_id_tells_its_hour_and_when_it_was_minted(moment: datetime, randomness: bytes) -> None:
-    chunk_id = mint_chunk_id(moment, HOUR, randomness)
-    assert hour_of(chunk_id) == HOUR
+    chunk_id = mint_chunk_id(moment, MINUTE, randomness)
+    assert (hour_of(chunk_id), newest_minute_of(chunk_id)) == (HOUR, "05")
     assert abs(minted_at(chunk_id) - moment) <= timedelta(milliseconds=1)
 
 
 @settings(deadline=None, max_examples=50)
 @given(st.lists(st.binary(min_size=10, max_size=10), min_size=2, max_size=5, unique=True))
 def test_different_randomness_makes_different_chunk_ids(randomness: list[bytes]) -> None:
-    assert len({mint_chunk_id(RECEIVED, HOUR, each) for each in randomness}) == len(randomness)
+    assert len({mint_chunk_id(RECEIVED, MINUTE, each) for each in randomness}) == len(randomness)
 
 
 def test_later_chunk_ids_sort_later() -> None:
     seconds = range(0, 10**8, 10**6)
-    minted = [mint_chunk_id(RECEIVED + timedelta(seconds=each), HOUR, b"\xff" * 10) for each in seconds]
+    minted = [mint_chunk_id(RECEIVED + timedelta(seconds=each), MINUTE, b"\xff" * 10) for each in seconds]
     assert minted == sorted(set(minted))
 
 
@@ -201,11 +204,12 @@ FOREIGN_IDS = [
 
 
 @pytest.mark.parametrize(
-    "text", [*FOREIGN_IDS, f"8{'0' * 25}-{HOUR}", f"7{'Z' * 25}-{HOUR}", CHUNK_ID.replace("05-17", "99-99")]
+    "text", [*FOREIGN_IDS, f"8{CHUNK_ID[1:]}", f"7{'Z' * 25}{CHUNK_ID[26:]}", CHUNK_ID.replace("05-17", "99-99")]
 )
-def test_what_is_no_chunk_id_was_never_minted(text: str) -> None:
+def test_what_is_no_chunk_id_is_told_from_one(text: str) -> None:
+    check_id(CHUNK_ID)
     with pytest.raises(Undecodable):
-        minted_at(text)
+        check_id(text)
 
 
 def test_the_stored_form_holds_what_was_sent_and_what_is_known() -> None:
@@ -225,7 +229,9 @@ def test_the_stored_form_holds_what_was_sent_and_what_is_known() -> None:
 
 
 def single_of(event: Event) -> Chunk:
-    ((chunk, _),) = pack([event], sender=SENDER, repeats={}, mint=lambda hour: mint_chunk_id(RECEIVED, hour, bytes(10)))
+    ((chunk, _),) = pack(
+        [event], sender=SENDER, repeats={}, mint=lambda minute: mint_chunk_id(RECEIVED, minute, bytes(10))
+    )
     return chunk
 
 

@@ -26,7 +26,7 @@ def event(number: int, event_type: str = "view", time: str = f"{HOUR}:05:03.0000
 
 
 def chunk_id(number: int, hour: str = HOUR) -> str:
-    return mint_chunk_id(RECEIVED, hour, number.to_bytes(10, "big"))
+    return mint_chunk_id(RECEIVED, f"{hour}:05", number.to_bytes(10, "big"))
 
 
 def record(number: int, project: str = "p", hour: str = HOUR, types: int = 1, events: int = 1) -> CommitRecord:

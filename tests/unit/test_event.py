@@ -180,6 +180,6 @@ def test_what_the_door_accepts_fails_nowhere_behind_it(raw: dict[str, Any]) -> N
     except Rejected as rejection:
         assert rejection.code in REJECTION_CODES  # noqa: PT017 - both outcomes are fine
         return
-    chunk = Chunk(mint_chunk_id(RECEIVED, event.time[:13], bytes(10)), Sender("default", RECEIVED), (event,))
+    chunk = Chunk(mint_chunk_id(RECEIVED, event.time[:16], bytes(10)), Sender("default", RECEIVED), (event,))
     assert decode(encode(chunk)) == chunk
     assert json.loads(json.dumps(stored_form(event, chunk), ensure_ascii=False).encode())["event_id"] == event.event_id

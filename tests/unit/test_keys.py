@@ -20,7 +20,7 @@ PROJECTS = ["a", "b", "a-b", "e", "days", "d"]
 TRICKY = ["a", "b", "#", "a#", "#a", "a#b", "b#a", "g#a"]
 TIMES = ["2015-05-17T10:05:03.000000Z", "2015-05-17T10:05:03.000001Z"]
 HOURS = ["2015-05-17T10", "2015-05-17T11", "2015-05-18T10"]
-CHUNK_IDS = [f"{number:026}-{hour}{key}" for number in range(3) for hour in HOURS for key in ("", "-WyJh")]
+CHUNK_IDS = [f"{number:026}-{hour}05{key}" for number in range(3) for hour in HOURS for key in ("", "-WyJh")]
 SHARDS = range(keys.SHARDS)
 # Every kind of item, and every value that its parts take here.
 KINDS: list[tuple[Callable[..., Key], *tuple[Sequence[Any], ...]]] = [

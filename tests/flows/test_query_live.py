@@ -1,0 +1,58 @@
+"""The project's events, newest first: in order however chunks lie over the hour, and read no further than needed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from builders import World, make_chunk, make_event, make_single, read_pages
+from chalicelib.core import limits
+from chalicelib.core.event import Event
+
+minutes = st.integers(0, 59)
+# Chunks that lie over the hour as they like, of two types; singles among them.
+chunks = st.lists(st.lists(st.tuples(minutes, st.sampled_from(["view", "click"])), min_size=1, max_size=4), max_size=8)
+
+
+def world_of(plan: list[list[tuple[int, str]]]) -> tuple[World, list[Event]]:
+    world, events = World(), []
+    for number, group in enumerate(plan):
+        together = [
+            make_event(f"e{number}-{place}", at=f"2015-05-17T10:{minute:02}:00Z", event_type=event_type)
+            for place, (minute, event_type) in enumerate(group)
+        ]
+        world.take(make_single(together[0]) if len(together) == 1 and number % 2 else make_chunk(*together))
+        events += together
+    return world, sorted(events, key=lambda event: event.ref, reverse=True)
+
+
+@settings(deadline=None, max_examples=100)
+@given(chunks, st.integers(1, 5), st.sampled_from([None, "view"]), st.tuples(minutes, minutes))
+def test_pages_hold_every_event_once_in_order(
+    plan: list[list[tuple[int, str]]], limit: int, event_type: str | None, between: tuple[int, int]
+) -> None:
+    world, events = world_of(plan)
+    first, last = sorted(between)
+    parameters = {"limit": str(limit), "from": f"2015-05-17T10:{first:02}:00Z", "to": f"2015-05-17T10:{last:02}:30Z"}
+    if event_type:
+        parameters["event_type"] = event_type
+    found = [event["event_id"] for page in read_pages(world.find_events, parameters) for event in page["events"]]
+    assert found == [
+        event.event_id
+        for event in events
+        if event_type in (None, event.event_type) and first <= int(event.time[14:16]) <= last
+    ]
+
+
+@pytest.mark.parametrize("single", [True, False])
+def test_the_newest_events_of_a_busy_hour_cost_no_look_at_the_others(single: bool) -> None:
+    world = World()
+    for minute in range(60):
+        for number in range(20):
+            event = make_event(f"e{number}", at=f"2015-05-17T10:{minute:02}:00Z")
+            world.take(make_single(event) if single else make_chunk(event))
+    world.commits.reads = 0
+    page = world.find_events({"limit": "10"})
+    assert {event["timestamp"] for event in page["events"]} == {"2015-05-17T10:59:00Z"}
+    assert world.commits.reads == limits.DEFAULT_PAGE
