@@ -209,7 +209,7 @@ def decode(body: str) -> Chunk:
         document = json.loads(body)
         if document["format"] != _FORMAT:
             raise Undecodable(f"format {document['format']!r} is not known")
-        check_id(document["chunk_id"])
+        check_id(owner_of(document["chunk_id"]))  # what follows in a single's id is compared below
         events = tuple(_event_of_message(event) for event in document["events"])
         sender = Sender(
             str(document["project"]),

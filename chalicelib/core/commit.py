@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -80,7 +80,7 @@ def make_record(
     chunk: Chunk,
     owned: Sequence[Event],
     archive_object: str | None,
-    tallied: Iterable[str],
+    tallied: Collection[str],
     body: bytes | None = None,
 ) -> CommitRecord:
     return CommitRecord(
@@ -139,16 +139,17 @@ def _sum_tallies(records: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
     return {name: dict(counts) for name, counts in sums.items()}
 
 
-def tally(events: Iterable[Event], names: Iterable[str]) -> dict[str, dict[str, int]]:
+def tally(events: Iterable[Event], names: Collection[str]) -> dict[str, dict[str, int]]:
     """How often each value of the named properties occurs; only text, numbers and booleans count."""
-    tallies: dict[str, Counter[str]] = {name: Counter() for name in names}
+    tallies: dict[str, dict[str, int]] = {}
     for event in events:
-        for name, counts in tallies.items():
+        for name in names:
             value = event.properties.get(name)
             if isinstance(value, str | int | float):
-                text = value if isinstance(value, str) else json.dumps(value)
-                counts[text[: limits.MAX_TOP_VALUE_LENGTH]] += 1
-    return {name: dict(counts) for name, counts in tallies.items() if counts}
+                text = (value if isinstance(value, str) else json.dumps(value))[: limits.MAX_TOP_VALUE_LENGTH]
+                counts = tallies.setdefault(name, {})
+                counts[text] = counts.get(text, 0) + 1
+    return tallies
 
 
 def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:

@@ -6,6 +6,7 @@ import json
 import zlib
 from typing import Any
 
+_SHORT_BITS = 12
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -21,9 +22,9 @@ def pack(document: Any) -> bytes:
 
 def squeeze(dumped: bytes, known: bytes = b"") -> bytes:
     """A dumped document, compressed. `known`: text that it may repeat and whoever unpacks it knows too."""
-    if not known:
-        return zlib.compress(dumped)
-    stream = zlib.compressobj(zdict=known)
+    # What zlib prepares grows with its window, which for a short text takes longer than compressing it.
+    bits = _SHORT_BITS if len(known) + len(dumped) < 2**_SHORT_BITS else zlib.MAX_WBITS
+    stream = zlib.compressobj(wbits=bits, zdict=known) if known else zlib.compressobj(wbits=bits)
     return stream.compress(dumped) + stream.flush()
 
 

@@ -26,7 +26,7 @@ _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 def pack(by_type: ByType, tallies: Tallies) -> bytes:
     """Compressed columns; after them, where all ids are of one form, 16 bytes each."""
     columns, raw_ids = _columns(by_type, tallies)
-    return zlib.compress(columns.encode()) + raw_ids
+    return compact.squeeze(columns.encode()) + raw_ids
 
 
 def most_bytes(by_type: ByType, tallies: Tallies) -> int:
