@@ -9,19 +9,25 @@ it, however that dies. Saves snapshots while it runs, each whole: what services 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import os
 import shutil
+import signal
 import sys
+import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 # Calls that change nothing a restart should know. Metrics come all the time: they are saved with what else changes.
 _READS = (b"ReceiveMessage", b"Query", b"GetItem", b"BatchGetItem", b"Scan", b"GetQueueAttributes", b"MetricData")
 _SNAPSHOT_SECONDS = 3.0
-# Taking a snapshot stops the emulator for a moment: never more than this share of the time.
+# Saving a snapshot takes a core: never more than this share of the time.
 _MOST_OF_THE_TIME = 0.05
+# Far more than saving takes; a copy of the process may wait for a lock whose holder was not copied.
+_LONGEST_SECONDS = 60.0
 
 
 class Snapshots:
@@ -30,16 +36,13 @@ class Snapshots:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._pointer = root / "CURRENT"
-        self._number = 0
 
     def newest(self) -> Path | None:
         return self._root / self._pointer.read_text() if self._pointer.exists() else None
 
     def begin(self) -> Path:
-        self._number += 1
-        folder = self._root / f"snapshot-{os.getpid()}-{self._number}"
-        folder.mkdir(parents=True)
-        return folder
+        self._root.mkdir(exist_ok=True)
+        return Path(tempfile.mkdtemp(prefix="snapshot-", dir=self._root))
 
     def finish(self, folder: Path) -> None:
         """Make a folder the newest, in one step, and forget the others."""
@@ -66,7 +69,7 @@ class Watched:
                 self.changed = True
 
 
-async def _save_regularly(watched: Watched, snapshots: Snapshots, save: Any) -> None:
+async def _save_regularly(watched: Watched, take_snapshot: Callable[[], None]) -> None:
     pause = _SNAPSHOT_SECONDS
     while True:
         await asyncio.sleep(pause)
@@ -74,13 +77,35 @@ async def _save_regularly(watched: Watched, snapshots: Snapshots, save: Any) -> 
             continue
         watched.changed = False
         started = time.monotonic()
-        folder = snapshots.begin()
-        save(folder)
-        snapshots.finish(folder)
+        if not await _done_by_a_copy(take_snapshot):
+            watched.changed = True
         pause = max(_SNAPSHOT_SECONDS, (time.monotonic() - started) / _MOST_OF_THE_TIME)
 
 
-async def _serve(watched: Watched, port: int, snapshots: Snapshots, save: Any) -> None:
+async def _done_by_a_copy(action: Callable[[], None]) -> bool:
+    """Whether it worked in a copy of this process, which knows all that is known now: no request waits for it."""
+    copy = os.fork()
+    if not copy:
+        with contextlib.suppress(BaseException):
+            action()
+            os._exit(0)
+        os._exit(1)
+    deadline = time.monotonic() + _LONGEST_SECONDS
+    try:
+        while time.monotonic() < deadline:
+            ended, status = os.waitpid(copy, os.WNOHANG)  # noqa: ASYNC222 - does not wait
+            if ended:
+                copy = 0
+                return status == 0
+            await asyncio.sleep(0.05)
+        return False
+    finally:
+        if copy:  # too slow, or everything is to end: what it would save is old by then
+            os.kill(copy, signal.SIGKILL)
+            os.waitpid(copy, 0)  # noqa: ASYNC222 - it is dead
+
+
+async def _serve(watched: Watched, port: int, take_snapshot: Callable[[], None]) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
@@ -92,9 +117,11 @@ async def _serve(watched: Watched, port: int, snapshots: Snapshots, save: Any) -
     orphaned = asyncio.Event()
     # Nothing is ever written to standard input: that it can be read means that it ended.
     loop.add_reader(sys.stdin.fileno(), orphaned.set)
-    saving = asyncio.create_task(_save_regularly(watched, snapshots, save))
+    saving = asyncio.create_task(_save_regularly(watched, take_snapshot))
     await serve(watched, config, shutdown_trigger=orphaned.wait)
     saving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await saving
 
 
 def _complete_api_gateway() -> None:
@@ -191,14 +218,14 @@ def main(state: Path, port: int) -> None:
         _complete_api_gateway()
         _complete_iam()
 
-        def save(folder: Path) -> None:
+        def take_snapshot() -> None:
+            folder = snapshots.begin()
             persistence.STATE_DIR = str(folder)
             persistence.save_all(ministack._build_persistence_save_dict())
+            snapshots.finish(folder)
 
-        asyncio.run(_serve(Watched(ministack.app), port, snapshots, save))
-        folder = snapshots.begin()
-        save(folder)
-        snapshots.finish(folder)
+        asyncio.run(_serve(Watched(ministack.app), port, take_snapshot))
+        take_snapshot()
         clean.touch()
 
 

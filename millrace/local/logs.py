@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
+import sys
 import threading
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
+import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 _log = logging.getLogger(__name__)
@@ -20,6 +23,9 @@ _log = logging.getLogger(__name__)
 _EVERY_SECONDS = 0.3
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 _MAX_VALUES = 150
+# A call takes 1,000 of them, but 1 MB as well: values and counts of one are 8 KB at most.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
+_MAX_ENTRIES = 100
 
 
 class FunctionOutput(io.TextIOBase):
@@ -102,6 +108,20 @@ class MetricForwarder(threading.Thread):
             _log.warning("metrics were lost: %s", error)
 
 
+@contextlib.contextmanager
+def output_watched(state: Path) -> Iterator[None]:
+    """What functions of this process print goes where CloudWatch would put it."""
+    forwarder = MetricForwarder(boto3.client("cloudwatch"))
+    forwarder.start()
+    try:
+        output = FunctionOutput(sys.stdout, state / "functions.log", forwarder)
+        with contextlib.closing(output), contextlib.redirect_stdout(output):
+            yield
+    finally:
+        forwarder.end()
+        forwarder.join(timeout=10)
+
+
 def _metric_data(lines: Iterable[str]) -> Iterable[tuple[str, list[dict[str, Any]]]]:
     """What the lines say, values of one metric and second together, in calls of a size that the service takes."""
     values: dict[tuple[str, str, str, str, int], Counter[float]] = {}
@@ -111,19 +131,20 @@ def _metric_data(lines: Iterable[str]) -> Iterable[tuple[str, list[dict[str, Any
                 second = document["_aws"]["Timestamp"] // 1000
                 key = (directive["Namespace"], document["service"], metric["Name"], metric["Unit"], second)
                 values.setdefault(key, Counter()).update(document[metric["Name"]])
+    entries: dict[str, list[dict[str, Any]]] = {}
     for (namespace, service, name, unit, second), counts in values.items():
         found = list(counts.items())
-        yield (
-            namespace,
-            [
-                {
-                    "MetricName": name,
-                    "Dimensions": [{"Name": "service", "Value": service}],
-                    "Timestamp": datetime.fromtimestamp(second, UTC),
-                    "Unit": unit,
-                    "Values": [value for value, _ in found[start : start + _MAX_VALUES]],
-                    "Counts": [float(count) for _, count in found[start : start + _MAX_VALUES]],
-                }
-                for start in range(0, len(found), _MAX_VALUES)
-            ],
+        entries.setdefault(namespace, []).extend(
+            {
+                "MetricName": name,
+                "Dimensions": [{"Name": "service", "Value": service}],
+                "Timestamp": datetime.fromtimestamp(second, UTC),
+                "Unit": unit,
+                "Values": [value for value, _ in found[start : start + _MAX_VALUES]],
+                "Counts": [float(count) for _, count in found[start : start + _MAX_VALUES]],
+            }
+            for start in range(0, len(found), _MAX_VALUES)
         )
+    for namespace, data in entries.items():
+        for start in range(0, len(data), _MAX_ENTRIES):
+            yield namespace, data[start : start + _MAX_ENTRIES]

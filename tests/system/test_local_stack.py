@@ -130,6 +130,14 @@ def test_ending_it_ends_everything_and_a_restart_remembers(own_stack: LocalStack
     assert stack.get("/events", user_id="u123")["events"] == []
 
 
+def test_workers_that_are_killed_are_replaced(own_stack: LocalStack) -> None:
+    stack = own_stack
+    kill = ["pkill", "-9", "-f", f"millrace.local.function {stack.state} process"]
+    eventually(lambda: subprocess.run(kill, check=False).returncode == 0)
+    requests.post(f"{stack.url}/events", json=EXAMPLE, timeout=10)
+    eventually(lambda: stack.get("/events", user_id="u123")["events"])
+
+
 @pytest.mark.parametrize("victims", ["the stack alone", "the emulator as well"])
 def test_a_kill_while_sending_loses_and_doubles_nothing_once_sent_again(own_stack: LocalStack, victims: str) -> None:
     stack = own_stack
