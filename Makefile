@@ -26,7 +26,7 @@ chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tes
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s
 
-bench: .venv-bench/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds)
+bench: .venv-bench/ready .venv-emulator/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds)
 	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick)
 
 setup: .venv/run-ready .venv-emulator/ready ## the two environments, from locked requirements

@@ -16,12 +16,15 @@ from bench.side_by_side import CONTESTANTS, ROOT, say
 from millrace.pricing.stub import Stub
 from millrace.pricing.workload import Traffic
 
-_PER_SECOND = 50
+# A quiet site, and half of what one instance of the slowest can answer.
+_RATES = (50, 150)
 _WARM_UP = 50
 
 
-def run(*, seconds: int) -> dict[str, dict[str, float]]:
-    """Milliseconds from when a request was due to its answer, by what answered: percentiles of one run."""
+def run(*, seconds: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Milliseconds from when a request was due to its answer, by what answered and how many were due a second:
+    percentiles of one run.
+    """
     found = {}
     with Stub() as stub:
         for name, (functions, added) in CONTESTANTS.items():
@@ -29,11 +32,15 @@ def run(*, seconds: int) -> dict[str, dict[str, float]]:
             with _server(
                 [sys.executable, "-m", "bench.serving", functions], {**stub.environment("l"), **added}
             ) as port:
-                found[name] = asyncio.run(_load(port, seconds))
+                found[name] = _loads(port, seconds)
     say("latency: the local stack")
     with _local_stack() as port:
-        found["ours, local stack"] = asyncio.run(_load(port, seconds))
+        found["ours, local stack"] = _loads(port, seconds)
     return found
+
+
+def _loads(port: int, seconds: int) -> dict[str, dict[str, float]]:
+    return {str(rate): asyncio.run(_load(port, seconds, rate)) for rate in _RATES}
 
 
 @contextlib.contextmanager
@@ -61,12 +68,12 @@ def _local_stack() -> Iterator[int]:
         process.wait(timeout=60)
 
 
-async def _load(port: int, seconds: int) -> dict[str, float]:
+async def _load(port: int, seconds: int, per_second: int) -> dict[str, float]:
     traffic = Traffic()
-    bodies = [traffic.post(1).encode() for _ in range(seconds * _PER_SECOND + _WARM_UP)]
+    bodies = [traffic.post(1).encode() for _ in range(seconds * per_second + _WARM_UP)]
     idle: list[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = []
     start = time.perf_counter() + 0.5
-    tasks = [_post(port, body, start + number / _PER_SECOND, idle) for number, body in enumerate(bodies)]
+    tasks = [_post(port, body, start + number / per_second, idle) for number, body in enumerate(bodies)]
     taken = sorted((await asyncio.gather(*tasks))[_WARM_UP:])
     for _, writer in idle:
         writer.close()

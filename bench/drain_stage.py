@@ -1,0 +1,109 @@
+"""Sets the stage for bench.draining, in a process of its own, since a local stack takes over its environment.
+
+python -m bench.drain_stage fill STATE EVENTS     fills the queue with the sample log, so many events a POST
+python -m bench.drain_stage record STATE CALLS    drains it once, and writes the calls that this took
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from itertools import islice, pairwise
+from pathlib import Path
+from typing import Any
+
+from bench.replaying import Call
+from millrace import sending
+from millrace.client import Client
+from millrace.local.emulator import PROJECT, free_port
+from millrace.local.function import load_app, make_caller
+from millrace.local.up import WORKERS, local_stack
+
+_LOG = PROJECT / "examples" / "access.log.gz"
+_NO_REPORTS = 3600.0
+
+
+def fill(state: Path, events_a_post: int) -> None:
+    """POST every request of the sample log to a local stack whose trigger is not started."""
+    with local_stack(state, port=free_port(), aggregate_seconds=_NO_REPORTS, workers=0) as (running, _):
+        client = Client(running.url)
+        with _LOG.open("rb") as log:
+            events = sending.read_events(sending.open_lines(log), "combined", sys.exit, sending.Totals())
+            while batch := list(islice(events, events_a_post)):
+                assert client.post_events(batch)["accepted"] == len(batch)
+
+
+def record(state: Path, calls: Path) -> None:
+    """Drain the queue, and write what each worker sent as [[operation, head, body]]; bytes as Latin-1."""
+    from botocore.handlers import BUILTIN_HANDLERS
+
+    sent: dict[int, list[Call]] = defaultdict(list)
+
+    def note(request: Any, **_: Any) -> None:
+        if threading.current_thread().name == "queue-trigger":
+            sent[threading.get_ident()].append(_call(request))
+
+    BUILTIN_HANDLERS.append(("before-send", note))
+    with local_stack(state, port=free_port(), aggregate_seconds=_NO_REPORTS, workers=0):
+        workers = [make_caller(load_app()[0], "process") for _ in range(WORKERS)]
+        for worker in workers:
+            worker.start()
+        _wait_until(lambda: bool(sent) and all(_is_idle(each) for each in list(sent.values())))
+        for worker in workers:
+            worker.end()
+            worker.join()
+    cut = [list(_without_idling(each)) for each in sent.values()]
+    calls.write_text(json.dumps([[_as_text(call) for call in each] for each in cut]))
+
+
+def _call(request: Any) -> Call:
+    url = request.url.split("/", 3)
+    body = request.body or b""
+    if hasattr(body, "read"):
+        body = body.read()
+        request.body.seek(0)
+    headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
+    operation = headers.get("X-Amz-Target", request.method).rpartition(".")[2]
+    lines = [f"{request.method} /{url[3]} HTTP/1.1", f"Host: {url[2]}"]
+    # Nobody waits for 100 Continue here, and what is deleted has a length of its own.
+    left_out = ("expect", "host", "content-length")
+    lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in left_out]
+    if operation != "DeleteMessageBatch":
+        lines += [f"Content-Length: {len(body)}", "", ""]
+    else:
+        lines.append("")
+    return Call(operation, "\r\n".join(lines).encode("latin-1"), bytes(body))
+
+
+def _is_idle(calls: list[Call]) -> bool:
+    """Whether a worker asked for messages again and again, and got none."""
+    return len(calls) > 2 and all(call.receives for call in calls[-3:])
+
+
+def _without_idling(calls: list[Call]) -> Iterator[Call]:
+    """The calls up to the last deletion, without receives that came back empty."""
+    last = max(position for position, call in enumerate(calls) if call.deletes)
+    for call, following in pairwise(calls[: last + 2]):
+        if not (call.receives and following.receives):
+            yield call
+
+
+def _as_text(call: Call) -> list[str]:
+    return [call.operation, call.head.decode("latin-1"), call.body.decode("latin-1")]
+
+
+def _wait_until(claim: Callable[[], bool]) -> None:
+    while not claim():
+        time.sleep(0.1)
+
+
+if __name__ == "__main__":
+    task, folder, detail = sys.argv[1:]
+    if task == "fill":
+        fill(Path(folder), int(detail))
+    else:
+        record(Path(folder), Path(detail))
