@@ -153,8 +153,8 @@ def _latency(latency: dict[str, Any]) -> list[str]:
         "## Latency\n",
         f"POSTs of one event at constant arrival rates of {' and '.join(rates)} a second, from the moment a request "
         "was due, in ms of wall time. Contestants answer one request at a time over HTTP, against the stub; the "
-        "local stack runs its emulator and processes the events meanwhile, on the same cores: its tail is a request "
-        "that finds both busy.\n",
+        "local stack runs its emulator, processes the events and makes reports every 5 s meanwhile, on the same "
+        "cores.\n",
         _table(list(latency), list(columns), cell, columns),
     ]
 
