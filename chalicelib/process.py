@@ -64,8 +64,7 @@ def process(
     oldest = now - settings.max_chunk_age
     aged = [job for job in jobs if job.chunk.age_counts_from < oldest]
     young = [job for job in jobs if job.chunk.age_counts_from >= oldest]
-    quarantined = _quarantine(aged, archive, commits, meter, now)
-    done = quarantined
+    done = _quarantine(aged, archive, commits, meter, now)
     for part in _in_turn(young):
         known, asked = _look(part, commits)
         claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from chalicelib.core import compact, limits, timestamps
@@ -110,6 +111,7 @@ def single_ref(chunk_id: str) -> EventRef | None:
     return parse_event_key(chunk_id[_NAME_LENGTH + 1 :])
 
 
+@lru_cache(maxsize=2048)  # asked several times for each chunk of a batch
 def minted_at(chunk_id: str) -> datetime:
     """When a chunk was minted; `chunk_id` must be one."""
     return datetime.fromtimestamp(int(chunk_id[:10].translate(_TO_BASE_32), 32) / 1000, UTC)
@@ -209,7 +211,10 @@ def decode(body: str) -> Chunk:
         document = json.loads(body)
         if document["format"] != _FORMAT:
             raise Undecodable(f"format {document['format']!r} is not known")
-        check_id(owner_of(document["chunk_id"]))  # what follows in a single's id is compared below
+        # The hour, and what follows in a single's id, are compared with the events below.
+        if not _CHUNK_ID.fullmatch(owner_of(document["chunk_id"])):
+            raise Undecodable("not a chunk id")
+        minted_at(document["chunk_id"])
         events = tuple(_event_of_message(event) for event in document["events"])
         sender = Sender(
             str(document["project"]),

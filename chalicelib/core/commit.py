@@ -22,8 +22,7 @@ from chalicelib.core.ledger import Committed
 _ROUNDING = timedelta(milliseconds=2)
 
 
-@dataclass(frozen=True, slots=True)
-class OwnedEvent:
+class OwnedEvent(NamedTuple):
     """What a commit record keeps of an event that its chunk owns."""
 
     ref: EventRef

@@ -41,6 +41,7 @@ from chalicelib.core import limits
 SHARDS = 8
 
 _TIME_LENGTH = 27
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
@@ -206,8 +207,7 @@ def parse_event_item(pk: str, sk: str) -> tuple[str, EventRef]:
 
 def event_key(ref: EventRef) -> str:
     """The opaque key of an event, safe in a URL."""
-    document = json.dumps(ref, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(document.encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(_encode(ref).encode()).decode().rstrip("=")
 
 
 def parse_event_key(key: str) -> EventRef | None:
