@@ -32,6 +32,16 @@ class Sender:
     source_ip: str | None = None
     user_agent: str | None = None
 
+    @property
+    def received_at(self) -> str:
+        """When, in the sortable form."""
+        return _in_utc(self.received)
+
+
+@lru_cache(maxsize=2048)  # asked for each event of a chunk
+def _in_utc(moment: datetime) -> str:
+    return timestamps.sortable(moment)
+
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
@@ -195,7 +205,7 @@ def _message(chunk: Chunk, texts: Iterable[str]) -> str:
         "format": _FORMAT,
         "chunk_id": chunk.chunk_id,
         "project": sender.project,
-        "received_at": timestamps.sortable(sender.received),
+        "received_at": sender.received_at,
         "source_ip": sender.source_ip,
         "user_agent": sender.user_agent,
         "repeats": chunk.repeats,
@@ -237,7 +247,7 @@ def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
     """An event as the table, the archive and the API know it: what was sent, and what we know of it."""
     sender = chunk.sender
     document = event.to_json()
-    document["received_at"] = timestamps.readable(timestamps.sortable(sender.received))
+    document["received_at"] = timestamps.readable(sender.received_at)
     if sender.source_ip is not None:
         document["source_ip"] = sender.source_ip
     if sender.user_agent is not None:

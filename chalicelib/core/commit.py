@@ -89,7 +89,7 @@ def make_record(
         owned=tuple(OwnedEvent(event.ref, event.event_type) for event in owned),
         tallies=tally(owned, tallied),
         archive_object=archive_object if owned else None,
-        received=timestamps.sortable(chunk.sender.received),
+        received=chunk.sender.received_at,
         body=body,
     )
 

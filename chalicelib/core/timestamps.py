@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from functools import lru_cache
 from typing import Any
 
 # Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's. Hours end at
@@ -48,7 +47,6 @@ def parse_loosely(text: str, zone: tzinfo | None = None) -> datetime:
     return parse(text[:11] + text[11:].replace(" ", "+"))  # what a "+" in a URL that is not encoded becomes
 
 
-@lru_cache(maxsize=2048)  # all events of a chunk were received at one time
 def sortable(moment: datetime) -> str:
     """27 characters that sort by time: 2015-05-17T10:05:03.000000Z."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds").rjust(26, "0") + "Z"
