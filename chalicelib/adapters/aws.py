@@ -11,6 +11,7 @@ from typing import Any
 import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.loaders import Loader
 
 from chalicelib.errors import StoreFailed
 
@@ -43,7 +44,16 @@ def client(service: str, config: Config = _CONFIG) -> Any:
 
 @cache
 def _session() -> botocore.session.Session:
-    return botocore.session.get_session()
+    session = botocore.session.get_session()
+    session.register_component("data_loader", _DirectLoader())
+    return session
+
+
+class _DirectLoader(Loader):  # type: ignore[misc] # botocore ships no types
+    """Botocore's, which would look through the folders of all its 400 services, twice, to tell that there is ours."""
+
+    def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
+        return ["cloudwatch", "dynamodb", "s3", "sns", "sqs"]
 
 
 @contextmanager

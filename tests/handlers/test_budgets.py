@@ -1,10 +1,13 @@
-"""Budgets of the functions, as counts against the metering stub and as what a function imports: never as times."""
+"""Budgets of the functions, as counts against the metering stub and as what a cold start does: never as times."""
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,13 +16,16 @@ from millrace.pricing import recording
 from millrace.pricing.recording import Worker
 from millrace.pricing.stub import Stub
 
-_IMPORTS = """
-import sys
+_COLD_START = """
+import gc, json, sys
+listed = []
+sys.addaudithook(lambda event, given: listed.append(str(given[0])) if event == "os.listdir" else None)
 from millrace.pricing.workload import Context, Traffic, http_event, queue_event
-import app
 {call}
-print("\\n".join(sorted({{name.split(".")[0] for name in sys.modules}})))
+collections = [generation["collections"] for generation in gc.get_stats()]
+json.dump({{"modules": [*sys.modules], "listed": listed, "collections": collections}}, sys.stderr)
 """
+_POST = "http_event(Traffic().post(1)), Context()"
 
 
 @pytest.fixture(scope="module")
@@ -62,24 +68,71 @@ def test_a_commit_record_of_twenty_events_leaves_room_in_its_two_kilobytes(worke
     assert behind["record_bytes"] * 20 <= 1600
 
 
-def _imported(stub: Stub, call: str) -> set[str]:
+@dataclass(frozen=True)
+class _ColdStart:
+    """What a fresh process does until its first answer. `collections`: of garbage, by generation."""
+
+    modules: set[str]
+    listed: list[str]
+    collections: list[int]
+
+    @property
+    def libraries(self) -> set[str]:
+        return {name.split(".")[0] for name in self.modules}
+
+
+def _start(stub: Stub, call: str) -> _ColdStart:
     done = subprocess.run(
-        [sys.executable, "-c", _IMPORTS.format(call=call)],
+        [sys.executable, "-c", _COLD_START.format(call=call)],
         check=True,
         capture_output=True,
         text=True,
         cwd=recording.PROJECT,
-        env=stub.environment("imports"),
+        env=stub.environment("cold"),
     )
-    return set(done.stdout.split())
+    done_in_it = json.loads(done.stderr)
+    return _ColdStart(set(done_in_it["modules"]), done_in_it["listed"], done_in_it["collections"])
 
 
-def test_a_post_imports_neither_the_toolbox_of_powertools_nor_boto3(stub: Stub) -> None:
-    imported = _imported(stub, "assert app.app(http_event(Traffic().post(1)), Context())['statusCode'] == 200")
-    assert imported.isdisjoint({"boto3", "s3transfer", "aws_lambda_powertools", "pydantic"})
+@pytest.fixture(scope="module")
+def first_post(stub: Stub) -> _ColdStart:
+    return _start(stub, f"import app; assert app.app({_POST})['statusCode'] == 200")
 
 
-def test_the_processor_does_not_import_what_only_validates(stub: Stub, worker: Worker) -> None:
+@pytest.fixture(scope="module")
+def first_batch(stub: Stub, worker: Worker) -> _ColdStart:
     message: Any = worker.ask(posts=1, events=1)["messages"]
-    imported = _imported(stub, f"app.process(queue_event({message!r}), Context())")
-    assert imported.isdisjoint({"boto3", "s3transfer", "aws_lambda_powertools", "pydantic", "marshmallow"})
+    return _start(stub, f"import app; app.process(queue_event({message!r}), Context())")
+
+
+def test_a_post_imports_neither_the_toolbox_of_powertools_nor_boto3(first_post: _ColdStart) -> None:
+    assert first_post.libraries.isdisjoint({"boto3", "s3transfer", "aws_lambda_powertools", "pydantic"})
+
+
+def test_the_processor_does_not_import_what_only_validates(first_batch: _ColdStart) -> None:
+    libraries = {"boto3", "s3transfer", "aws_lambda_powertools", "pydantic", "marshmallow"}
+    assert first_batch.libraries.isdisjoint(libraries)
+
+
+def test_a_cold_start_imports_little_beyond_what_the_least_code_does(
+    stub: Stub, first_post: _ColdStart, first_batch: _ColdStart
+) -> None:
+    floor = _start(stub, f"from bench.contestants import floor; floor.api({_POST})").modules
+    assert len(first_post.modules - floor) <= 80
+    assert len(first_batch.modules - floor) <= 65
+
+
+def test_a_cold_start_looks_through_the_models_of_no_other_service(
+    first_post: _ColdStart, first_batch: _ColdStart
+) -> None:
+    for each in (first_post, first_batch):
+        folders = [Path(name) for name in each.listed if "botocore/data" in name]
+        assert {folder.name for folder in folders} <= {"sqs", "dynamodb", "s3"}
+        assert folders  # or this looks in the wrong place
+
+
+def test_a_cold_start_hardly_looks_for_garbage_in_what_stays(first_post: _ColdStart, first_batch: _ColdStart) -> None:
+    for each in (first_post, first_batch):
+        young, *old = each.collections
+        assert young <= 40  # before the first module of ours is imported
+        assert sum(old) <= 4
