@@ -63,7 +63,7 @@ lock: ## lock the newest versions, with hashes
 	@npm install --prefix tests/clients/node --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
 
 clean: ## forget environments and local state
-	@rm -rf .venv .venv-emulator .venv-bench .millrace $(AXE) $(NODE)
+	@rm -rf .venv .venv-emulator .venv-bench .millrace vendor $(AXE) $(NODE)
 
 .venv/run-ready: requirements/run.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Millrace needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'

@@ -14,7 +14,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace import access, stack
-from millrace.deploy import doctor, finishing, policies, recovery, stages
+from millrace.deploy import bytecode, doctor, finishing, policies, recovery, stages
 from millrace.failure import Failure
 
 Say = Callable[[str], None]
@@ -29,6 +29,7 @@ def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) 
     say(f"Applying the stack {stack_name(stage)} ...")
     applied = stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", dict(parameters))
     stages.record(project, stage, applied, policies.write(project, applied, stage))
+    bytecode.write(project)
     if recovery.recover(project, stage):
         say(f"Found what was deployed before, and noted it in {recovery.deployed_file(project, stage)}.")
     return applied

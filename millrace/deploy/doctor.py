@@ -18,7 +18,7 @@ from millrace.deploy.finishing import FUNCTIONS
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: six times the function's timeout.
 _VISIBILITY_FACTOR = 6
-# Chalice's packages have some 2 MB; boto3, which Lambda brings, would add 15.
+# With bytecode a package has some 3.5 MB; boto3, which Lambda brings, would add 15.
 _MOST_PACKAGE_BYTES = 10 * 1024 * 1024
 
 

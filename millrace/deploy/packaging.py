@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from millrace import gateway
-from millrace.deploy import deployment, finishing, policies, stages
+from millrace.deploy import bytecode, deployment, finishing, policies, stages
 
 
 def package(project: Path, stage: str, folder: Path) -> None:
     """Write sam.json and deployment.zip. Raises Failure where the stage's stack cannot be read."""
     environment = deployment.outputs(project, stage)
     stages.record(project, stage, environment, policies.write(project, environment, stage))
+    bytecode.write(project)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as merged:
         json.dump(additions(stage, environment["TOPIC_ARN"]), merged)
         merged.flush()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import zipfile
+from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,14 @@ ENVIRONMENT = {
 
 
 @pytest.fixture(scope="module")
-def packaged(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    checkout = Deployment(emulator, tmp_path_factory.mktemp("checkout"))
-    stages.record(checkout.folder, "prod", ENVIRONMENT, [])
+def checkout(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
+    copy = Deployment(emulator, tmp_path_factory.mktemp("checkout"))
+    stages.record(copy.folder, "prod", ENVIRONMENT, [])
+    return copy
+
+
+@pytest.fixture(scope="module")
+def packaged(checkout: Deployment) -> Path:
     checkout.run("millrace", "package", "--stage", "prod", "out")
     return checkout.folder / "out"
 
@@ -50,6 +57,33 @@ def test_the_package_is_small_and_brings_neither_boto3_nor_the_toolbox(packaged:
     assert {"app.py", "chalicelib", "marshmallow", "chalice"} <= names
     assert not names & {"boto3", "botocore", "millrace", "tests", "pytest"}
     assert (packaged / "deployment.zip").stat().st_size < 5_000_000
+
+
+def test_every_module_of_the_package_has_bytecode_that_python_takes(packaged: Path) -> None:
+    with zipfile.ZipFile(packaged / "deployment.zip") as package:
+        names = package.namelist()
+        modules = [name for name in names if name.endswith(".py") and ".data/" not in name]
+        for name in modules:
+            bytecode = package.read(cache_from_source(name))
+            # PEP 552: the magic number, flags that say "by hash" and "check it", the hash of the source.
+            assert bytecode[:16] == MAGIC_NUMBER + b"\3\0\0\0" + source_hash(package.read(name)), name
+    assert {"app.py", "chalice/app.py", "chalicelib/core/schema.py", "marshmallow/validate.py"} <= set(modules)
+    assert len(names) == len(set(names))
+    assert sum(name.endswith(".pyc") for name in names) == len(modules)
+
+
+def test_the_same_code_makes_the_same_package(checkout: Deployment, packaged: Path) -> None:
+    (checkout.folder / "chalicelib" / "ingest.py").touch()  # as in a new checkout
+    of_another_python = checkout.folder / "chalicelib" / "__pycache__" / "ingest.cpython-399.pyc"
+    of_another_python.write_bytes(b"whatever")
+    shutil.rmtree(checkout.folder / ".chalice" / "deployments")  # where Chalice keeps what it has built
+    checkout.run("millrace", "package", "--stage", "prod", "again")
+    assert _content(checkout.folder / "again") == _content(packaged)
+
+
+def _content(packaged: Path) -> dict[str, tuple[int, ...]]:
+    with zipfile.ZipFile(packaged / "deployment.zip") as package:
+        return {each.filename: (each.CRC, *each.date_time) for each in package.infolist()}
 
 
 def test_functions_have_the_names_that_log_groups_and_alarms_know(resources: dict[str, Any]) -> None:
