@@ -29,9 +29,13 @@ def api(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """One message for the whole body."""
     body = json.loads(event["body"])
     events = body.get("events", [body])
+    send(events)
+    return {"statusCode": 200, "headers": {}, "body": json.dumps({"accepted": len(events)})}
+
+
+def send(events: list[dict[str, Any]]) -> None:
     message = {"received_at": datetime.now(UTC).isoformat(), "events": events}
     _client("sqs").send_message(QueueUrl=os.environ["QUEUE_URL"], MessageBody=json.dumps(message))
-    return {"statusCode": 200, "headers": {}, "body": json.dumps({"accepted": len(events)})}
 
 
 def processor(event: dict[str, Any], _context: Any) -> None:
