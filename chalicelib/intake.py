@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from chalicelib import web
+from chalicelib import ingest, web
 from chalicelib.core.dialects import Post
 from chalicelib.errors import Problem
 
@@ -19,8 +19,6 @@ def take_in(read: Callable[..., Post], *details: str, stage: Pipeline, request: 
 
     The key stands in a header, in the query, or in the body, where only the dialect finds it.
     """
-    from chalicelib import ingest  # validates with marshmallow, which costs other functions' cold starts 20 ms
-
     key = web.key_of(request) or web.key_in_query(request)
     project = stage.access.project_for(key, "write", now=now) if key else None
     try:

@@ -6,35 +6,34 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from chalicelib import status
+from chalicelib import ports
 from chalicelib.access import Access
 from chalicelib.adapters import aws
-from chalicelib.adapters.archive import Archive
-from chalicelib.adapters.commits import CommitLog
-from chalicelib.adapters.dead_letters import DeadLetters
-from chalicelib.adapters.digests import DigestStore
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
-from chalicelib.adapters.erasure import Erasure
-from chalicelib.adapters.events import EventStore
 from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
 from chalicelib.adapters.projects import ProjectStore
 from chalicelib.adapters.queue import Queue
-from chalicelib.adapters.reports import ReportStore
 from chalicelib.adapters.table import Table
-from chalicelib.adapters.topic import Topic
 from chalicelib.quota import Quota
 from chalicelib.rejections import Rejections
 from chalicelib.settings import Settings
-from chalicelib.status import Remembered
+
+if TYPE_CHECKING:  # what is imported on first use
+    from chalicelib.adapters.archive import Archive
+    from chalicelib.adapters.reports import ReportStore
+    from chalicelib.status import Remembered
 
 REJECTION_RETENTION = timedelta(days=7)
 
 
 class Pipeline:
-    """The ports of a stage, each made on first use, so that a function pays only for what it calls."""
+    """The ports of a stage, each made on first use, so that a function pays only for what it calls.
+
+    What a POST does not call is imported on first use too: its cold start is the one that a client waits for.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -44,7 +43,9 @@ class Pipeline:
         return Queue(aws.client("sqs", aws.ONCE), self.settings.queue_url)
 
     @cached_property
-    def dead_letters(self) -> DeadLetters:
+    def dead_letters(self) -> ports.DeadLetters:
+        from chalicelib.adapters.dead_letters import DeadLetters
+
         return DeadLetters(aws.client("sqs"), self.settings.dead_letter_url, target_url=self.settings.queue_url)
 
     @cached_property
@@ -58,9 +59,13 @@ class Pipeline:
 
     @cached_property
     def status(self) -> Remembered:
+        from chalicelib.status import Remembered
+
         return Remembered(self._look, seconds=self.settings.status_seconds)
 
     def _look(self, now: datetime) -> dict[str, Any]:
+        from chalicelib import status
+
         return status.look(
             commits=self.commits,
             queue=self.queue,
@@ -92,31 +97,45 @@ class Pipeline:
         return RejectionLog(self._table, retention=REJECTION_RETENTION)
 
     @cached_property
-    def events(self) -> EventStore:
+    def events(self) -> ports.EventStore:
+        from chalicelib.adapters.events import EventStore
+
         return EventStore(self._table, retention=self.settings.retention, guard_retention=self.settings.guard_retention)
 
     @cached_property
-    def commits(self) -> CommitLog:
+    def commits(self) -> ports.CommitLog:
+        from chalicelib.adapters.commits import CommitLog
+
         return CommitLog(self._table, retention=self.settings.retention)
 
     @cached_property
-    def erasure(self) -> Erasure:
+    def erasure(self) -> ports.Erasure:
+        from chalicelib.adapters.erasure import Erasure
+
         return Erasure(self._table)
 
     @cached_property
     def reports(self) -> ReportStore:
+        from chalicelib.adapters.reports import ReportStore
+
         return ReportStore(self._table)
 
     @cached_property
-    def digests(self) -> DigestStore:
+    def digests(self) -> ports.DigestStore:
+        from chalicelib.adapters.digests import DigestStore
+
         return DigestStore(self._table, self.reports, self.archive)
 
     @cached_property
     def archive(self) -> Archive:
+        from chalicelib.adapters.archive import Archive
+
         return Archive(aws.client("s3"), self.settings.bucket_name)
 
     @cached_property
-    def topic(self) -> Topic:
+    def topic(self) -> ports.Topic:
+        from chalicelib.adapters.topic import Topic
+
         return Topic(aws.client("sns"), self.settings.topic_arn)
 
     @cached_property
