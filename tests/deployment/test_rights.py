@@ -40,7 +40,6 @@ RIGHTS = {
     },
     "process": {
         ("dynamodb:BatchGetItem", "table"),
-        ("dynamodb:GetItem", "table"),
         ("dynamodb:PartiQLInsert", "table"),
         ("dynamodb:PutItem", "table"),
         ("dynamodb:UpdateItem", "table"),
