@@ -60,6 +60,7 @@ class ArchiveReplaying(Story):
         table = self.stage.settings.table_name
         for item in self.clients.dynamodb.scan(TableName=table)["Items"]:
             self.clients.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
+        self.chunk_ids.clear()  # their receipts are lost
 
     def act(self) -> None:
         with interrupted():
@@ -81,10 +82,17 @@ class Erasing(Story):
     """Ann is erased, whose events share chunks and objects with Bob's; she tries to come back in every way."""
 
     name = "erase"
-    kept = (event("b1", user="bob"), event("b2", user="bob", hour=11), event("b3", user="bob", hour=0))
+    kept = (
+        event("b1", user="bob"),
+        event("b2", user="bob", hour=11),
+        event("b3", user="bob", hour=0),
+        event("b4", user="bob"),
+    )
     posts = (
         (event("a1"), event("a2", event_type="click"), kept[0], event("a3", hour=11), kept[1]),
         (event("a1"), event("a4", hour=0), kept[2]),
+        (event("a5"),),
+        (kept[3],),
     )
 
     def prepare(self) -> None:

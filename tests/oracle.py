@@ -144,9 +144,13 @@ class Findings:
         true = [len(own) + len(singles), _sum(own, "n") + len(singles), stored_once + len(singles)]
         if said != true:
             found.append(f"the ledger says {said} chunks, accepted and stored, the commit records {true}")
+        found += [f"committed twice: {each}" for each in self.records if len(each) > 42 and each[:42] in self.singles]
         if not all(self.record_of(event["chunk_id"]) for event in self.stored_events()):
             found.append("a stored event's chunk has no commit record")
         return found
+
+    def is_committed(self, chunk_id: str) -> bool:
+        return chunk_id in self.records or (len(chunk_id) > 42 and chunk_id[:42] in self.singles)
 
     def _was_replayed(self, owner: str, single: dict[str, Any]) -> bool:
         if "b" in single:

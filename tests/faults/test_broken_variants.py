@@ -77,7 +77,9 @@ VARIANTS = {
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
     ]),
     "counters not computed anew after a cancel": Variant("process", "adapters/commits.py", [
-        ("        if attempt:\n", "        if not attempt:\n            self._first = list(records)\n        if attempt:\n"),
+        ("        if attempt:\n",
+         "        if not {each.chunk_id for each in records} < {each.chunk_id for each in getattr(self, '_first', ())}:\n"
+         "            self._first = list(records)\n        if attempt:\n"),
         ("commit.increments(records)", "commit.increments(self._first)"),
     ]),
     "a cancel acknowledges the whole group": Variant("process", "adapters/commits.py", [
