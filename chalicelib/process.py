@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -19,7 +19,6 @@ from chalicelib.core import commit, compact, event_body, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef
 from chalicelib.core.parking import Failure
 from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.ports import Message
@@ -62,8 +61,7 @@ def process(
     """
     jobs = _decode(messages)
     oldest = now - settings.max_chunk_age
-    aged = [job for job in jobs if job.chunk.age_counts_from < oldest]
-    young = [job for job in jobs if job.chunk.age_counts_from >= oldest]
+    young, aged = _split(jobs, lambda job: job.chunk.age_counts_from < oldest)
     done = _quarantine(aged, archive, commits, meter, now)
     for part in _in_turn(young):
         known, asked = _look(part, commits)
@@ -96,6 +94,13 @@ def _decode(messages: Sequence[Message]) -> list[_Job]:
     return list(jobs.values())
 
 
+def _split(jobs: Sequence[_Job], is_other: Callable[[_Job], bool]) -> tuple[list[_Job], list[_Job]]:
+    parts: tuple[list[_Job], list[_Job]] = ([], [])
+    for job in jobs:
+        parts[is_other(job)].append(job)
+    return parts
+
+
 def _quarantine(
     jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, meter: ports.Meter, now: datetime
 ) -> set[str]:
@@ -123,16 +128,16 @@ def _quarantine(
 
 
 def _in_turn(jobs: Sequence[_Job]) -> Iterable[list[_Job]]:
-    """All jobs at once, but for singles of one event: the others come after the first, so that they are known as
-    duplicates before they are archived.
+    """All jobs at once, but for singles whose event another job has as well: they come after it, so that they are
+    known as duplicates before they are archived.
     """
-    seen: set[tuple[str, EventRef]] = set()
-    first, after = list[_Job](), list[_Job]()
-    for job in jobs:
+    others, singles = _split(jobs, lambda job: job.chunk.is_single)
+    seen = {(job.chunk.project, event.ref) for job in others for event in job.chunk.events} if singles else set()
+    first, after = others, list[_Job]()
+    for job in singles:
         event = (job.chunk.project, job.chunk.events[0].ref)
-        (after if job.chunk.is_single and event in seen else first).append(job)
-        if job.chunk.is_single:
-            seen.add(event)
+        (after if event in seen else first).append(job)
+        seen.add(event)
     return [part for part in (first, after) if part]
 
 
@@ -153,20 +158,23 @@ def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.Even
     """The jobs whose every event has a known owner, with the events that are their own.
 
     An owner other than the chunk itself makes the event a duplicate: the owner's own message guarantees that it
-    is counted. An unknown owner fails the chunk, for this time. `duplicates`: singles of which this is known.
+    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, but for the
+    `duplicates`, of which it is known.
     """
-    claiming = [job for job in jobs if job.chunk.chunk_id not in duplicates]
-    owners = iter(events.claim([(job.chunk, event) for job in claiming for event in job.chunk.events]))
-    claimed = []
-    for job in jobs:
-        is_known = job.chunk.chunk_id in duplicates
-        owner_of = [] if is_known else [(event, next(owners)) for event in job.chunk.events]
-        if any(owner is None for _, owner in owner_of):
+    others, singles = _split(jobs, lambda job: job.chunk.is_single)
+    for job in singles:
+        job.owned = [] if job.chunk.chunk_id in duplicates else list(job.chunk.events)
+    owners = iter(events.claim([(job.chunk, event) for job in others for event in job.chunk.events]))
+    claimed = singles
+    for job in others:
+        owned_by = [(event, next(owners)) for event in job.chunk.events]
+        if any(owner is None for _, owner in owned_by):
             _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
             continue
-        job.failure = "archive_failed"
-        job.owned = [event for event, owner in owner_of if owner == job.chunk.owner]
+        job.owned = [event for event, owner in owned_by if owner == job.chunk.owner]
         claimed.append(job)
+    for job in claimed:
+        job.failure = "archive_failed"
     return claimed
 
 

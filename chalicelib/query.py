@@ -91,9 +91,13 @@ def _newest_first(commits: ports.CommitLog, project: str, hour: str, steps: Iter
     after each step all are known that are as new as it.
     """
     held: list[OwnedEvent] = []
-    last = "59"
-    for minute in steps:
-        held += [event for record in commits.newest(project, hour, minute, last) for event in record.owned]
+    last, minutes = "59", list(steps)
+    while minutes:
+        minute = minutes.pop(0)
+        records = commits.newest(project, hour, minute, last)
+        if not records and minutes:  # the hour's records may have expired, while its counters stay
+            minutes = minutes[-1:]
+        held += [event for record in records for event in record.owned]
         held.sort(key=lambda event: event.ref)
         while held and held[-1].ref.time[14:16] >= minute:
             yield held.pop()

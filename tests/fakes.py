@@ -124,8 +124,6 @@ class FakeEventStore:
             owner, _ = self.guards.setdefault(guard, (chunk.owner, ref))
             if owner != chunk.owner:
                 return owner
-        if chunk.is_single:
-            return chunk.owner
         key = (chunk.project, ref)
         if key in self.erased:
             return "erased"
@@ -231,9 +229,7 @@ class FakeCommitLog:
         assert len({(each.project, each.owned[0].ref) for each in singles}) == len(singles), (
             "an item comes once in a transaction"
         )
-        for shared, theirs in commit.share(
-            singles, lambda minute: f"{next(self._tokens):026}-{minute.replace(':', '')}"
-        ):
+        for shared, theirs in commit.share(singles, self._fresh_id):
             self.records_by_id[shared.chunk_id] = shared
             for each in theirs:
                 self.shared[each.project, each.chunk_id] = shared.chunk_id

@@ -70,10 +70,10 @@ class CommitLog:
         return Outcome(committed)
 
     def _known(self, wanted: dict[str, Key]) -> Outcome:
-        """What items say, by chunk_id: a record that its chunk is committed, a single's event whose it is."""
-        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c")
+        """What the items say that chunks would put, by chunk_id: committed, or another's."""
+        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
-        committed = {chunk_id for chunk_id, item in there.items() if "c" not in item or _is_owner(chunk_id, item)}
+        committed = {chunk_id for chunk_id, item in there.items() if _is_committed(chunk_id, item)}
         return Outcome(committed, there.keys() - committed)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
@@ -148,7 +148,7 @@ class CommitLog:
         item = self._table.get(keys.commit_record(project, chunk_id))
         ref = single_ref(chunk_id)
         event = self._table.get(keys.event_item(project, ref)) if ref and item is None else None
-        if event and _is_owner(chunk_id, event):
+        if event and _is_committed(chunk_id, event):
             item = self._table.get(keys.commit_record(project, event["i"]["S"]))
         return _record(item) if item else None
 
@@ -165,7 +165,7 @@ class CommitLog:
         for chunk in asked:
             if records[chunk] in found:
                 evidence[chunk] = found[records[chunk]]
-            elif chunk in own and own[chunk] in found and _is_owner(chunk[1], found[own[chunk]]):
+            elif chunk in own and own[chunk] in found and _is_committed(chunk[1], found[own[chunk]]):
                 evidence[chunk] = found[own[chunk]]
         return evidence
 
@@ -190,8 +190,9 @@ class CommitLog:
             chunk: keys.commit_record(chunk[0], item["i"]["S"]) for chunk, item in evidence.items() if "i" in item
         }
         records = self._table.get_many(list(shared.values()), attributes="pk, sk, o")
-        named = {**evidence, **{chunk: records.get(key, {}) for chunk, key in shared.items()}}
-        return {chunk_id: item["o"]["S"] if "o" in item else None for (_, chunk_id), item in named.items()}
+        # Of a record that has expired nobody can say what it named.
+        named = {chunk: records.get(shared[chunk]) if chunk in shared else item for chunk, item in evidence.items()}
+        return {chunk_id: item["o"]["S"] if "o" in item else None for (_, chunk_id), item in named.items() if item}
 
     def days(self, project: str) -> list[str]:
         """The days that have events, oldest first."""
@@ -261,7 +262,7 @@ class CommitLog:
 
     def _quarantine(self) -> Iterator[tuple[Quarantined, bool]]:
         entries = (_quarantined(item) for item in self._table.query(keys.QUARANTINE))
-        while batch := list(islice(entries, 100)):  # what one batched read takes
+        while batch := list(islice(entries, 100)):
             committed = self._evidence((each.project, each.name) for each in batch if each.project)
             yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
 
@@ -288,9 +289,11 @@ def _fresh_id(minute: str) -> str:
     return mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))
 
 
-def _is_owner(chunk_id: str, event: Item) -> bool:
-    """Whether an event is a chunk's, erased or not."""
-    return bool(event["c"]["S"] == owner_of(chunk_id))
+def _is_committed(chunk_id: str, item: Item) -> bool:
+    """Whether the item under a chunk's own key says so: a record does, and a single's event if it is the single's,
+    erased or not, and names the record that it shares.
+    """
+    return "c" not in item or ("i" in item and item["c"]["S"] == owner_of(chunk_id))
 
 
 def fresh_token() -> Item:

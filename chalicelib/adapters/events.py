@@ -46,17 +46,12 @@ class EventStore:
 
         None: unknown, whether or not something was written. Claiming again gives the same owners, but for an
         erased event: nobody owns it any more, not even its chunk, whose copies must not archive it again.
-        The event of a single is left to its commit: it is the single's as far as its guard knows.
         """
         guarded = [position for position, (_, event) in enumerate(claims) if event.guarded]
         owners: list[str | None] = [chunk.owner for chunk, _ in claims]
         for position, theirs in zip(guarded, self._insert([self._guard_row(*claims[p]) for p in guarded]), strict=True):
             owners[position] = theirs
-        mine = [
-            position
-            for position, (chunk, _) in enumerate(claims)
-            if owners[position] == chunk.owner and not chunk.is_single
-        ]
+        mine = [position for position, (chunk, _) in enumerate(claims) if owners[position] == chunk.owner]
         for position, theirs in zip(mine, self._insert([self._event_row(*claims[p]) for p in mine]), strict=True):
             owners[position] = theirs
         return owners

@@ -20,7 +20,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_BASE_32 = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")  # as int reads it
 _CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})([0-5][0-9])(-.+)?")
 _NAME_LENGTH = 42  # of a chunk_id without the key of a single's event
-_FORMAT = 1
+_FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ class Chunk:
     """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth.
 
     `renewed`: when an operator sent it again although it was older than the age guard.
-    A *single* is a chunk of one small event, whose item is at once the commit record. It is stamped on its
-    chunk_id, which holds the key of the event: whether a chunk is a single is never decided anew.
+    A *single* is a chunk of one small event of these days, whose item is at once the commit record. It is stamped
+    on its chunk_id, which holds the key of the event: whether a chunk is a single is never decided anew.
     """
 
     chunk_id: str
@@ -129,7 +129,7 @@ def minted_at(chunk_id: str) -> datetime:
 
 def check_id(chunk_id: str) -> None:
     """Raises Undecodable for what is not a chunk id."""
-    match = _CHUNK_ID.fullmatch(chunk_id)
+    match = _CHUNK_ID.fullmatch(chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else None
     if not match or (match[4] and not _names_event_of(match[2], single_ref(chunk_id))):
         raise Undecodable("not a chunk id")
     try:
@@ -166,9 +166,12 @@ def pack(
 
 def _stamp(chunk: Chunk, texts: list[str]) -> Chunk:
     """The chunk, as a single where that pays."""
-    if chunk.accepted > 1 or len(texts[0]) > limits.MAX_SINGLE_BYTES:
+    event = chunk.events[0]
+    if chunk.accepted > 1 or event.guarded or len(texts[0]) > limits.MAX_SINGLE_BYTES:
         return chunk
-    chunk_id = single_id(chunk.chunk_id, chunk.events[0].ref)
+    if minted_at(chunk.chunk_id) - timestamps.parse(event.time) > limits.MAX_SINGLE_AGE:
+        return chunk
+    chunk_id = single_id(chunk.chunk_id, event.ref)
     return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from builders import NOW, make_chunk, make_event, make_quarantined, make_record, make_single
-from chalicelib.core import commit
-from chalicelib.core.chunk import Chunk, mint_chunk_id, stored_form
+from chalicelib.core import commit, keys
+from chalicelib.core.chunk import Chunk, mint_chunk_id, single_id, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome, as_duplicate, share_of
 from chalicelib.core.keys import TouchedHour
 from chalicelib.core.ledger import Committed
@@ -367,13 +367,25 @@ def test_a_single_meets_the_event_of_a_chunk_that_is_none(singles: Singles) -> N
     assert singles.commits.committed([chunk, single]) == set()
 
 
-def test_the_event_of_a_single_is_left_to_its_commit_but_for_its_guard(singles: Singles) -> None:
-    guarded = make_single(make_event("e1", guarded=True))
-    retry = make_single(make_event("e1", at="2015-05-17T10:06:00Z", guarded=True))
-    claims = [(each, each.events[0]) for each in (guarded, retry)]
-    assert singles.events.claim(claims) == [guarded.owner, guarded.owner]
-    assert singles.events.claim(claims[1:]) == [guarded.owner]
-    assert singles.stored() is None
+def test_an_id_that_was_made_up_of_a_chunks_and_its_events_is_of_no_chunk(singles: Singles) -> None:
+    chunk, single = make_chunk(make_event("e1"), make_event("e2")), make_single(make_event("e3"))
+    singles.events.claim([(chunk, event) for event in chunk.events])
+    singles.commits.commit([make_record(chunk), make_record(single)])
+    for forged in (single_id(chunk.chunk_id, chunk.events[0].ref), single_id(single.owner, chunk.events[0].ref)):
+        assert singles.commits.record("acme", forged) is None
+        assert singles.commits.archived_in([("acme", forged)]) == {}
+
+
+def test_of_a_single_whose_shared_record_has_expired_nobody_knows_the_object(stage: Stage) -> None:
+    single = make_single()
+    stage.commits.commit([make_record(single)])
+    (shared,) = stage.commits.records("acme", single.hour)
+    key = keys.commit_record("acme", shared.chunk_id)
+    stage.clients.dynamodb.delete_item(
+        TableName=stage.settings.table_name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}
+    )
+    assert stage.commits.archived_in([("acme", single.chunk_id)]) == {}
+    assert stage.commits.committed([single]) == {single.chunk_id}
 
 
 def test_a_commit_takes_as_many_singles_as_one_transaction_may_hold(stage: Stage) -> None:

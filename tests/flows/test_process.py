@@ -224,12 +224,13 @@ def test_a_single_whose_event_belongs_to_another_is_a_duplicate(together: bool) 
     assert [named[each.chunk_id] is None for each in (first, again, new)] == [False, True, False]
 
 
-def test_a_guarded_single_whose_guard_is_anothers_is_a_duplicate() -> None:
-    world = World()
-    first, retry = (single_of("e1", guarded=True, at=f"2015-05-17T10:0{minute}:00Z") for minute in (5, 6))
-    world.take(first, retry)
-    assert (receipt(world, first), receipt(world, retry)) == ((1, 0), (0, 1))
-    assert world.counted() == {VIEW: 1}
+@pytest.mark.parametrize("single_comes_first", [True, False])
+def test_a_single_whose_event_a_chunk_of_its_batch_has_is_not_archived(single_comes_first: bool) -> None:
+    world, chunk, single = World(), chunk_of("e1", "e2"), single_of("e1")
+    batch = [single, chunk] if single_comes_first else [chunk, single]
+    world.process(*map(make_message, batch))
+    assert (receipt(world, chunk), receipt(world, single)) == ((2, 0), (0, 1))
+    assert list(world.archived().values()) == [["e1", "e2"]]
 
 
 @pytest.mark.parametrize("outcomes", [["lost"], ["lost", "refused"], ["refused"] * 4, ["refused", "lost"]])

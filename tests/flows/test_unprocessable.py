@@ -49,7 +49,7 @@ def changed_event(**fields: Any) -> str:
             for body in ("", "hello", "null", "[]", "{}", '"', "[" * 100_000)
         ),
         pytest.param(changed()[:-9], id="cut short"),
-        pytest.param(changed(format=2), id="future format"),
+        pytest.param(changed(format=3), id="future format"),
         pytest.param(changed(chunk_id="01ARZ3NDEKTSV4RRFFQ69G5FAV"), id="no hour in the id"),
         pytest.param(changed(events=[]), id="no events"),
         pytest.param(changed(events=None), id="null events"),

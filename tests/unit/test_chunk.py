@@ -24,14 +24,15 @@ from chalicelib.core.chunk import (
     newest_minute_of,
     owner_of,
     pack,
+    single_id,
     single_ref,
     stored_form,
 )
 from chalicelib.core.event import Event
-from chalicelib.core.keys import event_key
+from chalicelib.core.keys import EventRef, event_key
 from chalicelib.errors import Undecodable
 
-RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
+RECEIVED = datetime(2015, 5, 17, 12, tzinfo=UTC)
 SENDER = Sender("default", RECEIVED, "192.0.2.1", "curl/8.0")
 HOUR = "2015-05-17T10"
 MINUTE = f"{HOUR}:05"
@@ -81,7 +82,8 @@ def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], rep
         assert len(json.dumps(json.loads(body)["events"], separators=(",", ":"))) <= limits.MAX_CHUNK_BYTES + 1
         assert decode(body) == chunk
         small = len(json.dumps(json.loads(body)["events"][0], separators=(",", ":"))) <= limits.MAX_SINGLE_BYTES
-        assert chunk.is_single == (chunk.accepted == 1 and small)
+        recent = chunk.hour > "2015"
+        assert chunk.is_single == (chunk.accepted == 1 and small and recent)
 
 
 @pytest.mark.parametrize(
@@ -142,7 +144,7 @@ def test_what_is_no_message_is_undecodable(body: str) -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"format": 2},
+        {"format": 1},
         {"chunk_id": 7},
         {"chunk_id": CHUNK_ID[:26]},
         {"chunk_id": CHUNK_ID.replace("T10", "T11")},
@@ -200,6 +202,7 @@ FOREIGN_IDS = [
     f"U{CHUNK_ID[1:]}",
     f"{CHUNK_ID[:-1]}\u0663",
     f"../{CHUNK_ID}",
+    single_id(CHUNK_ID, EventRef(f"{HOUR}:05:03.000000Z", "u" * 256, "e" * 200)),
 ]
 
 
@@ -220,7 +223,7 @@ def test_the_stored_form_holds_what_was_sent_and_what_is_known() -> None:
         "timestamp": "2015-05-17T10:05:03Z",
         "properties": {"filler": "x"},
         "context": {},
-        "received_at": "2024-03-01T12:00:00Z",
+        "received_at": "2015-05-17T12:00:00Z",
         "source_ip": "192.0.2.1",
         "user_agent": "curl/8.0",
         "project": "default",
@@ -245,9 +248,15 @@ def test_a_chunk_of_one_small_event_is_a_single_and_its_id_names_the_event() -> 
 
 
 @pytest.mark.parametrize(
-    "given", [event(1, filler="x" * 1000), replace(event(1), event_id="x" * 200, user_id="y" * 200)]
+    "given",
+    [
+        pytest.param(event(1, filler="x" * 1000), id="large"),
+        pytest.param(replace(event(1), event_id="x" * 200, user_id="y" * 200), id="long key"),
+        pytest.param(replace(event(1), guarded=True), id="known by its guard"),
+        pytest.param(event(1, hour="2015-05-11T11"), id="more than 6 days old"),
+    ],
 )
-def test_a_large_event_or_a_long_key_makes_no_single(given: Event) -> None:
+def test_what_makes_no_single(given: Event) -> None:
     chunk = single_of(given)
     assert not chunk.is_single
     assert decode(encode(chunk)) == chunk
