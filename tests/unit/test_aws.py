@@ -15,8 +15,10 @@ _KINDS = {
     "a role": (f"{_ROLE}source_profile = keys\n", "Could not connect to the endpoint"),
     "a web identity": (f"{_ROLE}web_identity_token_file = token\n", "Could not connect to the endpoint"),
     "single sign-on": (
-        "sso_start_url = https://sso.invalid/start\nsso_region = us-east-1\nsso_account_id = 123456789012\n"
-        "sso_role_name = operator\n",
+        (
+            "sso_start_url = https://sso.invalid/start\nsso_region = us-east-1\nsso_account_id = 123456789012\n"
+            "sso_role_name = operator\n"
+        ),
         "SSO",
     ),
 }
