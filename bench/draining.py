@@ -102,9 +102,10 @@ def _drain(state: Path, aggregate_seconds: int) -> float:
             _look_again(process, deadline)
         started = time.time()
         log = (state / "functions.log").open()
-        done = 0
+        done, rest = 0, ""
         while done < _EVENTS:
-            done += sum(_done(line) for line in log)
+            *lines, rest = (rest + log.read()).split("\n")  # the last may be half written
+            done += sum(map(_done, lines))
             _look_again(process, deadline)
         while _messages(running, "", "NotVisible"):
             _look_again(process, deadline)
