@@ -70,7 +70,9 @@ def _side_by_side(side: dict[str, Any]) -> list[str]:
         "Import and first answer in a fresh process, less the interpreter's own start, of what Lambda would unpack: ms "
         "of CPU (times the floor). Every package has bytecode, as `millrace deploy` and `package` make it; Chalice by "
         "itself leaves it out (ours, from source). **least** is the floor with what the project is bound to: one route "
-        "of Chalice, one schema of marshmallow with one field.\n",
+        "of Chalice, one schema of marshmallow with one field. Ours also keeps the AWS SDK's search for its models and "
+        "garbage collection out of the way (`chalicelib/adapters/aws.py`, `chalicelib/__init__.py`); the others have both "
+        "as they come.\n",
         _table(
             list(side["cold"]),
             ["api", "processor", "package KB"],
