@@ -71,8 +71,8 @@ def _side_by_side(side: dict[str, Any]) -> list[str]:
         "of CPU (times the floor). Every package has bytecode, as `millrace deploy` and `package` make it; Chalice by "
         "itself leaves it out (ours, from source). **least** is the floor with what the project is bound to: one route "
         "of Chalice, one schema of marshmallow with one field. Ours also keeps the AWS SDK's search for its models and "
-        "garbage collection out of the way (`chalicelib/adapters/aws.py`, `chalicelib/__init__.py`); the others have both "
-        "as they come.\n",
+        "garbage collection out of the way (`chalicelib/adapters/aws.py`, `chalicelib/__init__.py`); the others have "
+        "both as they come.\n",
         _table(
             list(side["cold"]),
             ["api", "processor", "package KB"],
