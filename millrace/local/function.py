@@ -28,6 +28,7 @@ _log = logging.getLogger(__name__)
 
 STAGE = "local"
 _LOOK_SECONDS = 0.5
+_LONGEST_PAUSE_SECONDS = 30  # between starts of one that ends again at once
 _END_SECONDS = 10
 
 
@@ -40,11 +41,13 @@ class FunctionProcess(threading.Thread):
         self._ending = threading.Event()
 
     def run(self) -> None:
-        process = self._start_one()
-        while not self._ending.wait(_LOOK_SECONDS):
-            if process.poll() is not None:
-                _log.warning("a process of the %s ended with %d, and is started again", self.name, process.returncode)
-                process = self._start_one()
+        process, pause = self._start_one(), _LOOK_SECONDS
+        while not self._ending.wait(pause):
+            if process.poll() is None:
+                pause = _LOOK_SECONDS
+                continue
+            _log.warning("a process of the %s ended with %d, and is started again", self.name, process.returncode)
+            process, pause = self._start_one(), min(2 * pause, _LONGEST_PAUSE_SECONDS)
         assert process.stdin is not None
         process.stdin.close()
         try:
