@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from builders import World, make_chunk, make_event, make_single, read_pages
 from chalicelib.core import limits
+from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
+from fakes import FakeCommitLog
 
 minutes = st.integers(0, 59)
 # Chunks that lie over the hour as they like, of two types; singles among them.
@@ -56,3 +58,21 @@ def test_the_newest_events_of_a_busy_hour_cost_no_look_at_the_others(single: boo
     page = world.find_events({"limit": "10"})
     assert {event["timestamp"] for event in page["events"]} == {"2015-05-17T10:59:00Z"}
     assert world.commits.reads == limits.DEFAULT_PAGE
+
+
+class Counting(FakeCommitLog):
+    looks = 0
+
+    def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
+        self.looks += 1
+        return super().newest(project, hour, first, last)
+
+
+def test_an_hour_whose_records_have_expired_is_not_read_minute_by_minute() -> None:
+    world = World(commits=Counting())
+    for minute in range(60):
+        world.take(make_chunk(*(make_event(f"e{n}", at=f"2015-05-17T10:{minute:02}:00Z") for n in range(100))))
+    world.commits.records_by_id.clear()
+    assert world.find_events({}) == {"events": [], "next": None}
+    assert isinstance(world.commits, Counting)
+    assert world.commits.looks == 2
