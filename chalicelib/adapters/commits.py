@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import os
 import random
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.event_item import event_item
+from chalicelib.adapters.record_item import (
+    counter_of,
+    fresh_token,
+    is_committed,
+    quarantine_item,
+    quarantined_of,
+    record_item,
+    record_of,
+)
 from chalicelib.adapters.table import Item, Table, add, key_item, number, text
 from chalicelib.core import commit, keys, timestamps
-from chalicelib.core.chunk import Chunk, mint_chunk_id, minted_at, owner_of, single_ref
+from chalicelib.core.chunk import Chunk, mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.keys import Key, TouchedHour
@@ -73,7 +80,7 @@ class CommitLog:
         """What the items say that chunks would put, by chunk_id: committed, or another's."""
         items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
-        committed = {chunk_id for chunk_id, item in there.items() if _is_committed(chunk_id, item)}
+        committed = {chunk_id for chunk_id, item in there.items() if is_committed(chunk_id, item)}
         return Outcome(committed, there.keys() - committed)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
@@ -87,7 +94,7 @@ class CommitLog:
         shared_by = {record.chunk_id: each.chunk_id for each, singles in shared for record in singles}
         return [
             *(self._put_own(record, shared_by) for record in records),
-            *(self._put(self._record_item(record)) for record, _ in shared),
+            *(self._put(record_item(record, self._retention)) for record, _ in shared),
             *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),
             *(self._put(key_item(keys.touched_hour(project, hour, shard)) | token) for project, hour in touched),
             *(self._put(key_item(keys.day(project, day, shard))) for project, day in days),
@@ -100,7 +107,7 @@ class CommitLog:
     def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
         """Put what says that a chunk is committed, if it is not there: its record, or a single's event."""
         if record.body is None:
-            item = self._record_item(record)
+            item = record_item(record, self._retention)
         else:
             event = record.owned[0]
             key = keys.event_item(record.project, event.ref)
@@ -109,19 +116,6 @@ class CommitLog:
         put = self._put(item)
         put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
         return put
-
-    def _record_item(self, record: CommitRecord) -> Item:
-        expiry = minted_at(record.chunk_id) + self._retention
-        item = key_item(keys.commit_record(record.project, record.chunk_id)) | {
-            "n": number(record.accepted),
-            "k": number(record.stored),
-            "s": {"B": commit.pack_summary(record)},
-            "r": text(record.received),
-            "x": number(int(expiry.timestamp())),
-        }
-        if record.archive_object is not None:
-            item["o"] = text(record.archive_object)
-        return item
 
     def _add(self, key: Key, minutes: dict[str, int]) -> Item:
         return add(self._table.name, key, {f"m{minute}": count for minute, count in minutes.items()})
@@ -148,9 +142,9 @@ class CommitLog:
         item = self._table.get(keys.commit_record(project, chunk_id))
         ref = single_ref(chunk_id)
         event = self._table.get(keys.event_item(project, ref)) if ref and item is None else None
-        if event and _is_committed(chunk_id, event):
+        if event and is_committed(chunk_id, event):
             item = self._table.get(keys.commit_record(project, event["i"]["S"]))
-        return _record(item) if item else None
+        return record_of(item) if item else None
 
     def _evidence(self, chunks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
         """What says that a chunk is committed, of those that are, by (project, chunk_id): its record, or a single's
@@ -165,7 +159,7 @@ class CommitLog:
         for chunk in asked:
             if records[chunk] in found:
                 evidence[chunk] = found[records[chunk]]
-            elif chunk in own and own[chunk] in found and _is_committed(chunk[1], found[own[chunk]]):
+            elif chunk in own and own[chunk] in found and is_committed(chunk[1], found[own[chunk]]):
                 evidence[chunk] = found[own[chunk]]
         return evidence
 
@@ -173,13 +167,13 @@ class CommitLog:
         """Every commit record of an hour (2015-05-17T10) or a day (2015-05-17)."""
         day, hour = window[:10], window[11:13]
         pks = [keys.day_partition(project, day, shard) for shard in range(keys.SHARDS)]
-        return [_record(item) for item in self._table.query_each(pks, first=f"c#{hour}", after=f"c#{hour}~")]
+        return [record_of(item) for item in self._table.query_each(pks, first=f"c#{hour}", after=f"c#{hour}~")]
 
     def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
         """The commit records of an hour whose newest events are of minutes with first <= minute <= last."""
         pks = [keys.day_partition(project, hour[:10], shard) for shard in range(keys.SHARDS)]
         start = f"c#{hour[11:13]}"
-        return [_record(item) for item in self._table.query_each(pks, first=start + first, after=f"{start}{last}~")]
+        return [record_of(item) for item in self._table.query_each(pks, first=start + first, after=f"{start}{last}~")]
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
         """The archive object that each chunk's commit record names, by chunk_id; without those that have no
@@ -200,7 +194,7 @@ class CommitLog:
 
     def counters(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         pks = [keys.day_partition(project, day, shard) for day in days for shard in range(keys.SHARDS)]
-        return [_counter(item) for item in self._table.query_each(pks, first="n#", after="n$")]
+        return [counter_of(item) for item in self._table.query_each(pks, first="n#", after="n$")]
 
     def received(self, first: str, after: str) -> Committed:
         """What was committed of the chunks received in the hours with first <= hour < after."""
@@ -240,14 +234,7 @@ class CommitLog:
 
     def quarantine(self, entry: Quarantined) -> None:
         """List a quarantined message; the first entry stays. Raises StoreFailed."""
-        item = key_item(keys.quarantine_record(entry.project, entry.name)) | {
-            "code": text(entry.code),
-            "n": number(entry.accepted),
-            "r": text(entry.received),
-            "q": text(entry.quarantined),
-            "o": text(entry.object_name),
-        }
-        self._table.put_if(item, "attribute_not_exists(pk)")
+        self._table.put_if(quarantine_item(entry), "attribute_not_exists(pk)")
 
     def unquarantine(self, entry: Quarantined) -> None:
         self._table.delete(keys.quarantine_record(entry.project, entry.name))
@@ -261,7 +248,7 @@ class CommitLog:
         return (entry for entry, is_settled in self._quarantine() if is_settled)
 
     def _quarantine(self) -> Iterator[tuple[Quarantined, bool]]:
-        entries = (_quarantined(item) for item in self._table.query(keys.QUARANTINE))
+        entries = (quarantined_of(item) for item in self._table.query(keys.QUARANTINE))
         while batch := list(islice(entries, 100)):
             committed = self._evidence((each.project, each.name) for each in batch if each.project)
             yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
@@ -271,71 +258,6 @@ class CommitLog:
         return str(item["code"]["S"]) if item else None
 
 
-def _quarantined(item: Item) -> Quarantined:
-    project, _, name = item["sk"]["S"].partition("#")
-    return Quarantined(
-        project=project or None,
-        name=name,
-        code=item["code"]["S"],
-        accepted=int(item["n"]["N"]),
-        received=item["r"]["S"],
-        quarantined=item["q"]["S"],
-        object_name=item["o"]["S"],
-    )
-
-
 def _fresh_id(minute: str) -> str:
     """Of a record that singles share: never used twice, since another attempt may share with others."""
     return mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))
-
-
-def _is_committed(chunk_id: str, item: Item) -> bool:
-    """Whether the item under a chunk's own key says so: a record does, and a single's event if it is the single's,
-    erased or not, and names the record that it shares.
-    """
-    return "c" not in item or ("i" in item and item["c"]["S"] == owner_of(chunk_id))
-
-
-def fresh_token() -> Item:
-    """What a mark on a touched hour holds: when it was put, and something that no other has."""
-    return {"k": text(f"{time.time():.0f}-{uuid4().hex}")}
-
-
-def update_record(table_name: str, before: CommitRecord, after: CommitRecord) -> Item:
-    """The transaction's item that replaces what a record owns, if it still is as it was before."""
-    return {
-        "Update": {
-            "TableName": table_name,
-            "Key": key_item(keys.commit_record(before.project, before.chunk_id)),
-            "UpdateExpression": "SET s = :summary, k = :stored, e = :erased",
-            # A record only ever loses events: as many as before are the same as before.
-            "ConditionExpression": "k = :before",
-            "ExpressionAttributeValues": {
-                ":summary": {"B": commit.pack_summary(after)},
-                ":stored": number(after.stored),
-                ":erased": number(after.erased),
-                ":before": number(before.stored),
-            },
-        }
-    }
-
-
-def _record(item: Item) -> CommitRecord:
-    owned, tallies = commit.unpack_summary(item["s"]["B"])
-    return CommitRecord(
-        project=item["pk"]["S"].partition("#")[0],
-        chunk_id=item["sk"]["S"][len("c#HHMM#") :],
-        accepted=int(item["n"]["N"]),
-        owned=owned,
-        tallies=tallies,
-        archive_object=item["o"]["S"] if "o" in item else None,
-        received=item["r"]["S"],
-        erased=int(item["e"]["N"]) if "e" in item else 0,
-    )
-
-
-def _counter(item: Item) -> HourCounter:
-    day = item["pk"]["S"].split("#")[2]
-    _, hour, event_type = item["sk"]["S"].split("#", 2)
-    minutes = {name[1:]: int(value["N"]) for name, value in item.items() if name.startswith("m")}
-    return HourCounter(f"{day}T{hour}", event_type, minutes)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.aws import error_code, translated_errors
-from chalicelib.adapters.commits import fresh_token, update_record
+from chalicelib.adapters.record_item import fresh_token, update_record
 from chalicelib.adapters.table import Item, Table, add, key_item, text
 from chalicelib.core import commit, keys
 from chalicelib.core.chunk import owner_of

@@ -131,13 +131,13 @@ VARIANTS = {
     ]),
     "a single that is a duplicate taken as committed": Variant("process", "adapters/commits.py", [
         ("there.keys() - committed)", "set())"),
-        (" if _is_committed(chunk_id, item)}\n        return", "}\n        return"),
+        (" if is_committed(chunk_id, item)}\n        return", "}\n        return"),
     ]),
     "a single archived before it is looked up": Variant("erase", "process.py", [
         ("        return (commits.look(asked) if asked else Outcome(set())), jobs\n", "        return Outcome(set()), jobs\n"),
     ]),
     "one's own single taken as a duplicate": Variant("process", "adapters/commits.py", [
-        ("if _is_committed(chunk_id, item)}\n        return", "if 'c' not in item}\n        return"),
+        ("if is_committed(chunk_id, item)}\n        return", "if 'c' not in item}\n        return"),
     ]),
     "records that singles share have one name": Variant("process", "adapters/commits.py", [
         ("mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))", "mint_chunk_id(datetime(2026, 1, 1), minute, bytes(10))"),
