@@ -53,6 +53,13 @@ def test_a_mixed_batch_answers_200_and_one_all_rejected_422(api: Api) -> None:
     assert post(api, "/v1/batch", {"batch": [5]}).status_code == 422
 
 
+@pytest.mark.parametrize("path", ["/batch", "/e"])
+def test_an_event_with_an_offset_and_no_timestamp_is_stored_beside_its_neighbours(api: Api, path: str) -> None:
+    good = CAPTURE | {"timestamp": "2024-01-01T00:00:00Z"}
+    answer = post(api, path, {"batch": [good, CAPTURE | {"uuid": "u2", "properties": {}, "offset": 1000}]})
+    assert (answer.status_code, answer.json_body["accepted"]) == (200, 2)
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"no", b"[]", b"{}", b'{"batch": 5}', b"data=", b"\x1f\x8b", b"[" * 9999, b"\xff"]
 )

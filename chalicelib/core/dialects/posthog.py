@@ -101,7 +101,9 @@ def _event(message: Any, envelope: dict[str, Any], key: str | None, incoming: In
     timestamp, sent = _time(message, properties, envelope, incoming)
     rest = with_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
     rest |= {name: envelope[name] for name in ("sent_at", "historical_migration") if envelope.get(name)}
-    rest |= without(message, *_PLACED) | ({"timestamp": message["timestamp"]} if sent and timestamp else {})
+    rest |= without(message, *_PLACED)
+    if sent and message.get("timestamp"):
+        rest["timestamp"] = message["timestamp"]
     return RawEvent(
         {
             "event_type": message.get("event"),
