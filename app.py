@@ -241,7 +241,7 @@ def process(event: Any) -> None:
     """Give the chunks of a batch their effects, exactly once."""
     from chalicelib import process as processor
 
-    stage = pipeline()
+    stage = pipeline().checked()
     processor.process(
         read_messages(event.to_dict()),
         queue=stage.queue,
@@ -260,7 +260,7 @@ def aggregate(_event: Any) -> dict[str, int]:
     from chalicelib import aggregate as aggregator
     from chalicelib import ledger
 
-    stage = pipeline()
+    stage = pipeline().checked()
     ledger.check(
         commits=stage.commits,
         queue=stage.queue,

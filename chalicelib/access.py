@@ -12,13 +12,12 @@ from typing import Any
 from chalicelib import ports
 from chalicelib.core import access_key
 from chalicelib.core.access_key import AccessKey
+from chalicelib.core.limits import REMEMBERED_SECONDS
 from chalicelib.core.project import Project
 from chalicelib.errors import Forbidden, TooManyRequests, Unauthorized
 
 DEFAULT_PROJECT = "default"
 
-# So long a revoked key may still work, and a changed setting not yet hold.
-REMEMBERED_SECONDS = 20
 _REMEMBERED = 1000
 # Keys that nobody issued cost a read each; a container reads no more of them than this.
 _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE = 10, 50

@@ -9,6 +9,7 @@ Problem                 the caller is told: status, code, message (web.py makes 
 +-- AllRejected         422  all_rejected
 +-- TooManyRequests     429  quota_exceeded, too_many_unknown_keys, too_many_requests (worth sending again, later)
 +-- Unavailable         503  queue_unavailable, store_unavailable, timed_out (worth sending again)
+    +-- UnknownFormat   503  unknown_data_format (the stage's data needs another version, or an upgrade)
 StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
 Undecodable             a queue message that is not a chunk
 ProcessingFailed        some messages of a batch must come back
@@ -64,6 +65,13 @@ class TooManyRequests(Problem):
 
 class Unavailable(Problem):
     status, title = 503, "Temporarily unavailable"
+
+
+class UnknownFormat(Unavailable):
+    """The stage's data has a format that this version does not know. Nothing is read or changed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("unknown_data_format", message, retry_after=60)
 
 
 class StoreFailed(ChaliceUnhandledError):

@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # whoever takes a port would import the records of all of the
     from chalicelib.core.chunk import Chunk
     from chalicelib.core.commit import CommitRecord, Outcome
     from chalicelib.core.counting import HourCounter
+    from chalicelib.core.data_format import DataFormat
     from chalicelib.core.digest import Digest
     from chalicelib.core.event import Event
     from chalicelib.core.keys import EventRef, TouchedHour
@@ -48,6 +49,13 @@ class Content:
 
     lines: list[bytes]
     etag: str
+
+
+class DataFormats(Protocol):
+    def read(self) -> DataFormat | None: ...
+    def create(self) -> bool: ...
+    def replace(self, before: DataFormat, after: DataFormat) -> bool: ...
+    def is_empty(self) -> bool: ...
 
 
 class Queue(Protocol):

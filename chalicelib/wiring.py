@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from chalicelib import ports
 from chalicelib.access import Access
 from chalicelib.adapters import aws
+from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
@@ -80,7 +81,19 @@ class Pipeline:
 
     @cached_property
     def projects(self) -> ProjectStore:
-        return ProjectStore(self._table)
+        return ProjectStore(self._table, self.formats)
+
+    @cached_property
+    def formats(self) -> DataFormats:
+        return DataFormats(self._table)
+
+    def checked(self) -> Pipeline:
+        """Return this pipeline if its data has a format that this version knows. Raises UnknownFormat and StoreFailed.
+
+        Requests need no call of it: the format is checked where their project is read.
+        """
+        self.formats.check()
+        return self
 
     @cached_property
     def quota(self) -> Quota:

@@ -10,6 +10,7 @@ from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 from millrace.failure import Failure
 from millrace.local.running import Running, running_stack
+from millrace.upgrade import checked
 
 #: Where Chalice notes what it deployed; a file a stage.
 _DEPLOYED = Path(".chalice/deployed")
@@ -35,10 +36,14 @@ def reachable_url(rest_api: dict[str, str]) -> str:
     return rest_api["rest_api_url"].rstrip("/")
 
 
-def stage_pipeline(stage: str | None, state: Path) -> Pipeline:
-    """The ports of a stage, with this machine's AWS credentials or the local stack's. Raises Failure."""
+def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = False) -> Pipeline:
+    """The ports of a stage, with this machine's AWS credentials or the local stack's. Raises Failure and StoreFailed.
+
+    A stage whose data has an unknown format is refused, unless `of_any_format`.
+    """
     os.environ.update(local_stack_at(state).environment if stage is None else _outputs(stage))
-    return Pipeline(Settings.from_environ())
+    pipeline = Pipeline(Settings.from_environ())
+    return pipeline if of_any_format else checked(pipeline)
 
 
 def local_stack_at(state: Path) -> Running:

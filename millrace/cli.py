@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from chalicelib.core.data_format import CURRENT
 from millrace.commands import (
     archiving,
     asking,
@@ -19,11 +20,12 @@ from millrace.commands import (
     running,
     schemas,
     sending,
+    upgrading,
 )
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="millrace")
+@click.version_option(package_name="millrace", message=f"%(prog)s %(version)s (data format {CURRENT})")
 def main() -> None:
     """Millrace: an event pipeline whose effects happen exactly once."""
 
@@ -52,6 +54,7 @@ _COMMANDS = (
     cost.cost,
     exporting.completion,
     deploying.deploy,
+    upgrading.upgrade,
     deploying.destroy,
     deploying.policies,
     deploying.doctor,

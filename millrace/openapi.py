@@ -67,8 +67,8 @@ _PROBLEMS = {
     429: "The project is over its quota (quota_exceeded), too many unknown keys are tried, or the stage is throttled "
     "(too_many_requests). See Retry-After.",
     500: "Something broke on our side (internal_error).",
-    503: "A store or the queue does not answer (store_unavailable, queue_unavailable), or not in time (timed_out). "
-    "See Retry-After.",
+    503: "A store or the queue does not answer (store_unavailable, queue_unavailable), or not in time (timed_out), or "
+    "the stage's data was written by another version (unknown_data_format). See Retry-After.",
 }
 
 

@@ -11,6 +11,9 @@ from botocore.exceptions import ClientError, WaiterError
 
 from millrace.failure import Failure
 
+# States of a stack whose table is not there: its creation failed, or it is deleted.
+_WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE")
+
 
 def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, str]) -> dict[str, str]:
     """The environment of the stage's functions: each output, its name in capitals. Safe to repeat.
@@ -41,8 +44,23 @@ def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, 
 
 
 def environment(cloudformation: Any, name: str) -> dict[str, str]:
-    stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    return {_in_capitals(output["OutputKey"]): output["OutputValue"] for output in stack["Outputs"]}
+    """The environment that a stack gives to its functions. Raises ClientError where there is no such stack."""
+    return _environment(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+
+
+def environment_before(cloudformation: Any, name: str) -> dict[str, str]:
+    """The environment that a stack gives now; empty where there is no such stack, or its creation failed."""
+    try:
+        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return {}
+        raise Failure(f"The stack {name} cannot be read: {error}") from error
+    return {} if stack["StackStatus"].startswith(_WITHOUT_DATA) else _environment(stack)
+
+
+def _environment(stack: dict[str, Any]) -> dict[str, str]:
+    return {_in_capitals(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
 
 
 def delete(name: str, template: Path) -> None:

@@ -25,7 +25,7 @@ from millrace.local.running import running_stack
 _START_SECONDS = 60
 _SETTLE_SECONDS = 30
 # Partitions that say what the stage is, and not what happened in it.
-_CONFIGURATION = ("#projects", "#keys")
+_CONFIGURATION = ("#projects", "#keys", "#stage")
 _CATALOGUE = "#catalogue"
 
 

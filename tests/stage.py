@@ -14,6 +14,7 @@ from botocore.config import Config
 
 from chalicelib.adapters.archive import Archive
 from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.digests import DigestStore
 from chalicelib.adapters.door import QuotaCounter, RejectionLog
@@ -153,7 +154,12 @@ class Stage:
 
     @cached_property
     def projects(self) -> ProjectStore:
-        return ProjectStore(self._table)
+        self.formats.create()
+        return ProjectStore(self._table, self.formats)
+
+    @cached_property
+    def formats(self) -> DataFormats:
+        return DataFormats(self._table)
 
     @cached_property
     def quota_counter(self) -> QuotaCounter:

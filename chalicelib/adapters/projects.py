@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.adapters.aws import translated_errors
+from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.table import Item, Table, key_item, number, text
 from chalicelib.core import keys
 from chalicelib.core.access_key import AccessKey
@@ -20,13 +21,18 @@ MAX_CATALOGUE_BYTES = 350_000
 
 
 class ProjectStore:
-    def __init__(self, table: Table) -> None:
+    """`formats`: checks the stage's data format, whose item is read together with a project's settings."""
+
+    def __init__(self, table: Table, formats: DataFormats) -> None:
         self._table = table
+        self._formats = formats
 
     def get(self, name: str) -> Project | None:
-        """A project's settings; its schemas are read apart."""
-        item = self._table.get(keys.project(name))
-        return _project(item) if item else None
+        """Return a project's settings without its schemas. Raises UnknownFormat."""
+        key = keys.project(name)
+        items = self._table.get_many([key, keys.DATA_FORMAT])
+        self._formats.checked(items.get(keys.DATA_FORMAT))
+        return _project(items[key]) if key in items else None
 
     def all(self) -> list[Project]:
         return [_project(item) for item in self._table.query(keys.PROJECTS)]

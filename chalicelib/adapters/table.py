@@ -158,6 +158,10 @@ class Table:
             pages = pool.map(lambda pk: list(self.query(pk, first=first, after=after)), pks)
             return [item for page in pages for item in page]
 
+    def is_empty(self) -> bool:
+        with translated_errors():
+            return not self.client.scan(TableName=self.name, Limit=1, ConsistentRead=True)["Items"]
+
     def put(self, item: Item) -> None:
         with translated_errors():
             self.client.put_item(TableName=self.name, Item=item)

@@ -18,6 +18,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     rejections      PROJECT#rejected              TIME#RANDOM
     project         #projects                     PROJECT
     access key      #keys                         KEY_ID
+    data format     #stage                        format
     touched hour    #touched#SHARD                PROJECT#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
     ledger          #ledger#SHARD                 HOUR#PROJECT
@@ -160,6 +161,9 @@ def unfinished(project: str, grain: str, window: str) -> Key:
 
 
 PROJECTS, ACCESS_KEYS = "#projects", "#keys"
+#: What is recorded of the stage itself.
+STAGE = "#stage"
+DATA_FORMAT = Key(STAGE, "format")
 
 
 def project(name: str) -> Key:

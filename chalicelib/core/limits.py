@@ -65,6 +65,9 @@ MAX_REPORT_TYPES_BYTES = 40_000
 # item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 MAX_DIGEST_ITEM_BYTES = 16_000
 
+# How long a function uses what it read of keys, projects and the data format: so long a revoked key may still work.
+REMEMBERED_SECONDS = 20
+
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 # What a question reads at most, whatever it finds: of events of 500 bytes three pages of DynamoDB's, which have 1 MB

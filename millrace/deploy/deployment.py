@@ -13,7 +13,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from millrace import access, stack
+from millrace import access, stack, upgrade
 from millrace.deploy import bytecode, doctor, finishing, policies, recovery, stages
 from millrace.failure import Failure
 
@@ -26,13 +26,21 @@ def stack_name(stage: str) -> str:
 
 def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> dict[str, str]:
     """Apply the stack, and write what a plain `chalice deploy` of the stage needs; answers the environment."""
+    refuse_unknown_format(stage)
     say(f"Applying the stack {stack_name(stage)} ...")
     applied = stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", dict(parameters))
+    upgrade.prepare(applied)
     stages.record(project, stage, applied, policies.write(project, applied, stage))
     bytecode.write(project)
     if recovery.recover(project, stage):
         say(f"Found what was deployed before, and noted it in {recovery.deployed_file(project, stage)}.")
     return applied
+
+
+def refuse_unknown_format(stage: str) -> None:
+    """Refuse, before anything changes, a stage whose data has an unknown format. Raises Failure."""
+    if environment := stack.environment_before(_client("cloudformation"), stack_name(stage)):
+        upgrade.prepare(environment)
 
 
 def deploy(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> str:

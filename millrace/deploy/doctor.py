@@ -12,6 +12,9 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from chalicelib.errors import StoreFailed, UnknownFormat
+from chalicelib.settings import Settings
+from chalicelib.wiring import Pipeline
 from millrace import gateway, stack
 from millrace.deploy import policies
 from millrace.deploy.finishing import FUNCTIONS
@@ -51,7 +54,7 @@ def examine(stage: Stage) -> Iterator[Finding]:
         name = (check.__doc__ or "").strip()
         try:
             wrong = list(check(stage))
-        except ClientError as error:
+        except (ClientError, StoreFailed) as error:
             wrong = [(f"It could not be checked: {error}", "Run this with rights to read the account.")]
         yield from (Finding(name, *each) for each in wrong or [("", "")])
 
@@ -133,6 +136,14 @@ def table_is_safe(stage: Stage) -> Wrong:
         yield "It cannot be restored to a point in time.", _redeploy(stage)
     if not client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
         yield "It can be deleted by mistake.", _redeploy(stage)
+
+
+def data_format_is_known(stage: Stage) -> Wrong:
+    """The stage's data has a format that this version knows"""
+    try:
+        Pipeline(Settings.from_environ(stage.environment)).checked()
+    except UnknownFormat as error:
+        yield error.message, "See docs/upgrading.md."
 
 
 def archive_is_private(stage: Stage) -> Wrong:
@@ -246,6 +257,7 @@ CHECKS: tuple[Callable[[Stage], Wrong], ...] = (
     messages_wait_long_enough,
     dead_letters_are_kept,
     table_is_safe,
+    data_format_is_known,
     archive_is_private,
     package_is_ours,
     rights_are_the_codes,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import boto3
 
-from millrace import stack
+from millrace import stack, upgrade
 from millrace.failure import Failure
 from millrace.local.emulator import PROJECT, Emulator
 from millrace.local.function import STAGE, FunctionProcess, load_app
@@ -46,6 +46,7 @@ def local_stack(
         parameters = {"VisibilitySeconds": str(_VISIBILITY_SECONDS)}
         functions_see = stack.apply(cloudformation, f"millrace-{STAGE}", PROJECT / "stack.yaml", parameters)
         os.environ.update(functions_see)
+        upgrade.prepare(functions_see)
         app, config = load_app()
         closing.enter_context(output_watched(state))
         server = create_server(app, config, port)

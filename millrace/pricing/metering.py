@@ -8,6 +8,8 @@ from collections import Counter
 from hashlib import md5
 from typing import Any
 
+from chalicelib.core.data_format import CURRENT
+from chalicelib.core.keys import DATA_FORMAT
 from millrace.pricing import units
 
 _FIELD = re.compile(r"'(\w+)': ?\?")
@@ -15,6 +17,9 @@ _PUBLISHED = (
     b'<PublishResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishResult>'
     b"<MessageId>m</MessageId></PublishResult></PublishResponse>"
 )
+
+_FORMAT_KEY = {"pk": {"S": DATA_FORMAT.pk}, "sk": {"S": DATA_FORMAT.sk}}
+_FORMAT = {**_FORMAT_KEY, "w": {"N": str(CURRENT)}, "o": {"N": str(CURRENT)}}
 
 Call = dict[str, Any]
 
@@ -131,17 +136,19 @@ class Meter:
             self._write(units.item_bytes(dict(zip(names, statement["Parameters"], strict=True))))
         return {"Responses": [{} for _ in call["Statements"]]}
 
-    # --- table: reads; the table is always empty
+    # --- table: reads; the table holds nothing but the stage's data format
 
     def _GetItem(self, call: Call) -> Call:  # noqa: N802
         self.units["read_units"] += units.read_units(0, consistent=call.get("ConsistentRead", False))  # type: ignore[assignment]
-        return {}
+        return {"Item": _FORMAT} if call["Key"] == _FORMAT_KEY else {}
 
     def _BatchGetItem(self, call: Call) -> Call:  # noqa: N802
-        for request in call["RequestItems"].values():
+        found = {}
+        for table, request in call["RequestItems"].items():
             one = units.read_units(0, consistent=request.get("ConsistentRead", False))
             self.units["read_units"] += one * len(request["Keys"])  # type: ignore[assignment]
-        return {"Responses": {}, "UnprocessedKeys": {}}
+            found[table] = [_FORMAT] if _FORMAT_KEY in request["Keys"] else []
+        return {"Responses": found, "UnprocessedKeys": {}}
 
     def _Query(self, call: Call) -> Call:  # noqa: N802
         self.units["read_units"] += units.read_units(0, consistent=call.get("ConsistentRead", False))  # type: ignore[assignment]

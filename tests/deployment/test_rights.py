@@ -39,6 +39,7 @@ RIGHTS = {
         ("sqs:SendMessage", "chunks"),
     },
     "process": {
+        ("dynamodb:GetItem", "table"),
         ("dynamodb:BatchGetItem", "table"),
         ("dynamodb:PartiQLInsert", "table"),
         ("dynamodb:PutItem", "table"),
@@ -199,6 +200,7 @@ class Functions:
 def recorded(emulator: Emulator, clients: Any) -> Iterator[dict[str, set[tuple[str, str]]]]:
     """What the functions asked for, by function; resources by their short names."""
     stage, recorder = Stage(clients), Recorder()
+    stage.formats.create()
     with pytest.MonkeyPatch.context() as environment:
         for name, value in {**emulator.environment(), **environment_of(stage), "OPEN_STAGE": "true"}.items():
             environment.setenv(name, value)

@@ -64,6 +64,7 @@ class Crew(Aggregating):
     posts = ()
 
     def prepare(self) -> None:
+        self.stage.formats.create()
         self.stage.subscribe()
         self.clients.sqs.set_queue_attributes(
             QueueUrl=self.stage.settings.queue_url, Attributes={"VisibilityTimeout": str(VISIBILITY_SECONDS)}

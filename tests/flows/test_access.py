@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.access import REMEMBERED_SECONDS, Access
+from chalicelib.access import Access
 from chalicelib.core import access_key
+from chalicelib.core.limits import REMEMBERED_SECONDS
 from chalicelib.core.project import Project
 from chalicelib.errors import Forbidden, Problem, StoreFailed, TooManyRequests, Unauthorized
 from fakes import FakeProjectStore

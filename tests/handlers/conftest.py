@@ -9,6 +9,9 @@ import pytest
 from api_client import Api
 from moto import mock_aws
 
+from chalicelib.adapters.data_formats import DataFormats
+from chalicelib.adapters.table import Table
+
 
 @pytest.fixture(scope="module")
 def stage_api() -> Iterator[Api]:
@@ -36,6 +39,8 @@ def _create_resources() -> dict[str, str]:
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
     )
     boto3.client("s3").create_bucket(Bucket="handlers-archive")
+    table = Table(boto3.client("dynamodb"), "handlers-table")
+    DataFormats(table).create()
     return {
         "QUEUE_URL": queue["QueueUrl"],
         "TABLE_NAME": "handlers-table",

@@ -58,8 +58,8 @@ def test_a_post_makes_one_call(worker: Worker) -> None:
     for events in (1, 20, 100):
         calls = worker.ask(posts=4, events=events)["calls"]
         assert calls.pop("sqs:SendMessageBatch") == 4
-        # What the project is, which is remembered for some seconds.
-        assert set(calls) <= {"dynamodb:GetItem"}
+        # What the project is and the data format, which are remembered for some seconds.
+        assert set(calls) <= {"dynamodb:BatchGetItem"}
         assert sum(calls.values()) <= 1
 
 
