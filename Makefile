@@ -46,8 +46,8 @@ types: .venv/dev-ready ## types
 screenshots: .venv/dev-ready .venv-emulator/ready ## make docs/images anew, from the sample log (MINUTES=13)
 	@PYTHONPATH=tests $(VENV)/python tests/browser/screenshots.py $(MINUTES)
 
-openapi: .venv/dev-ready ## write chalicelib/openapi.json and docs.html anew
-	@$(VENV)/python -m millrace.openapi
+openapi: .venv/dev-ready ## write openapi.json and docs.html of chalicelib/http/static
+	@$(VENV)/python -m millrace.api_docs.openapi
 
 fix: .venv/dev-ready ## what style can be fixed by itself
 	@$(VENV)/ruff check --fix

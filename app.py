@@ -11,11 +11,11 @@ from typing import Any
 
 from chalice import Chalice, Rate
 
-from chalicelib import web
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.dialects import Post, own, posthog, segment
 from chalicelib.core.project import Project
 from chalicelib.errors import Problem, StoreFailed
+from chalicelib.http import answers, requests
 from chalicelib.settings import Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
@@ -25,12 +25,12 @@ BINARY_TYPES = [
     *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
 ]
 # What clients send, from any web page, whatever they call it.
-OPEN: Any = {"content_types": ["*/*"], "cors": web.CORS}
+OPEN: Any = {"content_types": ["*/*"], "cors": answers.CORS}
 
 app = Chalice(app_name="millrace", configure_logs=False)
 app.api.binary_types[:] = BINARY_TYPES
 app.register_middleware(measured, "all")
-app.register_middleware(web.speak_problem_json, "http")
+app.register_middleware(answers.speak_problem_json, "http")
 
 trigger = Trigger.from_environ()
 
@@ -42,35 +42,35 @@ def _now() -> datetime:
 def _enter(*kinds: str) -> tuple[Pipeline, Any, Project]:
     """The stage, the request, and the project that its key, of one of these kinds, speaks for."""
     stage, request = pipeline(), app.current_request
-    return stage, request, stage.access.project_for(web.key_of(request), *kinds, now=_now())
+    return stage, request, stage.access.project_for(requests.key_of(request), *kinds, now=_now())
 
 
-def _take_in(read: Callable[..., Post], *details: str, **more: Any) -> Any:
+def _receive(read: Callable[..., Post], *details: str, **more: Any) -> Any:
     """Take in what a dialect reads of the request; `more` is what its libraries expect in the answer."""
     try:
-        return web.answer(_queue(read, *details) | more)
+        return answers.answer(_queue(read, *details) | more)
     except Problem as problem:  # raised further, it would reach browsers without CORS headers
-        return web.problem(problem)
+        return answers.problem(problem)
     except StoreFailed as error:
-        return web.store_failed(error)
+        return answers.store_failed(error)
 
 
 def _queue(read: Callable[..., Post], *details: str) -> dict[str, Any]:
-    from chalicelib import intake
+    from chalicelib.http import ingestion
 
-    return intake.take_in(read, *details, stage=pipeline(), request=app.current_request, now=_now())
+    return ingestion.receive(read, *details, stage=pipeline(), request=app.current_request, now=_now())
 
 
 @app.route("/events", methods=["POST"], **OPEN)
 def post_events() -> Any:
     """Take events in: one object, an array, or {"events": [...]}, or CloudEvents; plain or gzip."""
-    return _take_in(own.read)
+    return _receive(own.read)
 
 
 @app.route("/v1/{call}", methods=["POST"], **OPEN)
 def post_segment(call: str) -> Any:
     """Segment and RudderStack: batch, import, track, identify, page, screen, group, alias, and their first letters."""
-    return _take_in(segment.read, call, success=True)
+    return _receive(segment.read, call, success=True)
 
 
 @app.route("/batch", methods=["POST"], **OPEN)
@@ -80,26 +80,26 @@ def post_segment(call: str) -> Any:
 @app.route("/i/v0/e", methods=["POST"], **OPEN)
 def post_posthog() -> Any:
     """PostHog, in every path that its libraries have used."""
-    return _take_in(posthog.read, status=1)
+    return _receive(posthog.read, status=1)
 
 
-@app.route("/v1/projects/{key}/settings", methods=["GET"], cors=web.CORS)
+@app.route("/v1/projects/{key}/settings", methods=["GET"], cors=answers.CORS)
 def get_segment_settings(key: str) -> Any:
     """What Segment's browser library asks for before it sends anything: where to."""
-    return web.answer(segment.settings(key, web.address_of(app.current_request)))
+    return answers.answer(segment.settings(key, requests.address_of(app.current_request)))
 
 
 @app.route("/flags", methods=["POST"], **OPEN)
 @app.route("/decide", methods=["POST"], **OPEN)
 def post_flags() -> Any:
     """PostHog's libraries ask for feature flags, of which there are none."""
-    return web.answer(posthog.NO_FLAGS)
+    return answers.answer(posthog.NO_FLAGS)
 
 
-@app.route("/array/{key}/config", methods=["GET"], cors=web.CORS)
+@app.route("/array/{key}/config", methods=["GET"], cors=answers.CORS)
 def get_posthog_config(key: str) -> Any:  # noqa: ARG001 - the same for every key
     """PostHog's browser library asks which of its extras it shall load: none."""
-    return web.answer(posthog.NO_EXTRAS)
+    return answers.answer(posthog.NO_EXTRAS)
 
 
 @app.route("/pixel.gif", methods=["GET"])
@@ -108,19 +108,19 @@ def get_pixel() -> Any:
     try:
         _queue(own.read_pixel)
     except Problem as problem:
-        return web.pixel(problem)
-    return web.pixel()
+        return answers.pixel(problem)
+    return answers.pixel()
 
 
 @app.route("/events", methods=["GET"])
 def get_events() -> Any:
     """Events newest first: ?user_id=&event_type=&from=&to=&limit=&cursor="""
-    from chalicelib import query
+    from chalicelib.flows import query
 
     stage, request, project = _enter("read")
-    return web.answer(
+    return answers.answer(
         query.find_events(
-            web.parameters_of(request),
+            requests.parameters_of(request),
             project=project.name,
             events=stage.events,
             commits=stage.commits,
@@ -133,40 +133,43 @@ def get_events() -> Any:
 @app.route("/events/{key}", methods=["GET"])
 def get_event(key: str) -> Any:
     """One event, by the key that its POST answered."""
-    from chalicelib import query
+    from chalicelib.flows import query
 
     stage, _, project = _enter("read")
-    return web.answer(query.get_event(key, project=project.name, events=stage.events))
+    return answers.answer(query.get_event(key, project=project.name, events=stage.events))
 
 
 @app.route("/chunks/{chunk_id}", methods=["GET"])
 def get_chunk(chunk_id: str) -> Any:
     """A chunk's receipt: in flight, committed or quarantined."""
-    from chalicelib import query
+    from chalicelib.flows import query
 
     stage, _, project = _enter("write", "read")
     oldest = _now() - stage.settings.max_chunk_age
-    return web.answer(query.get_receipt(chunk_id, project=project.name, commits=stage.commits, oldest=oldest))
+    return answers.answer(query.get_receipt(chunk_id, project=project.name, commits=stage.commits, oldest=oldest))
 
 
 @app.route("/counts", methods=["GET"])
 def get_counts() -> Any:
     """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day&tz="""
-    from chalicelib import query
+    from chalicelib.flows import query
 
     stage, request, project = _enter("read")
-    return web.answer(query.count(web.parameters_of(request), project=project.name, commits=stage.commits))
+    return answers.answer(query.count(requests.parameters_of(request), project=project.name, commits=stage.commits))
 
 
 @app.route("/reports", methods=["GET"])
 def get_reports() -> Any:
     """Reports newest first: ?grain=hour|day&from=&to=&limit=&cursor="""
-    from chalicelib import query
+    from chalicelib.flows import query
 
     stage, request, project = _enter("read")
-    return web.answer(
+    return answers.answer(
         query.find_reports(
-            web.parameters_of(request), project=project.name, reports=stage.reports, secret=stage.settings.cursor_secret
+            requests.parameters_of(request),
+            project=project.name,
+            reports=stage.reports,
+            secret=stage.settings.cursor_secret,
         )
     )
 
@@ -174,12 +177,12 @@ def get_reports() -> Any:
 @app.route("/rejections", methods=["GET"])
 def get_rejections() -> Any:
     """Rejected events newest first, for some days: ?code=&from=&to=&limit=&cursor="""
-    from chalicelib import query
+    from chalicelib.flows import query
 
     stage, request, project = _enter("read")
-    return web.answer(
+    return answers.answer(
         query.find_rejections(
-            web.parameters_of(request),
+            requests.parameters_of(request),
             project=project.name,
             rejections=stage.rejection_log,
             secret=stage.settings.cursor_secret,
@@ -190,45 +193,45 @@ def get_rejections() -> Any:
 @app.route("/status", methods=["GET"])
 def get_status() -> Any:
     """How the stage does: queue, dead letters, the last hour by minute, the ledger; for its operators."""
-    from chalicelib import status
+    from chalicelib.flows import status
 
     stage, _, project = _enter("read")
     operators = stage.settings.operator_project
-    return web.answer(status.for_reader(project.name, operator_project=operators, stage=stage.status, now=_now()))
+    return answers.answer(status.for_reader(project.name, operator_project=operators, stage=stage.status, now=_now()))
 
 
 @app.route("/", methods=["GET"])
 def get_page() -> Any:
     """The live page, which asks the routes above."""
-    from chalicelib import assets
+    from chalicelib.http import assets
 
-    return web.show(assets.index(), app.current_request)
+    return answers.show(assets.index(), app.current_request)
 
 
 @app.route("/assets/{version}/{name}", methods=["GET"])
 def get_asset(version: str, name: str) -> Any:
     """A script or a style sheet of the page."""
-    from chalicelib import assets
+    from chalicelib.http import assets
 
-    return web.show(assets.asset(version, name), app.current_request)
+    return answers.show(assets.asset(version, name), app.current_request)
 
 
 @app.route("/health", methods=["GET"])
 def get_health() -> Any:
     """Whether this stage is set up; touches nothing that costs money."""
-    return web.answer({"status": "ok", "open": pipeline().settings.is_open})
+    return answers.answer({"status": "ok", "open": pipeline().settings.is_open})
 
 
 @app.route("/openapi.json", methods=["GET"])
 def get_openapi() -> Any:
     """The description of this API for programs."""
-    return web.file("openapi.json")
+    return answers.file("openapi.json")
 
 
 @app.route("/docs", methods=["GET"])
 def get_docs() -> Any:
     """The same for people."""
-    return web.file("docs.html")
+    return answers.file("docs.html")
 
 
 @app.on_sqs_message(
@@ -239,7 +242,7 @@ def get_docs() -> Any:
 )
 def process(event: Any) -> None:
     """Give the chunks of a batch their effects, exactly once."""
-    from chalicelib import process as processor
+    from chalicelib.flows import process as processor
 
     stage = pipeline().checked()
     processor.process(
@@ -257,11 +260,11 @@ def process(event: Any) -> None:
 @app.schedule(Rate(5, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
     """Check the ledger; make the reports of what changed anew, and publish them."""
-    from chalicelib import aggregate as aggregator
-    from chalicelib import ledger
+    from chalicelib.flows import aggregate as aggregator
+    from chalicelib.flows import reconciliation
 
     stage = pipeline().checked()
-    ledger.check(
+    reconciliation.check(
         commits=stage.commits,
         queue=stage.queue,
         dead_letters=stage.dead_letters,
@@ -272,7 +275,7 @@ def aggregate(_event: Any) -> dict[str, int]:
     return aggregator.aggregate(
         commits=stage.commits,
         reports=stage.reports,
-        digests=stage.digests,
+        hour_summaries=stage.hour_summaries,
         archive=stage.archive,
         topic=stage.topic,
         meter=stage.meter,

@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.replaying import Call
-from millrace import sending
-from millrace.client import Client
+from millrace.io import sending
+from millrace.io.client import Client
 from millrace.local.emulator import PROJECT, free_port
 from millrace.local.function import load_app, make_caller
 from millrace.local.up import WORKERS, local_stack

@@ -18,7 +18,7 @@ from typing import Any
 from bench.replaying import Call, replay
 from bench.side_by_side import ROOT, say
 from millrace.local.emulator import Emulator, free_port
-from millrace.local.running import Running, running_stack
+from millrace.stage_address import Running, running_stack
 
 _EVENTS = 10_000
 _A_POST = (1, 20)

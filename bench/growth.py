@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench.side_by_side import say
-from chalicelib.core import keys, timestamps
+from chalicelib.core import table_keys, timestamps
 from chalicelib.core.chunk import mint_chunk_id
 from millrace.pricing import recording
 from millrace.pricing.recording import Worker, cut, per_event
@@ -94,20 +94,21 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
     for number in range(events):
         user = "busy" if skewed and number % 2 else f"user-{chance.randrange(5000)}"
         units[
-            "events of a user", keys.event_item("p", keys.EventRef(timestamps.sortable(now), user, str(number))).pk
+            "events of a user",
+            table_keys.event_item("p", table_keys.EventRef(timestamps.sortable(now), user, str(number))).pk,
         ] += 2 if per_post == 1 else 1  # a single is written in a transaction
     chunk_ids = [mint_chunk_id(now, minute, chance.randbytes(10)) for _ in range(events // per_post)]
     for batch in _batches(chunk_ids, per_batch):
         for group in _batches(batch, 90):  # what one transaction takes beside counters, marks and the like
-            shard = chance.randrange(keys.SHARDS)
+            shard = chance.randrange(table_keys.SHARDS)
             for chunk_id in group[:1] if per_post == 1 else group:  # singles share one record
                 size = _RECORD_BYTES + _REFERENCE_BYTES * (len(group) if per_post == 1 else per_post)
-                units["commit records", keys.commit_record("p", chunk_id).pk] += 2 * write_units(size)
+                units["commit records", table_keys.commit_record("p", chunk_id).pk] += 2 * write_units(size)
             for event_type in range(6):
-                units["counters", keys.counter("p", hour, str(event_type), shard).pk] += 2
-            units["marks of touched hours", keys.touched_hour("p", hour, shard).pk] += 2
-            units["days", keys.day("p", hour[:10], shard).pk] += 2
-            units["ledger", keys.ledger(hour, "p", shard).pk] += 2
+                units["counters", table_keys.counter("p", hour, str(event_type), shard).pk] += 2
+            units["marks of hours", table_keys.mark("p", hour, shard).pk] += 2
+            units["days", table_keys.day("p", hour[:10], shard).pk] += 2
+            units["ledger", table_keys.ledger(hour, "p", shard).pk] += 2
     for (kind, pk), number in list(units.items()):
         if kind in ("commit records", "counters"):  # they share their partitions
             units["a day's shard", pk] += number

@@ -92,7 +92,7 @@ def _cost(recorded: dict[str, Any]) -> list[str]:
         _table(
             list(recorded),
             ["0", "1", "2"],
-            lambda name, case: f"{bill.intake(recorded[name][int(case)], bill.Assumptions())['in all']:.2f}",
+            lambda name, case: f"{bill.ingestion(recorded[name][int(case)], bill.Assumptions())['in all']:.2f}",
             {str(number): f"{row['events']} a POST" for number, row in enumerate(recorded["floor"])},
         ),
     ]

@@ -34,7 +34,7 @@ class Settings:
     retention: timedelta = timedelta(days=400)
     max_chunk_age: timedelta = timedelta(days=30)
     guard_retention: timedelta = timedelta(days=37)
-    tallied_properties: tuple[str, ...] = ("page", "path", "referrer")
+    report_properties: tuple[str, ...] = ("page", "path", "referrer")
     operator_project: str = "default"
     status_seconds: int = 30
 
@@ -57,7 +57,7 @@ class Settings:
             max_chunk_age=max_chunk_age,
             # A client may retry for a week after the youngest copy of its chunk is refused.
             guard_retention=max_chunk_age + timedelta(days=7),
-            tallied_properties=tuple(
+            report_properties=tuple(
                 name.strip()
                 for name in environ.get("REPORT_PROPERTIES", "page,path,referrer").split(",")
                 if name.strip()

@@ -9,23 +9,24 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import ports
-from chalicelib.access import Access
 from chalicelib.adapters import aws
 from chalicelib.adapters.data_formats import DataFormats
-from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
-from chalicelib.adapters.projects import ProjectStore
+from chalicelib.adapters.project_store import ProjectStore
 from chalicelib.adapters.queue import Queue
+from chalicelib.adapters.quota_counter import QuotaCounter
+from chalicelib.adapters.rejection_log import RejectionLog
 from chalicelib.adapters.table import Table
-from chalicelib.quota import Quota
-from chalicelib.rejections import Rejections
+from chalicelib.flows.access import Access
+from chalicelib.flows.quota import Quota
+from chalicelib.flows.rejections import Rejections
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:  # what is imported on first use
     from chalicelib.adapters.archive import Archive
-    from chalicelib.adapters.reports import ReportStore
-    from chalicelib.status import Remembered
+    from chalicelib.adapters.report_store import ReportStore
+    from chalicelib.flows.status import Remembered
 
 REJECTION_RETENTION = timedelta(days=7)
 
@@ -60,12 +61,12 @@ class Pipeline:
 
     @cached_property
     def status(self) -> Remembered:
-        from chalicelib.status import Remembered
+        from chalicelib.flows.status import Remembered
 
         return Remembered(self._look, seconds=self.settings.status_seconds)
 
     def _look(self, now: datetime) -> dict[str, Any]:
-        from chalicelib import status
+        from chalicelib.flows import status
 
         return status.look(
             commits=self.commits,
@@ -111,13 +112,13 @@ class Pipeline:
 
     @cached_property
     def events(self) -> ports.EventStore:
-        from chalicelib.adapters.events import EventStore
+        from chalicelib.adapters.event_store import EventStore
 
         return EventStore(self._table, retention=self.settings.retention, guard_retention=self.settings.guard_retention)
 
     @cached_property
     def commits(self) -> ports.CommitLog:
-        from chalicelib.adapters.commits import CommitLog
+        from chalicelib.adapters.commit_log import CommitLog
 
         return CommitLog(self._table, retention=self.settings.retention)
 
@@ -129,15 +130,15 @@ class Pipeline:
 
     @cached_property
     def reports(self) -> ReportStore:
-        from chalicelib.adapters.reports import ReportStore
+        from chalicelib.adapters.report_store import ReportStore
 
         return ReportStore(self._table)
 
     @cached_property
-    def digests(self) -> ports.DigestStore:
-        from chalicelib.adapters.digests import DigestStore
+    def hour_summaries(self) -> ports.HourSummaryStore:
+        from chalicelib.adapters.hour_summaries import HourSummaryStore
 
-        return DigestStore(self._table, self.reports, self.archive)
+        return HourSummaryStore(self._table, self.reports, self.archive)
 
     @cached_property
     def archive(self) -> Archive:

@@ -6,8 +6,8 @@ from typing import Any
 
 from chalice import Response
 
-from chalicelib import web
 from chalicelib.errors import Forbidden, NotFound, Problem, TooLarge, TooManyRequests, Unavailable
+from chalicelib.http import answers
 
 NO_SUCH_PATH = NotFound("not_found", "There is no such path, or not with this method.")
 _KEPT_OUT = Forbidden("forbidden", "A rule of this stage's operators keeps the request out.")
@@ -33,8 +33,8 @@ _PROBLEMS: dict[str, Problem] = {
 
 def answer(error: Problem) -> Response:
     """A problem that scripts of any site may read, since API Gateway knows no route whose rules it could follow."""
-    response = web.problem(error)
-    response.headers.update(web.CORS.get_access_control_headers())
+    response = answers.problem(error)
+    response.headers.update(answers.CORS.get_access_control_headers())
     return response
 
 

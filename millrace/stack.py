@@ -9,7 +9,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError, WaiterError
 
-from millrace.failure import Failure
+from millrace.command_error import CommandError
 
 # States of a stack whose table is not there: its creation failed, or it is deleted.
 _WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE")
@@ -18,7 +18,7 @@ _WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE")
 def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, str]) -> dict[str, str]:
     """The environment of the stage's functions: each output, its name in capitals. Safe to repeat.
 
-    Parameters that are not given stay as they are. Raises Failure.
+    Parameters that are not given stay as they are. Raises CommandError.
     """
     body = template.read_text()
     before = _parameters(cloudformation, name)
@@ -37,9 +37,9 @@ def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, 
             cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     except ClientError as error:
         if "No updates are to be performed" not in str(error):
-            raise Failure(f"The stack {name} could not be applied: {error}") from error
+            raise CommandError(f"The stack {name} could not be applied: {error}") from error
     except WaiterError as error:
-        raise Failure(f"The stack {name} could not be applied: {_reasons(cloudformation, name)}") from error
+        raise CommandError(f"The stack {name} could not be applied: {_reasons(cloudformation, name)}") from error
     return environment(cloudformation, name)
 
 
@@ -55,7 +55,7 @@ def environment_before(cloudformation: Any, name: str) -> dict[str, str]:
     except ClientError as error:
         if "does not exist" in str(error):
             return {}
-        raise Failure(f"The stack {name} cannot be read: {error}") from error
+        raise CommandError(f"The stack {name} cannot be read: {error}") from error
     return {} if stack["StackStatus"].startswith(_WITHOUT_DATA) else _environment(stack)
 
 
@@ -64,7 +64,7 @@ def _environment(stack: dict[str, Any]) -> dict[str, str]:
 
 
 def delete(name: str, template: Path) -> None:
-    """Delete a stack and all that it retains, with every event. Raises Failure."""
+    """Delete a stack and all that it retains, with every event. Raises CommandError."""
     cloudformation = boto3.client("cloudformation")
     if _parameters(cloudformation, name) is None:
         return
@@ -78,7 +78,7 @@ def delete(name: str, template: Path) -> None:
     try:
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
     except WaiterError as error:
-        raise Failure(f"The stack {name} could not be deleted: {_reasons(cloudformation, name)}") from error
+        raise CommandError(f"The stack {name} could not be deleted: {_reasons(cloudformation, name)}") from error
     for resource in resources:
         _delete_retained(resource["ResourceType"], resource["PhysicalResourceId"])
 

@@ -18,9 +18,9 @@ import boto3
 import pytest
 import requests
 
-from millrace.client import Client
+from millrace.io.client import Client
 from millrace.local.emulator import free_port
-from millrace.local.running import running_stack
+from millrace.stage_address import running_stack
 
 _START_SECONDS = 60
 _SETTLE_SECONDS = 30

@@ -9,9 +9,9 @@ from datetime import timedelta
 
 from chalicelib.core.counting import Span
 from injector import Crash
-from millrace import archive_lines, archive_replay, erasure
-from millrace.archive_replay import Replayed, Selection
-from millrace.erasure import Erased, Person
+from millrace.ops import archive_replay, archive_scan, erasure
+from millrace.ops.archive_replay import Replayed, Selection
+from millrace.ops.erasure import Erased, Person
 from stage import Stage
 from stories import NOW, Story, event
 
@@ -32,7 +32,7 @@ def lines_of(stage: Stage) -> list[bytes]:
 
 def replay(stage: Stage) -> None:
     for _ in archive_replay.replay(
-        archive_lines.objects_of(stage.archive, Span()),
+        archive_scan.objects_of(stage.archive, Span()),
         selection=Selection(Span(), None, None, None),
         archive=stage.archive,
         commits=stage.commits,
@@ -157,7 +157,7 @@ class Erasing(Story):
         if any(line["user_id"] == "ann" for _, line in self.findings.lines):
             found.append("the archive holds a line of an erased user")
         if "ann" in self.findings.digested_users():
-            found.append("a digest holds an erased user")
+            found.append("a summary holds an erased user")
         for item in self.findings.records.values():
             accepted, stored, erased = (int(item.get(name, {"N": "0"})["N"]) for name in "nke")
             if accepted < stored + erased:

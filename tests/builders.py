@@ -10,26 +10,26 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-from chalicelib import aggregate as aggregator
-from chalicelib import process as processor
-from chalicelib import query
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, compact, event_body, limits, parking, timestamps
+from chalicelib.core import commit, compact, event_body, failures, limits, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
 from chalicelib.core.event import Event
-from chalicelib.core.parking import Quarantined
+from chalicelib.core.failures import Quarantined
 from chalicelib.core.report import Report, Window
+from chalicelib.flows import aggregate as aggregator
+from chalicelib.flows import process as processor
+from chalicelib.flows import query
 from chalicelib.ports import Message
 from chalicelib.settings import Settings
 from fakes import (
     FakeArchive,
     FakeCommitLog,
     FakeDeadLetters,
-    FakeDigestStore,
     FakeErasure,
     FakeEventStore,
+    FakeHourSummaryStore,
     FakeMeter,
     FakeQueue,
     FakeReportStore,
@@ -74,7 +74,7 @@ def make_event(
 
 
 def make_single(event: Event | None = None, *, project: str = "acme", received: datetime = NOW) -> Chunk:
-    """A single: a chunk of one event that is stamped as the door does it."""
+    """A single: a chunk of one event that is stamped as ingestion does it."""
     chunk = make_chunk(event or make_event(), project=project, received=received)
     return replace(chunk, chunk_id=chunks.single_id(chunk.chunk_id, chunk.events[0].ref))
 
@@ -100,7 +100,7 @@ def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_obje
 
 
 def make_quarantined(chunk: Chunk, code: str = "too_old") -> Quarantined:
-    return parking.quarantined_chunk(chunk, code, NOW, f"quarantine/{chunk.chunk_id}.json")
+    return failures.quarantined_chunk(chunk, code, NOW, f"quarantine/{chunk.chunk_id}.json")
 
 
 def make_report(window: Window, version: int = 1, published: int = 0, **content: Any) -> Report:
@@ -121,12 +121,12 @@ class World:
     commits: FakeCommitLog = field(default_factory=FakeCommitLog)
     archive: FakeArchive = field(default_factory=FakeArchive)
     reports: FakeReportStore = field(default_factory=FakeReportStore)
-    digests: FakeDigestStore = field(init=False)
+    hour_summaries: FakeHourSummaryStore = field(init=False)
     topic: FakeTopic = field(default_factory=FakeTopic)
     meter: FakeMeter = field(default_factory=FakeMeter)
 
     def __post_init__(self) -> None:
-        self.digests = FakeDigestStore(self.reports)
+        self.hour_summaries = FakeHourSummaryStore(self.reports)
 
     @property
     def erasure(self) -> FakeErasure:
@@ -154,7 +154,7 @@ class World:
         return aggregator.aggregate(
             commits=self.commits,
             reports=self.reports,
-            digests=self.digests,
+            hour_summaries=self.hour_summaries,
             archive=self.archive,
             topic=self.topic,
             meter=self.meter,

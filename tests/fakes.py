@@ -19,15 +19,15 @@ from chalicelib.core.access_key import AccessKey
 from chalicelib.core.chunk import Chunk, newest_minute_of, owner_of, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
-from chalicelib.core.digest import Digest
-from chalicelib.core.event import Event, digest
-from chalicelib.core.keys import EventRef, TouchedHour
+from chalicelib.core.event import Event, stable_id
+from chalicelib.core.failures import Failure, Quarantined
+from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.ledger import Committed
 from chalicelib.core.metrics import CATALOGUE
-from chalicelib.core.parking import Failure, Quarantined
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import RejectedPost
 from chalicelib.core.report import Report, Window
+from chalicelib.core.table_keys import EventRef, Mark
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject, Content, Message
 
@@ -170,8 +170,8 @@ class FakeCommitLog:
     it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail. `unreadable`:
     (project, hour) whose records cannot be read. `reads`: how many records were read. `fails`: no look at
     what is committed succeeds. `meanwhile`: what others do just after the next reads of records, one for
-    each. `parked`: the quarantine, by project and name. `notes`: why chunks failed last. `events`: where singles
-    put theirs; `shared`: the record that each single shares, by (project, chunk_id).
+    each. `quarantine_entries`: by project and name. `notes`: why chunks failed last. `events`: where singles put
+    theirs; `shared`: the record that each single shares, by (project, chunk_id).
     """
 
     events: FakeEventStore = field(default_factory=FakeEventStore)
@@ -179,8 +179,8 @@ class FakeCommitLog:
     ledger: dict[tuple[str, str], Committed] = field(default_factory=dict)
     records_by_id: dict[str, CommitRecord] = field(default_factory=dict)
     counts: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
-    marks: dict[tuple[str, str], str] = field(default_factory=dict)
-    parked: dict[tuple[str | None, str], Quarantined] = field(default_factory=dict)
+    mark_tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    quarantine_entries: dict[tuple[str | None, str], Quarantined] = field(default_factory=dict)
     notes: dict[tuple[str, str], Failure] = field(default_factory=dict)
     attempts: list[list[str]] = field(default_factory=list)
     outcomes: Iterable[str] = ()
@@ -239,13 +239,13 @@ class FakeCommitLog:
                 )
         for record in records:
             if record.body is None:
-                owned, tallies = commit.unpack_summary(commit.pack_summary(record))
-                self.records_by_id[record.chunk_id] = replace(record, owned=owned, tallies=tallies)
+                owned, value_counts = commit.unpack_summary(commit.pack_summary(record))
+                self.records_by_id[record.chunk_id] = replace(record, owned=owned, value_counts=value_counts)
         for counter, minutes in commit.increments(records).items():
             self.counts.setdefault(counter, Counter()).update(minutes)
         for entry, added in commit.received_hours(records).items():
             self.ledger[entry] = self.ledger.get(entry, Committed()) + added
-        self.marks |= {hour: f"{next(self._tokens)}-token" for hour in commit.touched_hours(records)}
+        self.mark_tokens |= {hour: f"{next(self._tokens)}-token" for hour in commit.marked_hours(records)}
 
     def _fresh_id(self, minute: str) -> str:
         return f"{next(self._tokens):026}-{minute.replace(':', '')}"
@@ -254,7 +254,7 @@ class FakeCommitLog:
         self.records_by_id[before.chunk_id] = after
         for counter, minutes in commit.decrements(before, after).items():
             self.counts[counter].update(minutes)
-        self.marks[before.project, before.hour] = f"{next(self._tokens)}-token"
+        self.mark_tokens[before.project, before.hour] = f"{next(self._tokens)}-token"
 
     def committed(self, chunks: Iterable[Chunk]) -> set[str]:
         if self.fails:
@@ -308,12 +308,12 @@ class FakeCommitLog:
     def received(self, first: str, after: str) -> Committed:
         return sum((each for (hour, _), each in self.ledger.items() if first <= hour < after), Committed())
 
-    def touched(self) -> list[TouchedHour]:
-        return [TouchedHour(project, hour, 0, token) for (project, hour), token in self.marks.items()]
+    def marks(self) -> list[Mark]:
+        return [Mark(project, hour, 0, token) for (project, hour), token in self.mark_tokens.items()]
 
-    def untouch(self, touched: TouchedHour) -> None:
-        if self.marks.get((touched.project, touched.hour)) == touched.token:
-            del self.marks[touched.project, touched.hour]
+    def remove_mark(self, mark: Mark) -> None:
+        if self.mark_tokens.get((mark.project, mark.hour)) == mark.token:
+            del self.mark_tokens[mark.project, mark.hour]
 
     def note_failure(self, chunk: Chunk, failure: Failure) -> None:
         if self.fails:
@@ -326,25 +326,25 @@ class FakeCommitLog:
     def quarantine(self, entry: Quarantined) -> None:
         if self.fails:
             raise StoreFailed("the log does not answer")
-        self.parked.setdefault((entry.project, entry.name), entry)
+        self.quarantine_entries.setdefault((entry.project, entry.name), entry)
 
-    def unquarantine(self, entry: Quarantined) -> None:
-        self.parked.pop((entry.project, entry.name), None)
+    def remove_quarantined(self, entry: Quarantined) -> None:
+        self.quarantine_entries.pop((entry.project, entry.name), None)
 
     def quarantined(self) -> Iterator[Quarantined]:
-        return (entry for entry in self._entries() if not self._is_settled(entry))
+        return (entry for entry in self._entries() if not self._is_resolved(entry))
 
-    def settled(self) -> Iterator[Quarantined]:
-        return (entry for entry in self._entries() if self._is_settled(entry))
+    def resolved(self) -> Iterator[Quarantined]:
+        return (entry for entry in self._entries() if self._is_resolved(entry))
 
     def _entries(self) -> list[Quarantined]:
-        return sorted(self.parked.values(), key=lambda entry: f"{entry.project or ''}#{entry.name}")
+        return sorted(self.quarantine_entries.values(), key=lambda entry: f"{entry.project or ''}#{entry.name}")
 
-    def _is_settled(self, entry: Quarantined) -> bool:
+    def _is_resolved(self, entry: Quarantined) -> bool:
         return entry.project is not None and self._find(entry.project, entry.name) is not None
 
     def quarantine_code(self, project: str, chunk_id: str) -> str | None:
-        entry = self.parked.get((project, chunk_id))
+        entry = self.quarantine_entries.get((project, chunk_id))
         return entry.code if entry else None
 
 
@@ -412,16 +412,16 @@ class FakeArchive:
     def write_report(self, project: str, grain: str, window: str, version: int, content: str) -> None:
         self._put(f"reports/project={project}/grain={grain}/{window}/v{version}.json", content.encode())
 
-    def write_digest(self, project: str, hour: str, packed: bytes) -> str:
+    def write_hour_summary(self, project: str, hour: str, packed: bytes) -> str:
         name = f"{project}/{hour}/{len(self.objects)}"
-        self._put(f"digests/{name}", packed)
+        self._put(f"summaries/{name}", packed)
         return name
 
-    def read_digest(self, name: str) -> bytes | None:
-        return self.objects.get(f"digests/{name}")
+    def read_hour_summary(self, name: str) -> bytes | None:
+        return self.objects.get(f"summaries/{name}")
 
-    def delete_digest(self, name: str) -> None:
-        self.objects.pop(f"digests/{name}", None)
+    def delete_hour_summary(self, name: str) -> None:
+        self.objects.pop(f"summaries/{name}", None)
 
     def write_quarantined(self, name: str, content: str) -> str:
         self._put(f"quarantine/{name}.json", content.encode())
@@ -449,10 +449,10 @@ class FakeArchive:
         body = self.objects.get(name)
         if self.meanwhile:
             self.meanwhile.pop(0)()
-        return None if body is None else Content(gzip.decompress(body).splitlines(), digest(body.hex()))
+        return None if body is None else Content(gzip.decompress(body).splitlines(), stable_id(body.hex()))
 
     def rewrite_events(self, name: str, lines: Sequence[bytes], etag: str) -> bool:
-        if name not in self.objects or digest(self.objects[name].hex()) != etag:
+        if name not in self.objects or stable_id(self.objects[name].hex()) != etag:
             return False
         self._put(name, gzip.compress(b"".join(line + b"\n" for line in lines), mtime=0))
         return True
@@ -503,29 +503,29 @@ class FakeReportStore:
 
 
 @dataclass
-class FakeDigestStore:
-    """`kept`: each hour's digest, with the version of the report that it belongs to. `meanwhile`: what others do
-    just after the next reads of a day's digests, one for each.
+class FakeHourSummaryStore:
+    """`kept`: each hour's summary, with the version of the report that it belongs to. `meanwhile`: what others do
+    just after the next reads of a day's hour_summaries, one for each.
     """
 
     reports: FakeReportStore
-    kept: dict[Window, tuple[int, Digest]] = field(default_factory=dict)
+    kept: dict[Window, tuple[int, HourSummary]] = field(default_factory=dict)
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
-    def save(self, report: Report, digest: Digest) -> bool:
+    def save(self, report: Report, summary: HourSummary) -> bool:
         is_saved = self.reports.save(report)
         if is_saved:
-            self.kept[report.window] = (report.version, copy.deepcopy(digest))
+            self.kept[report.window] = (report.version, copy.deepcopy(summary))
         return is_saved
 
-    def keep(self, report: Report, digest: Digest) -> None:
+    def keep(self, report: Report, summary: HourSummary) -> None:
         if report.window not in self.kept or self.kept[report.window][0] <= report.version:
-            self.kept[report.window] = (report.version, copy.deepcopy(digest))
+            self.kept[report.window] = (report.version, copy.deepcopy(summary))
 
-    def of_day(self, project: str, day: str) -> dict[str, Digest]:
+    def of_day(self, project: str, day: str) -> dict[str, HourSummary]:
         found = {
-            window.name: copy.deepcopy(digest)
-            for window, (_, digest) in self.kept.items()
+            window.name: copy.deepcopy(summary)
+            for window, (_, summary) in self.kept.items()
             if window.project == project and window.name.startswith(day)
         }
         if self.meanwhile:

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import event_body, keys, summary
+from chalicelib.core import event_body, summary, table_keys
 from stage import Clients
 
 Identity = tuple[str, str, str]  # user, time (to the second), event_id
@@ -33,9 +33,9 @@ class Findings:
         # A single's event is its commit record, and names the record that it shares with others.
         self.singles = {item["c"]["S"]: item for item in known.values() if "i" in item}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
-        self.digest_objects = self._read_digests(clients, bucket_name)
-        self.digests = {i["sk"]["S"]: i for i in items if "#digest#" in i["pk"]["S"]}
-        self.touched = [item for item in items if item["pk"]["S"].startswith("#touched#")]
+        self.summary_objects = self._read_summaries(clients, bucket_name)
+        self.hour_summaries = {i["sk"]["S"]: i for i in items if "#summary#" in i["pk"]["S"]}
+        self.marks = [item for item in items if item["pk"]["S"].startswith("#marks#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
         self.quarantined = {i["sk"]["S"]: i for i in items if i["pk"]["S"] == "#quarantine"}
@@ -60,8 +60,8 @@ class Findings:
         }
 
     @staticmethod
-    def _read_digests(clients: Clients, bucket_name: str) -> dict[str, bytes]:
-        entries = clients.s3.list_objects_v2(Bucket=bucket_name, Prefix="digests/").get("Contents", [])
+    def _read_summaries(clients: Clients, bucket_name: str) -> dict[str, bytes]:
+        entries = clients.s3.list_objects_v2(Bucket=bucket_name, Prefix="summaries/").get("Contents", [])
         return {
             each["Key"]: clients.s3.get_object(Bucket=bucket_name, Key=each["Key"])["Body"].read() for each in entries
         }
@@ -132,7 +132,7 @@ class Findings:
         if self.counted() != truth:
             found.append(f"counters say {self.counted().total()}, {truth.total()} events are stored")
         said = [_sum(self.ledger, name) for name in ("c", "n", "k")]
-        # The door measured what it received, and nothing of what was replayed from the archive.
+        # Ingestion measured what it received, and nothing of what was replayed from the archive.
         shared = {item["i"]["S"] for item in self.singles.values()}
         own = [
             item
@@ -160,7 +160,7 @@ class Findings:
 
     def report_violations(self) -> list[str]:
         """After an aggregator run: every hour and day with events has one report, and it is right."""
-        found = [f"mark left: {item['sk']['S']}" for item in self.touched]
+        found = [f"mark left: {item['sk']['S']}" for item in self.marks]
         for grain, length in (("hour", 13), ("day", 10)):
             events = Counter((event["project"], event["timestamp"][:length]) for event in self.stored_events())
             reports = {
@@ -171,13 +171,13 @@ class Findings:
             reports = {window: count for window, count in reports.items() if count}  # all of it was erased
             if reports != dict(events):
                 found.append(f"{grain} reports {reports} do not say {dict(events)}")
-        return found + self._digest_violations()
+        return found + self._summary_violations()
 
-    def _digest_violations(self) -> list[str]:
+    def _summary_violations(self) -> list[str]:
         """Every hour's digest says what is stored of the hour."""
         found = []
-        for hour, item in self.digests.items():
-            packed = item["b"]["B"] if "b" in item else self.digest_objects.get(f"digests/{item['o']['S']}")
+        for hour, item in self.hour_summaries.items():
+            packed = item["b"]["B"] if "b" in item else self.summary_objects.get(f"summaries/{item['o']['S']}")
             types, users, _ = json.loads(zlib.decompress(packed)) if packed else ({}, [], {})
             stored = [event for event in self.stored_events() if event["timestamp"].startswith(hour)]
             if types != Counter(event["event_type"] for event in stored):
@@ -185,21 +185,23 @@ class Findings:
             if users != sorted({_identity(event)[0] for event in stored}):
                 found.append(f"the digest of {hour} holds {users}")
         hours = {window for pk, window in self.reports if pk.endswith("#hour")}
-        if hours != set(self.digests):
-            found.append(f"digests of {set(self.digests)}, reports of {hours}")
+        if hours != set(self.hour_summaries):
+            found.append(f"digests of {set(self.hour_summaries)}, reports of {hours}")
         return found
 
     def digested_users(self) -> set[str]:
         """Whoever any digest holds, whether or not an item names it."""
-        every = [item["b"]["B"] for item in self.digests.values() if "b" in item] + [*self.digest_objects.values()]
+        every = [item["b"]["B"] for item in self.hour_summaries.values() if "b" in item] + [
+            *self.summary_objects.values()
+        ]
         return {user for packed in every for user in json.loads(zlib.decompress(packed))[1]}
 
 
 def _event(item: dict[str, Any]) -> dict[str, Any]:
     """An event from its item. What bodies are compressed against is data, and lies in one place."""
-    project, ref = keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+    project, ref = table_keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
     owner = item["c"]["S"]
-    chunk_id = f"{owner}-{keys.event_key(ref)}" if "i" in item else owner
+    chunk_id = f"{owner}-{table_keys.event_key(ref)}" if "i" in item else owner
     return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id)
 
 

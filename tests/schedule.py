@@ -18,18 +18,26 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from builders import SETTINGS, read_lines
-from chalicelib import process as processor
-from chalicelib.aggregate import aggregate
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender, minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.report import Report
 from chalicelib.errors import Unavailable
-from chalicelib.ingest import ingest
+from chalicelib.flows import process as processor
+from chalicelib.flows.aggregate import aggregate
+from chalicelib.flows.ingest import ingest
 from chalicelib.settings import Settings
-from fakes import FakeArchive, FakeCommitLog, FakeDigestStore, FakeEventStore, FakeMeter, FakeReportStore, FakeTopic
-from letters import Door, Letters, Post
+from fakes import (
+    FakeArchive,
+    FakeCommitLog,
+    FakeEventStore,
+    FakeHourSummaryStore,
+    FakeMeter,
+    FakeReportStore,
+    FakeTopic,
+)
+from posted import Door, Letters, Post
 from turns import FAULTS, Turns
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -67,7 +75,7 @@ class Schedule(RuleBasedStateMachine):
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
         self.commits.events = self.events
         self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
-        self.digests = FakeDigestStore(self.reports)
+        self.hour_summaries = FakeHourSummaryStore(self.reports)
         self.running: list[tuple[Turns, list[str]]] = []
         self.accepted: dict[tuple[Any, ...], set[str]] = {}  # identity to its chunks
         # What was ever there, whatever expired.
@@ -218,7 +226,7 @@ class Schedule(RuleBasedStateMachine):
             lambda port: aggregate(
                 commits=port(self.commits),
                 reports=port(self.reports),
-                digests=port(self.digests),
+                hour_summaries=port(self.hour_summaries),
                 archive=port(self.archive),
                 topic=port(self.topic),
                 meter=self.meter,
@@ -286,7 +294,7 @@ class Schedule(RuleBasedStateMachine):
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
-        parked = {chunk_id for _, chunk_id in self.commits.parked} - set(self.records) - set(self.shared)
+        parked = {chunk_id for _, chunk_id in self.commits.quarantine_entries} - set(self.records) - set(self.shared)
         self.figures["quarantined"] += len(parked)
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
         accepted = Counter(name[:2] for name in self.accepted)
@@ -346,7 +354,7 @@ class Schedule(RuleBasedStateMachine):
         assert bodies <= set(self.archive.objects), "a quarantined message is not kept"
 
     def _check_reports(self) -> None:
-        assert not self.commits.marks, f"marks left: {self.commits.marks}"
+        assert not self.commits.mark_tokens, f"marks left: {self.commits.mark_tokens}"
         events: Counter[Any] = Counter()
         expired = set()
         for chunk_id, record in self.records.items():

@@ -13,16 +13,17 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.adapters.archive import Archive
-from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.dead_letters import DeadLetters
-from chalicelib.adapters.digests import DigestStore
-from chalicelib.adapters.door import QuotaCounter, RejectionLog
 from chalicelib.adapters.erasure import Erasure
-from chalicelib.adapters.events import EventStore
-from chalicelib.adapters.projects import ProjectStore
+from chalicelib.adapters.event_store import EventStore
+from chalicelib.adapters.hour_summaries import HourSummaryStore
+from chalicelib.adapters.project_store import ProjectStore
 from chalicelib.adapters.queue import Queue
-from chalicelib.adapters.reports import ReportStore
+from chalicelib.adapters.quota_counter import QuotaCounter
+from chalicelib.adapters.rejection_log import RejectionLog
+from chalicelib.adapters.report_store import ReportStore
 from chalicelib.adapters.table import Table
 from chalicelib.adapters.topic import Topic
 from chalicelib.core import limits
@@ -67,7 +68,7 @@ class Stage:
 
     clients: Clients
     number: int = field(default_factory=lambda: next(_numbers))
-    max_digest_item_bytes: int = limits.MAX_DIGEST_ITEM_BYTES
+    max_summary_item_bytes: int = limits.MAX_SUMMARY_ITEM_BYTES
 
     def __post_init__(self) -> None:
         name, sqs = f"stage-{self.number}", self.clients.sqs
@@ -103,7 +104,7 @@ class Stage:
             "commits",
             "erasure",
             "reports",
-            "digests",
+            "hour_summaries",
             "archive",
             "topic",
         ):
@@ -149,8 +150,8 @@ class Stage:
         return ReportStore(self._table)
 
     @cached_property
-    def digests(self) -> DigestStore:
-        return DigestStore(self._table, self.reports, self.archive, max_item_bytes=self.max_digest_item_bytes)
+    def hour_summaries(self) -> HourSummaryStore:
+        return HourSummaryStore(self._table, self.reports, self.archive, max_item_bytes=self.max_summary_item_bytes)
 
     @cached_property
     def projects(self) -> ProjectStore:

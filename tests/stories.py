@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from chalicelib.aggregate import aggregate
 from chalicelib.core.chunk import Sender, decode
 from chalicelib.core.dialects import RawEvent
 from chalicelib.errors import StoreFailed, Unavailable
-from chalicelib.ingest import ingest
+from chalicelib.flows.aggregate import aggregate
+from chalicelib.flows.ingest import ingest
+from chalicelib.flows.process import process
+from chalicelib.flows.quarantine import remove_resolved
 from chalicelib.ports import Message
-from chalicelib.process import process
-from chalicelib.quarantine import settle
 from injector import Crash, Fault, Injector
-from millrace import letters, parked
-from millrace.selection import Selection
+from millrace.ops import dead_letters, quarantine_replay
+from millrace.ops.selection import Selection
 from oracle import Findings
 from poller import Poller
 from stage import Clients, Stage
@@ -41,8 +41,8 @@ class Story:
 
     def __init__(self, clients: Clients, injector: Injector) -> None:
         self.clients, self.injector = clients, injector
-        # Of the digests, only those of a single event lie in the table.
-        self.stage = Stage(clients, max_digest_item_bytes=46)
+        # Of the hour_summaries, only those of a single event lie in the table.
+        self.stage = Stage(clients, max_summary_item_bytes=46)
         self.faulty = self.stage.through(injector.clients)
         self.poller = Poller(self.stage, clients, Crash)
         self.found_early: list[str] = []
@@ -128,7 +128,7 @@ class Story:
         aggregate(
             commits=stage.commits,
             reports=stage.reports,
-            digests=stage.digests,
+            hour_summaries=stage.hour_summaries,
             archive=stage.archive,
             topic=stage.topic,
             meter=stage.meter,
@@ -334,8 +334,10 @@ class Replaying(Story):
         self.poller.drain(self.process)
 
     def dig(self, stage: Stage) -> None:
-        with letters.Round(stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1) as round_:
-            for _ in letters.replay(round_, Selection(), 0, letters.Outcome(), queue=stage.queue):
+        with dead_letters.DeadLetterScan(
+            stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1
+        ) as scan:
+            for _ in dead_letters.redrive(scan, Selection(), 0, dead_letters.Outcome(), queue=stage.queue):
                 continue
 
     def settle(self) -> None:
@@ -372,19 +374,21 @@ class Parking(Replaying):
     name = "park"
 
     def dig(self, stage: Stage) -> None:
-        with letters.Round(stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1) as round_:
-            for _ in letters.park(
-                round_, Selection(), 0, letters.Outcome(), archive=stage.archive, commits=stage.commits, now=NOW
+        with dead_letters.DeadLetterScan(
+            stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1
+        ) as scan:
+            for _ in dead_letters.move_to_quarantine(
+                scan, Selection(), 0, dead_letters.Outcome(), archive=stage.archive, commits=stage.commits, now=NOW
             ):
                 continue
         self.send_again(stage)
-        settle(archive=stage.archive, commits=stage.commits)
+        remove_resolved(archive=stage.archive, commits=stage.commits)
 
     def send_again(self, stage: Stage) -> None:
-        entries = parked.selected(stage.commits, Selection(), 0)
-        for _ in parked.replay(
+        entries = quarantine_replay.selected(stage.commits, Selection(), 0)
+        for _ in quarantine_replay.replay(
             entries,
-            parked.Sent(),
+            quarantine_replay.ReplayOutcome(),
             queue=stage.queue,
             archive=stage.archive,
             events=stage.events,

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from threading import Semaphore, Thread
 from typing import Any
 
-from chalicelib.core import keys
+from chalicelib.core import table_keys
 from chalicelib.core.commit import Outcome
 from chalicelib.errors import ProcessingFailed, StoreFailed
 
@@ -101,5 +101,5 @@ class _Port:
             record
             for half, read in enumerate((first, second))
             for record in read
-            if keys.shard_of(record.chunk_id) % 2 == half
+            if table_keys.shard_of(record.chunk_id) % 2 == half
         ]

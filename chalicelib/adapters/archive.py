@@ -1,5 +1,5 @@
 """The archive (S3): owned events for the long term, reports, what was quarantined, receipts of erasures; and
-the digests that are too large for the table.
+the hour_summaries that are too large for the table.
 """
 
 from __future__ import annotations
@@ -44,21 +44,21 @@ class Archive:
         name = f"reports/project={project}/grain={grain}/{window}/v{version}.json"
         self._put(name, content.encode(), "application/json")
 
-    def write_digest(self, project: str, hour: str, packed: bytes) -> str:
-        """Write a digest and answer its name below digests/, which is never used again."""
+    def write_hour_summary(self, project: str, hour: str, packed: bytes) -> str:
+        """Write an hour summary and answer its name below summaries/, which is never used again."""
         name = f"{project}/{hour}/{uuid4().hex}"
-        self._put(f"digests/{name}", packed, "application/zlib")
+        self._put(f"summaries/{name}", packed, "application/zlib")
         return name
 
-    def read_digest(self, name: str) -> bytes | None:
-        """A digest; None if it is gone."""
-        found = self._get(f"digests/{name}", gone=_GONE)
+    def read_hour_summary(self, name: str) -> bytes | None:
+        """Return an hour summary; None if it is gone."""
+        found = self._get(f"summaries/{name}", gone=_GONE)
         return found[0] if found else None
 
-    def delete_digest(self, name: str) -> None:
-        """Delete a digest, if it is there."""
+    def delete_hour_summary(self, name: str) -> None:
+        """Delete an hour summary, if it is there."""
         with translated_errors():
-            self._client.delete_object(Bucket=self._bucket, Key=f"digests/{name}")
+            self._client.delete_object(Bucket=self._bucket, Key=f"summaries/{name}")
 
     def write_quarantined(self, name: str, content: str) -> str:
         """Write an object of the quarantine, or write it again, and answer its whole name."""

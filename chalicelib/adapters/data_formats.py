@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Collection
 
 from chalicelib.adapters.table import Item, Table, key_item, number
-from chalicelib.core import data_format, keys, limits
+from chalicelib.core import data_format, limits, table_keys
 from chalicelib.core.data_format import DataFormat
 from chalicelib.errors import UnknownFormat
 
@@ -26,7 +26,7 @@ class DataFormats:
 
     def read(self) -> DataFormat | None:
         """Return the recorded format, or None if the stage records none."""
-        return _format_of(self._table.get(keys.DATA_FORMAT))
+        return _format_of(self._table.get(table_keys.DATA_FORMAT))
 
     def check(self) -> DataFormat:
         """Return the format if this version knows it. Raises UnknownFormat and StoreFailed.
@@ -35,7 +35,7 @@ class DataFormats:
         """
         asked = self._clock()
         if self._checked is None or asked - self._checked[0] >= limits.REMEMBERED_SECONDS:
-            self._checked = asked, self.checked(self._table.get(keys.DATA_FORMAT))
+            self._checked = asked, self.checked(self._table.get(table_keys.DATA_FORMAT))
         return self._checked[1]
 
     def checked(self, item: Item | None) -> DataFormat:
@@ -65,7 +65,7 @@ class DataFormats:
 
 
 def _item(recorded: DataFormat) -> Item:
-    return key_item(keys.DATA_FORMAT) | {"w": number(recorded.written), "o": number(recorded.oldest)}
+    return key_item(table_keys.DATA_FORMAT) | {"w": number(recorded.written), "o": number(recorded.oldest)}
 
 
 def _format_of(item: Item | None) -> DataFormat | None:

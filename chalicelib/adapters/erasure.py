@@ -10,11 +10,11 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.adapters.record_item import fresh_token, update_record
 from chalicelib.adapters.table import Item, Table, add, key_item, text
-from chalicelib.core import commit, keys
+from chalicelib.core import commit, table_keys
 from chalicelib.core.chunk import owner_of
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef
+from chalicelib.core.table_keys import EventRef
 
 
 class Erasure:
@@ -47,7 +47,7 @@ class Erasure:
         return {
             "Update": {
                 "TableName": self._table.name,
-                "Key": key_item(keys.event_item(project, event.ref)),
+                "Key": key_item(table_keys.event_item(project, event.ref)),
                 "UpdateExpression": "SET z = :true REMOVE b, t",
                 "ConditionExpression": "c = :c AND attribute_not_exists(z)",
                 "ExpressionAttributeValues": {":c": text(owner_of(chunk_id)), ":true": {"BOOL": True}},
@@ -55,14 +55,14 @@ class Erasure:
         }
 
     def _forget(self, before: CommitRecord, after: CommitRecord) -> list[Item]:
-        shard = random.randrange(keys.SHARDS)  # noqa: S311 - spreads load, no secret
-        mark = key_item(keys.touched_hour(before.project, before.hour, shard)) | fresh_token()
+        shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
+        mark = key_item(table_keys.mark(before.project, before.hour, shard)) | fresh_token()
         return [
             update_record(self._table.name, before, after),
             *(
                 add(
                     self._table.name,
-                    keys.counter(*counter, shard),
+                    table_keys.counter(*counter, shard),
                     {f"m{minute}": count for minute, count in minutes.items()},
                 )
                 for counter, minutes in commit.decrements(before, after).items()
@@ -72,6 +72,6 @@ class Erasure:
 
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
         """Whether each event stands or was erased; without those of which the table knows nothing."""
-        wanted = {keys.event_item(project, ref): ref for ref in refs}
+        wanted = {table_keys.event_item(project, ref): ref for ref in refs}
         found = self._table.get_many(list(wanted), attributes="pk, sk, z")
         return {wanted[key]: "z" not in item for key, item in found.items()}

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chalicelib.adapters.table import Item, key_item, number, text
 from chalicelib.core.chunk import minted_at, owner_of, single_id
-from chalicelib.core.keys import EventRef, Key
+from chalicelib.core.table_keys import EventRef, Key
 
 #: The owner of an erased event: no chunk's.
 NOBODY = "erased"

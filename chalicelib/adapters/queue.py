@@ -1,4 +1,4 @@
-"""The queue between the door and the processor (SQS)."""
+"""The queue between ingestion and the processor (SQS)."""
 
 from __future__ import annotations
 

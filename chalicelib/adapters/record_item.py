@@ -7,16 +7,16 @@ from datetime import timedelta
 from uuid import uuid4
 
 from chalicelib.adapters.table import Item, key_item, number, text
-from chalicelib.core import commit, keys
+from chalicelib.core import commit, table_keys
 from chalicelib.core.chunk import minted_at, owner_of
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.counting import HourCounter
-from chalicelib.core.parking import Quarantined
+from chalicelib.core.failures import Quarantined
 
 
 def record_item(record: CommitRecord, retention: timedelta) -> Item:
     expiry = minted_at(record.chunk_id) + retention
-    item = key_item(keys.commit_record(record.project, record.chunk_id)) | {
+    item = key_item(table_keys.commit_record(record.project, record.chunk_id)) | {
         "n": number(record.accepted),
         "k": number(record.stored),
         "s": {"B": commit.pack_summary(record)},
@@ -29,13 +29,13 @@ def record_item(record: CommitRecord, retention: timedelta) -> Item:
 
 
 def record_of(item: Item) -> CommitRecord:
-    owned, tallies = commit.unpack_summary(item["s"]["B"])
+    owned, value_counts = commit.unpack_summary(item["s"]["B"])
     return CommitRecord(
         project=item["pk"]["S"].partition("#")[0],
         chunk_id=item["sk"]["S"][len("c#HHMM#") :],
         accepted=int(item["n"]["N"]),
         owned=owned,
-        tallies=tallies,
+        value_counts=value_counts,
         archive_object=item["o"]["S"] if "o" in item else None,
         received=item["r"]["S"],
         erased=int(item["e"]["N"]) if "e" in item else 0,
@@ -47,7 +47,7 @@ def update_record(table_name: str, before: CommitRecord, after: CommitRecord) ->
     return {
         "Update": {
             "TableName": table_name,
-            "Key": key_item(keys.commit_record(before.project, before.chunk_id)),
+            "Key": key_item(table_keys.commit_record(before.project, before.chunk_id)),
             "UpdateExpression": "SET s = :summary, k = :stored, e = :erased",
             # A record only ever loses events: as many as before are the same as before.
             "ConditionExpression": "k = :before",
@@ -81,7 +81,7 @@ def counter_of(item: Item) -> HourCounter:
 
 
 def quarantine_item(entry: Quarantined) -> Item:
-    return key_item(keys.quarantine_record(entry.project, entry.name)) | {
+    return key_item(table_keys.quarantine_record(entry.project, entry.name)) | {
         "code": text(entry.code),
         "n": number(entry.accepted),
         "r": text(entry.received),

@@ -11,7 +11,7 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.aws import error_code, translated_errors
-from chalicelib.core.keys import Key
+from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html

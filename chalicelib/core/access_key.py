@@ -22,13 +22,13 @@ class AccessKey:
     key_id: str
     project: str
     kind: str
-    digest: str
+    key_hash: str
     created: datetime
     expires: datetime | None = None
 
     def admits(self, key: str, now: datetime) -> bool:
         """Whether this is that very key, and still valid; takes as long for a wrong one."""
-        same = hmac.compare_digest(digest_of(key), self.digest)
+        same = hmac.compare_digest(hash_of(key), self.key_hash)
         return same and (self.expires is None or now < self.expires)
 
 
@@ -36,7 +36,7 @@ def mint(project: str, kind: str, *, now: datetime, randomness: bytes) -> tuple[
     """A new key of 160 secret bits, to be shown once, and what is kept of it. Takes 26 random bytes."""
     key_id = randomness[:_ID_BYTES].hex()
     key = f"m{kind[0]}_{key_id}_{randomness[_ID_BYTES : _ID_BYTES + _SECRET_BYTES].hex()}"
-    return key, AccessKey(key_id, project, kind, digest_of(key), now)
+    return key, AccessKey(key_id, project, kind, hash_of(key), now)
 
 
 def id_in(key: str) -> str | None:
@@ -45,6 +45,6 @@ def id_in(key: str) -> str | None:
     return match[2] if match else None
 
 
-def digest_of(key: str) -> str:
+def hash_of(key: str) -> str:
     """SHA-256 in hex: nobody guesses 160 random bits, so a slow hash would only slow us down."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

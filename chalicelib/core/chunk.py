@@ -13,7 +13,7 @@ from typing import Any
 
 from chalicelib.core import compact, limits, timestamps
 from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef, event_key, parse_event_key
+from chalicelib.core.table_keys import EventRef, event_key, parse_event_key
 from chalicelib.errors import Undecodable
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

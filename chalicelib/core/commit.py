@@ -16,8 +16,8 @@ from typing import NamedTuple
 from chalicelib.core import limits, summary, timestamps
 from chalicelib.core.chunk import Chunk, hour_of, minted_at, newest_minute_of, single_ref
 from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef
 from chalicelib.core.ledger import Committed
+from chalicelib.core.table_keys import EventRef
 
 _ROUNDING = timedelta(milliseconds=2)
 
@@ -33,7 +33,7 @@ class OwnedEvent(NamedTuple):
 class CommitRecord:
     """`archive_object` is None where the chunk owns nothing: all its events were duplicates.
 
-    `tallies`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
+    `value_counts`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
     `erased`: how many events it owned before they were erased. `body`: of a single, what the commit inserts as
     its event; None once that is known to be a duplicate, and of other chunks.
     """
@@ -42,7 +42,7 @@ class CommitRecord:
     chunk_id: str
     accepted: int
     owned: tuple[OwnedEvent, ...]
-    tallies: dict[str, dict[str, int]]
+    value_counts: dict[str, dict[str, int]]
     archive_object: str | None
     received: str
     erased: int = 0
@@ -54,7 +54,7 @@ class CommitRecord:
 
     @property
     def is_replayed(self) -> bool:
-        """Whether the chunk was made of archived events: the door mints an id in the millisecond of receipt."""
+        """Whether the chunk was made of archived events: ingestion mints an id in the millisecond of receipt."""
         return abs(minted_at(self.chunk_id) - timestamps.parse(self.received)) > _ROUNDING
 
     @property
@@ -79,7 +79,7 @@ def make_record(
     chunk: Chunk,
     owned: Sequence[Event],
     archive_object: str | None,
-    tallied: Collection[str],
+    report_properties: Collection[str],
     body: bytes | None = None,
 ) -> CommitRecord:
     return CommitRecord(
@@ -87,7 +87,7 @@ def make_record(
         chunk_id=chunk.chunk_id,
         accepted=chunk.accepted,
         owned=tuple(OwnedEvent(event.ref, event.event_type) for event in owned),
-        tallies=tally(owned, tallied),
+        value_counts=count_values(owned, report_properties),
         archive_object=archive_object if owned else None,
         received=chunk.sender.received_at,
         body=body,
@@ -96,7 +96,7 @@ def make_record(
 
 def as_duplicate(record: CommitRecord) -> CommitRecord:
     """The record of a single whose event belongs to another chunk."""
-    return replace(record, owned=(), tallies={}, archive_object=None, body=None)
+    return replace(record, owned=(), value_counts={}, archive_object=None, body=None)
 
 
 def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[tuple[CommitRecord, list[CommitRecord]]]:
@@ -114,7 +114,7 @@ def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[t
                 chunk_id=mint(f"{hour}:{max(newest_minute_of(record.chunk_id) for record in records)}"),
                 accepted=len(records),
                 owned=tuple(event for record in records for event in record.owned),
-                tallies=_sum_tallies(records),
+                value_counts=_sum_value_counts(records),
                 archive_object=archive_object,
                 received=max(record.received for record in records),
             ),
@@ -127,41 +127,41 @@ def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[t
 def share_of(record: CommitRecord, chunk_id: str) -> CommitRecord:
     """What a record that singles share says of one of them."""
     owned = tuple(event for event in record.owned if event.ref == single_ref(chunk_id))
-    return replace(record, chunk_id=chunk_id, accepted=1, owned=owned, tallies={}, erased=1 - len(owned))
+    return replace(record, chunk_id=chunk_id, accepted=1, owned=owned, value_counts={}, erased=1 - len(owned))
 
 
-def _sum_tallies(records: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
+def _sum_value_counts(records: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
     sums: dict[str, Counter[str]] = {}
     for record in records:
-        for name, counts in record.tallies.items():
+        for name, counts in record.value_counts.items():
             sums.setdefault(name, Counter()).update(counts)
     return {name: dict(counts) for name, counts in sums.items()}
 
 
-def tally(events: Iterable[Event], names: Collection[str]) -> dict[str, dict[str, int]]:
+def count_values(events: Iterable[Event], names: Collection[str]) -> dict[str, dict[str, int]]:
     """How often each value of the named properties occurs; only text, numbers and booleans count."""
-    tallies: dict[str, dict[str, int]] = {}
+    value_counts: dict[str, dict[str, int]] = {}
     for event in events:
         for name in names:
             value = event.properties.get(name)
             if isinstance(value, str | int | float):
                 text = (value if isinstance(value, str) else json.dumps(value))[: limits.MAX_TOP_VALUE_LENGTH]
-                counts = tallies.setdefault(name, {})
+                counts = value_counts.setdefault(name, {})
                 counts[text] = counts.get(text, 0) + 1
-    return tallies
+    return value_counts
 
 
 def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:
     """What is left of a record when events are erased: it no longer refers to them, nor counts their values."""
     refs = {event.ref for event in events}
     left = tuple(each for each in record.owned if each.ref not in refs)
-    tallies = {name: Counter(counts) for name, counts in record.tallies.items()}
-    for name, counts in tally(events, record.tallies).items():
-        tallies[name] -= Counter(counts)
+    value_counts = {name: Counter(counts) for name, counts in record.value_counts.items()}
+    for name, counts in count_values(events, record.value_counts).items():
+        value_counts[name] -= Counter(counts)
     return replace(
         record,
         owned=left,
-        tallies={name: dict(counts) for name, counts in tallies.items() if counts},
+        value_counts={name: dict(counts) for name, counts in value_counts.items() if counts},
         erased=record.erased + record.stored - len(left),
     )
 
@@ -186,7 +186,7 @@ def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Co
     return sums
 
 
-def touched_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
+def marked_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
     """The (project, hour) pairs whose reports the records change: those that gain an event."""
     return sorted({(record.project, record.hour) for record in records if record.owned})
 
@@ -194,7 +194,7 @@ def touched_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
 def received_hours(records: Iterable[CommitRecord]) -> dict[tuple[str, str], Committed]:
     """What the records add to the ledger: (hour of receipt, project) to chunks and events.
 
-    Replayed chunks are left out: the door knows nothing of them, and received their events long ago.
+    Replayed chunks are left out: ingestion knows nothing of them, and received their events long ago.
     """
     sums: dict[tuple[str, str], Committed] = {}
     for record in records:
@@ -246,12 +246,12 @@ def _most_bytes(record: CommitRecord) -> int:
     """With a summary that does not compress; a single is small, but for what it inserts."""
     if record.body is not None:
         return 2000 + len(record.body)
-    return 1000 + summary.most_bytes(_by_type(record), record.tallies)  # and its other attributes
+    return 1000 + summary.most_bytes(_by_type(record), record.value_counts)  # and its other attributes
 
 
 def pack_summary(record: CommitRecord) -> bytes:
-    """The part of a record that is kept compressed: references by type, and tallies."""
-    return summary.pack(_by_type(record), record.tallies)
+    """The part of a record that is kept compressed: references by type, and value_counts."""
+    return summary.pack(_by_type(record), record.value_counts)
 
 
 def _by_type(record: CommitRecord) -> dict[str, list[EventRef]]:
@@ -263,5 +263,5 @@ def _by_type(record: CommitRecord) -> dict[str, list[EventRef]]:
 
 def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:
     """The inverse of `pack_summary`; the events come type by type."""
-    by_type, tallies = summary.unpack(packed)
-    return tuple(OwnedEvent(ref, event_type) for event_type, refs in by_type.items() for ref in refs), tallies
+    by_type, value_counts = summary.unpack(packed)
+    return tuple(OwnedEvent(ref, event_type) for event_type, refs in by_type.items() for ref in refs), value_counts

@@ -1,4 +1,4 @@
-"""An event: the one form that everything behind the door relies on."""
+"""An event: the one form that everything behind ingestion relies on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.keys import EventRef, is_text
+from chalicelib.core.table_keys import EventRef, is_text
 
 #: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
 REJECTION_CODES = {
@@ -30,7 +30,7 @@ REJECTION_CODES = {
 
 
 class Rejected(Exception):
-    """One event is refused at the door; its neighbours are not."""
+    """One event is refused at ingestion; its neighbours are not."""
 
     def __init__(self, code: str, message: str = "", field: str | None = None) -> None:
         self.code, self.field = code, field
@@ -106,6 +106,6 @@ class Event:
         return event
 
 
-def digest(*parts: str) -> str:
+def stable_id(*parts: str) -> str:
     """An id that the same parts always get; 128 bits in hex."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

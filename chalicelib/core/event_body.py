@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.core import compact, timestamps
-from chalicelib.core.keys import EventRef
+from chalicelib.core.table_keys import EventRef
 
 # What events of web sites and apps have in common, as browsers and the Segment specification name it; the most
 # frequent comes last, where it takes the fewest bits. Every body that is stored needs it to be read: what is written

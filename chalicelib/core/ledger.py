@@ -33,7 +33,7 @@ class Committed:
 class Ledger:
     """What became of everything received in a period.
 
-    `accepted` is what the door has measured; `waiting_chunks` is the queue's own estimate of now.
+    `accepted` is what ingestion has measured; `waiting_chunks` is the queue's own estimate of now.
     """
 
     accepted: Amount
@@ -58,7 +58,7 @@ class Ledger:
 
     @property
     def unanswered_chunks(self) -> int:
-        """Chunks that were processed though the door never knew that they were queued: its answer was lost,
+        """Chunks that were processed though ingestion never knew that they were queued: its answer was lost,
         and the client was told to send again.
         """
         return max(0, -self.unsettled.chunks)

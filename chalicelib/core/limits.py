@@ -63,7 +63,7 @@ MAX_REPORT_TYPES_BYTES = 40_000
 
 # A digest up to this size, compressed, lies in the table, so that one page of a query (1 MB) brings a day's; an
 # item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
-MAX_DIGEST_ITEM_BYTES = 16_000
+MAX_SUMMARY_ITEM_BYTES = 16_000
 
 # How long a function uses what it read of keys, projects and the data format: so long a revoked key may still work.
 REMEMBERED_SECONDS = 20

@@ -12,7 +12,7 @@ NAMESPACE = "Millrace"
 
 #: Name to CloudWatch's unit. Each costs one custom metric a stage, and only once it has been used.
 CATALOGUE = {
-    # The door, at the time of receipt: what was surely queued, and what was refused.
+    # Ingestion, at the time of receipt: what was surely queued, and what was refused.
     "accepted": "Count",
     "chunks": "Count",
     "rejected": "Count",

@@ -114,7 +114,7 @@ def _is_one_of(value: Any, users: frozenset[str]) -> bool:
 
 
 def _walk(value: Any, change: Callable[[str, Any], Any], name: str = "") -> Any:
-    """A copy with every named value changed; list entries have their list's name. Depth was checked at the door."""
+    """A copy with every named value changed; list entries have their list's name. Depth was checked at ingestion."""
     if isinstance(value, dict):
         changed = {key: change(key, child) for key, child in value.items()}
         return {key: _walk(child, change, key) for key, child in changed.items() if child is not _GONE}

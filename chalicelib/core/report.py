@@ -1,4 +1,4 @@
-"""A report: what happened in one hour or day, cut from its digest."""
+"""A report: what happened in one hour or day, cut from its summary."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import digest as digesting
-from chalicelib.core import limits, timestamps
-from chalicelib.core.digest import Digest
+from chalicelib.core import hour_summary, limits, timestamps
+from chalicelib.core.hour_summary import HourSummary
 
 # SNS: at most 100 characters of ASCII, no line breaks.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
@@ -31,7 +30,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`published` is the newest version that subscribers got; 0 if none. `digest`: the fingerprint of what the
+    """`published` is the newest version that subscribers got; 0 if none. `fingerprint`: that of what the
     report of an hour was cut from; None if that was not kept.
     """
 
@@ -39,7 +38,7 @@ class Report:
     version: int
     content: dict[str, Any]
     published: int = 0
-    digest: str | None = None
+    fingerprint: str | None = None
 
     def to_json(self) -> dict[str, Any]:
         start = timestamps.window_start(self.window.name)
@@ -52,31 +51,31 @@ def windows_of(project: str, hour: str) -> list[Window]:
     return [Window(project, "hour", hour), Window(project, "day", hour[:10])]
 
 
-def renewed(current: Report | None, window: Window, digest: Digest, now: datetime) -> Report:
-    """The report of a window that says what its digest says: the current one if it does, or its next version."""
+def renewed(current: Report | None, window: Window, summary: HourSummary, now: datetime) -> Report:
+    """The report of a window that says what its summary says: the current one if it does, or its next version."""
     # Once complete, always complete: a run that started earlier may still hold an earlier time.
     complete = window.is_over(now) or (current is not None and bool(current.content["complete"]))
-    content = summarise(digest, complete=complete)
-    fingerprint = digesting.fingerprint(digest) if window.grain == "hour" else None
+    content = summarise(summary, complete=complete)
+    fingerprint = hour_summary.fingerprint(summary) if window.grain == "hour" else None
     if current is None:
-        return Report(window, 1, content, digest=fingerprint)
-    if (current.content, current.digest) == (content, fingerprint):
+        return Report(window, 1, content, fingerprint=fingerprint)
+    if (current.content, current.fingerprint) == (content, fingerprint):
         return current
-    return replace(current, version=current.version + 1, content=content, digest=fingerprint)
+    return replace(current, version=current.version + 1, content=content, fingerprint=fingerprint)
 
 
-def summarise(digest: Digest, *, complete: bool) -> dict[str, Any]:
+def summarise(summary: HourSummary, *, complete: bool) -> dict[str, Any]:
     """The content of a report."""
-    listed = _most_frequent(digest.types)
-    events = digest.types.total()
+    listed = _most_frequent(summary.types)
+    events = summary.types.total()
     unlisted = events - sum(listed.values())
     return {
         "complete": complete,
         "events": events,
-        "unique_users": len(digest.users),
+        "unique_users": len(summary.users),
         "counts": dict(sorted(listed.items())),
         **({"other_types": unlisted} if unlisted else {}),
-        "top": {name: _top(counts) for name, counts in sorted(digest.tallies.items())},
+        "top": {name: _top(counts) for name, counts in sorted(summary.value_counts.items())},
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.event import Event, Rejected, digest
+from chalicelib.core.event import Event, Rejected, stable_id
 from chalicelib.core.payload import BadNumber
 
 # Of a name that a client made up, an answer repeats no more.
@@ -140,7 +140,7 @@ def _corrected(moment: datetime | None, sent: datetime | None, received: datetim
 def _content_id(raw: Mapping[str, Any], seen: Counter[str], secret: str | None) -> str:
     content = _as_json(raw)
     seen[content] += 1
-    return digest(content, str(seen[content]), *([secret] if secret else []))
+    return stable_id(content, str(seen[content]), *([secret] if secret else []))
 
 
 def _load(raw: Any) -> dict[str, Any]:

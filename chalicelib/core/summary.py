@@ -13,38 +13,38 @@ from os.path import commonprefix
 from typing import Any
 
 from chalicelib.core import compact
-from chalicelib.core.keys import EventRef
+from chalicelib.core.table_keys import EventRef
 
 ByType = dict[str, list[EventRef]]
-Tallies = dict[str, dict[str, int]]
+ValueCounts = dict[str, dict[str, int]]
 
-# The ids that clients and the door mint. In other letters, or of other lengths, an id is plain text.
+# The ids that clients and ingestion mint. In other letters, or of other lengths, an id is plain text.
 _HEX = re.compile("[0-9a-f]{32}")
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-def pack(by_type: ByType, tallies: Tallies) -> bytes:
+def pack(by_type: ByType, value_counts: ValueCounts) -> bytes:
     """Compressed columns; after them, where all ids are of one form, 16 bytes each."""
-    columns, raw_ids = _columns(by_type, tallies)
+    columns, raw_ids = _columns(by_type, value_counts)
     return compact.squeeze(columns.encode()) + raw_ids
 
 
-def most_bytes(by_type: ByType, tallies: Tallies) -> int:
+def most_bytes(by_type: ByType, value_counts: ValueCounts) -> int:
     """What `pack` surely stays below, also where nothing can be compressed."""
-    columns, raw_ids = _columns(by_type, tallies)
+    columns, raw_ids = _columns(by_type, value_counts)
     return len(columns) + len(columns) // 1000 + 64 + len(raw_ids)
 
 
-def unpack(packed: bytes) -> tuple[ByType, Tallies]:
+def unpack(packed: bytes) -> tuple[ByType, ValueCounts]:
     """The inverse of `pack`."""
     stream = zlib.decompressobj()
-    counts, times, users, form, ids, tallies = json.loads(stream.decompress(packed))
+    counts, times, users, form, ids, value_counts = json.loads(stream.decompress(packed))
     ids = _unfold(ids) if form == "text" else _ids_of(stream.unused_data, form)
     refs = iter(list(map(EventRef, _unfold(times), _unfold(users), ids)))
-    return {event_type: [next(refs) for _ in range(count)] for event_type, count in counts.items()}, tallies
+    return {event_type: [next(refs) for _ in range(count)] for event_type, count in counts.items()}, value_counts
 
 
-def _columns(by_type: ByType, tallies: Tallies) -> tuple[str, bytes]:
+def _columns(by_type: ByType, value_counts: ValueCounts) -> tuple[str, bytes]:
     refs = [ref for refs in by_type.values() for ref in refs]
     ids = [ref.event_id for ref in refs]
     form = "hex" if all(map(_HEX.fullmatch, ids)) else "uuid" if all(map(_UUID.fullmatch, ids)) else "text"
@@ -55,7 +55,7 @@ def _columns(by_type: ByType, tallies: Tallies) -> tuple[str, bytes]:
         _fold([ref.user for ref in refs]),
         form,
         _fold(ids) if form == "text" else [],
-        tallies,
+        value_counts,
     ]
     return compact.dump(document), raw_ids
 

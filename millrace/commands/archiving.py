@@ -9,16 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
-from chalicelib import query
 from chalicelib.errors import StoreFailed
+from chalicelib.flows import query
 from chalicelib.wiring import Pipeline
-from millrace import archive_lines, archive_replay, erasure, output, sending
-from millrace import sweep as sweeping
-from millrace.archive_replay import Replayed, Selection
+from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
-from millrace.erasure import Erased, Person
-from millrace.failure import Failure
-from millrace.sweep import Swept
+from millrace.io import sending
+from millrace.ops import archive_replay, archive_scan, erasure
+from millrace.ops import sweep as sweeping
+from millrace.ops.archive_replay import Replayed, Selection
+from millrace.ops.erasure import Erased, Person
+from millrace.ops.sweep import Swept
 
 project_option = click.option("--project", help="Only this project; default: all.")
 
@@ -62,7 +64,7 @@ def replay(
     selection = Selection(time_span(span), project, event_type, oldest)
     totals = Replayed()
     with output.progress() as bar:
-        objects = [each for each in archive_lines.objects_of(pipeline.archive, selection.span) if each.name > after]
+        objects = [each for each in archive_scan.objects_of(pipeline.archive, selection.span) if each.name > after]
         task, last = bar.add_task("replaying", total=len(objects)), after
         try:
             for count, last in archive_replay.replay(  # noqa: B007 - the last one is where to go on
@@ -77,7 +79,7 @@ def replay(
                 bar.advance(task, count)
         except (StoreFailed, KeyboardInterrupt) as error:
             where = f"--after {last}" if last else "the same command"
-            raise Failure(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
+            raise CommandError(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
         task = bar.add_task("receipts", total=len(totals.chunks))
         for count in sending.collect_receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait):
             bar.advance(task, count)

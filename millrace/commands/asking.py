@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from millrace import output
-from millrace.client import Client
 from millrace.commands.options import client_options, span_options
+from millrace.io.client import Client
 
 
 @click.command()

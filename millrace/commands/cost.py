@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import json_option
-from millrace.failure import Failure
 from millrace.pricing import bill, prices, recording
 from millrace.pricing.bill import Assumptions
 from millrace.pricing.stub import Stub
@@ -35,7 +35,7 @@ _PEERS = recording.PROJECT / "bench" / "results.json"
     "--provisioned", is_flag=True, help="A table with provisioned capacity, used to 70 %, in place of on demand."
 )
 @click.option(
-    "--door",
+    "--api",
     type=click.Choice(["rest", "http", "url"]),
     default="rest",
     show_default=True,
@@ -52,7 +52,7 @@ def cost(
     events: Sequence[int],
     messages: Sequence[int],
     provisioned: bool,
-    door: str,
+    api: str,
     memory: int,
     call_ms: float,
     cpu_scale: float,
@@ -66,16 +66,16 @@ def cost(
     \b
     Examples:
       millrace cost
-      millrace cost --events 50 --messages 1000 --provisioned --door http
+      millrace cost --events 50 --messages 1000 --provisioned --api http
     """
     assumed = Assumptions(
-        memory_megabytes=memory, call_ms=call_ms, cpu_scale=cpu_scale, provisioned=provisioned, door=door
+        memory_megabytes=memory, call_ms=call_ms, cpu_scale=cpu_scale, provisioned=provisioned, api=api
     )
     recorded = _record(events, messages)
     if as_json:
         output.print_json(_documents(recorded, assumed))
         return
-    _print_intake(recorded, assumed)
+    _print_ingestion(recorded, assumed)
     _print_what_ifs(recorded, assumed)
     _print_bills(recorded, assumed)
     output.print_text(
@@ -88,7 +88,7 @@ def cost(
 def _record(events: Sequence[int], messages: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
     """What each pipeline was seen to do: ours now, the others when the benchmark last ran."""
     if not (recording.PROJECT / "app.py").exists():
-        raise Failure("The functions are measured in the project's folder, and app.py is not there.")
+        raise CommandError("The functions are measured in the project's folder, and app.py is not there.")
     ours = []
     with Stub() as stub:
         worker = recording.Worker(recording.OURS, stub)
@@ -108,16 +108,16 @@ def _documents(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) 
                 "pipeline": pipeline,
                 "events_per_post": row["events"],
                 "messages_per_batch": row["messages"],
-                "dollars_per_million": bill.intake(row, assumed),
+                "dollars_per_million": bill.ingestion(row, assumed),
                 "dollars_a_month_to_keep_a_million": bill.keeping(row),
                 "prices": {"region": prices.REGION, "looked_up": prices.LOOKED_UP},
             }
 
 
-def _print_intake(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
+def _print_ingestion(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
     """Columns are cases, named by events a POST and messages a batch."""
     ours = recorded["ours"]
-    costs = [bill.intake(row, assumed) for row in ours]
+    costs = [bill.ingestion(row, assumed) for row in ours]
     output.print_text("Dollars for a million events, at events a POST x messages a batch")
     output.print_table(
         ("", *(_case(row) for row in ours)),
@@ -136,15 +136,17 @@ def _print_what_ifs(recorded: dict[str, list[dict[str, Any]]], assumed: Assumpti
     changes = {
         "as above": assumed,
         "provisioned capacity, used to 70 %": replace(assumed, provisioned=True),
-        "HTTP API": replace(assumed, door="http"),
-        "function's own address": replace(assumed, door="url"),
+        "HTTP API": replace(assumed, api="http"),
+        "function's own address": replace(assumed, api="url"),
     }
-    rows = [(name, *(f"{bill.intake(row, change)['in all']:.3f}" for row in ours)) for name, change in changes.items()]
-    share = [bill.intake(row, assumed) for row in ours]
+    rows = [
+        (name, *(f"{bill.ingestion(row, change)['in all']:.3f}" for row in ours)) for name, change in changes.items()
+    ]
+    share = [bill.ingestion(row, assumed) for row in ours]
     rows.append(("API requests, of all", *(f"{100 * each['API requests'] / each['in all']:.0f} %" for each in share)))
     for pipeline, cases in recorded.items():
         if pipeline != "ours":
-            found = {(case["events"], case["messages"]): bill.intake(case, assumed)["in all"] for case in cases}
+            found = {(case["events"], case["messages"]): bill.ingestion(case, assumed)["in all"] for case in cases}
             of_each = [found.get((row["events"], row["messages"])) for row in ours]
             rows.append((pipeline, *("" if dollars is None else f"{dollars:.3f}" for dollars in of_each)))
     output.print_text("\nWhat if, dollars for a million events")
@@ -158,7 +160,7 @@ def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions
     for name, a_day in _VOLUMES.items():
         a_month = a_day * bill.DAYS_A_MONTH
         kept = [bill.keeping(row, a_month)["in all"] for row in ours]
-        taken = [bill.intake(row, assumed, a_month)["in all"] for row in ours]
+        taken = [bill.ingestion(row, assumed, a_month)["in all"] for row in ours]
         rows.append((f"{name} a day", *(f"{dollars:,.0f}" for dollars in taken)))
         rows.append((f"  and keeping {assumed.retention_days} days", *(f"{dollars * months:,.0f}" for dollars in kept)))
     idle = bill.idle(assumed)["in all"]

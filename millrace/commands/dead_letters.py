@@ -10,18 +10,19 @@ from typing import Any
 import click
 
 from chalicelib.wiring import Pipeline
-from millrace import letters, output
+from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, selection_options
-from millrace.failure import Failure
-from millrace.letters import Letter, Outcome, Round
-from millrace.selection import Selection
+from millrace.ops import dead_letters
+from millrace.ops.dead_letters import DeadLetter, DeadLetterScan, MoveOutcome
+from millrace.ops.selection import Selection
 
 _COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", "deliveries")
 
 
 @click.group()
 def dlq() -> None:
-    """Look at dead letters, send them back, or park them. None is ever just deleted."""
+    """Look at dead batch, send them back, or park them. None is ever just deleted."""
 
 
 @dlq.command(name="list")
@@ -29,14 +30,14 @@ def dlq() -> None:
 @selection_options
 @pipeline_options
 def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
-    """List dead letters and why they are there; they stay where they are.
+    """List dead batch and why they are there; they stay where they are.
 
     \b
     Example:
       millrace dlq list --project acme --code commit_failed
     """
-    with _round(pipeline) as round_:
-        rows = [letter.to_json() for letter in itertools.islice(_selected(round_, selection), limit or None)]
+    with _round(pipeline) as scan:
+        rows = [dead_letter.to_json() for dead_letter in itertools.islice(_selected(scan, selection), limit or None)]
     if as_json:
         output.print_json(rows)
     else:
@@ -53,10 +54,10 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
     Example:
       millrace dlq show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
     """
-    with _round(pipeline) as round_:
-        found = next(_selected(round_, Selection(chunk=name)), None)
+    with _round(pipeline) as scan:
+        found = next(_selected(scan, Selection(chunk=name)), None)
     if found is None:
-        raise Failure(f"No dead letter that can be seen now has the id {name}. List them with: millrace dlq list")
+        raise CommandError(f"No dead letter that can be seen now has the id {name}. List them with: millrace dlq list")
     document = found.to_json() | {"message": found.message.body}
     if as_json:
         output.print_json([document])
@@ -70,7 +71,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
 @selection_options
 @pipeline_options
 def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    """Send dead letters back to the queue, to be processed; safe to run again at any time.
+    """Send dead batch back to the queue, to be processed; safe to run again at any time.
 
     Without a filter SQS moves them all by itself, where it can. What is no chunk stays: park it.
     Exits with 3 if something had to stay.
@@ -80,15 +81,15 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: boo
       millrace dlq replay --dry-run
       millrace dlq replay --code owner_unknown --from 2026-11-23
     """
-    outcome = Outcome()
+    outcome = MoveOutcome()
     if dry_run:
         _tell_plan(pipeline, selection, limit, as_json=as_json)
         return
     if selection.is_everything and not limit and pipeline.dead_letters.start_moving_all():
         _follow_move(pipeline, outcome)
     else:
-        with _round(pipeline) as round_:
-            _show_progress(pipeline, letters.replay(round_, selection, limit, outcome, queue=pipeline.queue))
+        with _round(pipeline) as scan:
+            _show_progress(pipeline, dead_letters.redrive(scan, selection, limit, outcome, queue=pipeline.queue))
     _finish(outcome, as_json=as_json)
 
 
@@ -98,7 +99,7 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: boo
 @selection_options
 @pipeline_options
 def park(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    """Move dead letters whole into the quarantine, where they do not expire; safe to run again at any time.
+    """Move dead batch whole into the quarantine, where they do not expire; safe to run again at any time.
 
     From there `millrace quarantine replay` sends chunks again. Exits with 3 if something had to stay.
 
@@ -106,52 +107,52 @@ def park(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool,
     Example:
       millrace dlq park --code not_a_chunk
     """
-    outcome = Outcome()
+    outcome = MoveOutcome()
     if dry_run:
         _tell_plan(pipeline, selection, limit, as_json=as_json)
         return
     now = datetime.now(UTC)
-    with _round(pipeline) as round_:
-        moving = letters.park(
-            round_, selection, limit, outcome, archive=pipeline.archive, commits=pipeline.commits, now=now
+    with _round(pipeline) as scan:
+        moving = dead_letters.move_to_quarantine(
+            scan, selection, limit, outcome, archive=pipeline.archive, commits=pipeline.commits, now=now
         )
         _show_progress(pipeline, moving)
     _finish(outcome, as_json=as_json)
 
 
-def _round(pipeline: Pipeline) -> Round:
-    return Round(pipeline.dead_letters, pipeline.commits, now=datetime.now(UTC))
+def _round(pipeline: Pipeline) -> DeadLetterScan:
+    return DeadLetterScan(pipeline.dead_letters, pipeline.commits, now=datetime.now(UTC))
 
 
-def _selected(round_: Round, selection: Selection) -> Iterator[Letter]:
-    return (letter for some in round_.letters() for letter in some if letter.is_in(selection))
+def _selected(scan: DeadLetterScan, selection: Selection) -> Iterator[DeadLetter]:
+    return (dead_letter for some in scan.batches() for dead_letter in some if dead_letter.is_in(selection))
 
 
 def _tell_plan(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
-    with _round(pipeline) as round_:
-        chosen = list(itertools.islice(_selected(round_, selection), limit or None))
-    undecodable = sum(letter.chunk is None for letter in chosen)
+    with _round(pipeline) as scan:
+        chosen = list(itertools.islice(_selected(scan, selection), limit or None))
+    undecodable = sum(dead_letter.chunk is None for dead_letter in chosen)
     plan: dict[str, Any] = {"dry_run": True, "selected": len(chosen), "undecodable": undecodable}
     _print(plan, as_json=as_json)
 
 
 def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
     with output.progress() as bar:
-        task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
+        task = bar.add_task("dead batch", total=pipeline.dead_letters.depth())
         for count in looked_at:
             bar.advance(task, count)
 
 
-def _follow_move(pipeline: Pipeline, outcome: Outcome) -> None:
+def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
     output.say("SQS moves them all by itself; what is no chunk will come back. Ctrl-C does not stop it.")
     with output.progress() as bar:
-        task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
-        for moved in letters.move_all(pipeline.dead_letters):
+        task = bar.add_task("dead batch", total=pipeline.dead_letters.depth())
+        for moved in dead_letters.move_all(pipeline.dead_letters):
             bar.update(task, completed=moved)
             outcome.moved = moved
 
 
-def _finish(outcome: Outcome, *, as_json: bool) -> None:
+def _finish(outcome: MoveOutcome, *, as_json: bool) -> None:
     for problem in outcome.problems:
         output.say(problem)
     _print(outcome.to_json(), as_json=as_json)
@@ -167,4 +168,4 @@ def _print(document: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.print_json([document])
     else:
-        output.print_table(("", "letters"), list(document.items()))
+        output.print_table(("", "batch"), list(document.items()))

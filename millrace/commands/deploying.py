@@ -8,8 +8,8 @@ from pathlib import Path
 import click
 
 from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import json_option
-from millrace.failure import Failure
 
 stage_argument = click.option(
     "--stage", envvar="MILLRACE_STAGE", required=True, help="The stage's name, as dev or prod."
@@ -58,7 +58,7 @@ def destroy(stage: str, *, delete_data: bool, yes: bool) -> None:
     stages.checked_name(stage)
     what = "and ALL ITS EVENTS" if delete_data else "and keep its events"
     if not yes and not click.confirm(f"Delete the stage {stage} in account {deployment.account()}, {what}?", err=True):
-        raise Failure("Nothing was deleted.")
+        raise CommandError("Nothing was deleted.")
     deployment.destroy(Path.cwd(), stage, delete_data=delete_data, say=output.say)
 
 
@@ -80,7 +80,7 @@ def policies(stage: str | None, *, check: bool) -> None:
     project = Path.cwd()
     known = stages.recorded(project)
     if stage and stage not in known:
-        raise Failure(f"The stage {stage} was not deployed from here. Deploy it: millrace deploy --stage {stage}")
+        raise CommandError(f"The stage {stage} was not deployed from here. Deploy it: millrace deploy --stage {stage}")
     stale = False
     for name, environment in known.items():
         if stage in (None, name):

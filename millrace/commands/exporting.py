@@ -10,10 +10,10 @@ from typing import Any, BinaryIO
 import click
 from click.shell_completion import get_completion_class
 
-from millrace import export as exporting
 from millrace import output
-from millrace.client import Client
 from millrace.commands.options import client_options, span_options
+from millrace.io import export as exporting
+from millrace.io.client import Client
 
 # Between an event's own time and the moment it can be queried lie seconds; clients' clocks add some.
 _LOOK_BACK = timedelta(minutes=2)
@@ -107,8 +107,6 @@ def completion(shell: str) -> None:
     Example:
       eval "$(millrace completion bash)"
     """
-    from millrace.cli import main
-
     script = get_completion_class(shell)
     assert script is not None  # click knows all three
-    click.echo(script(main, {}, "millrace", "_MILLRACE_COMPLETE").source())
+    click.echo(script(click.get_current_context().find_root().command, {}, "millrace", "_MILLRACE_COMPLETE").source())

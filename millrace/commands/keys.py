@@ -9,8 +9,9 @@ import click
 
 from chalicelib.core.access_key import KINDS, AccessKey
 from chalicelib.wiring import Pipeline
-from millrace import output, registry
+from millrace import output
 from millrace.commands.options import pipeline_options
+from millrace.ops import registry
 
 _project = click.option("--project", default="default", show_default=True, help="The project that the key is for.")
 _kind = click.option(

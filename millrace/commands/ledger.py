@@ -7,20 +7,21 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from chalicelib.core import timestamps
-from chalicelib.ledger import take_stock
+from chalicelib.flows.reconciliation import reconcile
 from chalicelib.wiring import Pipeline
-from millrace import letters, output
+from millrace import output
 from millrace.commands.options import pipeline_options, span_options
+from millrace.ops import dead_letters
 
 _MEANING = {
-    "accepted": "queued, as the door has measured it",
+    "accepted": "queued, as ingestion has measured it",
     "stored": "in the table, counted, archived",
     "duplicates": "came again and changed nothing",
     "in_flight": "on their way",
     "dead": "dead letters: see millrace dlq",
     "quarantined": "parked whole: see millrace quarantine",
     "missing": "accepted, and nowhere",
-    "rejected": "refused at the door, not in the sum",
+    "rejected": "refused at ingestion, not in the sum",
 }
 
 
@@ -38,13 +39,13 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
       millrace ledger --from 2026-05-01 --json
     """
     first, after = _whole_hours(span, datetime.now(UTC))
-    stock = take_stock(
+    stock = reconcile(
         first=first,
         after=after,
         commits=pipeline.commits,
         queue=pipeline.queue,
         metrics=pipeline.metrics,
-        dead=lambda: letters.amount(pipeline.dead_letters, pipeline.commits, first=first, after=after),
+        dead=lambda: dead_letters.amount(pipeline.dead_letters, pipeline.commits, first=first, after=after),
     )
     document = stock.to_json()
     if as_json:

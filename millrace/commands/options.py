@@ -10,12 +10,12 @@ from typing import Any
 import click
 
 from chalicelib.core.counting import Span
-from chalicelib.core.parking import REASONS
+from chalicelib.core.failures import REASONS
 from chalicelib.errors import StoreFailed
-from millrace import access
-from millrace.client import Client
-from millrace.failure import Failure
-from millrace.selection import Selection, read_span
+from millrace import stage_address
+from millrace.command_error import CommandError
+from millrace.io.client import Client
+from millrace.ops.selection import Selection, read_span
 
 Command = Callable[..., Any]
 
@@ -37,7 +37,7 @@ def client_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_client(*, url: str | None, stage: str | None, state: Path, key: str | None, **options: Any) -> Any:
-        return command(client=Client(url or access.stage_url(stage, state), key), **options)
+        return command(client=Client(url or stage_address.stage_url(stage, state), key), **options)
 
     url = click.option("--url", envvar="MILLRACE_URL", help="The stage's address.")
     key = click.option(
@@ -54,9 +54,11 @@ def pipeline_options(command: Command) -> Command:
     @functools.wraps(command)
     def with_pipeline(*, stage: str | None, state: Path, **options: Any) -> Any:
         try:
-            return command(pipeline=access.stage_pipeline(stage, state), **options)
+            return command(pipeline=stage_address.stage_pipeline(stage, state), **options)
         except StoreFailed as error:
-            raise Failure(f"The stage did not answer. Run it again: what was done stays done. ({error})") from error
+            raise CommandError(
+                f"The stage did not answer. Run it again: what was done stays done. ({error})"
+            ) from error
 
     return stage_option(state_option(json_option(with_pipeline)))
 

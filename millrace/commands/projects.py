@@ -9,9 +9,10 @@ import click
 
 from chalicelib.core.project import CATALOGUE_MODES, IP_MODES, Project
 from chalicelib.wiring import Pipeline
-from millrace import output, registry
+from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import pipeline_options
-from millrace.failure import Failure
+from millrace.ops import registry
 
 
 @click.group()
@@ -43,7 +44,7 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
     """
     found = pipeline.projects.get(project)
     if found is None:
-        raise Failure(f"There is no project {project}. Make it with `millrace projects set {project}`.")
+        raise CommandError(f"There is no project {project}. Make it with `millrace projects set {project}`.")
     _print([_row(found)], as_json=as_json)
 
 

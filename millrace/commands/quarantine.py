@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 
 import click
 
-from chalicelib.quarantine import settle
+from chalicelib.flows.quarantine import remove_resolved
 from chalicelib.wiring import Pipeline
-from millrace import output, parked
+from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, selection_options
-from millrace.failure import Failure
-from millrace.selection import Selection
+from millrace.ops import quarantine_replay
+from millrace.ops.selection import Selection
 
 _COLUMNS = ("id", "project", "code", "events", "received_at", "quarantined_at")
 
@@ -34,7 +35,9 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
       millrace quarantine list --project acme --code too_old
     """
     _settle(pipeline)
-    rows = [parked.to_json(entry) for entry in parked.selected(pipeline.commits, selection, limit)]
+    rows = [
+        quarantine_replay.to_json(entry) for entry in quarantine_replay.selected(pipeline.commits, selection, limit)
+    ]
     if as_json:
         output.print_json(rows)
     else:
@@ -51,15 +54,15 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
     Example:
       millrace quarantine show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
     """
-    for entry in parked.selected(pipeline.commits, Selection(chunk=name), 1):
+    for entry in quarantine_replay.selected(pipeline.commits, Selection(chunk=name), 1):
         kept = json.loads(pipeline.archive.read_quarantined(entry.object_name))
-        document = parked.to_json(entry) | kept
+        document = quarantine_replay.to_json(entry) | kept
         if as_json:
             output.print_json([document])
         else:
             output.print_table(("", ""), list(document.items()))
         return
-    raise Failure(f"Nothing in quarantine has the id {name}. List what is there with: millrace quarantine list")
+    raise CommandError(f"Nothing in quarantine has the id {name}. List what is there with: millrace quarantine list")
 
 
 @quarantine.command()
@@ -80,10 +83,10 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
     """
     if not dry_run:
         _settle(pipeline)
-    entries, outcome = parked.selected(pipeline.commits, selection, limit), parked.Sent()
+    entries, outcome = quarantine_replay.selected(pipeline.commits, selection, limit), quarantine_replay.ReplayOutcome()
     with output.progress() as bar:
         task = bar.add_task("quarantined", total=len(entries))
-        for count in parked.replay(
+        for count in quarantine_replay.replay(
             entries,
             outcome,
             queue=pipeline.queue,
@@ -107,5 +110,5 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
 
 
 def _settle(pipeline: Pipeline) -> None:
-    if settled := settle(archive=pipeline.archive, commits=pipeline.commits):
-        output.say(f"{len(settled)} chunks were processed after all and have left the quarantine.")
+    if resolved := remove_resolved(archive=pipeline.archive, commits=pipeline.commits):
+        output.say(f"{len(resolved)} chunks were processed after all and have left the quarantine.")

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import click
 
 from chalicelib.wiring import Pipeline
-from millrace import archive_lines, output
-from millrace import rebuild as rebuilding
+from millrace import output
 from millrace.commands.asking import report
 from millrace.commands.options import pipeline_options, span_options, time_span
-from millrace.rebuild import Archived
+from millrace.ops import archive_scan
+from millrace.ops import rebuild as rebuilding
+from millrace.ops.rebuild import Archived
 
 
 @click.group()
@@ -38,7 +39,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
     """
     days, archived, now = rebuilding.whole_days(time_span(span)), Archived(), datetime.now(UTC)
     with output.progress() as bar:
-        objects = archive_lines.objects_of(pipeline.archive, days)
+        objects = archive_scan.objects_of(pipeline.archive, days)
         task = bar.add_task("reading", total=len(objects))
         for count in rebuilding.read(
             objects,
@@ -47,7 +48,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
             archive=pipeline.archive,
             commits=pipeline.commits,
             forgotten_before=now - pipeline.settings.retention,
-            tallied=pipeline.settings.tallied_properties,
+            report_properties=pipeline.settings.report_properties,
             archived=archived,
         ):
             bar.advance(task, count)
@@ -57,7 +58,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
     elif found:
         columns = ("project", "grain", "start", "live", "archive")
         output.print_table(columns, [[_cell(each[name]) for name in columns] for each in found])
-    if found and any(True for _ in pipeline.commits.touched()):
+    if found and any(True for _ in pipeline.commits.marks()):
         output.say("Some hours wait for the aggregator: ask again after its next run.")
     if archived.unreadable:
         output.say(f"{archived.unreadable} lines of the archive cannot be read.")

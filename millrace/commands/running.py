@@ -8,13 +8,13 @@ from pathlib import Path
 
 import click
 
-from millrace import output, sending
-from millrace.access import local_stack_at
-from millrace.client import Client
+from millrace import output
 from millrace.commands.options import state_option
-from millrace.demo import live, stream
+from millrace.io import sending
+from millrace.io.client import Client
+from millrace.io.demo import live, stream
 from millrace.local.emulator import PROJECT
-from millrace.local.running import running_stack
+from millrace.stage_address import local_stack_at, running_stack
 
 _CURL = """\
   curl -s {url}/events -d '{{"event_type": "page_view", "user_id": "u123", "page": "/home"}}'

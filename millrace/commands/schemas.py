@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from chalicelib.wiring import Pipeline
-from millrace import catalogue, output
-from millrace.catalogue import Schemas
+from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options
-from millrace.failure import Failure
+from millrace.ops import catalogue_files
+from millrace.ops.catalogue_files import Schemas
 
 _project = click.option("--project", default="default", show_default=True, help="The project whose catalogue it is.")
 
@@ -36,12 +37,14 @@ def push(pipeline: Pipeline, folder: Path, project: str, *, prune: bool, dry_run
     Example:
       millrace schemas push events/ --project shop --dry-run
     """
-    pushed = catalogue.read_folder(folder)
-    before = catalogue.catalogue_of(pipeline.projects, project)
+    pushed = catalogue_files.read_folder(folder)
+    before = catalogue_files.catalogue_of(pipeline.projects, project)
     _print_difference(before, pushed if prune else before | pushed, as_json=as_json)
     if dry_run:
         return
-    changed = catalogue.change_catalogue(pipeline.projects, project, lambda now: pushed if prune else now | pushed)
+    changed = catalogue_files.change_catalogue(
+        pipeline.projects, project, lambda now: pushed if prune else now | pushed
+    )
     if changed.catalogue_mode == "off":
         output.say(f"No event is checked yet: millrace projects set {project} --catalogue warn")
 
@@ -56,7 +59,7 @@ def list_schemas(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
     Example:
       millrace schemas list --project shop
     """
-    found = catalogue.catalogue_of(pipeline.projects, project)
+    found = catalogue_files.catalogue_of(pipeline.projects, project)
     rows = [{"event_type": name, "bytes": len(text)} for name, text in sorted(found.items())]
     if as_json:
         output.print_json(rows)
@@ -75,7 +78,7 @@ def show(pipeline: Pipeline, event_type: str, project: str, *, as_json: bool) ->
     Example:
       millrace schemas show signup --project shop
     """
-    schema = json.loads(_schema_of(catalogue.catalogue_of(pipeline.projects, project), event_type, project))
+    schema = json.loads(_schema_of(catalogue_files.catalogue_of(pipeline.projects, project), event_type, project))
     if as_json:
         output.print_json([schema])
     else:
@@ -94,11 +97,11 @@ def remove(pipeline: Pipeline, event_type: str, project: str, *, dry_run: bool, 
     Example:
       millrace schemas remove signup --project shop
     """
-    before = catalogue.catalogue_of(pipeline.projects, project)
+    before = catalogue_files.catalogue_of(pipeline.projects, project)
     _schema_of(before, event_type, project)
     _print_difference(before, _without(before, event_type), as_json=as_json)
     if not dry_run:
-        catalogue.change_catalogue(pipeline.projects, project, lambda now: _without(now, event_type))
+        catalogue_files.change_catalogue(pipeline.projects, project, lambda now: _without(now, event_type))
 
 
 def _without(schemas: Schemas, event_type: str) -> Schemas:
@@ -107,12 +110,12 @@ def _without(schemas: Schemas, event_type: str) -> Schemas:
 
 def _schema_of(schemas: Schemas, event_type: str, project: str) -> str:
     if event_type not in schemas:
-        raise Failure(f"{project} has no schema for {event_type}. List those it has with `millrace schemas list`.")
+        raise CommandError(f"{project} has no schema for {event_type}. List those it has with `millrace schemas list`.")
     return schemas[event_type]
 
 
 def _print_difference(before: Schemas, after: Schemas, *, as_json: bool) -> None:
-    rows = catalogue.difference(before, after)
+    rows = catalogue_files.difference(before, after)
     if as_json:
         output.print_json({"event_type": name, "change": change} for name, change in rows)
     else:

@@ -6,9 +6,10 @@ from io import BufferedReader
 
 import click
 
-from millrace import output, sending
-from millrace.client import Client
+from millrace import output
 from millrace.commands.options import client_options
+from millrace.io import sending
+from millrace.io.client import Client
 
 
 @click.command()

@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from chalicelib.errors import StoreFailed
-from millrace import access, output
+from millrace import output, stage_address
+from millrace.command_error import CommandError
 from millrace.commands.options import stage_option, state_option
-from millrace.failure import Failure
 
 
 @click.command()
@@ -24,10 +24,10 @@ def upgrade(stage: str | None, state: Path) -> None:
     Example:
       millrace upgrade --stage prod
     """
-    from millrace.upgrade import upgrade as bring_up_to_date
+    from millrace.ops.upgrade import upgrade as bring_up_to_date
 
     try:
-        recorded = bring_up_to_date(access.stage_pipeline(stage, state, of_any_format=True), output.say)
+        recorded = bring_up_to_date(stage_address.stage_pipeline(stage, state, of_any_format=True), output.say)
     except StoreFailed as error:
-        raise Failure(f"The stage did not answer. Run this again: it goes on where it was. ({error})") from error
+        raise CommandError(f"The stage did not answer. Run this again: it goes on where it was. ({error})") from error
     output.say(f"The stage's data has format {recorded.written}.")

@@ -13,9 +13,10 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from millrace import access, stack, upgrade
+from millrace import stack, stage_address
+from millrace.command_error import CommandError
 from millrace.deploy import bytecode, doctor, finishing, policies, recovery, stages
-from millrace.failure import Failure
+from millrace.ops import upgrade
 
 Say = Callable[[str], None]
 
@@ -38,24 +39,24 @@ def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) 
 
 
 def refuse_unknown_format(stage: str) -> None:
-    """Refuse, before anything changes, a stage whose data has an unknown format. Raises Failure."""
+    """Refuse, before anything changes, a stage whose data has an unknown format. Raises CommandError."""
     if environment := stack.environment_before(_client("cloudformation"), stack_name(stage)):
         upgrade.prepare(environment)
 
 
 def deploy(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> str:
-    """Create or update a stage; answers its address. Safe to repeat. Raises Failure."""
+    """Create or update a stage; answers its address. Safe to repeat. Raises CommandError."""
     tls = "false" if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:") else "true"
     prepare(project, stage, {"Watched": "true", "Protected": "true", "TlsOnly": tls, **parameters}, say)
     say("Deploying the functions ...")
     chalice(project, "deploy", "--stage", stage)
     resources = deployed(project, stage)
     finishing.finish(stage, resources, say)
-    return access.reachable_url(resources["rest_api"])
+    return stage_address.reachable_url(resources["rest_api"])
 
 
 def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
-    """Take a stage's functions down. Its stack stays, without alarms, unless `delete_data`. Raises Failure."""
+    """Take a stage's functions down. Its stack stays, without alarms, unless `delete_data`. Raises CommandError."""
     recovery.recover(project, stage)
     if recovery.deployed_file(project, stage).exists():
         say("Deleting the functions ...")
@@ -72,48 +73,48 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
 
 
 def read(project: Path, stage: str) -> doctor.Stage:
-    """A deployed stage, as the doctor looks at it. Raises Failure."""
+    """A deployed stage, as the doctor looks at it. Raises CommandError."""
     recovery.recover(project, stage)
     resources = deployed(project, stage)
     return doctor.Stage(stage, project, outputs(project, stage), resources)
 
 
 def outputs(project: Path, stage: str) -> dict[str, str]:
-    """The environment that the stage's stack gives, as recorded here or as AWS says. Raises Failure."""
+    """The environment that the stage's stack gives, as recorded here or as AWS says. Raises CommandError."""
     recorded = stages.recorded(project).get(stage)
     if recorded is not None:
         return recorded
     try:
         return stack.environment(_client("cloudformation"), stack_name(stage))
     except (BotoCoreError, ClientError) as error:
-        raise Failure(
+        raise CommandError(
             f"There is no stack {stack_name(stage)}. Deploy the stage: millrace deploy --stage {stage}"
         ) from error
 
 
 def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:
-    """What Chalice deployed for a stage, by its names. Raises Failure."""
+    """What Chalice deployed for a stage, by its names. Raises CommandError."""
     try:
         resources = json.loads(recovery.deployed_file(project, stage).read_text())["resources"]
     except (OSError, ValueError, KeyError) as error:
-        raise Failure(f"The stage {stage} is not deployed. Deploy it: millrace deploy --stage {stage}") from error
+        raise CommandError(f"The stage {stage} is not deployed. Deploy it: millrace deploy --stage {stage}") from error
     return {resource["name"]: resource for resource in resources}
 
 
 def chalice(project: Path, *arguments: str) -> None:
-    """Run Chalice's own command; its output goes to our stderr. Raises Failure."""
+    """Run Chalice's own command; its output goes to our stderr. Raises CommandError."""
     command = [str(Path(sys.executable).with_name("chalice")), *arguments]
     done = subprocess.run(command, cwd=project, stdout=sys.stderr, check=False, input=b"")
     if done.returncode:
-        raise Failure(f"`chalice {' '.join(arguments)}` failed; it says above why. Mend that, and run this again.")
+        raise CommandError(f"`chalice {' '.join(arguments)}` failed; it says above why. Mend that, and run this again.")
 
 
 def account() -> str:
-    """The account that the credentials belong to. Raises Failure."""
+    """The account that the credentials belong to. Raises CommandError."""
     try:
         return str(_client("sts").get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
-        raise Failure(f"No AWS account can be reached: {error}. Set credentials and a region.") from error
+        raise CommandError(f"No AWS account can be reached: {error}. Set credentials and a region.") from error
 
 
 def _client(service: str) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 from chalice.constants import SQS_EVENT_SOURCE_POLICY
 from chalice.policy import PolicyBuilder, load_api_policy_actions, load_custom_policy_actions
 
-from chalicelib.core import keys
+from chalicelib.core import table_keys
 from millrace.deploy.calls import FOLDER, RESOURCE, Calls, reachable_calls
 
 Policy = dict[str, Any]
@@ -31,8 +31,8 @@ _NEWER_ACTIONS = {
 
 # What faces the internet writes no events, counters or reports: each action only in these partitions.
 _PARTITIONS_OF_API = {
-    "dynamodb:PutItem": keys.rejections_partition("*"),
-    "dynamodb:UpdateItem": keys.quota("*", "").pk,
+    "dynamodb:PutItem": table_keys.rejections_partition("*"),
+    "dynamodb:UpdateItem": table_keys.quota("*", "").pk,
     "dynamodb:DeleteItem": "none",
 }
 _SEND = "sqs:SendMessage"

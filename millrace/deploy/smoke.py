@@ -11,9 +11,9 @@ from uuid import uuid4
 import requests
 
 from chalicelib.wiring import Pipeline
-from millrace import registry
-from millrace.client import Client
-from millrace.failure import Failure
+from millrace.command_error import CommandError
+from millrace.io.client import Client
+from millrace.ops import registry
 
 _WAIT_SECONDS = 90
 #: Where the event goes: no client's project.
@@ -21,13 +21,15 @@ PROJECT = "millrace-smoke-test"
 
 
 def try_out(url: str, pipeline: Pipeline) -> str:
-    """Say what was seen to work. Raises Failure. Its keys are made for this, and removed."""
+    """Say what was seen to work. Raises CommandError. Its keys are made for this, and removed."""
     event = {"event_type": "smoke_test", "user_id": "millrace", "event_id": uuid4().hex}
     is_open = Client(url).get("/health")["open"]
     if not is_open:
         answer = requests.post(f"{url}/events", json=event, timeout=30)
         if answer.status_code != requests.codes.unauthorized:
-            raise Failure(f"An event without a key was answered {answer.status_code}; a closed stage has to say 401.")
+            raise CommandError(
+                f"An event without a key was answered {answer.status_code}; a closed stage has to say 401."
+            )
     now = datetime.now(UTC)
     keys = [registry.create_key(pipeline.projects, PROJECT, kind, now) for kind in ("write", "read")]
     try:
@@ -35,22 +37,22 @@ def try_out(url: str, pipeline: Pipeline) -> str:
         reply = write.post_events([event])
         _await_commit(lambda: read.get(f"/chunks/{reply['chunks'][0]}"))
         if read.get(f"/events/{reply['events'][0]['key']}")["event_id"] != event["event_id"]:
-            raise Failure("The event that was posted is not the one that was found.")
+            raise CommandError("The event that was posted is not the one that was found.")
     finally:
         for _, kept in keys:
             pipeline.projects.remove_key(kept.key_id)
-    door = "The stage is open: everybody may write and read." if is_open else "Without a key the stage says 401."
-    return f"An event was posted, processed and found again. {door}"
+    access = "The stage is open: everybody may write and read." if is_open else "Without a key the stage says 401."
+    return f"An event was posted, processed and found again. {access}"
 
 
 def _await_commit(receipt: Callable[[], dict[str, Any]]) -> None:
     deadline = time.monotonic() + _WAIT_SECONDS
     while (answer := receipt())["status"] == "in_flight":
         if time.monotonic() > deadline:
-            raise Failure(
+            raise CommandError(
                 f"The event was queued and not processed in {_WAIT_SECONDS} s. Look at the log of the function "
                 "process, and run millrace doctor."
             )
         time.sleep(0.5)
     if answer["status"] != "committed":
-        raise Failure(f"The event was not committed: {answer}")
+        raise CommandError(f"The event was not committed: {answer}")

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from millrace.command_error import CommandError
 from millrace.deploy.policies import policy_file
-from millrace.failure import Failure
 
 # It becomes part of every name; a bucket's has at most 63 characters with "millrace-", "-archive-" and the account.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
@@ -17,9 +17,9 @@ RESERVED = "local"
 
 
 def checked_name(stage: str) -> str:
-    """The stage's name, if it can be one. Raises Failure."""
+    """The stage's name, if it can be one. Raises CommandError."""
     if not _NAME.fullmatch(stage) or stage == RESERVED:
-        raise Failure(
+        raise CommandError(
             f"{stage!r} cannot be a stage's name. Use up to 31 lower-case letters, digits and hyphens, "
             f"and not {RESERVED!r}, which is the one that `millrace up` runs."
         )
@@ -27,11 +27,13 @@ def checked_name(stage: str) -> str:
 
 
 def read_config(project: Path) -> dict[str, Any]:
-    """Raises Failure where the folder is no checkout."""
+    """Raises CommandError where the folder is no checkout."""
     try:
         config: dict[str, Any] = json.loads((project / ".chalice" / "config.json").read_text())
     except (OSError, ValueError) as error:
-        raise Failure(f"{project} has no readable .chalice/config.json. Run this in the checkout's folder.") from error
+        raise CommandError(
+            f"{project} has no readable .chalice/config.json. Run this in the checkout's folder."
+        ) from error
     return config
 
 
@@ -43,7 +45,7 @@ def recorded(project: Path) -> dict[str, dict[str, str]]:
 
 
 def record(project: Path, stage: str, environment: Mapping[str, str], functions: Iterable[str]) -> None:
-    """Note the stack's outputs and each function's policy; what else is set for the stage stays."""
+    """Failure the stack's outputs and each function's policy; what else is set for the stage stays."""
     config = read_config(project)
     entry = config.setdefault("stages", {}).setdefault(stage, {})
     entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)

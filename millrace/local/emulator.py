@@ -11,7 +11,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from millrace.failure import Failure
+from millrace.command_error import CommandError
 
 #: The folder of the checkout; the local stack runs from one.
 PROJECT = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ class Emulator:
             except (URLError, OSError):
                 time.sleep(0.02)
         self.stop()
-        raise Failure(f"The AWS emulator did not start. Its log: {state / 'emulator.log'}")
+        raise CommandError(f"The AWS emulator did not start. Its log: {state / 'emulator.log'}")
 
 
 def free_port() -> int:
@@ -97,5 +97,5 @@ def _python() -> str:
     """The interpreter of the emulator's own environment: it pins other versions than we do."""
     python = Path(sys.prefix).with_name(".venv-emulator") / "bin" / "python"
     if not python.exists():
-        raise Failure("The AWS emulator is not installed. Run `make setup`.")
+        raise CommandError("The AWS emulator is not installed. Run `make setup`.")
     return str(python)

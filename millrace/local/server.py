@@ -7,7 +7,7 @@ from typing import Any
 from chalice.local import ChaliceRequestHandler, LocalChalice, LocalDevServer, ThreadedHTTPServer
 
 from millrace import gateway
-from millrace.failure import Failure
+from millrace.command_error import CommandError
 
 # API Gateway's limit: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 _MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
@@ -59,4 +59,4 @@ def create_server(app: Any, config: Any, port: int) -> LocalDevServer:
     try:
         return LocalDevServer(app, config, "127.0.0.1", port, handler_cls=_Handler, server_cls=_Server)
     except OSError as error:
-        raise Failure(f"Port {port} is taken. Choose another: PORT={port + 1} make run") from error
+        raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 1} make run") from error

@@ -15,13 +15,14 @@ from pathlib import Path
 
 import boto3
 
-from millrace import stack, upgrade
-from millrace.failure import Failure
+from millrace import stack
+from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
 from millrace.local.function import STAGE, FunctionProcess, load_app
 from millrace.local.logs import output_watched
-from millrace.local.running import Running, running_stack
 from millrace.local.server import create_server
+from millrace.ops import upgrade
+from millrace.stage_address import Running, running_stack
 
 # Two workers at once keep the emulator busy on two cores, and keep us honest about concurrency.
 WORKERS = 2
@@ -76,7 +77,7 @@ def _sole_user_of(state: Path) -> Iterator[None]:
         except OSError as error:
             running = running_stack(state)
             where = f" at {running.url}" if running else ""
-            raise Failure(f"A local stack already runs{where} with the state in {state}.") from error
+            raise CommandError(f"A local stack already runs{where} with the state in {state}.") from error
         yield
 
 

@@ -53,7 +53,7 @@ class Assumptions:
     object_ms: float = 25
     cpu_scale: float = 1.0
     provisioned: bool = False
-    door: str = "rest"  # rest, http, or url (a function's own address)
+    api: str = "rest"  # rest, http, or url (a function's own address)
     retention_days: int = 400
 
     def duration_ms(self, cpu_ms: float, calls: float, objects: float) -> float:
@@ -62,30 +62,28 @@ class Assumptions:
         return cpu_ms * self.cpu_scale / share + (calls - objects) * self.call_ms + objects * self.object_ms
 
 
-def intake(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> dict[str, float]:
+def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> dict[str, float]:
     """Dollars to take in so many events within a month, by line."""
-    door, behind = recorded["door"], recorded["behind"]
+    api, behind = recorded["api"], recorded["behind"]
     calls = recorded["posts"] + recorded["batches"]
     # Lambda's poller receives and deletes up to ten messages a request; what it deletes it only names.
-    polled = max(recorded["queued"] / 10, door.get("message_bytes", 0) / 65536) + recorded["queued"] / 10
+    polled = max(recorded["queued"] / 10, api.get("message_bytes", 0) / 65536) + recorded["queued"] / 10
     seconds = assumed.duration_ms(
-        (door["cpu_us"] + behind["cpu_us"]) / 1000, door["calls"] + behind["calls"], behind.get("objects", 0)
+        (api["cpu_us"] + behind["cpu_us"]) / 1000, api["calls"] + behind["calls"], behind.get("objects", 0)
     )
     prefix = "provisioned_" if assumed.provisioned else ""
     # Of the three doors only the REST API compresses.
-    answered = (
-        door.get("compressed_bytes", door["answered_bytes"]) if assumed.door == "rest" else door["answered_bytes"]
-    )
+    answered = api.get("compressed_bytes", api["answered_bytes"]) if assumed.api == "rest" else api["answered_bytes"]
     out = answered + _GATEWAY_HEADERS * recorded["posts"]
-    logged = sum(each["logged_bytes"] + _LOG_LINE_BYTES * each.get("logged_lines", 0) for each in (door, behind))
+    logged = sum(each["logged_bytes"] + _LOG_LINE_BYTES * each.get("logged_lines", 0) for each in (api, behind))
     # A function's own address keeps no access log.
-    access_log = 0 if assumed.door == "url" else (len(access_log_line()) + _LOG_LINE_BYTES) * recorded["posts"]
+    access_log = 0 if assumed.api == "url" else (len(access_log_line()) + _LOG_LINE_BYTES) * recorded["posts"]
     costs = {
-        "API requests": _door(assumed.door, recorded["posts"] * events),
+        "API requests": _door(assumed.api, recorded["posts"] * events),
         "data to clients": PRICES["out_byte"].of(out * events),
         "Lambda calls": PRICES["lambda_request"].of(calls * events),
         "Lambda duration": PRICES["lambda_gb_second"].of(seconds / 1000 * assumed.memory_megabytes / 1024 * events),
-        "SQS": PRICES["queue_request"].of((door["queue_requests"] + behind.get("queue_requests", 0) + polled) * events),
+        "SQS": PRICES["queue_request"].of((api["queue_requests"] + behind.get("queue_requests", 0) + polled) * events),
         "DynamoDB writes": PRICES[f"{prefix}write_unit"].of(behind["write_units"] * events),
         "DynamoDB reads": PRICES[f"{prefix}read_unit"].of(behind.get("read_units", 0) * events),
         "S3 objects": PRICES["object"].of(behind.get("objects", 0) * events),

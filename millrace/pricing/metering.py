@@ -9,7 +9,7 @@ from hashlib import md5
 from typing import Any
 
 from chalicelib.core.data_format import CURRENT
-from chalicelib.core.keys import DATA_FORMAT
+from chalicelib.core.table_keys import DATA_FORMAT
 from millrace.pricing import units
 
 _FIELD = re.compile(r"'(\w+)': ?\?")

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from millrace.failure import Failure
+from millrace.command_error import CommandError
 from millrace.pricing.stub import Stub
 
 PROJECT = Path(__file__).parent.parent.parent
@@ -48,7 +48,7 @@ class Worker:
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise Failure("The functions that were to be measured failed. What they said is above.")
+            raise CommandError("The functions that were to be measured failed. What they said is above.")
         return {**json.loads(line), **self._stub.take(self._caller)}
 
     def batches(self, posts: int, events: int, messages: int) -> list[list[str]]:
@@ -91,19 +91,19 @@ def per_event(result: dict[str, Any], events: int) -> dict[str, float]:
 
 
 def record(worker: Worker, *, events: int, messages: int) -> dict[str, Any]:
-    """What one event takes at so many events a POST and messages a batch: at the door, and behind the queue."""
+    """What one event takes at so many events a POST and messages a batch: at the api, and behind the queue."""
     worker.ask(posts=_WARM_UP, events=events)
     posts = min(max(messages, 200 // events, 10), _MOST_EVENTS // events)
-    door = worker.ask(posts=posts, events=events)
-    batches = cut(door["messages"], messages)
+    api = worker.ask(posts=posts, events=events)
+    batches = cut(api["messages"], messages)
     worker.ask(batches=[batches[0][:_WARM_UP]])
     behind = worker.ask(batches=batches)
     return {
         "events": events,
         "messages": messages,
         "posts": 1 / events,
-        "queued": len(door["messages"]) / (posts * events),
+        "queued": len(api["messages"]) / (posts * events),
         "batches": len(batches) / (posts * events),
-        "door": per_event(door, posts * events),
+        "api": per_event(api, posts * events),
         "behind": per_event(behind, posts * events),
     }

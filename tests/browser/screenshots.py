@@ -16,8 +16,8 @@ from chromium import chromium
 from playwright.sync_api import Browser, Page
 
 from local_stack import LocalStack
-from millrace.client import Client
-from millrace.sending import Totals, open_lines, read_events
+from millrace.io.client import Client
+from millrace.io.sending import Totals, open_lines, read_events
 
 PROJECT = Path(__file__).parents[2]
 LOG = PROJECT / "examples" / "access.log.gz"

@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 
 from builders import NOW, make_chunk, make_event, make_quarantined, make_record, make_single
-from chalicelib.core import commit, keys
+from chalicelib.core import commit, table_keys
 from chalicelib.core.chunk import Chunk, mint_chunk_id, single_id, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome, as_duplicate, share_of
-from chalicelib.core.keys import TouchedHour
+from chalicelib.core.failures import Failure
 from chalicelib.core.ledger import Committed
-from chalicelib.core.parking import Failure
+from chalicelib.core.table_keys import Mark
 from chalicelib.ports import CommitLog, EventStore
 from fakes import FakeCommitLog
 from stage import Stage
@@ -37,7 +37,7 @@ def counts_of(commits: CommitLog, project: str = "acme") -> Counter[tuple[str, s
 
 
 def hours_touched(commits: CommitLog) -> set[tuple[str, str]]:
-    return {(mark.project, mark.hour) for mark in commits.touched()}
+    return {(mark.project, mark.hour) for mark in commits.marks()}
 
 
 def by_id(records: Sequence[CommitRecord]) -> list[CommitRecord]:
@@ -53,7 +53,7 @@ def test_nothing_committed_is_nothing_known(commits: CommitLog) -> None:
     assert commits.record("acme", chunk.chunk_id) is None
     assert commits.committed([chunk]) == set()
     assert commits.committed([]) == set()
-    assert (commits.records("acme", chunk.hour), commits.days("acme"), list(commits.touched())) == ([], [], [])
+    assert (commits.records("acme", chunk.hour), commits.days("acme"), list(commits.marks())) == ([], [], [])
     assert commits.counters("acme", ["2015-05-17"]) == []
 
 
@@ -198,9 +198,9 @@ def test_two_projects_share_nothing(commits: CommitLog) -> None:
 
 def test_a_mark_that_is_removed_is_gone_and_comes_with_the_next_commit(commits: CommitLog) -> None:
     commits.commit([make_record(make_chunk()), make_record(chunk_at("2015-05-17T11:00:00Z"))])
-    for mark in list(commits.touched()):
+    for mark in list(commits.marks()):
         if mark.hour == "2015-05-17T10":
-            commits.untouch(mark)
+            commits.remove_mark(mark)
     assert hours_touched(commits) == {("acme", "2015-05-17T11")}
     commits.commit([make_record(make_chunk(make_event("e2")))])
     assert hours_touched(commits) == {("acme", "2015-05-17T10"), ("acme", "2015-05-17T11")}
@@ -208,17 +208,17 @@ def test_a_mark_that_is_removed_is_gone_and_comes_with_the_next_commit(commits: 
 
 def test_a_mark_that_was_put_anew_stays(commits: CommitLog) -> None:
     commits.commit([make_record(make_chunk())])
-    (old,) = commits.touched()
+    (old,) = commits.marks()
 
-    def put_anew() -> list[TouchedHour]:
-        return [mark for mark in commits.touched() if mark.shard == old.shard and mark.token != old.token]
+    def put_anew() -> list[Mark]:
+        return [mark for mark in commits.marks() if mark.shard == old.shard and mark.token != old.token]
 
     for number in range(400):  # the log chooses where a mark lies; sooner or later it is the same place
         commits.commit([make_record(make_chunk(make_event(f"late {number}")))])
         if put_anew():
             break
     anew = put_anew()
-    commits.untouch(old)
+    commits.remove_mark(old)
     assert put_anew() == anew != []
 
 
@@ -240,18 +240,18 @@ def test_the_quarantine_lists_what_is_in_it_as_it_was_put(commits: CommitLog) ->
     for entry in (*entries, garbage):
         commits.quarantine(entry)
     assert list(commits.quarantined()) == [garbage, *entries]
-    commits.unquarantine(entries[0])
-    commits.unquarantine(entries[0])
+    commits.remove_quarantined(entries[0])
+    commits.remove_quarantined(entries[0])
     assert list(commits.quarantined()) == [garbage, entries[1]]
 
 
-def test_a_quarantined_chunk_that_is_committed_is_settled(commits: CommitLog) -> None:
+def test_a_quarantined_chunk_that_is_committed_is_resolved(commits: CommitLog) -> None:
     chunks = [make_chunk() for _ in range(120)]
     for chunk in chunks:
         commits.quarantine(make_quarantined(chunk))
     done = [chunks[0], chunks[50], chunks[119]]
     commits.commit([make_record(chunk) for chunk in done])
-    assert {entry.name for entry in commits.settled()} == {chunk.chunk_id for chunk in done}
+    assert {entry.name for entry in commits.resolved()} == {chunk.chunk_id for chunk in done}
     assert len(list(commits.quarantined())) == 117
 
 
@@ -259,7 +259,7 @@ def test_a_chunk_of_another_project_settles_nothing(commits: CommitLog) -> None:
     chunk = make_chunk()
     commits.quarantine(make_quarantined(chunk))
     commits.commit([make_record(replace(chunk, sender=replace(chunk.sender, project="other")))])
-    assert list(commits.settled()) == []
+    assert list(commits.resolved()) == []
 
 
 def test_the_last_failure_of_a_chunk_is_told_and_leaves_its_records_alone(commits: CommitLog) -> None:
@@ -326,7 +326,7 @@ def test_singles_are_committed_with_their_events_and_share_a_record(singles: Sin
     }
     (shared,) = singles.commits.records("acme", "2015-05-17T10")
     assert (shared.accepted, shared.stored, shared.archive_object) == (2, 2, "here")
-    assert shared.tallies == {"page": {"/": 1}}
+    assert shared.value_counts == {"page": {"/": 1}}
     assert singles.commits.record("acme", one.chunk_id) == singles.commits.record("acme", two.chunk_id) == shared
     assert share_of(shared, one.chunk_id).owned == given[0].owned
     asked = [("acme", each.chunk_id) for each in (one, other_hour)]
@@ -380,7 +380,7 @@ def test_of_a_single_whose_shared_record_has_expired_nobody_knows_the_object(sta
     single = make_single()
     stage.commits.commit([make_record(single)])
     (shared,) = stage.commits.records("acme", single.hour)
-    key = keys.commit_record("acme", shared.chunk_id)
+    key = table_keys.commit_record("acme", shared.chunk_id)
     stage.clients.dynamodb.delete_item(
         TableName=stage.settings.table_name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}
     )

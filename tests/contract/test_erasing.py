@@ -57,8 +57,8 @@ THEIRS = make_event("e3", user="u2", page="/home")
 def test_erased_events_are_gone_for_readers_and_from_record_and_counters(stores: Stores) -> None:
     chunk = make_chunk(MINE, ALSO_MINE, THEIRS)
     record = stores.take(chunk)
-    for mark in list(stores.commits.touched()):
-        stores.commits.untouch(mark)
+    for mark in list(stores.commits.marks()):
+        stores.commits.remove_mark(mark)
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE, ALSO_MINE], record)
     assert list(stores.events.of_user("acme", "u1", **ALL)) == []
     assert stores.events.get("acme", MINE.ref) is None
@@ -67,10 +67,10 @@ def test_erased_events_are_gone_for_readers_and_from_record_and_counters(stores:
     after = stores.record(chunk)
     assert [each.ref for each in after.owned] == [THEIRS.ref]
     assert (after.accepted, after.stored, after.duplicates, after.erased) == (3, 1, 0, 2)
-    assert after.tallies == {"page": {"/home": 1}}
+    assert after.value_counts == {"page": {"/home": 1}}
     assert after.archive_object == record.archive_object
     assert stores.counts() == {("2015-05-17T10:05", "page_view"): 1}
-    assert [mark.hour for mark in stores.commits.touched()] == [chunk.hour]
+    assert [mark.hour for mark in stores.commits.marks()] == [chunk.hour]
     assert stores.commits.archived_in([("acme", chunk.chunk_id)]) == {chunk.chunk_id: "object"}
 
 
@@ -126,7 +126,7 @@ def test_events_without_a_record_are_erased_alone(stores: Stores) -> None:
     stores.events.claim([(chunk, MINE)])
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], None)
     assert stores.events.get("acme", MINE.ref) is None
-    assert (stores.counts(), list(stores.commits.touched())) == (Counter(), [])
+    assert (stores.counts(), list(stores.commits.marks())) == (Counter(), [])
 
 
 def test_as_many_as_one_transaction_takes_are_erased_at_once(stores: Stores) -> None:
@@ -153,7 +153,7 @@ def test_a_single_is_erased_from_the_record_that_it_shares(stores: Stores) -> No
     assert stores.counts().total() == 1
     left = stores.record(mine)
     assert left == stores.record(theirs)
-    assert (left.stored, left.erased, left.tallies) == (1, 1, {"page": {"/home": 1}})
+    assert (left.stored, left.erased, left.value_counts) == (1, 1, {"page": {"/home": 1}})
     assert (share_of(left, mine.chunk_id).erased, share_of(left, theirs.chunk_id).erased) == (1, 0)
     assert not stores.erasure.erase("acme", mine.chunk_id, [MINE], left)
     assert stores.commits.commit([make_record(mine)]) == Outcome({mine.chunk_id})

@@ -20,23 +20,23 @@ import pytest
 from chalice.test import Client
 
 import app
-from chalicelib.adapters.commits import CommitLog
+from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.table import Item, Table, key_of, text
-from chalicelib.core import keys
+from chalicelib.core import table_keys
 from chalicelib.core.chunk import Sender
 from chalicelib.core.data_format import DataFormat
 from chalicelib.core.dialects import RawEvent
 from chalicelib.errors import UnknownFormat
-from chalicelib.ingest import ingest
-from chalicelib.process import process
+from chalicelib.flows.ingest import ingest
+from chalicelib.flows.process import process
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 from millrace import stack
+from millrace.command_error import CommandError
 from millrace.deploy import deployment, doctor
-from millrace.failure import Failure
 from millrace.local.emulator import PROJECT, Emulator
-from millrace.upgrade import Upgrades, prepare, upgrade
+from millrace.ops.upgrade import Upgrades, prepare, upgrade
 from poller import Poller
 from stage import Clients, Stage
 
@@ -103,9 +103,9 @@ def test_data_of_0_1_0_is_refused_everywhere_and_left_as_it_is(stage: Stage, env
     for function in ("process", "aggregate"):
         with pytest.raises(UnknownFormat):
             app.app.handler_map[function]({"Records": [], **SCHEDULED}, None)
-    with pytest.raises(Failure, match=r"Millrace 0\.1\.0"):
+    with pytest.raises(CommandError, match=r"Millrace 0\.1\.0"):
         prepare(environment)
-    with pytest.raises(Failure, match=r"Millrace 0\.1\.0"):
+    with pytest.raises(CommandError, match=r"Millrace 0\.1\.0"):
         upgrade(Pipeline(Settings.from_environ(environment)), print)
     assert items_in(stage.clients, stage.settings.table_name) == sorted(loaded, key=key_of)
     assert stage.queue.depth() == 0
@@ -125,7 +125,7 @@ def test_deploy_refuses_data_of_0_1_0_before_anything_changes(clients: Clients, 
     outputs = stack.apply(boto3.client("cloudformation"), name, PROJECT / "stack.yaml", {"VisibilitySeconds": "400"})
     load_0_1_0(clients, outputs["TABLE_NAME"])
     said: list[str] = []
-    with pytest.raises(Failure, match=r"Millrace 0\.1\.0"):
+    with pytest.raises(CommandError, match=r"Millrace 0\.1\.0"):
         deployment.prepare(tmp_path, "of-0-1-0", {"VisibilitySeconds": "500"}, said.append)
     assert (said, list(tmp_path.iterdir())) == ([], [])
     queue = clients.sqs.get_queue_attributes(QueueUrl=outputs["QUEUE_URL"], AttributeNames=["All"])
@@ -147,7 +147,7 @@ class CommitLogOf3(CommitLog):
         return super()._put(item)
 
     def days(self, project: str) -> list[str]:
-        moved = {item["sk"]["S"][:10] for item in self._table.query(f"{keys.days_partition(project)}3")}
+        moved = {item["sk"]["S"][:10] for item in self._table.query(f"{table_keys.days_partition(project)}3")}
         return sorted(moved.union(super().days(project)))
 
 
@@ -209,7 +209,7 @@ def to_format_3(stage: Stage) -> Upgrades:
     table = Table(stage.clients.dynamodb, stage.settings.table_name)
 
     def move_days(_: Pipeline) -> None:
-        for item in table.query(keys.days_partition("default")):
+        for item in table.query(table_keys.days_partition("default")):
             table.put({**item, "pk": text(f"{item['pk']['S']}3")})
             table.delete(key_of(item))
 

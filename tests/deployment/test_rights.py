@@ -20,9 +20,9 @@ from chalicelib.core import chunk as chunks
 from chalicelib.core import commit
 from chalicelib.errors import ProcessingFailed
 from chalicelib.wiring import pipeline
-from millrace import registry
 from millrace.deploy import policies
 from millrace.local.emulator import PROJECT, Emulator
+from millrace.ops import registry
 from stage import Stage
 
 # Reviewed by hand; what is found in the code must equal it.
@@ -55,9 +55,9 @@ RIGHTS = {
         ("dynamodb:GetItem", "table"),
         ("dynamodb:PutItem", "table"),
         ("dynamodb:Query", "table"),
-        ("s3:DeleteObject", "archive/digests/*"),
-        ("s3:GetObject", "archive/digests/*"),
-        ("s3:PutObject", "archive/digests/*"),
+        ("s3:DeleteObject", "archive/summaries/*"),
+        ("s3:GetObject", "archive/summaries/*"),
+        ("s3:PutObject", "archive/summaries/*"),
         ("s3:PutObject", "archive/reports/*"),
         ("sns:Publish", "reports"),
         ("sqs:GetQueueAttributes", "chunks"),
@@ -173,7 +173,7 @@ class Functions:
         chunk = make_chunk(make_event(f"much {number}"))
         record = commit.make_record(chunk, chunk.events, "object", ())
         values = {secrets.token_hex(100): 1 for _ in range(200)}
-        self.stage.commits.commit([replace(record, tallies={"page": values})])
+        self.stage.commits.commit([replace(record, value_counts={"page": values})])
 
     def _messages(self) -> list[str]:
         url = self.stage.settings.queue_url

@@ -17,8 +17,8 @@ from builders import SETTINGS
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
-from chalicelib.core.keys import TouchedHour
 from chalicelib.core.report import Report
+from chalicelib.core.table_keys import Mark
 from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeReportStore
 from schedule import Schedule
 
@@ -84,8 +84,8 @@ class ClaimsSinglesNowAndThen(FakeEventStore):
 
 
 class DropsMarks(FakeCommitLog):
-    def untouch(self, touched: TouchedHour) -> None:
-        self.marks.pop((touched.project, touched.hour), None)
+    def remove_mark(self, mark: Mark) -> None:
+        self.mark_tokens.pop((mark.project, mark.hour), None)
 
 
 class OverwritesReports(FakeReportStore):

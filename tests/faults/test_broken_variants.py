@@ -30,71 +30,71 @@ class Variant(NamedTuple):
 
 _ALL = "Outcome({record.chunk_id for record in records})"
 VARIANTS = {
-    "ADD outside the transaction": Variant("process", "adapters/commits.py", [
-        ("            *(self._add(keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),\n", ""),
+    "ADD outside the transaction": Variant("process", "adapters/commit_log.py", [
+        ("            *(self._add(table_keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),\n", ""),
         ("            self._table.client.transact_write_items(",
          "            for counter, minutes in commit.increments(records).items():\n"
-         "                self._table.client.update_item(**self._add(keys.counter(*counter, 0), minutes)['Update'])\n"
+         "                self._table.client.update_item(**self._add(table_keys.counter(*counter, 0), minutes)['Update'])\n"
          "            self._table.client.transact_write_items("),
     ]),
-    "commit without its condition": Variant("process", "adapters/commits.py", [
+    "commit without its condition": Variant("process", "adapters/commit_log.py", [
         ('        put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"\n', ""),
     ]),
-    "acknowledge before the commit": Variant("process", "process.py", [
+    "acknowledge before the commit": Variant("process", "flows/process.py", [
         ("    jobs = _decode(messages)\n",
          "    jobs = _decode(messages)\n    queue.delete([each.receipt_handle for job in jobs for each in job.messages])\n"),
     ]),
-    "insert without its condition": Variant("process", "adapters/events.py", [
+    "insert without its condition": Variant("process", "adapters/event_store.py", [
         ("            answer = self._table.client.batch_execute_statement(Statements=[self._statement(row) for row in rows])\n",
          "            for row in rows:\n"
          "                self._table.client.put_item(TableName=self._table.name, Item=row.item)\n"
          "            return [row.owner for row in rows]\n"),
     ]),
-    "unknown insert taken as a duplicate": Variant("process", "process.py", [
+    "unknown insert taken as a duplicate": Variant("process", "flows/process.py", [
         ("if any(owner is None for _, owner in owned_by):", "if False:"),
     ]),
-    "unknown insert taken as owned": Variant("process", "process.py", [
+    "unknown insert taken as owned": Variant("process", "flows/process.py", [
         ("if any(owner is None for _, owner in owned_by):", "if False:"),
         ("if owner == job.chunk.owner]", "if owner in (None, job.chunk.owner)]"),
     ]),
-    "what exists is taken as mine": Variant("process", "adapters/events.py", [
+    "what exists is taken as mine": Variant("process", "adapters/event_store.py", [
         ("known or found.get(row.key)", "known or row.owner"),
     ]),
-    "one's own event is taken as a duplicate": Variant("process", "adapters/events.py", [
+    "one's own event is taken as a duplicate": Variant("process", "adapters/event_store.py", [
         ("known or found.get(row.key)", "known or 'another'"),
     ]),
-    "chunk id minted by each invocation": Variant("process", "process.py", [
+    "chunk id minted by each invocation": Variant("process", "flows/process.py", [
         ("            chunk = chunks.decode(message.body)\n",
          "            chunk = chunks.decode(message.body)\n"
          "            fresh = chunks.mint_chunk_id(chunk.sender.received, chunk.hour + ':05', __import__('os').urandom(10))\n"
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
     ]),
-    "message id in place of the chunk id": Variant("process", "process.py", [
+    "message id in place of the chunk id": Variant("process", "flows/process.py", [
         ("            chunk = chunks.decode(message.body)\n",
          "            chunk = chunks.decode(message.body)\n"
          "            stable = __import__('hashlib').sha256(message.receipt_handle.split('/')[0].encode()).digest()\n"
          "            fresh = chunks.mint_chunk_id(chunk.sender.received, chunk.hour + ':05', stable[:10])\n"
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
     ]),
-    "counters not computed anew after a cancel": Variant("process", "adapters/commits.py", [
+    "counters not computed anew after a cancel": Variant("process", "adapters/commit_log.py", [
         ("        if attempt:\n",
          "        if not {each.chunk_id for each in records} < {each.chunk_id for each in getattr(self, '_first', ())}:\n"
          "            self._first = list(records)\n        if attempt:\n"),
         ("commit.increments(records)", "commit.increments(self._first)"),
     ]),
-    "a cancel acknowledges the whole group": Variant("process", "adapters/commits.py", [
+    "a cancel acknowledges the whole group": Variant("process", "adapters/commit_log.py", [
         ('            reasons = error.response.get("CancellationReasons", [])\n', f"            return {_ALL}\n"),
     ]),
-    "unknown transaction taken as done": Variant("process", "adapters/commits.py", [
+    "unknown transaction taken as done": Variant("process", "adapters/commit_log.py", [
         ("        except BotoCoreError:\n            return Outcome(set())", f"        except BotoCoreError:\n            return {_ALL}"),
     ]),
-    "an identity twice in a POST is not deduplicated": Variant("process", "ingest.py", [
+    "an identity twice in a POST is not deduplicated": Variant("process", "flows/ingest.py", [
         ("        if first is event:", "        if first:"),
     ]),
-    "a chunk twice in a batch is not merged": Variant("ingest", "process.py", [
+    "a chunk twice in a batch is not merged": Variant("ingest", "flows/process.py", [
         ("jobs.setdefault(chunk.chunk_id, _Job(chunk))", "jobs.setdefault(message.receipt_handle, _Job(chunk))"),
     ]),
-    "duplicates dropped across the chunks of a batch": Variant("process", "process.py", [
+    "duplicates dropped across the chunks of a batch": Variant("process", "flows/process.py", [
         ("    owners = iter(events.claim([(job.chunk, event) for job in others for event in job.chunk.events]))\n",
          "    seen, wanted = set(), [(job.chunk, event) for job in others for event in job.chunk.events]\n"
          "    fresh = [not (event.identity in seen or seen.add(event.identity)) for _, event in wanted]\n"
@@ -109,7 +109,7 @@ VARIANTS = {
          "        except Exception:\n"
          "            pass\n"),
     ]),
-    "archive after the commit": Variant("process", "process.py", [
+    "archive after the commit": Variant("process", "flows/process.py", [
         ("        records = _archive(claimed, archive, meter, now, settings)\n"
          "        committed = _commit(records, commits)\n",
          "        class Later:\n"
@@ -123,37 +123,37 @@ VARIANTS = {
          "            import gzip\n"
          "            archive._put(later.name, gzip.compress(b'\\n'.join(later.lines)), 'application/gzip')\n"),
     ]),
-    "all events archived, not only the owned": Variant("process", "process.py", [
+    "all events archived, not only the owned": Variant("process", "flows/process.py", [
         ("for event in job.owned] for job in jobs]", "for event in job.chunk.events] for job in jobs]"),
     ]),
-    "commit records refer to all events": Variant("process", "process.py", [
+    "commit records refer to all events": Variant("process", "flows/process.py", [
         ("commit.make_record(job.chunk, job.owned,", "commit.make_record(job.chunk, job.chunk.events,"),
     ]),
-    "a single that is a duplicate taken as committed": Variant("process", "adapters/commits.py", [
+    "a single that is a duplicate taken as committed": Variant("process", "adapters/commit_log.py", [
         ("there.keys() - committed)", "set())"),
         (" if is_committed(chunk_id, item)}\n        return", "}\n        return"),
     ]),
-    "a single archived before it is looked up": Variant("erase", "process.py", [
+    "a single archived before it is looked up": Variant("erase", "flows/process.py", [
         ("        return (commits.look(asked) if asked else Outcome(set())), jobs\n", "        return Outcome(set()), jobs\n"),
     ]),
-    "one's own single taken as a duplicate": Variant("process", "adapters/commits.py", [
+    "one's own single taken as a duplicate": Variant("process", "adapters/commit_log.py", [
         ("if is_committed(chunk_id, item)}\n        return", "if 'c' not in item}\n        return"),
     ]),
-    "records that singles share have one name": Variant("process", "adapters/commits.py", [
+    "records that singles share have one name": Variant("process", "adapters/commit_log.py", [
         ("mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))", "mint_chunk_id(datetime(2026, 1, 1), minute, bytes(10))"),
     ]),
-    "a guard that is not asked": Variant("process", "adapters/events.py", [
+    "a guard that is not asked": Variant("process", "adapters/event_store.py", [
         ("enumerate(claims) if event.guarded]", "enumerate(claims) if False]"),
     ]),
-    "success for a chunk that is not queued": Variant("ingest", "ingest.py", [
+    "success for a chunk that is not queued": Variant("ingest", "flows/ingest.py", [
         ("    if len(queued) < len(chunks):", "    if not queued:"),
     ]),
-    "touched hours not marked": Variant("aggregate", "adapters/commits.py", [
-        ("for project, hour in touched),", "for project, hour in ()),"),
+    "touched hours not marked": Variant("aggregate", "adapters/commit_log.py", [
+        ("for project, hour in marked),", "for project, hour in ()),"),
     ]),
-    "a mark deleted whatever came in between": Variant("aggregate", "aggregate.py", [
-        ("    touched = list(commits.touched())\n",
-         "    touched = list(commits.touched())\n    for mark in touched:\n        commits.untouch(mark)\n"),
+    "a mark deleted whatever came in between": Variant("aggregate", "flows/aggregate.py", [
+        ("    marks = list(commits.marks())\n",
+         "    marks = list(commits.marks())\n    for mark in marks:\n        commits.remove_mark(mark)\n"),
     ]),
     "an erased event leaves nothing": Variant("erase", "adapters/erasure.py", [
         ('            "Update": {\n', '            "Delete": {\n'),
@@ -166,27 +166,27 @@ VARIANTS = {
     "what is erased still belongs to its chunk": Variant("erase", "adapters/event_item.py", [
         (" if stands(item) else NOBODY", ""),
     ]),
-    "an erased user's digest left behind": Variant("erase", "adapters/digests.py", [
-        ("            self._archive.delete_digest(unnamed)\n", "            pass\n"),
+    "an erased user's digest left behind": Variant("erase", "adapters/hour_summaries.py", [
+        ("            self._archive.delete_hour_summary(unnamed)\n", "            pass\n"),
     ]),
-    "reports saved over any version": Variant("aggregate", "adapters/reports.py", [
+    "reports saved over any version": Variant("aggregate", "adapters/report_store.py", [
         ('            "ConditionExpression": "attribute_not_exists(pk) OR v < :v",\n'
          '            "ExpressionAttributeValues": {":v": number(report.version)},\n', ""),
     ]),
-    "a report taken as published before it is": Variant("aggregate", "aggregate.py", [
+    "a report taken as published before it is": Variant("aggregate", "flows/aggregate.py", [
         ("        document = reporting.dump(report.to_json())\n",
          "        reports.mark_published(report)\n        document = reporting.dump(report.to_json())\n"),
     ]),
-    "a letter deleted before it is surely moved": Variant("park", "../millrace/letters.py", [
+    "a letter deleted before it is surely moved": Variant("park", "../millrace/ops/dead_letters.py", [
         ("        moved = move(waiting)\n"
-         "        outcome.copies_left += len(done) + len(moved) - round_.delete([*done, *moved])\n",
-         "        round_.delete([*done, *waiting])\n        moved = move(waiting)\n"),
+         "        outcome.copies_left += len(done) + len(moved) - scan.delete([*done, *moved])\n",
+         "        scan.delete([*done, *waiting])\n        moved = move(waiting)\n"),
     ]),
-    "a settled record removed before its object": Variant("park", "quarantine.py", [
-        ("        archive.delete_quarantined(entry.object_name)\n        commits.unquarantine(entry)\n",
-         "        commits.unquarantine(entry)\n        archive.delete_quarantined(entry.object_name)\n"),
+    "a settled record removed before its object": Variant("park", "flows/quarantine.py", [
+        ("        archive.delete_quarantined(entry.object_name)\n        commits.remove_quarantined(entry)\n",
+         "        commits.remove_quarantined(entry)\n        archive.delete_quarantined(entry.object_name)\n"),
     ]),
-    "a parked chunk sent under a new id": Variant("park", "../millrace/parked.py", [
+    "a parked chunk sent under a new id": Variant("park", "../millrace/ops/quarantine_replay.py", [
         ("        return body\n",
          "        fresh = chunks.mint_chunk_id(now, chunk.hour + ':05', __import__('os').urandom(10))\n"
          "        return chunks.encode(replace(chunk, chunk_id=fresh))\n"),

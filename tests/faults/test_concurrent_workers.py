@@ -17,7 +17,7 @@ import pytest
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.errors import Unavailable
-from chalicelib.ingest import ingest
+from chalicelib.flows.ingest import ingest
 from injector import Injector
 from millrace.local.emulator import PROJECT, Emulator
 from proxy import Proxy

@@ -7,18 +7,18 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from chalicelib.access import Access
 from chalicelib.core import access_key
 from chalicelib.core.limits import REMEMBERED_SECONDS
 from chalicelib.core.project import Project
 from chalicelib.errors import Forbidden, Problem, StoreFailed, TooManyRequests, Unauthorized
+from chalicelib.flows.access import Access
 from fakes import FakeProjectStore
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 
 
 @dataclass
-class Door:
+class Entry:
     """Access to a stage over a fake store, at a time that the test moves on."""
 
     is_open: bool = False
@@ -47,189 +47,189 @@ def stranger(number: int) -> str:
 
 
 def test_a_key_speaks_for_its_project() -> None:
-    door = Door()
-    door.store.projects["acme"] = Project("acme", quota=5)
-    assert door.enter(door.issue("acme", number=1)) == Project("acme", quota=5)
-    assert door.enter(door.issue("other", number=2)).name == "other"
+    entry = Entry()
+    entry.store.projects["acme"] = Project("acme", quota=5)
+    assert entry.enter(entry.issue("acme", number=1)) == Project("acme", quota=5)
+    assert entry.enter(entry.issue("other", number=2)).name == "other"
 
 
 @pytest.mark.parametrize("key", [None, ""])
 def test_a_closed_stage_asks_for_a_key(key: str | None) -> None:
     with pytest.raises(Unauthorized) as caught:
-        Door().enter(key)
+        Entry().enter(key)
     assert caught.value.code == "no_key"
 
 
 @pytest.mark.parametrize("key", ["x", "ключ", "\udcff", "mw_", "m" * 9000, stranger(1), stranger(1) + "\n"])
 def test_a_closed_stage_refuses_what_nobody_issued(key: str) -> None:
     with pytest.raises(Unauthorized) as caught:
-        Door().enter(key)
+        Entry().enter(key)
     assert caught.value.code == "bad_key"
 
 
 def test_an_id_with_another_secret_is_refused() -> None:
-    door = Door()
-    key = door.issue()
-    assert door.code(key[:-1] + ("0" if key[-1] != "0" else "1")) == "bad_key"
+    entry = Entry()
+    key = entry.issue()
+    assert entry.code(key[:-1] + ("0" if key[-1] != "0" else "1")) == "bad_key"
 
 
 @pytest.mark.parametrize(("kind", "wanted"), [("write", "read"), ("read", "write")])
 @pytest.mark.parametrize("is_open", [False, True])
 def test_a_key_of_the_wrong_kind_is_forbidden(kind: str, wanted: str, is_open: bool) -> None:
-    door = Door(is_open)
+    entry = Entry(is_open)
     with pytest.raises(Forbidden) as caught:
-        door.enter(door.issue(kind=kind), wanted)
+        entry.enter(entry.issue(kind=kind), wanted)
     assert caught.value.code == "forbidden"
 
 
 @pytest.mark.parametrize("kind", ["write", "read"])
 def test_where_both_kinds_may_enter_either_does(kind: str) -> None:
-    door = Door()
-    assert door.enter(door.issue(kind=kind), "write", "read").name == "acme"
+    entry = Entry()
+    assert entry.enter(entry.issue(kind=kind), "write", "read").name == "acme"
 
 
 @pytest.mark.parametrize("key", [None, "", "phc_local", "ключ"])
 def test_on_an_open_stage_what_cannot_be_a_key_speaks_for_the_default_project(key: str | None) -> None:
-    assert Door(is_open=True).enter(key).name == "default"
+    assert Entry(is_open=True).enter(key).name == "default"
 
 
 def test_on_an_open_stage_a_key_still_names_its_project_and_must_be_valid() -> None:
-    door = Door(is_open=True)
-    assert door.enter(door.issue("acme")).name == "acme"
-    assert door.code(stranger(1)) == "bad_key"
+    entry = Entry(is_open=True)
+    assert entry.enter(entry.issue("acme")).name == "acme"
+    assert entry.code(stranger(1)) == "bad_key"
 
 
 def test_a_revoked_key_stops_within_the_time_that_keys_are_remembered() -> None:
-    door = Door()
-    key = door.issue()
-    door.enter(key)
-    door.store.access_keys.clear()
-    door.passed = REMEMBERED_SECONDS
-    assert door.code(key) == "bad_key"
+    entry = Entry()
+    key = entry.issue()
+    entry.enter(key)
+    entry.store.access_keys.clear()
+    entry.passed = REMEMBERED_SECONDS
+    assert entry.code(key) == "bad_key"
     assert REMEMBERED_SECONDS < 60
 
 
 def test_a_remembered_key_expires_on_time() -> None:
-    door = Door()
-    key = door.issue()
-    [kept] = door.store.all_keys()
-    door.store.save_key(replace(kept, expires=NOW + timedelta(seconds=5)))
-    door.enter(key)
-    door.passed = 5
-    assert door.code(key) == "bad_key"
+    entry = Entry()
+    key = entry.issue()
+    [kept] = entry.store.all_keys()
+    entry.store.save_key(replace(kept, expires=NOW + timedelta(seconds=5)))
+    entry.enter(key)
+    entry.passed = 5
+    assert entry.code(key) == "bad_key"
 
 
 def test_a_new_key_works_soon_even_if_it_was_tried_too_early() -> None:
-    door = Door()
-    key = door.issue()
-    kept = door.store.access_keys.copy()
-    door.store.access_keys.clear()
-    assert door.code(key) == "bad_key"
-    door.store.access_keys = kept
-    door.passed = REMEMBERED_SECONDS
-    assert door.enter(key).name == "acme"
+    entry = Entry()
+    key = entry.issue()
+    kept = entry.store.access_keys.copy()
+    entry.store.access_keys.clear()
+    assert entry.code(key) == "bad_key"
+    entry.store.access_keys = kept
+    entry.passed = REMEMBERED_SECONDS
+    assert entry.enter(key).name == "acme"
 
 
 def test_a_key_and_its_project_are_read_once_in_a_while() -> None:
-    door = Door()
-    key = door.issue()
+    entry = Entry()
+    key = entry.issue()
     for _ in range(100):
-        door.enter(key)
-    assert len(door.store.reads) == 2
+        entry.enter(key)
+    assert len(entry.store.reads) == 2
 
 
 def test_an_unknown_key_that_is_sent_again_and_again_is_read_once() -> None:
-    door = Door()
+    entry = Entry()
     for _ in range(100):
-        assert door.code(stranger(1)) == "bad_key"
-    assert len(door.store.reads) == 1
+        assert entry.code(stranger(1)) == "bad_key"
+    assert len(entry.store.reads) == 1
 
 
 def test_what_cannot_be_a_key_is_never_read() -> None:
-    door = Door()
+    entry = Entry()
     for number in range(100):
-        assert door.code(f"guess {number}") == "bad_key"
-    assert door.store.reads == []
+        assert entry.code(f"guess {number}") == "bad_key"
+    assert entry.store.reads == []
 
 
 def test_a_flood_of_unknown_keys_costs_a_bounded_number_of_reads() -> None:
-    door = Door()
-    codes = [door.code(stranger(number)) for number in range(1000)]
+    entry = Entry()
+    codes = [entry.code(stranger(number)) for number in range(1000)]
     assert set(codes) == {"bad_key", "too_many_unknown_keys"}
-    assert len(door.store.reads) == 50
-    door.passed = 1
+    assert len(entry.store.reads) == 50
+    entry.passed = 1
     for number in range(1000, 2000):
-        door.code(stranger(number))
-    assert len(door.store.reads) == 60
+        entry.code(stranger(number))
+    assert len(entry.store.reads) == 60
 
 
 def test_a_flood_of_unknown_keys_neither_stops_nor_forgets_a_known_one() -> None:
-    door = Door()
-    key = door.issue()
-    door.enter(key)
+    entry = Entry()
+    key = entry.issue()
+    entry.enter(key)
     for number in range(5000):
-        door.passed += 0.001
-        door.code(stranger(number))
-    reads = len(door.store.reads)
-    assert door.enter(key).name == "acme"
-    assert len(door.store.reads) == reads
+        entry.passed += 0.001
+        entry.code(stranger(number))
+    reads = len(entry.store.reads)
+    assert entry.enter(key).name == "acme"
+    assert len(entry.store.reads) == reads
 
 
 def test_a_client_that_a_flood_kept_out_is_told_to_come_back() -> None:
-    door = Door()
+    entry = Entry()
     for number in range(100):
-        door.code(stranger(number))
-    key = door.issue()
+        entry.code(stranger(number))
+    key = entry.issue()
     with pytest.raises(TooManyRequests) as caught:
-        door.enter(key)
-    door.passed += caught.value.extra["retry_after"]
-    assert door.enter(key).name == "acme"
+        entry.enter(key)
+    entry.passed += caught.value.extra["retry_after"]
+    assert entry.enter(key).name == "acme"
 
 
 def test_a_store_that_fails_lets_nobody_in_and_is_asked_again() -> None:
-    door = Door()
-    key = door.issue()
-    door.store.fails = True
+    entry = Entry()
+    key = entry.issue()
+    entry.store.fails = True
     with pytest.raises(StoreFailed):
-        door.enter(key)
-    door.store.fails = False
-    assert door.enter(key).name == "acme"
+        entry.enter(key)
+    entry.store.fails = False
+    assert entry.enter(key).name == "acme"
 
 
 def test_changed_settings_hold_as_soon_as_they_are_read_anew() -> None:
-    door = Door()
-    key = door.issue()
-    assert door.enter(key).quota is None
-    door.store.projects["acme"] = Project("acme", quota=7)
-    door.passed = REMEMBERED_SECONDS
-    assert door.enter(key).quota == 7
+    entry = Entry()
+    key = entry.issue()
+    assert entry.enter(key).quota is None
+    entry.store.projects["acme"] = Project("acme", quota=7)
+    entry.passed = REMEMBERED_SECONDS
+    assert entry.enter(key).quota == 7
 
 
 @pytest.mark.parametrize(("mode", "schemas"), [("off", {}), ("warn", {"a": "true"}), ("enforce", {"a": "true"})])
 def test_a_catalogue_comes_with_its_project_where_it_is_applied(mode: str, schemas: dict[str, str]) -> None:
-    door = Door()
-    version = door.store.save_schemas("acme", {"a": "true"})
-    door.store.projects["acme"] = Project("acme", catalogue_mode=mode, catalogue=version)
-    key = door.issue()
-    assert door.enter(key).schemas == schemas
+    entry = Entry()
+    version = entry.store.save_schemas("acme", {"a": "true"})
+    entry.store.projects["acme"] = Project("acme", catalogue_mode=mode, catalogue=version)
+    key = entry.issue()
+    assert entry.enter(key).schemas == schemas
 
 
 def test_a_version_of_a_catalogue_is_read_once_for_good() -> None:
-    door = Door()
-    version = door.store.save_schemas("acme", {"a": "true"})
-    door.store.projects["acme"] = Project("acme", catalogue_mode="warn", catalogue=version)
-    key = door.issue()
+    entry = Entry()
+    version = entry.store.save_schemas("acme", {"a": "true"})
+    entry.store.projects["acme"] = Project("acme", catalogue_mode="warn", catalogue=version)
+    key = entry.issue()
     for _ in range(5):
-        door.enter(key)
-        door.passed += REMEMBERED_SECONDS
-    assert door.store.reads.count(version) == 1
+        entry.enter(key)
+        entry.passed += REMEMBERED_SECONDS
+    assert entry.store.reads.count(version) == 1
 
 
 def test_a_known_key_is_read_again_though_others_try_unknown_ones_all_the_time() -> None:
-    door = Door()
-    key = door.issue()
-    door.enter(key)
-    door.passed = REMEMBERED_SECONDS
+    entry = Entry()
+    key = entry.issue()
+    entry.enter(key)
+    entry.passed = REMEMBERED_SECONDS
     for number in range(1000):
-        door.code(stranger(number))
-    assert door.enter(key).name == "acme"
+        entry.code(stranger(number))
+    assert entry.enter(key).name == "acme"

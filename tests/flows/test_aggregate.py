@@ -80,14 +80,14 @@ def test_running_again_gives_the_same_report_and_publishes_once() -> None:
     before = dict(world.reports.reports)
     assert world.aggregate(ALL_OVER) == {"refreshed": 0, "published": 0}
     assert (world.reports.reports, len(world.topic.published)) == (before, 2)
-    assert (world.commits.marks, world.reports.listed) == ({}, {})
+    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
 
 
 def test_a_run_that_lost_its_place_makes_no_new_version() -> None:
     world = world_with()
-    marks = dict(world.commits.marks)
+    marks = dict(world.commits.mark_tokens)
     world.aggregate(ALL_OVER)
-    world.commits.marks = marks  # as if the run had ended before the marks were removed
+    world.commits.mark_tokens = marks  # as if the run had ended before the marks were removed
     assert world.aggregate(ALL_OVER) == {"refreshed": 2, "published": 0}
     assert [report.version for report in world.reports.reports.values()] == [1, 1]
 
@@ -150,4 +150,4 @@ def test_an_hour_that_fails_keeps_back_its_day_alone_and_is_looked_at_again(brok
     world.aggregate(ALL_OVER)
     assert [events_in(world, window) for window in (HOUR, NEXT_HOUR, DAY)] == [1, 1, 2]
     assert len(world.topic.published) == 5
-    assert world.commits.marks == {}
+    assert world.commits.mark_tokens == {}

@@ -41,7 +41,7 @@ def test_a_backfill_of_many_hours_keeps_no_live_report_waiting_and_ends_in_some_
             world.aggregate()
         if run == 0:
             assert "zzz" in {message["attributes"]["project"] for message in world.topic.published}
-    assert world.commits.marks == {}
+    assert world.commits.mark_tokens == {}
 
 
 def test_a_report_stays_as_it_is_when_some_of_its_records_have_expired() -> None:
@@ -51,7 +51,7 @@ def test_a_report_stays_as_it_is_when_some_of_its_records_have_expired() -> None
     world.aggregate()
     for chunk_id in list(world.commits.records_by_id)[:2]:
         del world.commits.records_by_id[chunk_id]
-    world.digests.kept.clear()
+    world.hour_summaries.kept.clear()
     world.take(make_chunk(make_event("late")))
     world.aggregate()
     assert {report.content["events"] for report in world.reports.reports.values()} == {3}

@@ -43,13 +43,13 @@ def test_a_mark_that_is_put_anew_during_the_run_stays_for_the_next() -> None:
     world = world_of_one()
     world.commits.meanwhile = [lambda: world.take(one("late"))]
     world.aggregate(ALL_OVER)
-    assert (events_in(world, HOUR), set(world.commits.marks)) == (1, {("acme", HOUR.name)})
+    assert (events_in(world, HOUR), set(world.commits.mark_tokens)) == (1, {("acme", HOUR.name)})
     world.aggregate(ALL_OVER)
     assert (events_in(world, HOUR), events_in(world, DAY)) == (2, 2)
-    assert world.commits.marks == {}
+    assert world.commits.mark_tokens == {}
 
 
-@pytest.mark.parametrize("read", ["commits", "digests"], ids=["the hour is read", "the day is read"])
+@pytest.mark.parametrize("read", ["commits", "hour_summaries"], ids=["the hour is read", "the day is read"])
 @pytest.mark.parametrize("earlier_run", [False, True], ids=["first report", "later report"])
 def test_of_two_aggregators_the_one_with_the_older_view_never_wins(read: str, earlier_run: bool) -> None:
     world = world_of_one()
@@ -70,7 +70,7 @@ def test_of_two_aggregators_the_one_with_the_older_view_never_wins(read: str, ea
         assert got == sorted(set(got))
         assert got[-1][1] == total
     world.aggregate(ALL_OVER)
-    assert (world.commits.marks, world.reports.listed) == ({}, {})
+    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
 
 
 def test_an_aggregator_whose_clock_is_behind_does_not_reopen_a_complete_report() -> None:
@@ -96,10 +96,10 @@ def test_an_aggregator_that_loses_every_round_fails_and_leaves_the_window_to_the
     world.commits.meanwhile = [rival]
     with pytest.raises(ProcessingFailed):
         world.aggregate(ALL_OVER)
-    assert set(world.commits.marks) == {("acme", HOUR.name)}
+    assert set(world.commits.mark_tokens) == {("acme", HOUR.name)}
     world.aggregate(ALL_OVER)
     assert (events_in(world, HOUR), events_in(world, DAY)) == (21, 21)
-    assert (world.commits.marks, world.reports.listed) == ({}, {})
+    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
 
 
 @dataclass

@@ -12,8 +12,8 @@ from chalicelib.core.counting import Span
 from chalicelib.core.timestamps import parse
 from chalicelib.errors import StoreFailed
 from fakes import FakeCommitLog, FakeEventStore
-from millrace import archive_lines, archive_replay
-from millrace.archive_replay import Replayed, Selection
+from millrace.ops import archive_replay, archive_scan
+from millrace.ops.archive_replay import Replayed, Selection
 
 LATER = NOW + timedelta(days=20)
 
@@ -30,7 +30,7 @@ def replay(
     """Replay, and let everything that was queued be processed."""
     totals = Replayed()
     for _ in archive_replay.replay(
-        archive_lines.objects_of(world.archive, span),
+        archive_scan.objects_of(world.archive, span),
         selection=Selection(span, project, event_type, received_from),
         archive=world.archive,
         commits=world.commits,

@@ -11,10 +11,10 @@ from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message,
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.report import Window
 from chalicelib.errors import NotFound
-from chalicelib.query import get_event, get_receipt
+from chalicelib.flows.query import get_event, get_receipt
 from fakes import FakeErasure, FakeEventStore
-from millrace import erasure
-from millrace.erasure import Erased, Person
+from millrace.ops import erasure
+from millrace.ops.erasure import Erased, Person
 
 DAY = timedelta(days=1)
 HOUR = Window("acme", "hour", "2015-05-17T10")
@@ -119,7 +119,7 @@ def test_reports_are_made_anew_without_the_user() -> None:
     assert report.content["top"] == {"page": [{"value": "/home", "count": 1}]}
 
 
-def test_digests_are_made_anew_without_the_user() -> None:
+def test_hour_summaries_are_made_anew_without_the_user() -> None:
     world, _ = take_both()
     world.aggregate()
     assert digested_users(world) == {"u1", "u2"}
@@ -132,7 +132,7 @@ def test_digests_are_made_anew_without_the_user() -> None:
     assert [report.content["events"] for report in world.reports.reports.values()] == [0, 0]
 
 
-def test_a_user_whose_place_another_takes_leaves_the_digest_though_the_numbers_stay() -> None:
+def test_a_user_whose_place_another_takes_leaves_the_summary_though_the_numbers_stay() -> None:
     world = World()
     world.take(make_chunk(make_event("e1", user="u1")))
     world.aggregate()
@@ -144,7 +144,7 @@ def test_a_user_whose_place_another_takes_leaves_the_digest_though_the_numbers_s
 
 
 def digested_users(world: World) -> set[str]:
-    return {user for _, digest in world.digests.kept.values() for user in digest.users}
+    return {user for _, summary in world.hour_summaries.kept.values() for user in summary.users}
 
 
 def test_counts_of_zero_are_not_shown() -> None:
@@ -240,7 +240,7 @@ def test_a_chunk_of_more_events_than_one_transaction_takes_is_erased_whole(numbe
     assert erase(world).events == number
     assert sum(row["count"] for row in world.count({})) == 1
     (record,) = world.commits.records_by_id.values()
-    assert (record.erased, record.stored, record.tallies) == (number, 1, {"page": {"/home": 1}})
+    assert (record.erased, record.stored, record.value_counts) == (number, 1, {"page": {"/home": 1}})
 
 
 def test_a_second_erasure_finds_nothing() -> None:
@@ -306,7 +306,7 @@ def test_hostile_names_are_erased_as_any_other(user: str) -> None:
     assert users_of(world) == {"table": {user + "x"}, "archive": {user + "x"}}
 
 
-def test_a_receipt_names_the_user_by_a_digest_alone() -> None:
+def test_a_receipt_names_the_user_by_a_summary_alone() -> None:
     receipt = erasure.receipt(Person("acme", "someone", NOW), Erased(events=2), NOW, NOW + DAY)
     assert "someone" not in str(receipt)
     assert (receipt["events"], receipt["started"]) == (2, "2015-05-17T10:30:00Z")

@@ -1,4 +1,4 @@
-"""The door: a verdict for every event in input order, and nothing accepted that is not queued."""
+"""Ingestion: a verdict for every event in input order, and nothing accepted that is not queued."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from builders import NOW, World, raw_events
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk, Sender
-from chalicelib.core.keys import event_key
+from chalicelib.core.table_keys import event_key
 from chalicelib.errors import AllRejected, BadRequest, TooLarge, Unavailable
-from chalicelib.ingest import ingest
+from chalicelib.flows.ingest import ingest
 from fakes import FakeMeter, FakeQueue
 
 LATER = NOW + timedelta(minutes=5)

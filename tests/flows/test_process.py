@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from builders import NOW, World, handles, make_chunk, make_event, make_message, make_record, make_single, read_lines
-from chalicelib import query
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
+from chalicelib.flows import query
 
 VIEW = ("acme", "page_view")
 

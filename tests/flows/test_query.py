@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from builders import NEWEST_FIRST, World, make_chunk, make_event, read_pages, world_of_rows
-from chalicelib.core.keys import EventRef, event_key
+from chalicelib.core.table_keys import EventRef, event_key
 from chalicelib.errors import BadRequest, NotFound
-from chalicelib.query import get_event
+from chalicelib.flows.query import get_event
 
 
 @pytest.fixture

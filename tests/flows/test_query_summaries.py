@@ -22,10 +22,10 @@ from builders import (
     read_pages,
     world_of_rows,
 )
-from chalicelib.core.parking import Failure
+from chalicelib.core.failures import Failure
 from chalicelib.core.report import Report, Window
 from chalicelib.errors import BadRequest, NotFound
-from chalicelib.query import get_receipt
+from chalicelib.flows.query import get_receipt
 from fakes import FakeReportStore
 
 OLDEST = NOW - SETTINGS.max_chunk_age

@@ -8,7 +8,7 @@ import pytest
 
 from chalicelib.core.project import Project
 from chalicelib.errors import TooManyRequests
-from chalicelib.quota import Quota
+from chalicelib.flows.quota import Quota
 from fakes import FakeMeter, FakeQuotaCounter
 
 NOW = datetime(2015, 5, 17, 10, 30, 12, tzinfo=UTC)

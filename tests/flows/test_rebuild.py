@@ -13,8 +13,8 @@ from chalicelib.core.counting import Span
 from chalicelib.core.report import Window
 from chalicelib.core.timestamps import parse
 from chalicelib.errors import ProcessingFailed
-from millrace import archive_lines, rebuild
-from millrace.rebuild import Archived, whole_days
+from millrace.ops import archive_scan, rebuild
+from millrace.ops.rebuild import Archived, whole_days
 
 HOUR = Window("acme", "hour", "2015-05-17T10")
 
@@ -27,13 +27,13 @@ def difference(
 ) -> list[dict[str, Any]]:
     archived, days = Archived(), whole_days(span)
     for _ in rebuild.read(
-        archive_lines.objects_of(world.archive, days),
+        archive_scan.objects_of(world.archive, days),
         span=days,
         project=project,
         archive=world.archive,
         commits=world.commits,
         forgotten_before=now - SETTINGS.retention,
-        tallied=SETTINGS.tallied_properties,
+        report_properties=SETTINGS.report_properties,
         archived=archived,
     ):
         pass

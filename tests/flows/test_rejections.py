@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from builders import NOW, SETTINGS, raw_events, read_pages
-from chalicelib import query
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.project import Project
 from chalicelib.errors import AllRejected, Unavailable
-from chalicelib.ingest import ingest
-from chalicelib.rejections import KEPT_POSTS_A_MINUTE, Rejections
+from chalicelib.flows import query
+from chalicelib.flows.ingest import ingest
+from chalicelib.flows.rejections import KEPT_POSTS_A_MINUTE, Rejections
 from fakes import FakeMeter, FakeQueue, FakeRejectionLog
 
 GOOD = {"event_type": "page_view", "user_id": "u1"}

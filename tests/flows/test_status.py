@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 from builders import NOW, World, make_chunk, make_message
-from chalicelib import status
-from chalicelib.core.parking import REASONS, Quarantined
+from chalicelib.core.failures import REASONS, Quarantined
 from chalicelib.errors import StoreFailed
+from chalicelib.flows import status
 from fakes import FakeDeadLetters
 
 

@@ -9,8 +9,8 @@ import pytest
 from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
-from millrace import sweep as sweeping
-from millrace.sweep import Patience, Swept
+from millrace.ops import sweep as sweeping
+from millrace.ops.sweep import Patience, Swept
 
 DAY = timedelta(days=1)
 

@@ -12,10 +12,10 @@ import pytest
 from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.parking import Failure
+from chalicelib.core.failures import Failure
 from chalicelib.errors import ProcessingFailed
+from chalicelib.flows.quarantine import quarantine_chunk, remove_resolved
 from chalicelib.ports import Message
-from chalicelib.quarantine import park_chunk, settle
 
 VIEW = ("acme", "page_view")
 AGE = SETTINGS.max_chunk_age
@@ -86,14 +86,14 @@ def test_a_chunk_older_than_the_guard_is_parked_whole_and_acknowledged() -> None
 def test_a_chunk_as_old_as_the_guard_allows_is_processed() -> None:
     world, chunk = World(), chunk_of("e1", received=NOW - AGE)
     world.process(make_message(chunk))
-    assert (world.counted(), world.commits.parked) == ({VIEW: 1}, {})
+    assert (world.counted(), world.commits.quarantine_entries) == ({VIEW: 1}, {})
 
 
 def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_parked() -> None:
     world, chunk = World(), chunk_of("e1")
     world.take(chunk)
     world.process(make_message(chunk), now=NOW + AGE + SECOND)
-    assert (world.commits.parked, world.counted()) == ({}, {VIEW: 1})
+    assert (world.commits.quarantine_entries, world.counted()) == ({}, {VIEW: 1})
 
 
 @pytest.mark.parametrize("broken", ["archive", "commits"])
@@ -102,7 +102,7 @@ def test_an_old_chunk_that_cannot_be_parked_comes_back(broken: str) -> None:
     getattr(world, broken).fails = True
     with pytest.raises(ProcessingFailed):
         world.process(make_message(old))
-    assert (world.commits.parked, world.queue.deleted, world.events.stored) == ({}, [], {})
+    assert (world.commits.quarantine_entries, world.queue.deleted, world.events.stored) == ({}, [], {})
 
 
 def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> None:
@@ -117,10 +117,10 @@ def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> No
 def test_a_chunk_that_was_renewed_is_as_old_as_its_renewal() -> None:
     world, old = World(), chunk_of("e1", received=NOW - 2 * AGE)
     world.process(make_message(replace(old, renewed=NOW - AGE)))
-    assert (world.counted(), world.commits.parked, committed(world)) == ({VIEW: 1}, {}, {old.chunk_id})
+    assert (world.counted(), world.commits.quarantine_entries, committed(world)) == ({VIEW: 1}, {}, {old.chunk_id})
     again = chunk_of("e2", received=NOW - 3 * AGE)
     world.process(make_message(replace(again, renewed=NOW - AGE - SECOND)))
-    assert (world.counted(), set(world.commits.parked)) == ({VIEW: 1}, {("acme", again.chunk_id)})
+    assert (world.counted(), set(world.commits.quarantine_entries)) == ({VIEW: 1}, {("acme", again.chunk_id)})
 
 
 FAILING = {
@@ -163,15 +163,15 @@ def test_a_note_that_cannot_be_written_changes_nothing() -> None:
 def test_what_was_quarantined_and_then_committed_leaves_the_quarantine() -> None:
     world, chunk, other = World(), chunk_of("e1"), chunk_of("e2")
     for each in (chunk, other):
-        park_chunk(
+        quarantine_chunk(
             each, make_message(each), code="unfinished", last_delivered=None,
             archive=world.archive, commits=world.commits, now=NOW,
         )  # fmt: skip
-    assert settle(archive=world.archive, commits=world.commits) == []
+    assert remove_resolved(archive=world.archive, commits=world.commits) == []
     world.take(chunk)
-    (settled,) = settle(archive=world.archive, commits=world.commits)
+    (settled,) = remove_resolved(archive=world.archive, commits=world.commits)
     assert settled.name == chunk.chunk_id
-    assert set(world.commits.parked) == {("acme", other.chunk_id)}
+    assert set(world.commits.quarantine_entries) == {("acme", other.chunk_id)}
     assert f"quarantine/{other.chunk_id}.json" in world.archive.objects
     assert f"quarantine/{chunk.chunk_id}.json" not in world.archive.objects
-    assert settle(archive=world.archive, commits=world.commits) == []
+    assert remove_resolved(archive=world.archive, commits=world.commits) == []

@@ -10,8 +10,8 @@ from urllib.parse import quote
 import pytest
 from api_client import Api
 
-from chalicelib.access import Access
 from chalicelib.core import cursor
+from chalicelib.flows.access import Access
 from chalicelib.wiring import pipeline
 from fakes import FakeProjectStore
 

@@ -19,7 +19,7 @@ from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 import app
-from millrace import openapi
+from millrace.api_docs import openapi
 
 Environ = dict[str, Any]
 OPERATIONS = [

@@ -10,9 +10,9 @@ from api_client import Api
 
 import chalicelib
 from app import app
-from chalicelib import assets
+from chalicelib.http import assets
 
-FOLDER = Path(chalicelib.__file__).parent / "page"
+FOLDER = Path(chalicelib.__file__).parent / "http" / "static" / "page"
 
 
 def addresses(page: str) -> list[str]:

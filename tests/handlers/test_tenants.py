@@ -17,9 +17,9 @@ from api_client import Api
 from chalice.test import HTTPResponse
 from test_problems import PUBLIC, ROUTES, assert_problem, concrete
 
-from chalicelib.access import Access
+from chalicelib.flows.access import Access
 from chalicelib.wiring import pipeline
-from millrace import registry
+from millrace.ops import registry
 
 EVENT = {"event_type": "click", "user_id": "u1", "event_id": "e1", "timestamp": "2015-05-17T10:05:00Z"}
 READS = [path for path, method in ROUTES if method == "GET" and path not in PUBLIC and "chunk" not in path]

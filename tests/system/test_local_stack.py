@@ -100,7 +100,7 @@ def test_the_ledger_balances_and_says_when_a_message_vanishes(own_stack: LocalSt
         "Dimensions": [{"Name": "service", "Value": environment["STACK_NAME"]}],
         "Value": 1,
     }
-    # As if the door had queued one more: nothing here can make the real queue lose a message.
+    # As if ingestion had queued one more: nothing here can make the real queue lose a message.
     cloudwatch = boto3.client(
         "cloudwatch",
         endpoint_url=environment["AWS_ENDPOINT_URL"],

@@ -17,7 +17,7 @@ RECORDED: dict[str, Any] = {
     "posts": 1.0,
     "queued": 1.0,
     "batches": 0.1,
-    "door": {"cpu_us": 1000, "calls": 1, "queue_requests": 1, "answered_bytes": 0, "logged_bytes": 0},
+    "api": {"cpu_us": 1000, "calls": 1, "queue_requests": 1, "answered_bytes": 0, "logged_bytes": 0},
     "behind": {
         "cpu_us": 500,
         "calls": 0.3,
@@ -36,7 +36,7 @@ def test_requests_are_priced_in_the_tiers_of_a_month() -> None:
 
 
 def test_a_line_is_units_times_price() -> None:
-    costs = bill.intake(RECORDED, Assumptions())
+    costs = bill.ingestion(RECORDED, Assumptions())
     assert costs["DynamoDB writes"] == pytest.approx(2.50)
     assert costs["S3 objects"] == pytest.approx(0.50)
     assert costs["SQS"] == pytest.approx(0.40 * 1.2)  # one send, and a tenth each to receive and delete
@@ -50,26 +50,26 @@ def test_a_duration_is_cpu_on_its_share_of_a_vcpu_and_the_waiting() -> None:
 
 
 def test_a_what_if_changes_its_lines_alone() -> None:
-    plain = bill.intake(RECORDED, Assumptions())
-    elsewhere = bill.intake(RECORDED, Assumptions(door="url", provisioned=True))
+    plain = bill.ingestion(RECORDED, Assumptions())
+    elsewhere = bill.ingestion(RECORDED, Assumptions(api="url", provisioned=True))
     changed = {line for line in plain if plain[line] != pytest.approx(elsewhere[line])}
     assert changed == {"API requests", "DynamoDB writes", "access log", "in all"}
 
 
 def test_a_message_is_billed_by_its_bytes_when_it_is_received_and_not_when_it_is_deleted() -> None:
-    large = RECORDED | {"door": RECORDED["door"] | {"message_bytes": 65536}}
-    assert bill.intake(large, Assumptions())["SQS"] == pytest.approx(0.40 * (1 + 1 + 0.1))
+    large = RECORDED | {"api": RECORDED["api"] | {"message_bytes": 65536}}
+    assert bill.ingestion(large, Assumptions())["SQS"] == pytest.approx(0.40 * (1 + 1 + 0.1))
 
 
 def test_only_a_rest_api_answers_in_gzip() -> None:
-    recorded = RECORDED | {"door": RECORDED["door"] | {"answered_bytes": 2000, "compressed_bytes": 800}}
-    rest, http = (bill.intake(recorded, Assumptions(door=door))["data to clients"] for door in ("rest", "http"))
+    recorded = RECORDED | {"api": RECORDED["api"] | {"answered_bytes": 2000, "compressed_bytes": 800}}
+    rest, http = (bill.ingestion(recorded, Assumptions(api=api))["data to clients"] for api in ("rest", "http"))
     assert http - rest == pytest.approx(0.09e-9 * 1200 * 1e6)
 
 
 def test_a_line_of_a_log_costs_26_bytes_more_than_it_says() -> None:
-    recorded = RECORDED | {"door": RECORDED["door"] | {"logged_bytes": 274, "logged_lines": 1}}
-    assert bill.intake(recorded, Assumptions())["logs"] == pytest.approx(0.50e-9 * 300 * 1e6)
+    recorded = RECORDED | {"api": RECORDED["api"] | {"logged_bytes": 274, "logged_lines": 1}}
+    assert bill.ingestion(recorded, Assumptions())["logs"] == pytest.approx(0.50e-9 * 300 * 1e6)
 
 
 def test_the_access_log_is_priced_as_it_is_written() -> None:

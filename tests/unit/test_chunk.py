@@ -29,7 +29,7 @@ from chalicelib.core.chunk import (
     stored_form,
 )
 from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef, event_key
+from chalicelib.core.table_keys import EventRef, event_key
 from chalicelib.errors import Undecodable
 
 RECEIVED = datetime(2015, 5, 17, 12, tzinfo=UTC)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from millrace.client import Client
+from millrace.io.client import Client
 
 #: By cursor: a page that is short, two that are empty, and one at the end.
 PAGES = {None: ([1, 2], "a"), "a": ([], "b"), "b": ([], "c"), "c": ([3], "d"), "d": ([], None)}

@@ -14,7 +14,7 @@ from chalicelib.core import commit, limits
 from chalicelib.core.chunk import Chunk, Sender, mint_chunk_id, pack
 from chalicelib.core.commit import CommitRecord, OwnedEvent
 from chalicelib.core.event import Event
-from chalicelib.core.keys import EventRef
+from chalicelib.core.table_keys import EventRef
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SENDER = Sender("default", RECEIVED)
@@ -74,7 +74,7 @@ def test_records_share_a_transaction_as_long_as_they_fit(records: list[CommitRec
 
 def test_groups_of_large_records_stay_below_the_bytes_of_a_transaction() -> None:
     noise = hashlib.shake_256().hexdigest(90_000)
-    large = replace(record(0), tallies={"page": {noise: 1}})
+    large = replace(record(0), value_counts={"page": {noise: 1}})
     groups = commit.group([replace(large, chunk_id=chunk_id(number)) for number in range(40)])
     sizes = [sum(len(commit.pack_summary(each)) for each in group) for group in groups]
     assert sum(sizes) > limits.MAX_COMMIT_BYTES
@@ -103,14 +103,14 @@ def test_a_record_tells_owned_events_from_duplicates() -> None:
     made = commit.make_record(chunk, [event(2, page="/a")], "object", ["page"])
     assert (made.accepted, made.stored, made.duplicates, made.hour) == (7, 1, 6, HOUR)
     assert made.owned == (OwnedEvent(EventRef(f"{HOUR}:05:03.000000Z", "u", "e2"), "view"),)
-    assert (made.tallies, made.archive_object) == ({"page": {"/a": 1}}, "object")
+    assert (made.value_counts, made.archive_object) == ({"page": {"/a": 1}}, "object")
     assert made.received == "2024-03-01T12:00:00.000000Z"
 
 
 def test_a_record_that_owns_nothing_names_no_archive_object_and_changes_no_report() -> None:
     made = commit.make_record(Chunk(chunk_id(1), SENDER, (event(1),)), [], "object", ["page"])
     assert made.archive_object is None
-    assert commit.touched_hours([made]) == []
+    assert commit.marked_hours([made]) == []
     assert commit.increments([made]) == {}
 
 
@@ -127,25 +127,25 @@ def test_increments_are_the_owned_events_by_project_hour_type_and_minute() -> No
 
 def test_touched_hours_are_named_once() -> None:
     records = [record(1, "q"), record(2), record(3), record(4, "r", events=0)]
-    assert commit.touched_hours(records) == [("p", HOUR), ("q", HOUR)]
+    assert commit.marked_hours(records) == [("p", HOUR), ("q", HOUR)]
 
 
 def test_only_text_numbers_and_booleans_are_tallied() -> None:
     values = ["/a", "/a", 1, True, None, [1], {"a": 1}, "é" * 300]
     events = [event(number, page=value, other="x") for number, value in enumerate(values)]
-    tallied = {"/a": 2, "1": 1, "true": 1, "é" * limits.MAX_TOP_VALUE_LENGTH: 1}
-    assert commit.tally(events, ["page", "absent"]) == {"page": tallied}
+    report_properties = {"/a": 2, "1": 1, "true": 1, "é" * limits.MAX_TOP_VALUE_LENGTH: 1}
+    assert commit.count_values(events, ["page", "absent"]) == {"page": report_properties}
 
 
 names = st.text(min_size=1, max_size=5)
 owned_events = st.builds(OwnedEvent, st.builds(EventRef, names, names, names), st.sampled_from(["a", "b", "é#"]))
-tallies = st.dictionaries(names, st.dictionaries(st.text(), st.integers(1), min_size=1, max_size=3), max_size=3)
+value_counts = st.dictionaries(names, st.dictionaries(st.text(), st.integers(1), min_size=1, max_size=3), max_size=3)
 
 
 @settings(deadline=None, max_examples=50)
-@given(st.lists(owned_events, max_size=8), tallies)
-def test_a_summary_gives_back_what_went_in(owned: list[OwnedEvent], tallies: dict[str, dict[str, int]]) -> None:
-    packed = commit.pack_summary(replace(record(1), owned=tuple(owned), tallies=tallies))
-    unpacked, unpacked_tallies = commit.unpack_summary(packed)
+@given(st.lists(owned_events, max_size=8), value_counts)
+def test_a_summary_gives_back_what_went_in(owned: list[OwnedEvent], value_counts: dict[str, dict[str, int]]) -> None:
+    packed = commit.pack_summary(replace(record(1), owned=tuple(owned), value_counts=value_counts))
+    unpacked, unpacked_counts = commit.unpack_summary(packed)
     assert sorted(unpacked, key=repr) == sorted(owned, key=repr)
-    assert unpacked_tallies == tallies
+    assert unpacked_counts == value_counts

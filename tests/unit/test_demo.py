@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from millrace import demo
+from millrace.io import demo
 
 
 class Recorder:

@@ -1,4 +1,4 @@
-"""Events at the door: what is accepted, in which form, and what is rejected with which code."""
+"""Events at ingestion: what is accepted, in which form, and what is rejected with which code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk, Sender, decode, encode, mint_chunk_id, stored_form
-from chalicelib.core.event import REJECTION_CODES, Event, Rejected, digest
+from chalicelib.core.event import REJECTION_CODES, Event, Rejected, stable_id
 from chalicelib.core.payload import BadNumber
 from chalicelib.core.schema import read_event
 
@@ -158,8 +158,8 @@ def test_equal_events_of_one_post_stay_apart_and_are_recognised_when_sent_again(
     assert len(set(posts[0])) == 2
 
 
-def test_a_digest_tells_where_its_parts_end() -> None:
-    assert digest("a", "bc") != digest("ab", "c")
+def test_a_summary_tells_where_its_parts_end() -> None:
+    assert stable_id("a", "bc") != stable_id("ab", "c")
 
 
 texts = st.text(st.characters() | st.sampled_from("\0\ud800\ufffe\u0308#"), max_size=4)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from millrace import export
+from millrace.io import export
 
 
 def make_row(**fields: Any) -> dict[str, Any]:

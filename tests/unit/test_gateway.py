@@ -9,7 +9,7 @@ from typing import Any
 import botocore.session
 import pytest
 
-from chalicelib import web
+from chalicelib.http import answers
 from millrace import gateway
 
 PROJECT = Path(__file__).parents[2]
@@ -79,4 +79,4 @@ def test_an_unknown_path_has_one_answer_with_and_without_a_key() -> None:
 
 
 def test_making_the_documents_leaves_the_problem_as_it_was() -> None:
-    assert "Access-Control-Allow-Origin" not in web.problem(gateway.NO_SUCH_PATH).headers
+    assert "Access-Control-Allow-Origin" not in answers.problem(gateway.NO_SUCH_PATH).headers

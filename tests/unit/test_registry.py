@@ -12,8 +12,8 @@ import pytest
 from chalicelib.core import access_key
 from chalicelib.core.project import Project
 from fakes import FakeProjectStore
-from millrace import catalogue, registry
-from millrace.failure import Failure
+from millrace.command_error import CommandError
+from millrace.ops import catalogue_files, registry
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -44,7 +44,7 @@ def test_a_second_key_changes_nothing_of_its_project() -> None:
 @pytest.mark.parametrize("name", ["", "A", "a#b", "a/b", "ä", "-a", "a" * 41, "a\n", "#keys", "a b"])
 def test_a_name_that_no_project_can_have_is_refused(name: str) -> None:
     store = FakeProjectStore()
-    with pytest.raises(Failure):
+    with pytest.raises(CommandError):
         registry.create_key(store, name, "write", NOW)
     assert (store.all(), store.all_keys()) == ([], [])
 
@@ -78,7 +78,7 @@ def test_a_key_is_revoked_by_its_id_or_given_whole() -> None:
     store = FakeProjectStore()
     key, kept = registry.create_key(store, "acme", "read", NOW)
     assert registry.revoke_key(store, kept.key_id) == kept
-    with pytest.raises(Failure):
+    with pytest.raises(CommandError):
         registry.revoke_key(store, key)
     key, _ = registry.create_key(store, "acme", "read", NOW)
     registry.revoke_key(store, key)
@@ -99,7 +99,7 @@ def test_a_change_that_meets_another_is_not_made() -> None:
         store.projects["acme"] = replace(project, quota=9)
         return replace(project, quota=5)
 
-    with pytest.raises(Failure, match="Somebody else"):
+    with pytest.raises(CommandError, match="Somebody else"):
         registry.change_project(store, "acme", change)
     assert store.projects["acme"].quota == 9
 
@@ -111,7 +111,9 @@ def folder_of(path: Path, **schemas: object) -> Path:
 
 
 def test_a_file_is_of_the_type_that_its_id_or_its_name_says(tmp_path: Path) -> None:
-    schemas = catalogue.read_folder(folder_of(tmp_path, signup={}, b={"$id": "Order Completed", "required": ["x"]}))
+    schemas = catalogue_files.read_folder(
+        folder_of(tmp_path, signup={}, b={"$id": "Order Completed", "required": ["x"]})
+    )
     assert schemas == {"signup": "{}", "Order Completed": '{"required":["x"]}'}
 
 
@@ -132,19 +134,24 @@ def test_a_file_is_of_the_type_that_its_id_or_its_name_says(tmp_path: Path) -> N
 def test_a_folder_with_a_file_that_is_no_schema_is_refused_as_a_whole(
     tmp_path: Path, schemas: dict[str, object]
 ) -> None:
-    with pytest.raises(Failure):
-        catalogue.read_folder(folder_of(tmp_path, **schemas))
+    with pytest.raises(CommandError):
+        catalogue_files.read_folder(folder_of(tmp_path, **schemas))
 
 
 def test_a_catalogue_changes_all_at_once_and_its_older_version_stays() -> None:
     store = FakeProjectStore()
-    first = catalogue.change_catalogue(store, "acme", lambda _: {"a": "true"})
-    catalogue.change_catalogue(store, "acme", lambda now: now | {"b": "false"})
-    assert catalogue.catalogue_of(store, "acme") == {"a": "true", "b": "false"}
+    first = catalogue_files.change_catalogue(store, "acme", lambda _: {"a": "true"})
+    catalogue_files.change_catalogue(store, "acme", lambda now: now | {"b": "false"})
+    assert catalogue_files.catalogue_of(store, "acme") == {"a": "true", "b": "false"}
     assert store.schemas("acme", first.catalogue or "") == {"a": "true"}
-    assert catalogue.catalogue_of(store, "other") == {}
+    assert catalogue_files.catalogue_of(store, "other") == {}
 
 
 def test_the_difference_between_catalogues_names_every_type() -> None:
     before, after = {"a": "1", "b": "1", "c": "1"}, {"b": "1", "c": "2", "d": "1"}
-    assert catalogue.difference(before, after) == [("a", "removed"), ("b", "same"), ("c", "changed"), ("d", "added")]
+    assert catalogue_files.difference(before, after) == [
+        ("a", "removed"),
+        ("b", "same"),
+        ("c", "changed"),
+        ("d", "added"),
+    ]

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from chalicelib.core import digest, limits, report
+from chalicelib.core import hour_summary, limits, report
 from chalicelib.core.commit import CommitRecord, OwnedEvent
-from chalicelib.core.keys import EventRef
 from chalicelib.core.report import Report, Window
+from chalicelib.core.table_keys import EventRef
 
 HOUR = "2015-05-17T10"
 CHUNK_ID = f"01ARZ3NDEKTSV4RRFFQ69G5FAV-{HOUR}"
 
 
-def record(owned: list[tuple[str, str]], tallies: dict[str, dict[str, int]]) -> CommitRecord:
+def record(owned: list[tuple[str, str]], value_counts: dict[str, dict[str, int]]) -> CommitRecord:
     refs = tuple(OwnedEvent(EventRef(f"{HOUR}:05:03.000000Z", user, "e"), event_type) for user, event_type in owned)
-    return CommitRecord("p", CHUNK_ID, len(refs), refs, tallies, "object", "2024-03-01T12:00:00.000000Z")
+    return CommitRecord("p", CHUNK_ID, len(refs), refs, value_counts, "object", "2024-03-01T12:00:00.000000Z")
 
 
 def made(content: dict[str, Any], project: str = "shop", name: str = HOUR, version: int = 3) -> Report:
@@ -29,14 +29,14 @@ def made(content: dict[str, Any], project: str = "shop", name: str = HOUR, versi
 
 
 few = st.sampled_from(["a", "b", "c"])
-tallies = st.dictionaries(few, st.dictionaries(st.text(max_size=2), st.integers(1, 3), min_size=1), max_size=2)
-records = st.lists(st.builds(record, st.lists(st.tuples(few, few), max_size=4), tallies), max_size=5)
+value_counts = st.dictionaries(few, st.dictionaries(st.text(max_size=2), st.integers(1, 3), min_size=1), max_size=2)
+records = st.lists(st.builds(record, st.lists(st.tuples(few, few), max_size=4), value_counts), max_size=5)
 
 
 @settings(deadline=None, max_examples=50)
 @given(records.flatmap(lambda each: st.tuples(st.just(each), st.permutations(each))))
 def test_the_order_of_records_changes_nothing(orders: tuple[list[CommitRecord], list[CommitRecord]]) -> None:
-    one, other = (report.summarise(digest.of(each), complete=True) for each in orders)
+    one, other = (report.summarise(hour_summary.of(each), complete=True) for each in orders)
     assert one == other
     assert report.plain_text(made(one)) == report.plain_text(made(other))
 
@@ -45,7 +45,7 @@ def test_the_order_of_records_changes_nothing(orders: tuple[list[CommitRecord], 
 @given(records)
 def test_a_report_counts_events_users_and_types(records: list[CommitRecord]) -> None:
     owned = [event for each in records for event in each.owned]
-    content = report.summarise(digest.of(records), complete=False)
+    content = report.summarise(hour_summary.of(records), complete=False)
     assert content["events"] == len(owned) == sum(content["counts"].values())
     assert content["unique_users"] == len({event.ref.user for event in owned})
     assert content["counts"] == {
@@ -56,7 +56,7 @@ def test_a_report_counts_events_users_and_types(records: list[CommitRecord]) -> 
 def test_top_values_are_added_up_ranked_by_count_then_value_and_cut() -> None:
     many = {f"/{number:02}": 1 for number in range(20)}
     content = report.summarise(
-        digest.of([record([], {"page": many}), record([], {"page": {"/15": 1, "/z": 5}})]), complete=True
+        hour_summary.of([record([], {"page": many}), record([], {"page": {"/15": 1, "/z": 5}})]), complete=True
     )
     top = content["top"]["page"]
     assert len(top) == limits.TOP_VALUES
@@ -69,7 +69,7 @@ def test_top_values_are_added_up_ranked_by_count_then_value_and_cut() -> None:
 
 
 def test_a_report_of_nothing_is_a_report() -> None:
-    content = report.summarise(digest.of([]), complete=True)
+    content = report.summarise(hour_summary.of([]), complete=True)
     assert content == {"complete": True, "events": 0, "unique_users": 0, "counts": {}, "top": {}}
 
 
@@ -92,7 +92,7 @@ def test_a_subject_says_what_the_report_is_about() -> None:
 
 def test_a_report_for_people_has_every_count_on_a_line_of_its_own() -> None:
     owned = [("u", "view\n999  forged"), ("u", "view"), ("v", "view")]
-    content = report.summarise(digest.of([record(owned, {"page": {"/a\u2028\x1b[2J": 7}})]), complete=False)
+    content = report.summarise(hour_summary.of([record(owned, {"page": {"/a\u2028\x1b[2J": 7}})]), complete=False)
     assert report.plain_text(made(content)).split("\n") == [
         "shop, hour 2015-05-17T10:00:00Z, version 3 (still open)",
         "3 events of 2 users",
@@ -131,7 +131,7 @@ def test_a_report_of_more_types_than_a_message_takes_lists_the_most_frequent() -
     face = "\U0001f600"
     types = [f"{face * 90}{number}" for number in range(3000)]
     owned = [("u", event_type) for event_type in [*types, types[-1]]]
-    content = report.summarise(digest.of([record(owned, {})]), complete=True)
+    content = report.summarise(hour_summary.of([record(owned, {})]), complete=True)
     listed = content["counts"]
     assert listed[types[-1]] == 2
     assert content["events"] == 3001 == sum(listed.values()) + content["other_types"]

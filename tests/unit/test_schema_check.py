@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.catalogue import violation_of
-from millrace.schema_check import BadSchema, check
+from millrace.ops.schema_check import BadSchema, check
 
 GOOD: list[tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = [
     ({}, {"anything": 1}, {}),

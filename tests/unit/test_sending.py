@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from chalicelib.core import limits
-from millrace.sending import Totals, collect_receipts, open_lines, read_events, send
+from millrace.io.sending import Totals, collect_receipts, open_lines, read_events, send
 
 GOOD = b'{"event_type": "a", "user_id": "u"}\n'
 

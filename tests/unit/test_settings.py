@@ -90,7 +90,7 @@ def test_an_empty_number_means_the_default() -> None:
 
 
 def test_reported_properties_are_a_list_with_commas() -> None:
-    assert Settings.from_environ(LEAST | {"REPORT_PROPERTIES": "plan,page"}).tallied_properties == ("plan", "page")
+    assert Settings.from_environ(LEAST | {"REPORT_PROPERTIES": "plan,page"}).report_properties == ("plan", "page")
 
 
 def test_the_trigger_takes_the_queues_name_from_its_address() -> None:

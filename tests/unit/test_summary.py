@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import summary
-from chalicelib.core.keys import EventRef
+from chalicelib.core.table_keys import EventRef
 from millrace.pricing.workload import Traffic
 
 TIME = "2015-05-17T10:05:03.000000Z"
@@ -31,7 +31,7 @@ ids = st.one_of(
 )
 times = st.one_of(st.datetimes().map(lambda each: each.isoformat(timespec="microseconds") + "Z"), texts)
 users = st.one_of(texts, st.integers(0, 10**6).map("user-{}".format))
-tallies = st.dictionaries(texts, st.dictionaries(st.text(), st.integers(1), min_size=1, max_size=3), max_size=3)
+value_counts = st.dictionaries(texts, st.dictionaries(st.text(), st.integers(1), min_size=1, max_size=3), max_size=3)
 
 
 def refs(ids: st.SearchStrategy[str]) -> st.SearchStrategy[list[EventRef]]:
@@ -43,14 +43,14 @@ def by_type(ids: st.SearchStrategy[str]) -> st.SearchStrategy[summary.ByType]:
 
 
 @settings(max_examples=300)
-@given(st.one_of(by_type(uuids), by_type(st.uuids().map(lambda each: each.hex)), by_type(ids)), tallies)
-def test_what_is_packed_comes_back_in_its_order(events: summary.ByType, tallies: summary.Tallies) -> None:
-    assert summary.unpack(summary.pack(events, tallies)) == (events, tallies)
+@given(st.one_of(by_type(uuids), by_type(st.uuids().map(lambda each: each.hex)), by_type(ids)), value_counts)
+def test_what_is_packed_comes_back_in_its_order(events: summary.ByType, value_counts: summary.ValueCounts) -> None:
+    assert summary.unpack(summary.pack(events, value_counts)) == (events, value_counts)
 
 
-@given(by_type(ids), tallies)
-def test_a_summary_stays_below_what_was_foretold(events: summary.ByType, tallies: summary.Tallies) -> None:
-    assert len(summary.pack(events, tallies)) <= summary.most_bytes(events, tallies)
+@given(by_type(ids), value_counts)
+def test_a_summary_stays_below_what_was_foretold(events: summary.ByType, value_counts: summary.ValueCounts) -> None:
+    assert len(summary.pack(events, value_counts)) <= summary.most_bytes(events, value_counts)
 
 
 @pytest.mark.parametrize("form", ["{}", "{0.hex}"])

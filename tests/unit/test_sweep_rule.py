@@ -8,7 +8,7 @@ import pytest
 
 from builders import NOW
 from chalicelib.ports import ArchiveObject
-from millrace.sweep import Patience, is_orphan, may_be_judged, processed_at
+from millrace.ops.sweep import Patience, is_orphan, may_be_judged, processed_at
 
 DAY = timedelta(days=1)
 PATIENCE = Patience(max_chunk_age=30 * DAY, retention=400 * DAY)

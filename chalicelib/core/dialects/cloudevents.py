@@ -14,7 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from chalicelib.core import limits, payload
 from chalicelib.core.dialects import Incoming, Post, RawEvent, first_of, id_in, text_in, without
-from chalicelib.core.event import Rejected, digest
+from chalicelib.core.event import Rejected, stable_id
 from chalicelib.errors import BadRequest
 
 _REQUIRED = ("specversion", "id", "source", "type")
@@ -81,7 +81,7 @@ def _rejected(event: Any, code: str, message: str, field: str) -> RawEvent:
 def _identity(source: str, event_id: str) -> str:
     """CloudEvents are told apart by source and id together; a source, being a URI, holds no space."""
     identity = f"{source.replace(' ', '%20')} {event_id}"
-    return identity if len(identity) <= limits.MAX_EVENT_ID_LENGTH else digest(source, event_id)
+    return identity if len(identity) <= limits.MAX_EVENT_ID_LENGTH else stable_id(source, event_id)
 
 
 def _binary(incoming: Incoming, media_type: str) -> RawEvent:

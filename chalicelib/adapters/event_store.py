@@ -1,0 +1,201 @@
+"""The event store: claims identities, and reads events back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters.aws import error_code
+from chalicelib.adapters.event_item import chunk_id_of, event_item, owned_item, owner, stands
+from chalicelib.adapters.table import Item, Table, number, text
+from chalicelib.core import compact, event_body, table_keys
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.event import Event
+from chalicelib.core.table_keys import EventRef, Key
+from chalicelib.errors import StoreFailed
+
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+_MAX_STATEMENTS = 25
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """An item to insert for its owner, a chunk."""
+
+    key: Key
+    owner: str
+    item: Item
+
+
+class EventStore:
+    """`retention`: how long an event is kept after its chunk was minted, when it was received or replayed;
+    `guard_retention`: how long a retry without a timestamp is still recognised.
+    """
+
+    def __init__(self, table: Table, *, retention: timedelta, guard_retention: timedelta) -> None:
+        self._table = table
+        self._retention = retention
+        self._guard_retention = guard_retention
+
+    def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
+        """Insert each event unless its identity exists, and answer who owns each identity (`Chunk.owner`).
+
+        None: unknown, whether or not something was written. Claiming again gives the same owners, but for an
+        erased event: nobody owns it any more, not even its chunk, whose copies must not archive it again.
+        """
+        guarded = [position for position, (_, event) in enumerate(claims) if event.guarded]
+        owners: list[str | None] = [chunk.owner for chunk, _ in claims]
+        for position, theirs in zip(guarded, self._insert([self._guard_row(*claims[p]) for p in guarded]), strict=True):
+            owners[position] = theirs
+        mine = [position for position, (chunk, _) in enumerate(claims) if owners[position] == chunk.owner]
+        for position, theirs in zip(mine, self._insert([self._event_row(*claims[p]) for p in mine]), strict=True):
+            owners[position] = theirs
+        return owners
+
+    def _event_row(self, chunk: Chunk, event: Event) -> _Row:
+        key = table_keys.event_item(chunk.project, event.ref)
+        dumped = compact.dump(stored_form(event, chunk)).encode()
+        body = event_body.pack(dumped, chunk.project, event.ref, event.event_type, chunk.chunk_id)
+        return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention))
+
+    def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
+        expiry = int((chunk.age_counts_from + self._guard_retention).timestamp())
+        attributes = {"t": text(event.time), "x": number(expiry)}
+        key = table_keys.guard_item(chunk.project, event.user, event.event_id)
+        if event.sole_id:
+            attributes["u"] = text(event.user)
+            key = table_keys.id_guard_item(chunk.project, event.event_id)
+        return _Row(key, chunk.owner, owned_item(key, chunk.chunk_id) | attributes)
+
+    def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
+        owners: list[str | None] = []
+        for batch in _batches(rows):
+            owners += [self._put(batch[0])] if len(batch) == 1 else self._insert_batch(batch)
+        return owners
+
+    def _insert_batch(self, rows: Sequence[_Row]) -> list[str | None]:
+        try:
+            answer = self._table.client.batch_execute_statement(Statements=[self._statement(row) for row in rows])
+        except ClientError as error:
+            # One statement that DynamoDB refuses to parse refuses the whole call: find it alone.
+            refused = error_code(error) == "ValidationException"
+            return [self._put(row) for row in rows] if refused else [None] * len(rows)
+        except BotoCoreError:
+            return [None] * len(rows)
+        owners: list[str | None] = []
+        taken: list[Key] = []
+        for row, response in zip(rows, answer["Responses"], strict=True):
+            refusal = response.get("Error")
+            if refusal is None:
+                owners.append(row.owner)
+            elif refusal["Code"] == "DuplicateItem":
+                taken.append(row.key)
+                owners.append(None)
+            else:  # throttled, in conflict, or refused: settled alone
+                owners.append(self._put(row))
+        if taken:
+            found = self._owners_of(taken)
+            owners = [known or found.get(row.key) for known, row in zip(owners, rows, strict=True)]
+        return owners
+
+    def _statement(self, row: _Row) -> Item:
+        fields = ", ".join(f"'{name}': ?" for name in row.item)
+        return {
+            "Statement": f'INSERT INTO "{self._table.name}" VALUE {{{fields}}}',
+            "Parameters": list(row.item.values()),
+        }
+
+    def _put(self, row: _Row) -> str | None:
+        try:
+            self._table.client.put_item(
+                TableName=self._table.name,
+                Item=row.item,
+                ConditionExpression="attribute_not_exists(pk)",
+                ReturnValuesOnConditionCheckFailure="ALL_OLD",
+            )
+        except ClientError as error:
+            if error_code(error) != "ConditionalCheckFailedException":
+                return None
+            old = error.response.get("Item")
+            return owner(old) if old else self._owners_of([row.key]).get(row.key)
+        except BotoCoreError:
+            return None
+        return row.owner
+
+    def _owners_of(self, taken: Sequence[Key]) -> dict[Key, str]:
+        try:
+            items = self._table.get_many(taken, attributes="pk, sk, c, z")
+        except StoreFailed:
+            return {}
+        return {key: owner(item) for key, item in items.items()}
+
+    def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
+        """One event; also where `ref` has the time, or the user, of a retry of a guarded event."""
+        item = self._table.get(table_keys.event_item(project, ref))
+        if item is None:
+            guard_items = (
+                table_keys.guard_item(project, ref.user, ref.event_id),
+                table_keys.id_guard_item(project, ref.event_id),
+            )
+            guard = next((found for key in guard_items if (found := self._table.get(key))), None)
+            if guard is None:
+                return None
+            user = guard["u"]["S"] if "u" in guard else ref.user
+            item = self._table.get(table_keys.event_item(project, EventRef(guard["t"]["S"], user, ref.event_id)))
+        return _event(item) if item and stands(item) else None
+
+    def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
+        """The events of `refs` in their order, without those that expired or were erased."""
+        wanted = [table_keys.event_item(project, ref) for ref in refs]
+        found = self._table.get_many(wanted)
+        return [_event(found[key]) for key in wanted if key in found and stands(found[key])]
+
+    def of_user(self, project: str, user: str, *, first: str, after: str) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+        """A user's events with first <= sort key < after, newest first, however many there are."""
+        for ref, event in self.search(project, user, event_type=None, first=first, after=after, at_most=None):
+            if event is not None:
+                yield ref, event
+
+    def search(
+        self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
+    ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+        """Those of one type, among the first `at_most` items: erased ones and other types are read too.
+
+        Where the search ends early, the last it yields is how far it came, and None.
+        """
+        options: Item = {}
+        if event_type is not None:
+            options = {"FilterExpression": "t = :t", "ExpressionAttributeValues": {":t": text(event_type)}}
+        pk = table_keys.user_partition(project, user)
+        stopped_at = None
+        for items, stopped_at in self._table.pages(  # noqa: B007 - where the last page ended
+            pk, first=first, after=after, newest_first=True, at_most=at_most, **options
+        ):
+            yield from ((_ref(pk, item["sk"]["S"]), _event(item)) for item in items if stands(item))
+        if stopped_at is not None:
+            yield _ref(pk, stopped_at), None
+
+
+def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+    """Batches of one call each; a key comes at most once in a call, as DynamoDB demands."""
+    batch: dict[Key, _Row] = {}
+    for row in rows:
+        if row.key in batch or len(batch) == _MAX_STATEMENTS:
+            yield list(batch.values())
+            batch = {}
+        batch[row.key] = row
+    if batch:
+        yield list(batch.values())
+
+
+def _ref(pk: str, sk: str) -> EventRef:
+    return table_keys.parse_event_item(pk, sk)[1]
+
+
+def _event(item: Item) -> dict[str, Any]:
+    project, ref = table_keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+    return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id_of(item, ref))

@@ -1,0 +1,108 @@
+"""The project store: projects with their settings, their catalogues, and what is kept of keys."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from chalicelib.adapters.aws import translated_errors
+from chalicelib.adapters.data_formats import DataFormats
+from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.core import table_keys
+from chalicelib.core.access_key import AccessKey
+from chalicelib.core.project import Project
+
+# Of a catalogue, compressed: an item takes 400 KB.
+MAX_CATALOGUE_BYTES = 350_000
+
+
+class ProjectStore:
+    """`formats`: checks the stage's data format, whose item is read together with a project's settings."""
+
+    def __init__(self, table: Table, formats: DataFormats) -> None:
+        self._table = table
+        self._formats = formats
+
+    def get(self, name: str) -> Project | None:
+        """Return a project's settings without its schemas. Raises UnknownFormat."""
+        key = table_keys.project(name)
+        items = self._table.get_many([key, table_keys.DATA_FORMAT])
+        self._formats.checked(items.get(table_keys.DATA_FORMAT))
+        return _project(items[key]) if key in items else None
+
+    def all(self) -> list[Project]:
+        return [_project(item) for item in self._table.query(table_keys.PROJECTS)]
+
+    def save(self, project: Project, *, replacing: Project | None) -> bool:
+        """Put a project in place of the one that was read, None for none; False if it is no longer that."""
+        item = key_item(table_keys.project(project.name)) | {"b": text(_settings_text(project))}
+        if replacing is None:
+            return self._table.put_if(item, "attribute_not_exists(pk)")
+        return self._table.put_if(item, "b = :b", {":b": text(_settings_text(replacing))})
+
+    def schemas(self, project: str, version: str) -> dict[str, str]:
+        """The JSON Schemas of a version of a catalogue, as text, by event type."""
+        item = self._table.get(table_keys.catalogue(project, version))
+        schemas: dict[str, str] = json.loads(zlib.decompress(item["b"]["B"])) if item else {}
+        return schemas
+
+    def save_schemas(self, project: str, schemas: dict[str, str]) -> str:
+        """Keep a catalogue under a version made from its content. Raises ValueError if it is too large."""
+        plain = json.dumps(schemas, sort_keys=True).encode()
+        packed, version = zlib.compress(plain), hashlib.sha256(plain).hexdigest()[:16]
+        if len(packed) > MAX_CATALOGUE_BYTES:
+            raise ValueError(f"a catalogue takes at most {MAX_CATALOGUE_BYTES} bytes when it is compressed")
+        self._put(key_item(table_keys.catalogue(project, version)) | {"b": {"B": packed}})
+        return version
+
+    def key(self, key_id: str) -> AccessKey | None:
+        item = self._table.get(table_keys.access_key(key_id))
+        return _key(item) if item else None
+
+    def all_keys(self) -> list[AccessKey]:
+        return [_key(item) for item in self._table.query(table_keys.ACCESS_KEYS)]
+
+    def save_key(self, key: AccessKey) -> None:
+        item = key_item(table_keys.access_key(key.key_id)) | {
+            "p": text(key.project),
+            "k": text(key.kind),
+            "h": text(key.key_hash),
+            "t": text(key.created.isoformat()),
+        }
+        if key.expires is not None:
+            item |= {"u": text(key.expires.isoformat()), "x": number(int(key.expires.timestamp()))}
+        self._put(item)
+
+    def remove_key(self, key_id: str) -> None:
+        with translated_errors():
+            self._table.client.delete_item(TableName=self._table.name, Key=key_item(table_keys.access_key(key_id)))
+
+    def _put(self, item: Item) -> None:
+        with translated_errors():
+            self._table.client.put_item(TableName=self._table.name, Item=item)
+
+
+def _settings_text(project: Project) -> str:
+    document: dict[str, Any] = asdict(project) | {"dropped": sorted(project.dropped)}
+    del document["name"], document["schemas"]
+    return json.dumps(document, sort_keys=True)
+
+
+def _project(item: Item) -> Project:
+    settings = json.loads(item["b"]["S"])
+    return Project(item["sk"]["S"], **settings | {"dropped": frozenset(settings["dropped"])})
+
+
+def _key(item: Item) -> AccessKey:
+    return AccessKey(
+        key_id=item["sk"]["S"],
+        project=item["p"]["S"],
+        kind=item["k"]["S"],
+        key_hash=item["h"]["S"],
+        created=datetime.fromisoformat(item["t"]["S"]),
+        expires=datetime.fromisoformat(item["u"]["S"]) if "u" in item else None,
+    )

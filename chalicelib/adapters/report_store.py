@@ -1,0 +1,85 @@
+"""The report store: each window's newest report, and which windows need another look."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from botocore.exceptions import ClientError
+
+from chalicelib.adapters.aws import error_code, translated_errors
+from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.core import table_keys
+from chalicelib.core.report import Report, Window, dump
+
+
+class ReportStore:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def get(self, window: Window) -> Report | None:
+        item = self._table.get(table_keys.report(window.project, window.grain, window.name))
+        return _report(item) if item else None
+
+    def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
+        """Put the next version of a report, and list its window as unfinished; False if someone else
+        has put that version. One transaction: a version that nobody would publish cannot exist. `also`: parts
+        of a transaction that are applied with it.
+        """
+        window = report.window
+        put = {
+            "TableName": self._table.name,
+            "Item": _item(report, published=report.published),
+            "ConditionExpression": "attribute_not_exists(pk) OR v < :v",
+            "ExpressionAttributeValues": {":v": number(report.version)},
+        }
+        unfinished = key_item(table_keys.unfinished(window.project, window.grain, window.name)) | {
+            "v": number(report.version)
+        }
+        with translated_errors():
+            try:
+                self._table.client.transact_write_items(
+                    TransactItems=[{"Put": put}, {"Put": {"TableName": self._table.name, "Item": unfinished}}, *also]
+                )
+            except ClientError as error:
+                if error_code(error) == "TransactionCanceledException":
+                    return False
+                raise
+        return True
+
+    def mark_published(self, report: Report) -> None:
+        """Note that subscribers got this version, unless the report has moved on."""
+        self._table.put_if(_item(report, published=report.version), "v = :v", {":v": number(report.version)})
+
+    def unfinished(self) -> Iterator[Window]:
+        """Windows whose newest report is not published, or not complete."""
+        for item in self._table.query(table_keys.UNFINISHED):
+            yield Window(*item["sk"]["S"].split("#"))
+
+    def finish(self, report: Report) -> None:
+        """Take a window off the unfinished, unless a newer version has been put."""
+        window = report.window
+        key = table_keys.unfinished(window.project, window.grain, window.name)
+        self._table.delete_if(key, "v = :v", {":v": number(report.version)})
+
+    def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
+        """The reports of the windows with first <= name < after, newest first."""
+        pk = table_keys.report_partition(project, grain)
+        return (_report(item) for item in self._table.query(pk, first=first, after=after, newest_first=True))
+
+
+def _item(report: Report, *, published: int) -> Item:
+    window = report.window
+    return key_item(table_keys.report(window.project, window.grain, window.name)) | {
+        "v": number(report.version),
+        "p": number(published),
+        "b": text(dump(report.content)),
+        **({"d": text(report.fingerprint)} if report.fingerprint else {}),
+    }
+
+
+def _report(item: Item) -> Report:
+    project, _, grain = item["pk"]["S"].split("#")
+    window = Window(project, grain, item["sk"]["S"])
+    fingerprint = item["d"]["S"] if "d" in item else None
+    return Report(window, int(item["v"]["N"]), json.loads(item["b"]["S"]), int(item["p"]["N"]), fingerprint)

@@ -1,0 +1,168 @@
+"""Ingestion: validate the events of a POST, cut them into chunks, queue them, answer for each."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import catalogue, chunk, limits, timestamps
+from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import RawEvent
+from chalicelib.core.event import Event, Rejected, stable_id
+from chalicelib.core.project import Project
+from chalicelib.core.schema import read_event
+from chalicelib.core.table_keys import event_key
+from chalicelib.errors import AllRejected, TooLarge, Unavailable
+from chalicelib.flows.quota import Quota
+from chalicelib.flows.rejections import Rejections
+
+_RETRY_AFTER_SECONDS = 5
+# A verdict takes at most some 11 KB, with the longest ids in the widest characters.
+_SURELY_ANSWERED = 500
+
+
+@dataclass
+class _Sorted:
+    """The events of one POST, sorted: verdicts in input order, each identity once."""
+
+    verdicts: list[dict[str, Any]] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    repeats: Counter[str] = field(default_factory=Counter)  # by hour
+    rejected: int = 0
+    to_keep: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # raw events and what is wrong
+
+
+def ingest(
+    raw_events: Sequence[RawEvent],
+    *,
+    sender: Sender,
+    queue: ports.Queue,
+    meter: ports.Meter,
+    project: Project | None = None,
+    quota: Quota | None = None,
+    rejections: Rejections | None = None,
+    idempotency_key: str | None = None,
+    randomness: Callable[[int], bytes] = os.urandom,
+) -> dict[str, Any]:
+    """Queue the good events of a POST and answer for every event, in input order.
+
+    Raises TooLarge, TooManyRequests, AllRejected, or Unavailable if a single chunk may not be queued.
+    """
+    project = project or Project(sender.project)
+    if quota:
+        quota.admit(project, len(raw_events), sender.received)
+    sender = project.hide_sender(sender)
+    post = _sort(raw_events, sender, project, idempotency_key, randomness)
+    _measure_rejected(post.verdicts, sender.received, meter)
+    if raw_events and post.rejected == len(raw_events):
+        if rejections:
+            rejections.keep(project, post.to_keep, sender.received)
+        raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
+    if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
+        raise TooLarge("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
+    packed = chunk.pack(
+        post.events,
+        sender=sender,
+        repeats=post.repeats,
+        mint=lambda minute: chunk.mint_chunk_id(sender.received, minute, randomness(10)),
+    )
+    if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
+        raise TooLarge("body_too_large", "With what they share, the events are too large. Send fewer at once.")
+    chunks = [each for each, _ in packed]
+    queued = queue.send([body for _, body in packed])
+    meter.add("chunks", len(queued), at=sender.received)
+    meter.add("accepted", sum(chunks[position].accepted for position in queued), at=sender.received)
+    if len(queued) < len(chunks):
+        raise Unavailable(
+            "queue_unavailable",
+            "Not every event could be queued. Send the same again.",
+            retry_after=_RETRY_AFTER_SECONDS,
+        )
+    if rejections:
+        rejections.keep(project, post.to_keep, sender.received)
+    return {
+        "chunks": [each.chunk_id for each in chunks],
+        "accepted": len(raw_events) - post.rejected,
+        "rejected": post.rejected,
+        "events": post.verdicts,
+    }
+
+
+def _sort(
+    raw_events: Sequence[RawEvent],
+    sender: Sender,
+    project: Project,
+    idempotency_key: str | None,
+    randomness: Callable[[int], bytes],
+) -> _Sorted:
+    post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
+    for index, raw in enumerate(raw_events):
+        try:
+            if raw.rejected:
+                raise raw.rejected
+            event = read_event(
+                raw.fields,
+                sent=raw.sent,
+                sole_id=raw.sole_id,
+                received=sender.received,
+                fallback_id=stable_id(idempotency_key, str(index)) if idempotency_key else None,
+                seen=contents,
+                random_id=randomness(16).hex(),
+                content_secret=project.content_secret,
+            )
+            warning = _check_schema(event, project)
+        except Rejected as reason:
+            post.rejected += 1
+            post.verdicts.append(_rejected(index, reason))
+            post.to_keep.append((raw.fields, post.verdicts[-1]))
+            continue
+        event = project.hide(event)
+        first = identities.setdefault(event.identity, event)
+        if first is event:
+            post.events.append(event)
+        else:
+            post.repeats[timestamps.window_of(first.time, "hour")] += 1
+        key = event_key(event.ref)
+        post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
+        if warning:
+            post.verdicts[-1]["warning"] = {"code": warning.code, "field": warning.field, "message": warning.message}
+            post.to_keep.append((raw.fields, _rejected(index, warning) | {"status": "accepted"}))
+    return post
+
+
+def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter: ports.Meter) -> None:
+    codes = Counter(verdict["code"] for verdict in verdicts if verdict["status"] == "rejected")
+    if codes:
+        meter.add("rejected", codes.total(), at=received)
+    for code, count in codes.items():
+        meter.add(f"rejected_{code}", count, at=received)
+    warned = sum("warning" in verdict for verdict in verdicts)
+    if warned:
+        meter.add("warned_schema_violation", warned, at=received)
+
+
+def _check_schema(event: Event, project: Project) -> Rejected | None:
+    """What an event has against its schema, where the project only warns. Raises Rejected where it enforces."""
+    schema = project.schemas.get(event.event_type)
+    violation = catalogue.violation_of(event.properties, schema) if schema else None
+    if violation is None:
+        return None
+    reason = Rejected("schema_violation", violation.message, violation.field)
+    if project.catalogue_mode == "enforce":
+        raise reason
+    return reason
+
+
+def _rejected(index: int, reason: Rejected) -> dict[str, Any]:
+    return {
+        "index": index,
+        "status": "rejected",
+        "code": reason.code,
+        "field": reason.field,
+        "message": reason.message,
+    }

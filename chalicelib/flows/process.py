@@ -1,0 +1,250 @@
+"""The processor: gives every chunk its effects exactly once, whatever is delivered, retried or killed.
+
+Claim each event's identity; archive the events a chunk owns; commit record, counters and touched
+hours in one transaction; only then acknowledge. Every step may be repeated by any number of workers
+at once, and each attempt concludes the same. docs/protocol.md says why.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from chalicelib import ports
+from chalicelib.core import chunk as chunks
+from chalicelib.core import commit, compact, event_body, timestamps
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord, Outcome
+from chalicelib.core.event import Event
+from chalicelib.core.failures import Failure
+from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
+from chalicelib.flows import quarantine
+from chalicelib.ports import Message
+from chalicelib.settings import Settings
+
+_log = logging.getLogger(__name__)
+
+# With backing off, about two seconds: longer waits are the queue's business.
+_COMMIT_ATTEMPTS = 5
+
+
+@dataclass
+class _Job:
+    """A chunk of the batch, with every message of the batch that carries it."""
+
+    chunk: Chunk
+    messages: list[Message] = field(default_factory=list)
+    owned: list[Event] = field(default_factory=list)
+    failure: str = "owner_unknown"  # of parking.REASONS: what it fails of, unless it gets further
+
+    @property
+    def deliveries(self) -> int:
+        return max(message.receive_count for message in self.messages)
+
+
+def process(
+    messages: Sequence[Message],
+    *,
+    queue: ports.Queue,
+    events: ports.EventStore,
+    commits: ports.CommitLog,
+    archive: ports.Archive,
+    meter: ports.Meter,
+    now: datetime,
+    settings: Settings,
+) -> None:
+    """Process a batch. Returns when every message is done; the queue may then delete them all.
+
+    Raises ProcessingFailed, after deleting those that are done, if any must come back.
+    """
+    jobs = _decode(messages)
+    oldest = now - settings.max_chunk_age
+    young, aged = _split(jobs, lambda job: job.chunk.age_counts_from < oldest)
+    done = _quarantine(aged, archive, commits, meter, now)
+    for part in _in_turn(young):
+        known, asked = _look(part, commits)
+        claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)
+        records = _archive(claimed, archive, meter, now, settings)
+        committed = _commit(records, commits)
+        _measure(committed.values(), meter)
+        done |= known.committed | set(committed)
+
+    finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
+    meter.add("batch_messages", len(messages))
+    meter.add("failed_messages", len(messages) - len(finished))
+    if len(finished) < len(messages):
+        # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
+        queue.delete([message.receipt_handle for message in finished])
+        _note_failures([job for job in jobs if job.chunk.chunk_id not in done], commits, now)
+        raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
+
+
+def _decode(messages: Sequence[Message]) -> list[_Job]:
+    """One job for each chunk, however often the batch holds it; what is no chunk is left to the DLQ."""
+    jobs: dict[str, _Job] = {}
+    for message in messages:
+        try:
+            chunk = chunks.decode(message.body)
+        except Undecodable as error:
+            _log.error("undecodable message left to the dead-letter queue: %s", error)
+            continue
+        jobs.setdefault(chunk.chunk_id, _Job(chunk)).messages.append(message)
+    return list(jobs.values())
+
+
+def _split(jobs: Sequence[_Job], is_other: Callable[[_Job], bool]) -> tuple[list[_Job], list[_Job]]:
+    parts: tuple[list[_Job], list[_Job]] = ([], [])
+    for job in jobs:
+        parts[is_other(job)].append(job)
+    return parts
+
+
+def _quarantine(
+    jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, meter: ports.Meter, now: datetime
+) -> set[str]:
+    """Park chunks so old that the records which would make them harmless may have expired."""
+    parked = set()
+    for job in jobs:
+        chunk = job.chunk
+        try:
+            if not commits.committed([chunk]):
+                quarantine.quarantine_chunk(
+                    chunk,
+                    job.messages[0],
+                    code="too_old",
+                    last_delivered=now,
+                    archive=archive,
+                    commits=commits,
+                    now=now,
+                )
+                meter.add("quarantined_chunks", 1)
+            parked.add(chunk.chunk_id)
+        except StoreFailed as error:
+            job.failure = "quarantine_failed"
+            _log.warning("chunk %s could not be quarantined: %s", chunk.chunk_id, error)
+    return parked
+
+
+def _in_turn(jobs: Sequence[_Job]) -> Iterable[list[_Job]]:
+    """All jobs at once, but for singles whose event another job has as well: they come after it, so that they are
+    known as duplicates before they are archived.
+    """
+    others, singles = _split(jobs, lambda job: job.chunk.is_single)
+    seen = {(job.chunk.project, event.ref) for job in others for event in job.chunk.events} if singles else set()
+    first, after = others, list[_Job]()
+    for job in singles:
+        event = (job.chunk.project, job.chunk.events[0].ref)
+        (after if event in seen else first).append(job)
+        seen.add(event)
+    return [part for part in (first, after) if part]
+
+
+def _look(jobs: Sequence[_Job], commits: ports.CommitLog) -> tuple[Outcome, Sequence[_Job]]:
+    """Spare chunks that an earlier delivery finished the work, and singles that are duplicates the archive.
+
+    If the look fails, chunks go on without, but not singles: what was erased must not be archived again.
+    """
+    asked = [job.chunk for job in jobs if job.chunk.is_single or job.deliveries > 1]
+    try:
+        return (commits.look(asked) if asked else Outcome(set())), jobs
+    except StoreFailed as error:
+        _log.warning("what was done before is unknown: %s", error)
+        return Outcome(set()), [job for job in jobs if not job.chunk.is_single]
+
+
+def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.EventStore) -> list[_Job]:
+    """The jobs whose every event has a known owner, with the events that are their own.
+
+    An owner other than the chunk itself makes the event a duplicate: the owner's own message guarantees that it
+    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, but for the
+    `duplicates`, of which it is known.
+    """
+    others, singles = _split(jobs, lambda job: job.chunk.is_single)
+    for job in singles:
+        job.owned = [] if job.chunk.chunk_id in duplicates else list(job.chunk.events)
+    owners = iter(events.claim([(job.chunk, event) for job in others for event in job.chunk.events]))
+    claimed = singles
+    for job in others:
+        owned_by = [(event, next(owners)) for event in job.chunk.events]
+        if any(owner is None for _, owner in owned_by):
+            _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
+            continue
+        job.owned = [event for event, owner in owned_by if owner == job.chunk.owner]
+        claimed.append(job)
+    for job in claimed:
+        job.failure = "archive_failed"
+    return claimed
+
+
+def _archive(
+    jobs: Sequence[_Job], archive: ports.Archive, meter: ports.Meter, now: datetime, settings: Settings
+) -> list[CommitRecord]:
+    """Write the owned events as one object and name it in the records; no records if that may have failed."""
+    stored = [[compact.dump(chunks.stored_form(event, job.chunk)).encode() for event in job.owned] for job in jobs]
+    lines = [line for each in stored for line in each]
+    try:
+        name = archive.write_events(lines, now) if lines else None
+    except StoreFailed as error:
+        _log.warning("the archive object was not surely written: %s", error)
+        return []
+    meter.add("archived_bytes", sum(map(len, lines)))
+    records = []
+    for job, theirs in zip(jobs, stored, strict=True):
+        job.failure = "commit_failed"
+        body = _body(job.chunk, theirs[0]) if job.chunk.is_single and theirs else None
+        records.append(commit.make_record(job.chunk, job.owned, name, settings.report_properties, body))
+    return records
+
+
+def _body(single: Chunk, dumped: bytes) -> bytes:
+    (event,) = single.events
+    return event_body.pack(dumped, single.project, event.ref, event.event_type, single.chunk_id)
+
+
+def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
+    meter.add("stored", sum(record.stored for record in records))
+    meter.add("duplicates", sum(record.duplicates for record in records))
+    for received in {record.received for record in records}:
+        meter.add_seconds_since("seconds_to_stored", timestamps.parse(received))
+
+
+def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog) -> dict[str, CommitRecord]:
+    """The records that are surely committed, by chunk_id, as they are in the end."""
+    committed: dict[str, CommitRecord] = {}
+    for group in commit.group(records):
+        left = _commit_group(group, commits, committed)
+        if len(group) > 1:  # one that cannot be committed does not hold its neighbours
+            for record in left:
+                _commit_group([record], commits, committed)
+    return committed
+
+
+def _commit_group(
+    group: Sequence[CommitRecord], commits: ports.CommitLog, committed: dict[str, CommitRecord]
+) -> list[CommitRecord]:
+    """Commit until all are surely done, or attempts that teach nothing run out; answers what is left.
+
+    What turns out to be committed leaves the group, and the counters are computed anew from the rest. A single
+    that turns out to be a duplicate gets a record of its own, which says so.
+    """
+    left = {record.chunk_id: record for record in group}
+    attempt = 0
+    while left and attempt < _COMMIT_ATTEMPTS:
+        outcome = commits.commit(list(left.values()), attempt=attempt)
+        committed |= {chunk_id: left.pop(chunk_id) for chunk_id in outcome.committed}
+        left |= {chunk_id: commit.as_duplicate(left[chunk_id]) for chunk_id in outcome.duplicates}
+        attempt = 0 if outcome.committed or outcome.duplicates else attempt + 1
+    return list(left.values())
+
+
+def _note_failures(jobs: Sequence[_Job], commits: ports.CommitLog, now: datetime) -> None:
+    """Say why, for whoever finds a chunk in the dead-letter queue. A first failure mostly heals by itself;
+    a note that fails changes nothing.
+    """
+    for job in jobs:
+        if job.deliveries > 1:
+            with contextlib.suppress(StoreFailed):
+                commits.note_failure(job.chunk, Failure(job.failure, timestamps.sortable(now), job.deliveries))

@@ -1,0 +1,301 @@
+"""Questions about one project: events, counts, reports, receipts. Parameters come as strings."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime, tzinfo
+from itertools import islice
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import chunk, commit, counting, cursor, limits, table_keys, timestamps
+from chalicelib.core.commit import OwnedEvent
+from chalicelib.core.counting import Span
+from chalicelib.core.report import Report
+from chalicelib.core.table_keys import EventRef
+from chalicelib.errors import BadRequest, NotFound, Undecodable
+
+Parameters = Mapping[str, str]
+
+
+def find_events(
+    parameters: Parameters,
+    *,
+    project: str,
+    events: ports.EventStore,
+    commits: ports.CommitLog,
+    secret: str,
+    user_as_stored: Callable[[str], str] = str,
+    at_most: int = limits.MAX_EXAMINED,
+) -> dict[str, Any]:
+    """Events newest first by event time: of one user, or of the project through its commit records.
+
+    `user_as_stored`: from the user asked for to the id that the user's events are kept under. `at_most`: of a user so
+    many items are read; an answer may be short, or empty, and have a cursor all the same.
+    """
+    allowed = {"user_id", "event_type", "from", "to", "limit", "cursor"}
+    _refuse_unknown(parameters, allowed)
+    found: Iterable[tuple[EventRef, dict[str, Any] | None]]
+    user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
+    event_type = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH)
+    span, limit = _span(parameters), _limit(parameters)
+    question = ("events", project, user, event_type, span.first, span.after)
+    before = _unseal(parameters, question, secret, parts=3)
+    if user is not None:
+        user = user_as_stored(user)
+        after = f"{before[0]}#{before[2]}" if before else span.after
+        found = events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
+    else:
+        refs = _refs(commits, project, event_type, span, EventRef(*before) if before else None)
+        found = _with_bodies(events, project, refs)
+    page, last = _page(found, limit)
+    return {"events": page, "next": cursor.seal(last, question=question, secret=secret) if last else None}
+
+
+def _refs(
+    commits: ports.CommitLog, project: str, event_type: str | None, span: Span, before: EventRef | None
+) -> Iterator[EventRef]:
+    """References of the project's events, newest first; reads on only as far as they are taken."""
+    latest = min(span.after, before.time) if before else span.after
+    for day in reversed(commits.days(project)):
+        if not span.meets(day) or day > latest[:10]:
+            continue
+        # The counters, few and small, tell which minutes are worth reading.
+        hours: dict[str, Counter[str]] = {}
+        for each in commits.counters(project, [day]):
+            if event_type in (None, each.event_type):
+                hours.setdefault(each.hour, Counter()).update(each.minutes)
+        for hour in sorted(hours, reverse=True):
+            for event in _newest_first(commits, project, hour, _steps(hour, hours[hour], span.first, latest)):
+                is_new = before is None or event.ref < before
+                if is_new and event_type in (None, event.event_type) and span.holds(event.ref.time):
+                    yield event.ref
+
+
+def _steps(hour: str, counts: Counter[str], earliest: str, latest: str) -> Iterator[str]:
+    """Minutes of an hour, newest first, down to each of which there is about a page of events."""
+    waiting = 0
+    minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
+    wanted = [minute for minute in minutes if earliest[:16] <= f"{hour}:{minute}" <= latest[:16]]
+    for minute in wanted:
+        waiting += counts[minute]
+        if waiting >= limits.DEFAULT_PAGE or minute == wanted[-1]:
+            yield minute
+            waiting = 0
+
+
+def _newest_first(commits: ports.CommitLog, project: str, hour: str, steps: Iterable[str]) -> Iterator[OwnedEvent]:
+    """An hour's events down to the last step. A record holds none that are newer than the minute it is read by, so
+    after each step all are known that are as new as it.
+    """
+    held: list[OwnedEvent] = []
+    last, minutes = "59", list(steps)
+    while minutes:
+        minute = minutes.pop(0)
+        records = commits.newest(project, hour, minute, last)
+        if not records and minutes:  # the hour's records may have expired, while its counters stay
+            minutes = minutes[-1:]
+        held += [event for record in records for event in record.owned]
+        held.sort(key=lambda event: event.ref)
+        while held and held[-1].ref.time[14:16] >= minute:
+            yield held.pop()
+        last = f"{int(minute) - 1:02}"
+
+
+def _with_bodies(
+    events: ports.EventStore, project: str, refs: Iterator[EventRef]
+) -> Iterator[tuple[EventRef, dict[str, Any]]]:
+    while batch := list(islice(refs, limits.DEFAULT_PAGE)):
+        for event in events.get_many(project, batch):
+            yield _ref_of(event), event
+
+
+def _ref_of(event: dict[str, Any]) -> EventRef:
+    user = event["user_id"] if "user_id" in event else event["anonymous_id"]
+    return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user, event["event_id"])
+
+
+def _page(
+    found: Iterable[tuple[EventRef, dict[str, Any] | None]], limit: int
+) -> tuple[list[dict[str, Any]], EventRef | None]:
+    """Up to `limit` events that fit one answer, and where to go on if there are more, or may be."""
+    page: list[dict[str, Any]] = []
+    size, last = 0, None
+    for ref, event in found:
+        if event is None:  # so far it was read
+            return page, ref
+        row = {"key": table_keys.event_key(ref), **event}
+        size += limits.answer_bytes(row)
+        if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
+            return page, last
+        page.append(row)
+        last = ref
+    return page, None
+
+
+def find_rejections(
+    parameters: Parameters,
+    *,
+    project: str,
+    rejections: ports.RejectionLog,
+    secret: str,
+    at_most: int = limits.MAX_EXAMINED,
+) -> dict[str, Any]:
+    """Rejected events newest first by receipt; within a POST in its order. `at_most`: so many POSTs are read."""
+    _refuse_unknown(parameters, {"code", "from", "to", "limit", "cursor"})
+    code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
+    question = ("rejections", project, code, span.first, span.after)
+    before = _unseal(parameters, question, secret, parts=2)
+    # A position names a POST and how many of its rows were told; the POST itself is read again.
+    after = f"{before[0]}\0" if before else span.after
+    rows: list[dict[str, Any]] = []
+    size = 0
+    for examined, post in enumerate(rejections.between(project, first=span.first, after=after)):
+        if examined == at_most:
+            return {"rejections": rows, "next": cursor.seal((post.name, "0"), question=question, secret=secret)}
+        skipped = int(before[1]) if before and post.name == before[0] and before[1].isdecimal() else 0
+        for number, row in enumerate(post.rows[skipped:], skipped):
+            if code in (None, row["code"]):
+                told = {"received_at": timestamps.readable(post.received), **row}
+                size += limits.answer_bytes(told)
+                if len(rows) == limit or size > limits.MAX_ANSWER_BYTES:
+                    position = (post.name, str(number))
+                    return {"rejections": rows, "next": cursor.seal(position, question=question, secret=secret)}
+                rows.append(told)
+    return {"rejections": rows, "next": None}
+
+
+def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, Any]:
+    ref = table_keys.parse_event_key(key)
+    event = events.get(project, ref) if ref else None
+    if event is None:
+        raise NotFound("no_such_event", "No event has this key.")
+    return {"key": table_keys.event_key(_ref_of(event)), **event}
+
+
+def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest: datetime) -> dict[str, Any]:
+    """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
+    try:
+        chunk.check_id(chunk_id)
+    except Undecodable as error:
+        raise NotFound("no_such_chunk", "No chunk has this id.") from error
+    record = commits.record(project, chunk_id)
+    if record is not None:
+        if record.chunk_id != chunk_id:
+            record = commit.share_of(record, chunk_id)
+        return {
+            "chunk_id": chunk_id,
+            "status": "committed",
+            "accepted": record.accepted,
+            "stored": record.stored,
+            "duplicates": record.duplicates,
+            **({"erased": record.erased} if record.erased else {}),
+        }
+    code = commits.quarantine_code(project, chunk_id)
+    if code is not None:
+        return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
+    if chunk.minted_at(chunk_id) < oldest:
+        raise NotFound("no_such_chunk", "No chunk has this id.")
+    receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
+    if failure := commits.failures([(project, chunk_id)]).get(chunk_id):
+        at = timestamps.readable(failure.at)
+        receipt["last_failure"] = {"code": failure.code, "at": at, "deliveries": failure.deliveries}
+    return receipt
+
+
+def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> dict[str, Any]:
+    """Distinct events by type in the minutes, hours or days of a span."""
+    _refuse_unknown(parameters, {"event_type", "from", "to", "grain", "tz"})
+    zone = _zone(parameters)
+    event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
+    grain = _grain(parameters, ("minute", "hour", "day"))
+    days = [day for day in commits.days(project) if span.meets(day)]
+    windows = len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain]
+    if windows > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
+        raise BadRequest("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
+    counters = commits.counters(project, days)
+    wanted = [counter for counter in counters if event_type in (None, counter.event_type)]
+    rows = counting.sum_windows(wanted, grain, span, zone)
+    if limits.answer_bytes(rows) > limits.MAX_ANSWER_BYTES:
+        raise BadRequest("range_too_wide", "Ask for a shorter span (from, to), one event_type or a coarser grain.")
+    return {"counts": rows}
+
+
+def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
+    """Reports newest first; those whose window has any time in the span."""
+    _refuse_unknown(parameters, {"grain", "from", "to", "limit", "cursor"})
+    grain, span, limit = _grain(parameters, ("hour", "day")), _span(parameters), _limit(parameters)
+    question = ("reports", project, grain, span.first, span.after)
+    before = _unseal(parameters, question, secret, parts=1)
+    first, after = span.windows(grain)
+    page: list[Report] = []
+    size = 0
+    for report in reports.between(project, grain, first=first, after=before[0] if before else after):
+        size += limits.answer_bytes(report.to_json())
+        if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
+            position = [page[-1].window.name]
+            return {
+                "reports": [each.to_json() for each in page],
+                "next": cursor.seal(position, question=question, secret=secret),
+            }
+        page.append(report)
+    return {"reports": [report.to_json() for report in page], "next": None}
+
+
+def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: str, parts: int) -> list[str] | None:
+    sealed = parameters.get("cursor")
+    return cursor.unseal(sealed, question=question, secret=secret, parts=parts) if sealed else None
+
+
+def _refuse_unknown(parameters: Parameters, allowed: set[str]) -> None:
+    unknown = sorted(set(parameters) - allowed)
+    if unknown:
+        raise BadRequest("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
+
+
+def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
+    value = parameters.get(name)
+    if not value:
+        return None
+    text = unicodedata.normalize("NFC", value)
+    if not table_keys.is_text(text, max_length):
+        raise BadRequest("bad_parameter", f"{name} is not text of at most {max_length} characters.")
+    return text
+
+
+def _zone(parameters: Parameters) -> tzinfo | None:
+    name = parameters.get("tz")
+    try:
+        return timestamps.zone_of(name) if name else None
+    except ValueError as error:
+        raise BadRequest("bad_parameter", f"tz: {error}.") from error
+
+
+def _span(parameters: Parameters, zone: tzinfo | None = None) -> Span:
+    return Span(_moment(parameters, "from", zone), _moment(parameters, "to", zone))
+
+
+def _moment(parameters: Parameters, name: str, zone: tzinfo | None) -> datetime | None:
+    value = parameters.get(name)
+    if not value:
+        return None
+    try:
+        return timestamps.parse_loosely(value, zone)
+    except (ValueError, OverflowError) as error:
+        raise BadRequest("bad_parameter", f"{name}: {error}.") from error
+
+
+def _limit(parameters: Parameters) -> int:
+    value = parameters.get("limit") or str(limits.DEFAULT_PAGE)
+    if not (value.isascii() and value.isdigit() and len(value) <= 9 and 1 <= int(value) <= limits.MAX_PAGE):
+        raise BadRequest("bad_parameter", f"limit must be a number from 1 to {limits.MAX_PAGE}.")
+    return int(value)
+
+
+def _grain(parameters: Parameters, allowed: tuple[str, ...]) -> str:
+    grain = parameters.get("grain") or "hour"
+    if grain not in allowed:
+        raise BadRequest("bad_parameter", f"grain must be one of {', '.join(allowed)}.")
+    return grain

@@ -1,0 +1,145 @@
+"""How the stage does, for the live page: its queue, its last hour minute by minute, and the ledger."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import timestamps
+from chalicelib.core.failures import REASONS
+from chalicelib.core.ledger import Amount
+from chalicelib.errors import StoreFailed
+from chalicelib.flows.reconciliation import reconcile
+
+_log = logging.getLogger(__name__)
+
+_MINUTES = 60
+_NEWEST = 10  # of the quarantine: what a glance takes in
+# As long as the queue keeps a message (stack.yaml), and as the command `millrace ledger` looks back.
+_LEDGER_PERIOD = timedelta(days=14)
+# CloudWatch bills GetMetricData by metric, and up to five statistics of one metric as one:
+# https://aws.amazon.com/cloudwatch/pricing/
+_SUMS = ("accepted", "stored", "rejected", "duplicates")
+_PERCENTILES = ("p50", "p95")
+_SERIES = [*((name, "Sum") for name in _SUMS), *(("seconds_to_stored", each) for each in _PERCENTILES)]
+
+Document = dict[str, Any]
+
+
+def look(
+    *,
+    commits: ports.CommitLog,
+    queue: ports.Queue,
+    dead_letters: ports.DeadLetters,
+    metrics: ports.MetricReader,
+    now: datetime,
+) -> Document:
+    """What the stage's own numbers say. A part that cannot be asked is None, and costs the others nothing."""
+
+    def count_dead_letters() -> Document:
+        return {"count": dead_letters.depth()}
+
+    def look_at_queue() -> Document:
+        return {"depth": queue.depth(), "oldest_seconds": metrics.oldest_message_seconds(now)}
+
+    def balance() -> Document:
+        first, after = _start_of_hour(now - _LEDGER_PERIOD), _start_of_hour(now) + timedelta(hours=1)
+        stock = reconcile(
+            first=first,
+            after=after,
+            commits=commits,
+            queue=queue,
+            metrics=metrics,
+            dead=lambda: Amount(chunks=dead_letters.depth()),
+        )
+        return {"from": _readable(first), "to": _readable(after), **stock.to_json()}
+
+    return {
+        "at": _readable(now),
+        "queue": _or_none(look_at_queue),
+        # Counted and no more: what faces the internet has no right to take letters, even to look at them.
+        "dead_letters": _or_none(count_dead_letters),
+        "quarantined": _or_none(lambda: _quarantined(commits)),
+        "minutes": _or_none(lambda: _minutes(metrics, now)),
+        "ledger": _or_none(balance),
+    }
+
+
+def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:
+    """The last hour, oldest minute first; the last one is still running."""
+    last = now.replace(second=0, microsecond=0)
+    starts = [last - timedelta(minutes=ago) for ago in reversed(range(_MINUTES))]
+    found = metrics.by_minute(_SERIES, starts[0], last + timedelta(minutes=1))
+    return [
+        {
+            "start": _readable(start),
+            **{name: round(found[name, "Sum"].get(start, 0)) for name in _SUMS},
+            **{f"seconds_to_stored_{each}": found["seconds_to_stored", each].get(start) for each in _PERCENTILES},
+        }
+        for start in starts
+    ]
+
+
+def _quarantined(commits: ports.CommitLog) -> Document:
+    """How many messages are in quarantine, and the newest of them with their reasons."""
+    entries = sorted(commits.quarantined(), key=lambda entry: entry.quarantined, reverse=True)
+    newest = [
+        {
+            "project": entry.project,
+            "name": entry.name,
+            "code": entry.code,
+            "reason": REASONS[entry.code],
+            "accepted": entry.accepted,
+            "quarantined_at": timestamps.readable(entry.quarantined),
+        }
+        for entry in entries[:_NEWEST]
+    ]
+    return {"count": len(entries), "newest": newest}
+
+
+def _or_none(ask: Callable[[], Any]) -> Any:
+    try:
+        return ask()
+    except StoreFailed as error:
+        _log.warning("a part of the status is missing: %s", error)
+        return None
+
+
+def _start_of_hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def _readable(moment: datetime) -> str:
+    return timestamps.readable(timestamps.sortable(moment))
+
+
+class Remembered:
+    """A document that is made anew when it is asked for and older than some seconds; all askers share it."""
+
+    def __init__(
+        self, make: Callable[[datetime], Document], *, seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._make, self._seconds, self._clock = make, seconds, clock
+        self._lock = threading.Lock()
+        self._made_at = float("-inf")
+        self._document: Document = {}
+
+    def at(self, now: datetime) -> Document:
+        with self._lock:
+            asked = self._clock()
+            if asked - self._made_at >= self._seconds:
+                self._document = self._make(now)
+                self._made_at = asked
+            return self._document
+
+
+def for_reader(project: str, *, operator_project: str, stage: Remembered, now: datetime) -> Document:
+    """The status as readers of a project get it. The stage's own numbers are of all projects together, so they
+    go to readers of the operators' project only; for others `stage` is None.
+    """
+    return {"project": project, "stage": stage.at(now) if project == operator_project else None}

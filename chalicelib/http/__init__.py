@@ -1,0 +1,1 @@
+"""Requests and answers: all that knows Chalice, with the static pages."""

@@ -1,0 +1,9 @@
+"""The error that a command ends with: one sentence for a person, and an exit code."""
+
+from __future__ import annotations
+
+import click
+
+
+class CommandError(click.ClickException):
+    """Exit code 1. The sentence says what went wrong and what to do next."""

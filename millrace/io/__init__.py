@@ -1,0 +1,1 @@
+"""What goes between files, terminals and a stage: sending, export, log formats."""

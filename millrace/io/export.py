@@ -1,0 +1,76 @@
+"""Events as files for other tools: JSON lines, CSV that no spreadsheet executes, Parquet."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, BinaryIO
+
+from millrace.command_error import CommandError
+
+#: Columns of CSV and Parquet; objects are JSON in one cell each.
+COLUMNS = (
+    "timestamp", "event_type", "user_id", "anonymous_id", "event_id", "properties", "context",
+    "received_at", "source_ip", "user_agent", "project", "chunk_id", "key",
+)  # fmt: skip
+
+# A spreadsheet takes a cell that starts so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def write_json(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
+    """One document a line; yields for each event written."""
+    for event in events:
+        file.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
+        yield 1
+
+
+def write_csv(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
+    """RFC 4180 with a header; a cell that would be a formula gets a leading apostrophe."""
+    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
+    for event in events:
+        rows.writerow([safe_cell(cell) for cell in _cells(event)])
+        yield 1
+    text.detach()  # the file stays open: it is the caller's
+
+
+def safe_cell(cell: str) -> str:
+    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
+
+
+def write_parquet(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
+    """Every column a string, as in CSV, but unchanged. Needs DuckDB, the extra `parquet`."""
+    try:
+        import duckdb
+    except ImportError as error:
+        raise CommandError("Parquet needs DuckDB: .venv/bin/pip install duckdb") from error
+    columns = ", ".join(f"'{column}': 'VARCHAR'" for column in COLUMNS)
+    with TemporaryDirectory() as folder:
+        lines, target = Path(folder, "events.jsonl"), Path(folder, "events.parquet")
+        with lines.open("wb") as rows:
+            yield from write_json((dict(zip(COLUMNS, _cells(event), strict=True)) for event in events), rows)
+        duckdb.sql(
+            f"COPY (SELECT * FROM read_json('{lines}', format='newline_delimited', columns={{{columns}}})) "  # noqa: S608 - a path of our own
+            f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+        with target.open("rb") as made:
+            shutil.copyfileobj(made, file)
+
+
+WRITERS: dict[str, Callable[[Iterable[dict[str, Any]], BinaryIO], Iterator[int]]] = {
+    "json": write_json,
+    "csv": write_csv,
+    "parquet": write_parquet,
+}
+
+
+def _cells(event: dict[str, Any]) -> list[str]:
+    values = (event.get(column, "") for column in COLUMNS)
+    return [value if isinstance(value, str) else json.dumps(value, ensure_ascii=False) for value in values]

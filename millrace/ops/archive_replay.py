@@ -1,0 +1,138 @@
+"""Feeds archived events to the queue again, as new chunks of what their senders sent.
+
+A chunk keeps who sent its events and when, and gets an id of its own: under the old one the age guard
+would refuse it. The identities are the old ones, so what is in the table is a duplicate.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+
+from chalicelib import ports
+from chalicelib.core import chunk as chunks
+from chalicelib.core import timestamps
+from chalicelib.core.chunk import Chunk, Sender
+from chalicelib.core.counting import Span
+from chalicelib.core.event import Event
+from chalicelib.errors import StoreFailed
+from chalicelib.ports import ArchiveObject
+from millrace.ops import archive_scan
+from millrace.ops.archive_scan import Line, Scanned
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which archived events to feed. `received_from`: those received earlier have expired in the table."""
+
+    span: Span
+    project: str | None
+    event_type: str | None
+    received_from: datetime | None
+
+    def holds(self, line: Line) -> bool:
+        return (
+            self.span.holds(line.event.time)
+            and self.project in (None, line.sender.project)
+            and self.event_type in (None, line.event.event_type)
+        )
+
+    def is_expired(self, line: Line) -> bool:
+        return self.received_from is not None and line.sender.received < self.received_from
+
+
+@dataclass
+class Replayed:
+    """What a replay read and fed, in events; `projects` is by the ids of the chunks that were queued."""
+
+    objects: int = 0
+    fed: int = 0
+    expired: int = 0
+    orphaned: int = 0
+    unreadable: int = 0
+    stored: int = 0
+    duplicates: int = 0
+    chunks_in_flight: int = 0
+    chunks_quarantined: int = 0
+    projects: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def chunks(self) -> list[str]:
+        return list(self.projects)
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.unreadable or self.chunks_in_flight or self.chunks_quarantined)
+
+    def to_json(self) -> dict[str, int]:
+        return {name: value for name, value in asdict(self).items() if name != "projects"}
+
+
+def replay(
+    objects: Iterable[ArchiveObject],
+    *,
+    selection: Selection,
+    archive: ports.Archive,
+    commits: ports.CommitLog,
+    queue: ports.Queue | None,
+    now: datetime,
+    totals: Replayed,
+) -> Iterator[tuple[int, str]]:
+    """Queue the selected events of the objects; yields (how many objects, the name of the last) each time
+    all of theirs are surely queued. Without a queue nothing is fed, only counted. Raises StoreFailed.
+    """
+    for batch in archive_scan.scan(archive, objects):
+        if not batch:
+            continue
+        packed = _pack(_select(batch, selection, commits, totals), now)
+        if queue is not None:
+            if len(queue.send([chunks.encode(chunk) for chunk in packed])) < len(packed):
+                raise StoreFailed("not every event could be queued")
+            totals.projects |= {chunk.chunk_id: chunk.project for chunk in packed}
+        totals.objects += len(batch)
+        totals.fed += sum(chunk.accepted for chunk in packed)
+        yield len(batch), batch[-1].name
+
+
+def _select(batch: Iterable[Scanned], selection: Selection, commits: ports.CommitLog, totals: Replayed) -> list[Line]:
+    wanted = [(name, line) for name, line in _read(batch, totals) if selection.holds(line)]
+    fresh = [(name, line) for name, line in wanted if not selection.is_expired(line)]
+    named = commits.archived_in({line.chunk for _, line in fresh})
+    # Where no record tells which lines count, all are fed: their identities sort them out.
+    counting = [line for name, line in fresh if named.get(line.chunk_id, name) == name]
+    totals.expired += len(wanted) - len(fresh)
+    totals.orphaned += len(fresh) - len(counting)
+    return counting
+
+
+def _read(batch: Iterable[Scanned], totals: Replayed) -> Iterator[tuple[str, Line]]:
+    for scanned in batch:
+        for raw in scanned.content.lines:
+            try:
+                yield scanned.name, archive_scan.read_line(raw)
+            except ValueError:
+                totals.unreadable += 1
+
+
+def _pack(lines: Iterable[Line], now: datetime) -> list[Chunk]:
+    """Chunks of events with one sender each; an identity comes once in a chunk, as from ingestion."""
+    by_sender: dict[Sender, dict[tuple[str, str, str], Event]] = {}
+    repeats: dict[Sender, Counter[str]] = {}
+    for line in lines:
+        sender, event = line.sender, line.event
+        first = by_sender.setdefault(sender, {}).setdefault(event.identity, event)
+        if first is not event:
+            repeats.setdefault(sender, Counter())[timestamps.window_of(event.time, "hour")] += 1
+    return [
+        chunk
+        for sender, identities in by_sender.items()
+        for chunk, _ in chunks.pack(
+            identities.values(),
+            sender=sender,
+            repeats=repeats.get(sender, {}),
+            mint=lambda minute: chunks.mint_chunk_id(now, minute, os.urandom(10)),
+        )
+    ]

@@ -1,0 +1,88 @@
+"""Goes through the archive for commands: which objects, their lines, and which of the lines count."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+from chalicelib import ports
+from chalicelib.core import limits, timestamps
+from chalicelib.core.chunk import Sender, check_id
+from chalicelib.core.counting import Span
+from chalicelib.core.event import Event
+from chalicelib.errors import Undecodable
+from chalicelib.ports import ArchiveObject, Content
+
+# As many as there are connections of a client; on AWS, reading is waiting.
+_READERS = 16
+#: Objects that are read, looked up and dealt with together.
+AT_ONCE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Scanned:
+    """An object as it was read."""
+
+    name: str
+    modified: datetime
+    content: Content
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An archived event: what it is, who sent it, which chunk it belongs to."""
+
+    chunk_id: str
+    sender: Sender
+    event: Event
+
+    @property
+    def chunk(self) -> tuple[str, str]:
+        return (self.sender.project, self.chunk_id)
+
+
+def read_line(raw: bytes) -> Line:
+    """Raises ValueError for what the pipeline did not write."""
+    try:
+        document = json.loads(raw)
+        sender = Sender(
+            document["project"],
+            timestamps.parse(document["received_at"]),
+            document.get("source_ip"),
+            document.get("user_agent"),
+        )
+        check_id(document["chunk_id"])
+        return Line(document["chunk_id"], sender, Event.from_json(document, guarded=False))
+    except (KeyError, TypeError, AttributeError, RecursionError, Undecodable) as error:
+        raise ValueError("not a line of the archive") from error
+
+
+def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
+    """The objects that may hold events with times in the span.
+
+    They can be processed any time later, but hardly earlier: ingestion refuses times that are too far ahead.
+    """
+    if span.start is None:
+        return list(archive.find_events())
+    try:
+        earliest = span.start.astimezone(UTC) - timedelta(seconds=limits.MAX_FUTURE_SECONDS)
+    except OverflowError:
+        return list(archive.find_events())
+    return list(archive.find_events(f"{earliest:%Y-%m-%d}"))
+
+
+def scan(archive: ports.Archive, objects: Iterable[ArchiveObject]) -> Iterator[list[Scanned]]:
+    """Read objects in order, several at once, in batches; those that are gone by now are left out."""
+    remaining = iter(objects)
+    with ThreadPoolExecutor(_READERS) as pool:
+        while batch := list(islice(remaining, AT_ONCE)):
+            contents = pool.map(archive.read_events, [each.name for each in batch])
+            yield [
+                Scanned(each.name, each.modified, content)
+                for each, content in zip(batch, contents, strict=True)
+                if content is not None
+            ]

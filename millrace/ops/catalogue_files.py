@@ -1,0 +1,65 @@
+"""A project's event catalogue: from files of JSON Schemas to a version in its stage's table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from chalicelib.core import limits
+from chalicelib.core.project import Project
+from chalicelib.core.table_keys import is_text
+from chalicelib.ports import ProjectStore
+from millrace.command_error import CommandError
+from millrace.ops.registry import change_project
+from millrace.ops.schema_check import BadSchema, check
+
+Schemas = dict[str, str]
+
+
+def read_folder(folder: Path) -> Schemas:
+    """The schemas of a folder's *.json, by event type: a schema's $id, or its file's name. Raises CommandError."""
+    schemas: Schemas = {}
+    for path in sorted(folder.glob("*.json")):
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            text = check(document)
+        except (OSError, UnicodeDecodeError, RecursionError, json.JSONDecodeError) as error:
+            raise CommandError(f"{path} cannot be read as JSON: {error}") from error
+        except BadSchema as error:
+            raise CommandError(f"{path}: {error}.") from error
+        event_type = document.get("$id", path.stem)
+        if not is_text(event_type, limits.MAX_TYPE_LENGTH) or event_type in schemas:
+            raise CommandError(f"{path}: {event_type!r} is no event type, or another file has it already.")
+        schemas[event_type] = text
+    if not schemas:
+        raise CommandError(f"{folder} holds no *.json file.")
+    return schemas
+
+
+def catalogue_of(projects: ProjectStore, name: str) -> Schemas:
+    project = projects.get(name)
+    return projects.schemas(name, project.catalogue) if project and project.catalogue else {}
+
+
+def change_catalogue(projects: ProjectStore, name: str, change: Callable[[Schemas], Schemas]) -> Project:
+    """Put a changed catalogue in force, all of it at once. Raises CommandError."""
+
+    def with_new_version(project: Project) -> Project:
+        before = projects.schemas(name, project.catalogue) if project.catalogue else {}
+        try:
+            return replace(project, catalogue=projects.save_schemas(name, change(before)))
+        except ValueError as error:
+            raise CommandError(f"The catalogue is too large: {error}. Use fewer or shorter schemas.") from error
+
+    return change_project(projects, name, with_new_version)
+
+
+def difference(before: Schemas, after: Schemas) -> list[tuple[str, str]]:
+    """What becomes of each event type's schema."""
+    words = {(False, True): "added", (True, False): "removed"}
+    return [
+        (name, words.get((name in before, name in after), "same" if before.get(name) == after.get(name) else "changed"))
+        for name in sorted(before | after)
+    ]

@@ -1,0 +1,136 @@
+"""The quarantine as the toolbox works on it: sends parked chunks again under their own chunk_id."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import chunk as chunks
+from chalicelib.core import failures, timestamps
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.failures import Quarantined
+from chalicelib.settings import Settings
+from millrace.ops.selection import Selection
+
+_AT_ONCE = 10
+
+
+def selected(commits: ports.CommitLog, selection: Selection, limit: int) -> list[Quarantined]:
+    """The entries of a selection, in the order of project and chunk; up to `limit`, 0: all."""
+    entries = [
+        entry
+        for entry in commits.quarantined()
+        if selection.takes(project=entry.project, code=entry.code, name=entry.name, received=entry.received)
+    ]
+    return entries[: limit or None]
+
+
+def to_json(entry: Quarantined) -> dict[str, Any]:
+    return {
+        "id": entry.name,
+        "project": entry.project,
+        "code": entry.code,
+        "reason": failures.REASONS[entry.code],
+        "events": entry.accepted if entry.project else None,
+        "received_at": timestamps.readable(entry.received),
+        "quarantined_at": timestamps.readable(entry.quarantined),
+        "object": entry.object_name,
+    }
+
+
+@dataclass
+class ReplayOutcome:
+    """What became of the selected entries; `problems` says why some were refused."""
+
+    sent: int = 0
+    refused: int = 0
+    failed: int = 0
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def is_clean(self) -> bool:
+        return not (self.refused or self.failed)
+
+    def to_json(self) -> dict[str, int]:
+        return {"sent": self.sent, "refused": self.refused, "failed": self.failed}
+
+
+class _Refused(Exception):
+    """Sending this entry would change nothing, or count something twice."""
+
+
+def replay(
+    entries: Sequence[Quarantined],
+    outcome: ReplayOutcome,
+    *,
+    queue: ports.Queue,
+    archive: ports.Archive,
+    events: ports.EventStore,
+    now: datetime,
+    settings: Settings,
+    renew: bool,
+    dry_run: bool = False,
+) -> Iterator[int]:
+    """Send chunks again; yields how many entries were looked at. An entry stays until its chunk is
+    committed, so sending again and again is safe. Raises StoreFailed.
+    """
+    for start in range(0, len(entries), _AT_ONCE):
+        batch = entries[start : start + _AT_ONCE]
+        bodies = []
+        for entry in batch:
+            try:
+                bodies.append(_body(entry, archive, events, now, settings, renew=renew))
+            except _Refused as reason:
+                outcome.refused += 1
+                outcome.problems.append(f"{entry.name}: {reason}")
+        queued = len(bodies) if dry_run else len(queue.send(bodies))
+        outcome.sent += queued
+        outcome.failed += len(bodies) - queued
+        yield len(batch)
+
+
+def _body(
+    entry: Quarantined,
+    archive: ports.Archive,
+    events: ports.EventStore,
+    now: datetime,
+    settings: Settings,
+    *,
+    renew: bool,
+) -> str:
+    """The message to send for an entry. Raises _Refused, StoreFailed."""
+    if entry.project is None:
+        raise _Refused("It is no chunk. `millrace quarantine show` prints what it is.")
+    body: str = json.loads(archive.read_quarantined(entry.object_name))["message"]
+    chunk = chunks.decode(body)
+    if chunk.age_counts_from >= now - settings.max_chunk_age:
+        return body
+    if not renew:
+        raise _Refused(
+            f"It is older than {settings.max_chunk_age.days} days and would only be quarantined again. "
+            "`--renew` sends it with a new age; docs/protocol.md says when that is safe."
+        )
+    if chunk.sender.received + settings.retention < now + settings.guard_retention:
+        raise _Refused("It is so old that the records which would recognise its events expire. It stays here.")
+    if _came_again(chunk, events, settings.guard_retention):
+        raise _Refused("An event of it came again in a later POST and was stored then. It stays here.")
+    return chunks.encode(replace(chunk, renewed=now))
+
+
+def _came_again(chunk: Chunk, events: ports.EventStore, guard_retention: timedelta) -> bool:
+    """Whether a later retry of an event without a time of its own was stored, now that guards have expired."""
+    return any(
+        ref.event_id == event.event_id and ref.time != event.time
+        for event in chunk.events
+        if event.guarded
+        for ref, _ in events.of_user(
+            chunk.project,
+            event.user,
+            first=timestamps.sortable(chunk.sender.received - guard_retention),
+            after=timestamps.sortable(chunk.sender.received + guard_retention),
+        )
+    )

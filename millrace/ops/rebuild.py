@@ -1,0 +1,140 @@
+"""Computes reports anew from the archive, and tells where the live ones say something else."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import commit, hour_summary, report, timestamps
+from chalicelib.core.chunk import Chunk, hour_of, minted_at
+from chalicelib.core.commit import CommitRecord
+from chalicelib.core.counting import Span
+from chalicelib.core.report import Window
+from chalicelib.ports import ArchiveObject
+from millrace.ops import archive_scan
+from millrace.ops.archive_scan import Line, Scanned
+
+_COMPARED = ("events", "unique_users", "counts", "top")
+_NOTHING: dict[str, Any] = {"events": 0, "unique_users": 0, "counts": {}, "top": {}}
+
+
+@dataclass
+class Archived:
+    """What the archive says: a record for each chunk that counts, by project and hour. `seen`: the identities
+    that counted without a record; `projects`: whose lines there are, whether or not they count.
+    """
+
+    objects: int = 0
+    unreadable: int = 0
+    records: dict[tuple[str, str], list[CommitRecord]] = field(default_factory=lambda: defaultdict(list))
+    seen: set[tuple[str, ...]] = field(default_factory=set)
+    projects: set[str] = field(default_factory=set)
+
+
+def whole_days(span: Span) -> Span:
+    """The days that a span touches: a day's report is about all of it."""
+    if span.end is None:
+        return Span(_midnight(span.start), None)
+    last = _midnight(span.end)
+    return Span(_midnight(span.start), last if last == span.end or last is None else last + timedelta(days=1))
+
+
+def _midnight(moment: datetime | None) -> datetime | None:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0) if moment else None
+
+
+def read(
+    objects: Iterable[ArchiveObject],
+    *,
+    span: Span,
+    project: str | None,
+    archive: ports.Archive,
+    commits: ports.CommitLog,
+    forgotten_before: datetime,
+    report_properties: Sequence[str],
+    archived: Archived,
+) -> Iterator[int]:
+    """Gather the lines that count; yields how many objects were looked at. Raises StoreFailed.
+
+    A line counts if its chunk's commit record names its object, or, where the chunk was minted before
+    `forgotten_before` and its record has expired, the first time that its identity comes.
+    """
+    for batch in archive_scan.scan(archive, objects):
+        lines = [
+            (scanned.name, line)
+            for scanned in batch
+            for line in _read(scanned, archived)
+            if span.holds(line.event.time) and project in (None, line.sender.project)
+        ]
+        archived.projects |= {line.sender.project for _, line in lines}
+        named = commits.archived_in({line.chunk for _, line in lines})
+        by_chunk: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        for name, line in lines:
+            if line.chunk_id in named:
+                counts = named[line.chunk_id] == name
+            else:
+                counts = minted_at(line.chunk_id) < forgotten_before and _is_first(line, archived)
+            if counts:
+                by_chunk[line.chunk].append(line)
+        for (owner, chunk_id), theirs in by_chunk.items():
+            archived.records[owner, hour_of(chunk_id)].append(_record(theirs, report_properties))
+        archived.objects += len(batch)
+        yield len(batch)
+
+
+def _read(scanned: Scanned, archived: Archived) -> Iterator[Line]:
+    for raw in scanned.content.lines:
+        try:
+            yield archive_scan.read_line(raw)
+        except ValueError:
+            archived.unreadable += 1
+
+
+def _is_first(line: Line, archived: Archived) -> bool:
+    identity = (line.sender.project, *line.event.identity)
+    is_first = identity not in archived.seen
+    archived.seen.add(identity)
+    return is_first
+
+
+def _record(lines: Sequence[Line], report_properties: Sequence[str]) -> CommitRecord:
+    events = [line.event for line in lines]
+    return commit.make_record(Chunk(lines[0].chunk_id, lines[0].sender, tuple(events)), events, None, report_properties)
+
+
+def differences(
+    archived: Archived, reports: ports.ReportStore, span: Span, project: str | None
+) -> Iterator[dict[str, Any]]:
+    """Each window whose live report differs, with what it says and what the archive says; nothing if all agree."""
+    projects = archived.projects | ({project} if project else set())
+    for owner in sorted(projects):
+        for grain in ("hour", "day"):
+            rebuilt = _rebuild(archived, owner, grain)
+            first, after = span.windows(grain)
+            live = {each.window: each.content for each in reports.between(owner, grain, first=first, after=after)}
+            for window in sorted(rebuilt.keys() | live.keys(), key=lambda window: window.name):
+                yield from _compare(window, live.get(window, _NOTHING), rebuilt.get(window, _NOTHING))
+
+
+def _rebuild(archived: Archived, project: str, grain: str) -> dict[Window, dict[str, Any]]:
+    records: dict[Window, list[CommitRecord]] = defaultdict(list)
+    for (owner, hour), found in archived.records.items():
+        if owner == project:
+            records[Window(owner, grain, timestamps.window_of(hour, grain))] += found
+    return {window: report.summarise(hour_summary.of(found), complete=True) for window, found in records.items()}
+
+
+def _compare(window: Window, live: dict[str, Any], rebuilt: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    different = [name for name in _COMPARED if live[name] != rebuilt[name]]
+    if different:
+        yield {
+            "project": window.project,
+            "grain": window.grain,
+            "start": timestamps.window_start(window.name),
+            "live": {name: live[name] for name in different},
+            "archive": {name: rebuilt[name] for name in different},
+        }

@@ -1,0 +1,67 @@
+"""Making and changing projects and keys in a stage's table."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from chalicelib.core import access_key
+from chalicelib.core.access_key import AccessKey
+from chalicelib.core.project import Project
+from chalicelib.core.table_keys import is_project_name
+from chalicelib.ports import ProjectStore
+from millrace.command_error import CommandError
+
+
+def project_named(projects: ProjectStore, name: str) -> Project:
+    """The project of this name, made now if there is none. Raises CommandError."""
+    if not is_project_name(name):
+        raise CommandError(
+            f"{name} is no project name. Take up to 40 of a-z, 0-9, - and _, the first a letter or a digit."
+        )
+    found = projects.get(name)
+    if found is None:
+        found = Project(name, secret=secrets.token_hex(16))
+        if not projects.save(found, replacing=None):
+            return project_named(projects, name)  # somebody else has just made it
+    return found
+
+
+def change_project(projects: ProjectStore, name: str, change: Callable[[Project], Project]) -> Project:
+    """A project with a change made to its settings. Raises CommandError if somebody else changes it too."""
+    before = project_named(projects, name)
+    after = change(before)
+    if after != before and not projects.save(after, replacing=before):
+        raise CommandError(f"Somebody else has just changed the project {name}. Look at it and do this again.")
+    return after
+
+
+def create_key(projects: ProjectStore, project: str, kind: str, now: datetime) -> tuple[str, AccessKey]:
+    """A new key, which is known only here and now, and what is kept of it."""
+    project_named(projects, project)
+    key, kept = access_key.mint(project, kind, now=now, randomness=os.urandom(26))
+    projects.save_key(kept)
+    return key, kept
+
+
+def rotate_keys(projects: ProjectStore, project: str, kind: str, *, now: datetime, grace: timedelta) -> str:
+    """A new key; all others of its project and kind are valid for the time of grace, and then no more."""
+    key, kept = create_key(projects, project, kind, now)
+    end = now + grace
+    for other in projects.all_keys():
+        is_older = (other.project, other.kind) == (project, kind) and other.key_id != kept.key_id
+        if is_older and (other.expires is None or end < other.expires):
+            projects.save_key(replace(other, expires=end)) if grace else projects.remove_key(other.key_id)
+    return key
+
+
+def revoke_key(projects: ProjectStore, key_id: str) -> AccessKey:
+    """Remove a key, named by its id or given whole. Raises CommandError if there is none."""
+    found = projects.key(access_key.id_in(key_id) or key_id)
+    if found is None:
+        raise CommandError(f"No key has the id {key_id[:20]}. List them with `millrace keys list`.")
+    projects.remove_key(found.key_id)
+    return found

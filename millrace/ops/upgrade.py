@@ -1,0 +1,95 @@
+"""Brings a stage's data to the format of this version: records it on an empty stage, converts what is older.
+
+An upgrade from one format to the next has three steps, and each may be repeated:
+
+1. Record that new data has the next format. Functions read this within REMEMBERED_SECONDS.
+2. Wait until no function still writes the old format.
+3. Convert the data that is left in the old format, and record that none is left.
+
+Functions go on meanwhile, so a version that brings an upgrade knows both formats.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from chalicelib.core import data_format, limits
+from chalicelib.core.data_format import DataFormat
+from chalicelib.errors import StoreFailed
+from chalicelib.ports import DataFormats
+from chalicelib.settings import Settings
+from chalicelib.wiring import Pipeline
+from millrace.command_error import CommandError
+from millrace.stage_address import checked
+
+#: Converts data of one format to the next, by the number of the older one. Safe to repeat.
+Upgrades = Mapping[int, Callable[[Pipeline], None]]
+UPGRADES: Upgrades = {}
+# A function that read the format just before it changed may write the old one for as long as it runs, 60 s.
+WAIT_SECONDS = limits.REMEMBERED_SECONDS + 60
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """Record the format of a stage that holds nothing; refuse a stage of an unknown format.
+
+    `environment`: what the stage's functions see. Raises CommandError.
+    """
+    pipeline = Pipeline(Settings.from_environ(environment))
+    try:
+        _start_empty(pipeline.formats)
+        checked(pipeline)
+    except StoreFailed as error:
+        raise CommandError(f"The stage's table did not answer. Run this again. ({error})") from error
+
+
+def _start_empty(formats: DataFormats) -> None:
+    if formats.read() is None:
+        if not formats.is_empty():
+            raise CommandError(
+                "This stage holds data of Millrace 0.1.0, which this version does not read. Make a new stage "
+                "(locally: --fresh), or go on with 0.1.0: docs/upgrading.md."
+            )
+        formats.create()
+
+
+def upgrade(
+    pipeline: Pipeline,
+    say: Callable[[str], None],
+    *,
+    upgrades: Upgrades = UPGRADES,
+    target: int = data_format.CURRENT,
+    pause: Callable[[float], None] = time.sleep,
+) -> DataFormat:
+    """Bring a stage's data to the format `target`, and return what is recorded then. Safe to repeat.
+
+    Raises CommandError and StoreFailed.
+    """
+    _start_empty(pipeline.formats)
+    while (current := _recorded(pipeline.formats)) != DataFormat(target, target):
+        step = upgrades.get(current.oldest)
+        if step is None or current.written > target:
+            raise CommandError(
+                f"This version cannot bring data of format {current.oldest} to {target}: docs/upgrading.md."
+            )
+        following = current.oldest + 1
+        if current.written < following:
+            say(f"New data gets format {following}.")
+            _replace(pipeline.formats, current, DataFormat(following, current.oldest))
+        say(f"Waiting {WAIT_SECONDS} s for functions that still write format {current.oldest} ...")
+        pause(WAIT_SECONDS)
+        say(f"Converting format {current.oldest} to {following} ...")
+        step(pipeline)
+        _replace(pipeline.formats, DataFormat(following, current.oldest), DataFormat(following, following))
+    return current
+
+
+def _recorded(formats: DataFormats) -> DataFormat:
+    recorded = formats.read()
+    assert recorded is not None, "_start_empty has recorded one"
+    return recorded
+
+
+def _replace(formats: DataFormats, before: DataFormat, after: DataFormat) -> None:
+    if not formats.replace(before, after):
+        raise CommandError("Somebody else upgrades this stage. Wait until that is done, and run this again.")

@@ -1,0 +1,97 @@
+"""How a command reaches a stage: the local one that runs, or a deployed one through its stack's outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from chalicelib.errors import UnknownFormat
+from chalicelib.settings import Settings
+from chalicelib.wiring import Pipeline
+from millrace.command_error import CommandError
+
+#: Where Chalice notes what it deployed; a file a stage.
+_DEPLOYED = Path(".chalice/deployed")
+
+
+@dataclass(frozen=True)
+class Running:
+    """Its address, its process, and the environment that its functions see."""
+
+    url: str
+    pid: int
+    environment: dict[str, str]
+
+
+def running_stack(state: Path) -> Running | None:
+    """The stack that runs with this state, if one does."""
+    with contextlib.suppress(OSError, ValueError, TypeError):
+        running = Running(**json.loads((state / "running.json").read_text()))
+        os.kill(running.pid, 0)
+        return running
+    return None
+
+
+def stage_url(stage: str | None, state: Path) -> str:
+    """The address of a deployed stage, or of the local stack. Raises CommandError."""
+    if stage is None:
+        return local_stack_at(state).url
+    try:
+        resources = json.loads((_DEPLOYED / f"{stage}.json").read_text())["resources"]
+        return reachable_url(next(each for each in resources if "rest_api_url" in each))
+    except (OSError, ValueError, KeyError, StopIteration) as error:
+        raise CommandError(
+            f"The stage {stage} is not deployed from this folder. Name its address with --url."
+        ) from error
+
+
+def reachable_url(rest_api: dict[str, str]) -> str:
+    """The address of an API that Chalice deployed, also where AWS_ENDPOINT_URL names another AWS."""
+    endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        stage = rest_api["rest_api_url"].rstrip("/").rpartition("/")[2]
+        return f"{endpoint.rstrip('/')}/restapis/{rest_api['rest_api_id']}/{stage}/_user_request_"
+    return rest_api["rest_api_url"].rstrip("/")
+
+
+def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = False) -> Pipeline:
+    """Return the ports of a stage, with this machine's AWS credentials or the local stack's.
+
+    Raises CommandError and StoreFailed.
+    A stage whose data has an unknown format is refused, unless `of_any_format`.
+    """
+    os.environ.update(local_stack_at(state).environment if stage is None else _outputs(stage))
+    pipeline = Pipeline(Settings.from_environ())
+    return pipeline if of_any_format else checked(pipeline)
+
+
+def checked(pipeline: Pipeline) -> Pipeline:
+    """Return the pipeline, if this version knows its data's format. Raises CommandError and StoreFailed."""
+    try:
+        return pipeline.checked()
+    except UnknownFormat as error:
+        raise CommandError(error.message) from error
+
+
+def local_stack_at(state: Path) -> Running:
+    running = running_stack(state)
+    if running is None:
+        raise CommandError(
+            "The local stack isn't running. Start it with `make run`, or name a stage with --stage or --url."
+        )
+    return running
+
+
+def _outputs(stage: str) -> dict[str, str]:
+    import boto3
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    from millrace import stack
+
+    try:
+        return stack.environment(boto3.client("cloudformation"), f"millrace-{stage}")
+    except (BotoCoreError, ClientError) as error:
+        raise CommandError(f"The stack of the stage {stage} cannot be read: {error}") from error

@@ -1,0 +1,118 @@
+"""Taking stock of a pipeline of fakes: in every state of a chunk the ledger balances, and a loss is seen."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from builders import NOW, World, make_chunk, make_event, make_message, make_quarantined
+from chalicelib.core import chunk as chunks
+from chalicelib.core.chunk import Sender
+from chalicelib.core.dialects import RawEvent
+from chalicelib.core.ledger import Amount, Ledger
+from chalicelib.flows import reconciliation
+from chalicelib.flows.ingest import ingest
+from fakes import FakeDeadLetters
+
+EVENTS = [
+    {"event_type": "view", "user_id": "u1", "event_id": "a", "timestamp": "2015-05-17T10:00:00Z"},
+    {"event_type": "view", "user_id": "u1", "event_id": "a", "timestamp": "2015-05-17T10:00:00Z"},
+    {"event_type": "view", "user_id": "u1", "event_id": "b", "timestamp": "2015-05-17T09:00:00Z"},
+    {"event_type": "view"},
+]
+
+
+def post(world: World) -> None:
+    ingest([RawEvent(each) for each in EVENTS], sender=Sender("acme", NOW), queue=world.queue, meter=world.meter)
+
+
+def reconcile(world: World) -> Ledger:
+    return reconciliation.reconcile(
+        first=NOW - timedelta(hours=2),
+        after=NOW + timedelta(hours=1),
+        commits=world.commits,
+        queue=world.queue,
+        metrics=world.meter,
+        dead=Amount,
+    )
+
+
+def test_what_waits_is_in_flight() -> None:
+    world = World()
+    post(world)
+    row = reconcile(world).to_json()
+    assert (row["accepted"], row["in_flight"], row["rejected"], row["balances"]) == (3, 3, 1, True)
+
+
+def test_what_is_processed_is_stored_or_a_duplicate() -> None:
+    world = World()
+    for _ in range(2):
+        post(world)
+        messages = world.queue.messages()
+        world.process(*messages)
+        world.queue.delete([message.receipt_handle for message in messages])
+    row = reconcile(world).to_json()
+    assert (row["accepted"], row["stored"], row["duplicates"], row["in_flight"]) == (6, 2, 4, 0)
+    assert row["balances"]
+
+
+def test_what_is_quarantined_balances_until_it_is_committed_and_only_in_its_period() -> None:
+    world = World()
+    world.commits.quarantine(make_quarantined(make_chunk(received=NOW - timedelta(hours=3))))
+    post(world)
+    messages = world.queue.messages()
+    parked = chunks.decode(messages[0].body)
+    world.commits.quarantine(make_quarantined(parked))
+    world.process(messages[1])
+    world.queue.delete([message.receipt_handle for message in messages])
+    stock = reconcile(world)
+    assert (stock.quarantined, stock.balances, stock.missing_chunks) == (Amount(1, parked.accepted), True, 0)
+    world.process(messages[0])
+    assert (reconcile(world).quarantined, reconcile(world).balances) == (Amount(), True)
+
+
+def test_a_message_that_vanishes_is_missing() -> None:
+    world = World()
+    post(world)
+    world.queue.delete([world.queue.messages()[0].receipt_handle])
+    assert reconcile(world).missing_chunks == 1
+
+
+def test_chunks_received_outside_the_period_do_not_count() -> None:
+    world = World()
+    world.take(make_chunk(make_event(), received=NOW - timedelta(hours=3)))
+    assert reconcile(world).committed.chunks == 0
+
+
+def test_a_redelivered_chunk_counts_once() -> None:
+    world = World()
+    message = make_message(make_chunk())
+    world.process(message)
+    world.process(message)
+    assert reconcile(world).committed.accepted == 1
+
+
+def check(world: World) -> None:
+    reconciliation.check(
+        commits=world.commits,
+        queue=world.queue,
+        dead_letters=FakeDeadLetters(),
+        metrics=world.meter,
+        meter=world.meter,
+        now=NOW + timedelta(hours=1),
+    )
+
+
+def test_the_check_measures_how_many_chunks_are_missing() -> None:
+    world = World()
+    post(world)
+    check(world)
+    world.queue.delete([message.receipt_handle for message in world.queue.messages()])
+    check(world)
+    assert world.meter.values["missing_chunks"] == [0, 2]
+
+
+def test_a_check_that_cannot_look_measures_nothing() -> None:
+    world = World()
+    world.meter.fails = True
+    check(world)
+    assert "missing_chunks" not in world.meter.values

@@ -1,0 +1,97 @@
+"""What clients POST, and the queue between ingestion and the processor, as random schedules know them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from chalicelib.ports import Message
+
+MAX_RECEIVES = 2
+# How long after the first POST a client may send it again and still change nothing (docs/api.md).
+RETRY_WITHOUT_TIME, RETRY = timedelta(days=7), timedelta(days=360)
+
+
+@dataclass
+class Letter:
+    """A message, and what the queue knows of it."""
+
+    body: str
+    receives: int = 0
+    state: str = "queued"  # or "gone", or "dead"
+
+
+class Letters:
+    """The queue: whatever is not deleted can be received, by several at once; a deleted one perhaps once more."""
+
+    def __init__(self) -> None:
+        self.all: list[Letter] = []
+        self.queued_until = 0  # how many bodies of the next send are queued, and of how many the caller learns
+
+    def put(self, body: str) -> None:
+        self.all.append(Letter(body))
+
+    def delete(self, receipt_handles: list[str]) -> None:
+        for handle in receipt_handles:
+            self.all[int(handle)].state = "gone"
+
+    def of(self, *states: str) -> list[int]:
+        return [number for number, letter in enumerate(self.all) if letter.state in states]
+
+    def receive(self, numbers: list[int], *, stale: bool) -> list[Message]:
+        """Messages, but those received too often, which are dead letters now."""
+        messages = []
+        for number in dict.fromkeys(numbers):
+            letter = self.all[number]
+            letter.receives += 1
+            if letter.receives > MAX_RECEIVES and letter.state == "queued":
+                letter.state = "dead"
+            else:
+                messages.append(Message(letter.body, str(number), 1 if stale else letter.receives))
+        return messages
+
+
+class Door:
+    """The queue as ingestion sees it: it takes some messages, and admits to some of those."""
+
+    def __init__(self, letters: Letters, takes: int, admits: int) -> None:
+        self._letters, self._takes, self._admits = letters, takes, admits
+
+    def send(self, bodies: list[str]) -> set[int]:
+        for body in bodies[: self._takes]:
+            self._letters.put(body)
+        return set(range(min(len(bodies), self._takes, self._admits)))
+
+
+@dataclass
+class Post:
+    project: str
+    events: list[dict[str, Any]]
+    key: str | None
+    at: datetime
+
+    def identities(self) -> set[tuple[Any, ...]]:
+        """What the contract says makes an event the same: the model."""
+        found, contents = set(), Counter[str]()
+        for index, event in enumerate(self.events):
+            at, content = event.get("timestamp"), json.dumps(event, sort_keys=True)
+            contents[content] += "event_id" not in event
+            if "event_id" in event:
+                name: Any = event["event_id"]
+            elif self.key:
+                name = (self.key, index)
+            else:
+                name = (content, contents[content]) if at else (self.at, index)
+            found.add((self.project, event["user_id"], at, name))
+        return found
+
+    @property
+    def is_recognisable(self) -> bool:
+        return all("event_id" in event or "timestamp" in event or self.key for event in self.events)
+
+    @property
+    def retry(self) -> timedelta:
+        return RETRY if all("timestamp" in event for event in self.events) else RETRY_WITHOUT_TIME

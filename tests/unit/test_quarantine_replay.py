@@ -1,0 +1,165 @@
+"""Sending quarantined chunks again: under their own id, never counted twice, and not when that is not sure."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
+from chalicelib.core import chunk as chunks
+from chalicelib.core.chunk import Chunk
+from chalicelib.errors import ProcessingFailed
+from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable, remove_resolved
+from chalicelib.ports import Message
+from millrace.ops import quarantine_replay
+from millrace.ops.quarantine_replay import ReplayOutcome
+from millrace.ops.selection import Selection
+
+VIEW = ("acme", "page_view")
+DAY = timedelta(days=1)
+
+
+def quarantine(world: World, *given: Chunk, code: str = "too_old") -> None:
+    for chunk in given:
+        message = make_message(chunk)
+        quarantine_chunk(
+            chunk, message, code=code, last_delivered=None, archive=world.archive, commits=world.commits, now=NOW
+        )
+
+
+def replay(
+    world: World, *, now: datetime = NOW, renew: bool = False, dry_run: bool = False, limit: int = 0
+) -> ReplayOutcome:
+    entries, outcome = quarantine_replay.selected(world.commits, Selection(), limit), ReplayOutcome()
+    list(
+        quarantine_replay.replay(
+            entries, outcome, queue=world.queue, archive=world.archive, events=world.events,
+            now=now, settings=SETTINGS, renew=renew, dry_run=dry_run,
+        )
+    )  # fmt: skip
+    return outcome
+
+
+def process_queue(world: World, now: datetime = NOW) -> None:
+    messages = world.queue.messages()
+    world.process(*messages, now=now)
+    world.queue.delete([message.receipt_handle for message in messages])
+
+
+def test_a_parked_chunk_is_sent_as_it_was_and_its_commit_ends_its_quarantine() -> None:
+    world, given = World(), [make_chunk(make_event(f"e{number}")) for number in range(12)]
+    quarantine(world, *given, code="commit_failed")
+    assert replay(world).to_json() == {"sent": 12, "refused": 0, "failed": 0}
+    assert sorted(chunks.decode(body).chunk_id for body in world.queue.bodies) == [each.chunk_id for each in given]
+    assert len(list(world.commits.quarantined())) == 12
+    process_queue(world)
+    assert list(world.commits.quarantined()) == []
+    assert len(remove_resolved(archive=world.archive, commits=world.commits)) == 12
+    assert not [name for name in world.archive.objects if name.startswith("quarantine/")]
+    assert world.counted() == {VIEW: 12}
+
+
+def test_sending_twice_before_it_is_processed_counts_once() -> None:
+    world = World()
+    quarantine(world, make_chunk(), code="commit_failed")
+    replay(world)
+    replay(world)
+    process_queue(world)
+    assert world.counted() == {VIEW: 1}
+
+
+def test_a_dry_run_sends_nothing_and_says_the_same() -> None:
+    world = World()
+    quarantine(world, make_chunk(), make_chunk(received=NOW - 31 * DAY))
+    assert (replay(world, dry_run=True).to_json(), world.queue.bodies) == ({"sent": 1, "refused": 1, "failed": 0}, [])
+
+
+def test_what_the_queue_refuses_is_told() -> None:
+    world = World()
+    quarantine(world, make_chunk(), make_chunk())
+    world.queue.refuse = {0}
+    assert replay(world).to_json() == {"sent": 1, "refused": 0, "failed": 1}
+
+
+def test_what_is_no_chunk_stays_with_a_sentence() -> None:
+    world = World()
+    quarantine_undecodable(
+        Message("garbage", "handle", message_id="m1"), archive=world.archive, commits=world.commits, now=NOW
+    )
+    outcome = replay(world)
+    assert (outcome.to_json(), world.queue.bodies) == ({"sent": 0, "refused": 1, "failed": 0}, [])
+    assert "no chunk" in outcome.problems[0]
+
+
+def test_a_chunk_older_than_the_guard_is_refused_unless_it_is_renewed() -> None:
+    world, old = World(), make_chunk(received=NOW - 31 * DAY)
+    quarantine(world, old)
+    outcome = replay(world)
+    assert (outcome.refused, world.queue.bodies) == (1, [])
+    assert "--renew" in outcome.problems[0]
+    assert replay(world, renew=True).sent == 1
+    assert [chunks.decode(body) for body in world.queue.bodies] == [replace(old, renewed=NOW)]
+    process_queue(world)
+    assert (world.counted(), list(world.commits.quarantined())) == ({VIEW: 1}, [])
+
+
+def test_a_chunk_that_was_half_done_a_month_ago_is_finished_and_counted_once() -> None:
+    """Under another chunk_id, what the first attempt stored would be a duplicate that nobody counts."""
+    world, old = World(), make_chunk(make_event("e1"), make_event("e2"), received=NOW - 31 * DAY)
+    world.commits.uncommittable = {old.chunk_id}
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(old), now=NOW - 31 * DAY)
+    world.commits.uncommittable = set()
+    assert (len(world.events.stored), world.counted()) == (2, {})
+    quarantine(world, old)
+    replay(world, renew=True)
+    process_queue(world)
+    record = world.commits.record("acme", old.chunk_id)
+    assert record is not None
+    assert (world.counted(), record.stored, record.duplicates) == ({VIEW: 2}, 2, 0)
+
+
+def test_a_renewed_chunk_ages_again_and_can_be_renewed_again() -> None:
+    world, old = World(), make_chunk(received=NOW - 31 * DAY)
+    quarantine(world, old)
+    replay(world, renew=True)
+    later = NOW + 40 * DAY
+    process_queue(world, now=later)
+    assert (world.counted(), len(list(world.commits.quarantined()))) == ({}, 1)
+    assert replay(world, now=later).refused == 1
+    assert replay(world, now=later, renew=True).sent == 1
+
+
+def test_a_chunk_whose_records_may_expire_while_it_is_under_way_is_refused() -> None:
+    kept = SETTINGS.retention - SETTINGS.guard_retention
+    for age, sent in ((kept, 1), (kept + timedelta(seconds=1), 0)):
+        world = World()
+        quarantine(world, make_chunk(received=NOW - age))
+        outcome = replay(world, renew=True)
+        assert (outcome.sent, outcome.refused) == (sent, 1 - sent)
+
+
+def test_an_event_without_a_time_that_came_again_and_was_stored_is_not_counted_twice() -> None:
+    received = NOW - 31 * DAY
+    first, retry = (
+        make_chunk(make_event("g1", at=f"{at:%Y-%m-%dT%H:%M:%SZ}", guarded=True), received=at)
+        for at in (received, received + 3 * DAY)
+    )
+    world = World()
+    world.take(retry)
+    world.events.guards.clear()  # they have expired
+    quarantine(world, first)
+    outcome = replay(world, renew=True)
+    assert (outcome.sent, outcome.refused) == (0, 1)
+    other = World()
+    other.take(make_chunk(make_event("g2", at=f"{received + DAY:%Y-%m-%dT%H:%M:%SZ}"), received=received + DAY))
+    quarantine(other, first)
+    assert replay(other, renew=True).sent == 1
+
+
+def test_a_limit_takes_the_first_entries() -> None:
+    world = World()
+    quarantine(world, *(make_chunk() for _ in range(5)))
+    assert replay(world, limit=2).sent == 2
