@@ -179,7 +179,7 @@ def package_is_ours(stage: Stage) -> Wrong:
 def rights_are_the_codes(stage: Stage) -> Wrong:
     """The functions' roles allow what the code needs, and nothing else"""
     iam = boto3.client("iam")
-    for function, needed in policies.policies(stage.project, stage.environment, stage.name).items():
+    for function, needed in policies.policies(stage.environment, stage.name).items():
         role = f"{stage.stack_name}-{function}"
         found = [
             iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]

@@ -1,0 +1,52 @@
+"""What each deployed function may do: the AWS calls of its code, reviewed by hand.
+
+tests/deployment/test_rights.py records the calls that the functions really make. It fails on a missing right and on a
+superfluous one.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Right(NamedTuple):
+    """Calls of a service on a resource. `calls` are methods of boto3's client; policies.py has the resources.
+
+    `folders`: only these folders of the archive. `partition`: only these partitions of the table, as a pattern.
+    """
+
+    service: str
+    resource: str
+    calls: tuple[str, ...]
+    folders: tuple[str, ...] = ()
+    partition: str = ""
+
+
+_METRICS = Right("cloudwatch", "metrics", ("get_metric_data",))
+_DEPTHS = [Right("sqs", queue, ("get_queue_attributes",)) for queue in ("queue", "dead letters")]
+
+RIGHTS = {
+    # What faces the internet writes no events, counters or reports, deletes nothing, and does not read the archive.
+    "api_handler": [
+        Right("dynamodb", "table", ("get_item", "batch_get_item", "query")),
+        Right("dynamodb", "table", ("put_item",), partition="*#rejected"),
+        Right("dynamodb", "table", ("update_item",), partition="*#quota"),
+        Right("sqs", "queue", ("send_message",)),
+        *_DEPTHS,
+        _METRICS,
+    ],
+    # A transaction needs the rights of its parts: put_item, update_item and delete_item.
+    "process": [
+        Right("dynamodb", "table", ("get_item", "batch_get_item", "put_item", "update_item", "partiql_insert")),
+        Right("s3", "archive", ("put_object",), folders=("events", "quarantine")),
+        Right("sqs", "queue", ("delete_message",)),
+    ],
+    "aggregate": [
+        Right("dynamodb", "table", ("get_item", "batch_get_item", "query", "put_item", "delete_item")),
+        Right("s3", "archive", ("put_object",), folders=("reports",)),
+        Right("s3", "archive", ("put_object", "get_object", "delete_object"), folders=("summaries",)),
+        Right("sns", "topic", ("publish",)),
+        *_DEPTHS,
+        _METRICS,
+    ],
+}
