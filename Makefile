@@ -20,8 +20,8 @@ demo: setup ## stream real traffic through it, live (starts it if it isn't runni
 test: .venv/dev-ready .venv-emulator/ready $(AXE)/ready $(NODE)/ready ## set up, then run every test
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
-chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, and the tests of the tests
-	@$(VENV)/python -m pytest tests/faults tests/deployment -n auto --dist loadgroup --thorough
+chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, the tests of the tests, and what else is thorough
+	@$(VENV)/python -m pytest tests/faults tests/deployment tests/contract tests/handlers/test_openapi.py -n auto --dist loadgroup --thorough
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s

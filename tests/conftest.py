@@ -13,12 +13,14 @@ from stage import Clients, Stage
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault", help="Run one fault scenario, as process/12:lost.")
-    parser.addoption("--thorough", action="store_true", help="Run every fault scenario, not a sample.")
+    parser.addoption(
+        "--thorough", action="store_true", help="Run every fault scenario and every contract, not a sample."
+    )
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where tests run side by side, those that share a running stack share one process.
+    """Where tests run side by side, those that share a running stack or a module's set-up share one process.
 
     A scheduler of our own: xdist 3.8 marks groups in a place where pytest 9.2 no longer looks.
     """
@@ -28,7 +30,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             folder = file.rpartition("/")[0].rpartition("/")[2]
-            return {"system": folder, "clients": folder, "browser": folder, "deployment": file}.get(folder, nodeid)
+            groups = {"system": folder, "clients": folder, "browser": folder, "deployment": file, "handlers": file}
+            return groups.get(folder, nodeid)
 
     return Grouped(config, log)
 

@@ -17,7 +17,7 @@ from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.erasure import Erasure
-from chalicelib.adapters.event_store import EventStore
+from chalicelib.adapters.event_store import MAX_STATEMENTS, EventStore
 from chalicelib.adapters.hour_summaries import HourSummaryStore
 from chalicelib.adapters.project_store import ProjectStore
 from chalicelib.adapters.queue import Queue
@@ -69,6 +69,7 @@ class Stage:
     clients: Clients
     number: int = field(default_factory=lambda: next(_numbers))
     max_summary_item_bytes: int = limits.MAX_SUMMARY_ITEM_BYTES
+    max_statements: int = MAX_STATEMENTS
 
     def __post_init__(self) -> None:
         name, sqs = f"stage-{self.number}", self.clients.sqs
@@ -85,6 +86,18 @@ class Stage:
         self.clients.s3.create_bucket(Bucket=f"{name}-archive")
         topic_arn = self.clients.sns.create_topic(Name=f"{name}-reports")["TopicArn"]
         self.settings = Settings(queue_url, f"{name}-table", f"{name}-archive", topic_arn, "secret", is_open=True)
+
+    def environment(self) -> dict[str, str]:
+        """What the functions are told of the stage, which is open."""
+        return {
+            "QUEUE_URL": self.settings.queue_url,
+            "DEAD_LETTER_URL": self.dead_letters_url,
+            "TABLE_NAME": self.settings.table_name,
+            "BUCKET_NAME": self.settings.bucket_name,
+            "TOPIC_ARN": self.settings.topic_arn,
+            "CURSOR_SECRET": self.settings.cursor_secret,
+            "OPEN_STAGE": "true",
+        }
 
     def subscribe(self) -> None:
         """Only some tests look at what is published."""
@@ -135,7 +148,12 @@ class Stage:
 
     @cached_property
     def events(self) -> EventStore:
-        return EventStore(self._table, retention=timedelta(days=400), guard_retention=timedelta(days=37))
+        return EventStore(
+            self._table,
+            retention=timedelta(days=400),
+            guard_retention=timedelta(days=37),
+            max_statements=self.max_statements,
+        )
 
     @cached_property
     def commits(self) -> CommitLog:

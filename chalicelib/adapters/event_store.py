@@ -19,7 +19,7 @@ from chalicelib.core.table_keys import EventRef, Key
 from chalicelib.errors import StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
-_MAX_STATEMENTS = 25
+MAX_STATEMENTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,21 @@ class _Row:
 
 class EventStore:
     """`retention`: how long an event is kept after its chunk was minted, when it was received or replayed;
-    `guard_retention`: how long a retry without a timestamp is still recognised.
+    `guard_retention`: how long a retry without a timestamp is still recognised. `max_statements`: inserts of one call.
     """
 
-    def __init__(self, table: Table, *, retention: timedelta, guard_retention: timedelta) -> None:
+    def __init__(
+        self,
+        table: Table,
+        *,
+        retention: timedelta,
+        guard_retention: timedelta,
+        max_statements: int = MAX_STATEMENTS,
+    ) -> None:
         self._table = table
         self._retention = retention
         self._guard_retention = guard_retention
+        self._max_statements = max_statements
 
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
         """Insert each event unless its identity exists, and answer who owns each identity (`Chunk.owner`).
@@ -73,7 +81,7 @@ class EventStore:
 
     def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
         owners: list[str | None] = []
-        for batch in _batches(rows):
+        for batch in _batches(rows, self._max_statements):
             owners += [self._put(batch[0])] if len(batch) == 1 else self._insert_batch(batch)
         return owners
 
@@ -180,11 +188,11 @@ class EventStore:
             yield _ref(pk, stopped_at), None
 
 
-def _batches(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-    """Batches of one call each; a key comes at most once in a call, as DynamoDB demands."""
+def _batches(rows: Sequence[_Row], size: int) -> Iterator[list[_Row]]:
+    """Batches of one call each, of at most this size; a key comes at most once in a call, as DynamoDB demands."""
     batch: dict[Key, _Row] = {}
     for row in rows:
-        if row.key in batch or len(batch) == _MAX_STATEMENTS:
+        if row.key in batch or len(batch) == size:
             yield list(batch.values())
             batch = {}
         batch[row.key] = row

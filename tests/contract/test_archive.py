@@ -12,24 +12,24 @@ from builders import NOW, read_lines
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import Archive
 from fakes import FakeArchive
+from stage import Stage
 
 Shelf = tuple[Archive, Callable[[], dict[str, bytes]]]
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def shelf(request: pytest.FixtureRequest) -> Shelf:
+@pytest.fixture
+def shelf(backend: Stage | None) -> Shelf:
     """An archive, and how to read everything in it."""
-    if request.param == "fake":
+    if backend is None:
         archive = FakeArchive()
         return archive, lambda: archive.objects
-    stage = request.getfixturevalue("stage")
-    s3, bucket = stage.clients.s3, stage.settings.bucket_name
+    s3, bucket = backend.clients.s3, backend.settings.bucket_name
 
     def read_all() -> dict[str, bytes]:
         names = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
         return {name: s3.get_object(Bucket=bucket, Key=name)["Body"].read() for name in names}
 
-    return stage.archive, read_all
+    return backend.archive, read_all
 
 
 LINES = [

@@ -22,9 +22,9 @@ from fakes import FakeCommitLog
 from stage import Stage
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def commits(request: pytest.FixtureRequest) -> CommitLog:
-    return FakeCommitLog() if request.param == "fake" else request.getfixturevalue("stage").commits
+@pytest.fixture
+def commits(backend: Stage | None) -> CommitLog:
+    return backend.commits if backend else FakeCommitLog()
 
 
 def counts_of(commits: CommitLog, project: str = "acme") -> Counter[tuple[str, str]]:
@@ -305,13 +305,12 @@ class Singles:
         return self.events.get("acme", make_event(event_id).ref)
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def singles(request: pytest.FixtureRequest) -> Singles:
-    if request.param == "fake":
+@pytest.fixture
+def singles(backend: Stage | None) -> Singles:
+    if backend is None:
         log = FakeCommitLog()
         return Singles(log, log.events)
-    stage: Stage = request.getfixturevalue("stage")
-    return Singles(stage.commits, stage.events)
+    return Singles(backend.commits, backend.events)
 
 
 def test_singles_are_committed_with_their_events_and_share_a_record(singles: Singles) -> None:

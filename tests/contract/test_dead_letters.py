@@ -8,19 +8,19 @@ import pytest
 
 from chalicelib.ports import DeadLetters
 from fakes import FakeDeadLetters
+from stage import Stage
 
 Box = tuple[DeadLetters, Callable[[str], object]]
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def box(request: pytest.FixtureRequest) -> Box:
+@pytest.fixture
+def box(backend: Stage | None) -> Box:
     """The dead-letter queue, and how a letter gets there."""
-    if request.param == "fake":
+    if backend is None:
         fake = FakeDeadLetters()
         return fake, fake.put
-    stage = request.getfixturevalue("stage")
-    url = stage.dead_letters_url
-    return stage.dead_letters, lambda body: stage.clients.sqs.send_message(QueueUrl=url, MessageBody=body)
+    url = backend.dead_letters_url
+    return backend.dead_letters, lambda body: backend.clients.sqs.send_message(QueueUrl=url, MessageBody=body)
 
 
 def receive_all(letters: DeadLetters) -> dict[str, str]:

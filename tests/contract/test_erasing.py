@@ -13,6 +13,7 @@ from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome, share_of
 from chalicelib.ports import CommitLog, Erasure, EventStore
 from fakes import FakeCommitLog, FakeErasure
+from stage import Stage
 
 ALL = {"first": "", "after": "~"}
 
@@ -41,13 +42,12 @@ class Stores:
         return +sums
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def stores(request: pytest.FixtureRequest) -> Stores:
-    if request.param == "fake":
+@pytest.fixture
+def stores(backend: Stage | None) -> Stores:
+    if backend is None:
         commits = FakeCommitLog()
         return Stores(commits.events, commits, FakeErasure(commits.events, commits))
-    stage = request.getfixturevalue("stage")
-    return Stores(stage.events, stage.commits, stage.erasure)
+    return Stores(backend.events, backend.commits, backend.erasure)
 
 
 MINE, ALSO_MINE = make_event("e1", page="/home"), make_event("e2", event_type="click", page="/home")

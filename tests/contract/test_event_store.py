@@ -14,14 +14,15 @@ from chalicelib.core.event import Event
 from chalicelib.core.table_keys import EventRef
 from chalicelib.ports import EventStore
 from fakes import FakeEventStore
+from stage import Stage
 
 LATER = NOW + timedelta(minutes=7)
 ALL = {"first": "", "after": "~"}
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def events(request: pytest.FixtureRequest) -> EventStore:
-    return FakeEventStore() if request.param == "fake" else request.getfixturevalue("stage").events
+@pytest.fixture
+def events(backend: Stage | None) -> EventStore:
+    return backend.events if backend else FakeEventStore()
 
 
 def claims_of(*chunks: Chunk) -> list[tuple[Chunk, Event]]:

@@ -13,7 +13,7 @@ from chalicelib.core.report import Report, Window
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import HourSummaryStore, ReportStore
 from fakes import FakeHourSummaryStore, FakeReportStore
-from stage import Clients, Stage
+from stage import Stage
 
 DAY = "2015-05-17"
 HOUR = Window("acme", "hour", f"{DAY}T10")
@@ -21,14 +21,13 @@ NEXT_HOUR = Window("acme", "hour", f"{DAY}T11")
 IN_TABLE, IN_S3 = 16_000, 0
 
 
-@pytest.fixture(params=["fake", "table", "s3"])
-def stores(request: pytest.FixtureRequest) -> tuple[HourSummaryStore, ReportStore]:
-    if request.param == "fake":
+@pytest.fixture(params=[IN_TABLE, IN_S3], ids=["table", "s3"])
+def stores(backend: Stage | None, request: pytest.FixtureRequest) -> tuple[HourSummaryStore, ReportStore]:
+    if backend is None:
         reports = FakeReportStore()
         return FakeHourSummaryStore(reports), reports
-    size = IN_TABLE if request.param == "table" else IN_S3
-    stage = Stage(request.getfixturevalue("clients"), max_summary_item_bytes=size)
-    return stage.hour_summaries, stage.reports
+    backend.max_summary_item_bytes = request.param
+    return backend.hour_summaries, backend.reports
 
 
 def summary_of(*users: str, event_type: str = "view") -> HourSummary:
@@ -107,8 +106,9 @@ def objects(stage: Stage) -> list[str]:
 
 
 @pytest.fixture
-def in_s3(clients: Clients) -> Stage:
-    return Stage(clients, max_summary_item_bytes=IN_S3)
+def in_s3(stage: Stage) -> Stage:
+    stage.max_summary_item_bytes = IN_S3
+    return stage
 
 
 def test_of_large_hour_summaries_only_the_newest_is_left(in_s3: Stage) -> None:

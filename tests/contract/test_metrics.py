@@ -15,21 +15,20 @@ import pytest
 
 from chalicelib.adapters.metrics import Meter, MetricReader
 from chalicelib.core.metrics import CATALOGUE
-from millrace.local.emulator import Emulator
 from millrace.local.logs import FunctionOutput, MetricForwarder
+from stage import Stage
 
 NOW = datetime.now(UTC)
 
 
 @pytest.fixture
-def cloudwatch(emulator: Emulator) -> object:
-    environment = emulator.environment()
+def cloudwatch(stage: Stage) -> object:
     return boto3.client(
         "cloudwatch",
-        endpoint_url=environment["AWS_ENDPOINT_URL"],
+        endpoint_url=stage.clients.sqs.meta.endpoint_url,
         aws_access_key_id="000000000000",
         aws_secret_access_key="local",
-        region_name=environment["AWS_DEFAULT_REGION"],
+        region_name=stage.clients.sqs.meta.region_name,
     )
 
 

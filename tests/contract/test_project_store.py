@@ -12,14 +12,15 @@ from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project
 from chalicelib.ports import ProjectStore
 from fakes import FakeProjectStore
+from stage import Stage
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 ACME = Project("acme", quota=600, ip="truncate", dropped=frozenset({"email", "ü"}), hashes_users=True, secret="s")
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def projects(request: pytest.FixtureRequest) -> ProjectStore:
-    return FakeProjectStore() if request.param == "fake" else request.getfixturevalue("stage").projects
+@pytest.fixture
+def projects(backend: Stage | None) -> ProjectStore:
+    return backend.projects if backend else FakeProjectStore()
 
 
 def make_key(key_id: str, project: str = "acme", kind: str = "write", expires: datetime | None = None) -> AccessKey:

@@ -52,13 +52,12 @@ class FakeConsumer:
 Ends = tuple[Queue, EmulatedConsumer | FakeConsumer]
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def ends(request: pytest.FixtureRequest) -> Ends:
-    if request.param == "fake":
+@pytest.fixture
+def ends(backend: Stage | None) -> Ends:
+    if backend is None:
         queue = FakeQueue()
         return queue, FakeConsumer(queue)
-    stage = request.getfixturevalue("stage")
-    return stage.queue, EmulatedConsumer(stage)
+    return backend.queue, EmulatedConsumer(backend)
 
 
 @pytest.mark.parametrize(

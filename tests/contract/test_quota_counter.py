@@ -6,13 +6,14 @@ import pytest
 
 from chalicelib.ports import QuotaCounter
 from fakes import FakeQuotaCounter
+from stage import Stage
 
 MINUTE = "2015-05-17T10:30"
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def counter(request: pytest.FixtureRequest) -> QuotaCounter:
-    return FakeQuotaCounter() if request.param == "fake" else request.getfixturevalue("stage").quota_counter
+@pytest.fixture
+def counter(backend: Stage | None) -> QuotaCounter:
+    return backend.quota_counter if backend else FakeQuotaCounter()
 
 
 def take(

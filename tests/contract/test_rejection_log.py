@@ -7,6 +7,7 @@ import pytest
 from chalicelib.core.rejection import RejectedPost
 from chalicelib.ports import RejectionLog
 from fakes import FakeRejectionLog
+from stage import Stage
 
 ROW = {
     "index": 0,
@@ -18,9 +19,9 @@ ROW = {
 }
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def log(request: pytest.FixtureRequest) -> RejectionLog:
-    return FakeRejectionLog() if request.param == "fake" else request.getfixturevalue("stage").rejection_log
+@pytest.fixture
+def log(backend: Stage | None) -> RejectionLog:
+    return backend.rejection_log if backend else FakeRejectionLog()
 
 
 def make_post(time: str, project: str = "acme", uncounted: int = 0) -> RejectedPost:

@@ -8,14 +8,15 @@ from builders import make_report
 from chalicelib.core.report import Report, Window
 from chalicelib.ports import ReportStore
 from fakes import FakeReportStore
+from stage import Stage
 
 HOUR = Window("acme", "hour", "2015-05-17T10")
 DAY = Window("acme", "day", "2015-05-17")
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def reports(request: pytest.FixtureRequest) -> ReportStore:
-    return FakeReportStore() if request.param == "fake" else request.getfixturevalue("stage").reports
+@pytest.fixture
+def reports(backend: Stage | None) -> ReportStore:
+    return backend.reports if backend else FakeReportStore()
 
 
 def names(reports: ReportStore, grain: str = "hour", first: str = "", after: str = "~") -> list[str]:

@@ -24,15 +24,14 @@ class Received:
 Line = tuple[Topic, Callable[[], list[Received]]]
 
 
-@pytest.fixture(params=["fake", "emulator"])
-def line(request: pytest.FixtureRequest) -> Line:
+@pytest.fixture
+def line(backend: Stage | None) -> Line:
     """A topic, and how to read what arrived at its subscriber."""
-    if request.param == "fake":
+    if backend is None:
         topic = FakeTopic()
         return topic, lambda: [Received(m["subject"], m["document"], m["attributes"]) for m in topic.published]
-    stage = request.getfixturevalue("stage")
-    stage.subscribe()
-    return stage.topic, lambda: arrived(stage)
+    backend.subscribe()
+    return backend.topic, lambda: arrived(backend)
 
 
 def arrived(stage: Stage) -> list[Received]:

@@ -141,6 +141,14 @@ def test_a_cursor_of_another_query_or_project_is_refused(world: World, change: d
     assert caught.value.code == "bad_cursor"
 
 
+@pytest.mark.parametrize("change", [{"user_id": "u2"}, {"user_id": ""}, {"user_id": "", "event_type": "u1"}])
+def test_a_cursor_of_a_users_events_is_refused_by_a_query_for_others(world: World, change: dict[str, str]) -> None:
+    cursor = world.find_events({"user_id": "u1", "limit": "2"})["next"]
+    with pytest.raises(BadRequest) as caught:
+        world.find_events({"user_id": "u1", "cursor": cursor} | change)
+    assert caught.value.code == "bad_cursor"
+
+
 DAMAGE = [lambda c: c[:-1], lambda c: c + "A", lambda c: "A" + c[1:], lambda c: c[2:], lambda _: "ä", lambda _: "AAAA"]
 
 
@@ -153,8 +161,10 @@ def test_a_damaged_cursor_is_refused(world: World, damage: Callable[[str], str])
     assert caught.value.code == "bad_cursor"
 
 
-BAD = [{"user": "u1"}, {"from": "yesterday"}, {"to": "2015-05-17T10:00:00"}, {"from": "9" * 400}]
-BAD += [{"limit": limit} for limit in ("0", "-1", "1001", "ten", "1.5", "²", "9" * 5000)]
+BAD = [{"from": "yesterday"}, {"to": "2015-05-17T10:00:00"}, {"from": "9" * 400}]
+BAD += [{name: "1"} for name in ("user", "From", "project", "pk", "filter[type]", "", "<script>", "üx", "grain")]
+BAD += [{"limit": limit} for limit in ("0", "-1", "+1", "1.0", "1e2", "1001", "ten", " 5", "\u0665", "²")]
+BAD += [{"limit": limit} for limit in (f"{10_000:013}", "0" * 8 + "1" + "0" * 4400, "9" * 5000)]
 
 
 @pytest.mark.parametrize("parameters", BAD, ids=lambda parameters: str(parameters)[:30])
@@ -162,6 +172,7 @@ def test_a_parameter_that_makes_no_sense_is_refused(world: World, parameters: di
     with pytest.raises(BadRequest) as caught:
         world.find_events(parameters)
     assert caught.value.code == "bad_parameter"
+    assert all(name in caught.value.message for name in parameters)
 
 
 def test_an_event_is_found_by_its_key_in_its_project_alone(world: World) -> None:

@@ -200,9 +200,24 @@ def test_no_more_reports_are_read_than_an_answer_holds() -> None:
     assert len(read) == 24 + len(pages) - 1
 
 
+@pytest.mark.parametrize("grain", ["week", "HOUR", "minutes"])
+def test_a_grain_that_is_not_offered_is_refused(world: World, grain: str) -> None:
+    with pytest.raises(BadRequest) as caught:
+        world.count({"grain": grain})
+    assert caught.value.code == "bad_parameter"
+
+
 def test_reports_have_no_minutes(reported: World) -> None:
     with pytest.raises(BadRequest):
         reported.find_reports({"grain": "minute"})
+
+
+def test_a_day_that_a_zone_starts_before_all_time_is_refused_and_every_other_is_not(world: World) -> None:
+    with pytest.raises(BadRequest) as caught:
+        world.count({"from": "0001-01-01", "tz": "Asia/Tokyo"})
+    assert caught.value.code == "bad_parameter"
+    for first, zone in (("0001-01-01", "America/New_York"), ("9999-12-31", "Asia/Tokyo"), ("9999-12-31", "UTC")):
+        assert (world.count({"from": first, "tz": zone, "grain": "day"}) == []) == (first == "9999-12-31")
 
 
 @pytest.mark.parametrize("change", [{"grain": "day"}, {"to": "2016-01-01"}], ids=["grain", "span"])

@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
-import boto3
 from chalice.test import Client, HTTPResponse
 
 import app
@@ -29,10 +28,9 @@ _SCHEDULED = {
 class Api:
     """The stage that the environment describes."""
 
-    def __init__(self, queue_url: str) -> None:
+    def __init__(self, sqs: Any, queue_url: str) -> None:
         self._http = Client(app.app).http
-        self._sqs = boto3.client("sqs")
-        self._queue_url = queue_url
+        self._sqs, self._queue_url = sqs, queue_url
 
     def request(self, method: str, path: str, body: bytes = b"", **headers: str) -> HTTPResponse:
         """Header names are written with underscores for their hyphens."""
@@ -65,35 +63,34 @@ class Api:
         """Take every waiting message off the queue."""
         bodies = []
         while found := self._sqs.receive_message(QueueUrl=self._queue_url, MaxNumberOfMessages=10).get("Messages"):
-            for message in found:
-                self._sqs.delete_message(QueueUrl=self._queue_url, ReceiptHandle=message["ReceiptHandle"])
-                bodies.append(message["Body"])
+            entries = [{"Id": each["MessageId"], "ReceiptHandle": each["ReceiptHandle"]} for each in found]
+            self._sqs.delete_message_batch(QueueUrl=self._queue_url, Entries=entries)
+            bodies += [each["Body"] for each in found]
         return bodies
 
     def process(self, *, project: str | None = None) -> int:
-        """Deliver the waiting chunks one by one, as chunks of another project if named; answers how many there were."""
-        messages = self.take_messages()
-        for body in messages:
-            decoded = chunk.decode(body)
-            moved = replace(decoded, sender=replace(decoded.sender, project=project or decoded.project))
-            self.deliver(moved)
-        return len(messages)
+        """Deliver the waiting chunks, as chunks of another project if named; answers how many there were."""
+        chunks = [chunk.decode(body) for body in self.take_messages()]
+        if project:
+            chunks = [replace(each, sender=replace(each.sender, project=project)) for each in chunks]
+        size = app.trigger.batch_size
+        for start in range(0, len(chunks), size):
+            self.deliver(*chunks[start : start + size])
+        return len(chunks)
 
-    def deliver(self, one: chunk.Chunk) -> None:
-        """Invoke the processor as the queue does.
-
-        A chunk holds one event: moto fails on batched INSERTs with parameters, which several events need.
-        """
-        app.app.handler_map["process"]({"Records": [_record(chunk.encode(one))]}, None)
+    def deliver(self, *chunks: chunk.Chunk) -> None:
+        """Invoke the processor with one batch, as the queue does."""
+        records = [_record(number, chunk.encode(each)) for number, each in enumerate(chunks)]
+        app.app.handler_map["process"]({"Records": records}, None)
 
     def aggregate(self) -> None:
         app.app.handler_map["aggregate"](_SCHEDULED, None)
 
 
-def _record(body: str) -> dict[str, Any]:
+def _record(number: int, body: str) -> dict[str, Any]:
     return {
-        "messageId": "059f36b4-87a3-44ab-83d2-661975830a7d",
-        "receiptHandle": "AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy0a",
+        "messageId": f"059f36b4-87a3-44ab-83d2-{number:012}",
+        "receiptHandle": f"AQEBwJnKyrHigUMZj6rYigCgxlaS3SLy{number}",
         "body": body,
         "attributes": {"ApproximateReceiveCount": "1"},
         "messageAttributes": {},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import tracemalloc
 import zlib
 
 import pytest
@@ -17,33 +16,23 @@ GOOD = json.dumps(CLICK)
 PACKED = gzip.compress(GOOD.encode(), mtime=0)
 
 
-def nested(levels: int) -> str:
-    return "[" * levels + "]" * levels
-
-
+# What else cannot be read is listed in tests/unit/test_payload.py.
 @pytest.mark.parametrize(
-    ("body", "codes"),
+    ("body", "code"),
     [
-        (b"[" * 1000, {"too_deep", "not_json"}),
-        (nested(1000).encode(), {"too_deep"}),
-        (nested(100_000).encode(), {"too_deep"}),
-        (b'{"a":' * 5000 + b"1" + b"}" * 5000, {"too_deep"}),
-        ((GOOD[:-1] + ', "deep": ' + nested(50_000) + "}").encode(), {"too_deep"}),
-        (GOOD.encode("utf-16"), {"not_utf8"}),
-        (GOOD.encode("utf-16-le"), {"not_json"}),
-        (GOOD.encode("utf-32-be"), {"not_json"}),
-        (GOOD.encode("utf-8-sig"), {"not_json"}),
-        (GOOD.replace("u1", "ü").encode("latin-1"), {"not_json", "not_utf8"}),
-        (b'{"event_type": "click", "user_id": "\xff"}', {"not_utf8"}),
-        (b'{"event_type": "click", "user_id": "\xed\xa0\x80"}', {"not_utf8"}),
-        (b'{"event_type": "click", "user_id": "\xc0\xaf"}', {"not_utf8"}),
-        (b'{"event_type": "click", "user_id": "a\nb"}', {"not_json"}),
+        (b"[" * 100_000 + b"]" * 100_000, "too_deep"),
+        ((GOOD[:-1] + ', "deep": ' + "[" * 50_000 + "]" * 50_000 + "}").encode(), "too_deep"),
+        (GOOD.encode("utf-16"), "not_utf8"),
+        (GOOD.encode("utf-8-sig"), "not_json"),
+        (b'{"event_type": "click", "user_id": "\xed\xa0\x80"}', "not_utf8"),
+        (PACKED[:-1], "bad_gzip"),
+        (gzip.compress(PACKED), "not_utf8"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_body_that_is_too_deep_or_not_utf8_json_answers_400(api: Api, body: bytes, codes: set[str]) -> None:
+def test_a_body_that_cannot_be_read_answers_400(api: Api, body: bytes, code: str) -> None:
     response = api.post(body)
-    assert response.status_code == 400
-    assert response.json_body["code"] in codes
+    assert (response.status_code, response.json_body["code"]) == (400, code)
 
 
 @pytest.mark.parametrize(
@@ -76,45 +65,7 @@ def bomb(size: int) -> bytes:
     return b"".join([packer.compress(part) for part in parts]) + packer.flush()
 
 
-def test_a_gzip_bomb_answers_413_and_is_never_held_in_memory(api: Api) -> None:
-    body = bomb(200 * MIB)
-    assert len(body) < 250_000
-    tracemalloc.start()
-    try:
-        response = api.post(body, content_type="application/gzip")
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert (response.status_code, response.json_body["code"]) == (413, "body_too_large")
-    assert peak < 64 * MIB
-
-
 def test_a_gzip_body_inflates_to_6_mib_and_no_more(api: Api) -> None:
     at_the_limit, above = api.post(bomb(6 * MIB)), api.post(bomb(6 * MIB + 1))
     assert at_the_limit.status_code == 200
     assert (above.status_code, above.json_body["code"]) == (413, "body_too_large")
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        PACKED[:2],
-        PACKED[:10],
-        PACKED[:-9],
-        PACKED[:-1],
-        PACKED[:-8] + bytes(4) + PACKED[-4:],
-        PACKED[:-4] + bytes(4),
-        PACKED + b"more",
-        PACKED + PACKED,
-        PACKED[:12] + b"\xff" + PACKED[13:],
-    ],
-    ids=["magic", "header", "short", "shorter", "bad CRC", "bad size", "trailing", "two members", "bad block"],
-)
-@pytest.mark.parametrize("content_type", ["application/gzip", "application/json"])
-def test_gzip_that_is_cut_or_damaged_answers_400(api: Api, body: bytes, content_type: str) -> None:
-    response = api.post(body, content_type=content_type)
-    assert (response.status_code, response.json_body["code"]) == (400, "bad_gzip")
-
-
-def test_gzip_within_gzip_answers_400(api: Api) -> None:
-    assert api.post(gzip.compress(PACKED)).status_code == 400

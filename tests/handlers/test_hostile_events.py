@@ -7,12 +7,10 @@ import os
 import re
 from typing import Any
 
-import boto3
 import pytest
 from api_client import Api
 
-from chalicelib.core import chunk
-from chalicelib.wiring import pipeline
+from stage import Clients
 
 AT_TEN = "2015-05-17T10:05:03Z"
 CLICK = {"event_type": "click", "user_id": "u1"}
@@ -36,48 +34,27 @@ def post_between_good_ones(api: Api, raw_event: str) -> dict[str, Any]:
     return dict(verdict)
 
 
-@pytest.mark.parametrize(
-    "number",
-    ["9" * 4301, "-" + "9" * 4301, "1" + "0" * 38, "NaN", "Infinity", "-Infinity", "1e400", "1E+400", "-1e400"],
-    ids=lambda number: number[:10],
-)
-@pytest.mark.parametrize("field", ["x", "properties", "event_id", "timestamp"])
-def test_a_number_that_cannot_be_kept_costs_only_its_event(api: Api, number: str, field: str) -> None:
-    value = f'{{"list": [{number}]}}' if field == "properties" else number
-    assert post_between_good_ones(api, with_field(field, value))["code"] == "bad_number"
-
-
 def test_a_number_of_38_digits_is_kept_to_the_last_one(api: Api) -> None:
     assert api.stored({**CLICK, "x": 10**38 - 1, "y": 1 - 10**38})["properties"] == {"x": 10**38 - 1, "y": 1 - 10**38}
 
 
-@pytest.mark.parametrize("half", [r"\ud800", r"\udfff", r"\ude00\ud83d"])
-@pytest.mark.parametrize("fields", ['"user_id": "HALF"', '"user_id": "u", "x": "HALF"', '"user_id": "u", "HALF": 1'])
-def test_half_a_surrogate_pair_costs_only_its_event(api: Api, fields: str, half: str) -> None:
-    verdict = post_between_good_ones(api, '{"event_type": "click", ' + fields.replace("HALF", half) + "}")
-    assert verdict["code"] == "bad_text"
-
-
+# One of each code that an event's content can have; tests/unit/test_event.py and test_payload.py have the rules whole.
 @pytest.mark.parametrize(
     ("raw_event", "code"),
     [
         (with_field("x", "[" * 20 + "]" * 20), "too_deep"),
-        (with_field("properties", '{"a":' * 33 + "1" + "}" * 33), "too_deep"),
         ("[" * 100 + "]" * 100, "not_an_object"),
-        (with_field("x", json.dumps("x" * 32 * 1024)), "too_large"),
         (with_field("x", json.dumps("é" * 16 * 1024)), "too_large"),
-        ('{"event_type": "", "user_id": "u"}', "empty"),
         ('{"event_type": "click", "user_id": ""}', "empty"),
-        ('{"event_type": "click", "anonymous_id": ""}', "empty"),
-        (with_field("event_id", '""'), "empty"),
-        (json.dumps({**CLICK, "event_type": "x" * 101}), "too_long"),
         (json.dumps({**CLICK, "user_id": "x" * 257}), "too_long"),
-        (json.dumps({**CLICK, "anonymous_id": "x" * 2049}), "too_long"),
-        (json.dumps({**CLICK, "event_id": "x" * 1025}), "too_long"),
+        (with_field("properties", '{"list": [' + "9" * 4301 + "]}"), "bad_number"),
+        (with_field("timestamp", "NaN"), "bad_number"),
+        (with_field("x", r'"\ud800"'), "bad_text"),
+        (with_field("timestamp", '"2015-05-17T10:05:03.' + "0" * 30_000 + 'Z"'), "bad_timestamp"),
     ],
     ids=lambda value: value[:60],
 )
-def test_what_could_fail_behind_the_door_is_rejected_at_the_door(api: Api, raw_event: str, code: str) -> None:
+def test_what_could_fail_behind_the_door_costs_only_its_event(api: Api, raw_event: str, code: str) -> None:
     assert post_between_good_ones(api, raw_event)["code"] == code
 
 
@@ -93,42 +70,6 @@ def test_the_deepest_and_longest_that_is_accepted_is_stored_and_read_back(api: A
         name: event[name] for name in ("event_type", "user_id", "event_id")
     }
     assert read["properties"] == {"x": event["x"], "text": "\x01" * 4000}
-
-
-@pytest.mark.parametrize(
-    "timestamp",
-    [
-        "2015-05-17T10:05:60Z",
-        "2015-02-29T10:05:00Z",
-        "2015-05-17T24:00:01Z",
-        "2015-05-17T10:05:03",
-        "2015-05-17",
-        "20150517T100503Z",
-        "2015-05-17T10:05:03Z\n",
-        " 2015-05-17T10:05:03Z",
-        "٢٠١٥-05-17T10:05:03Z",
-        "2015-05-17T10:05:0\N{FULLWIDTH DIGIT THREE}Z",
-        "2015-05-17T10:05:03." + "0" * 30_000 + "Z",
-        "2015-W20-7T10:05:03Z",
-        "0000-01-01T00:00:00Z",
-        "0001-01-01T00:00:00+00:01",
-        "9999-12-31T23:59:59-00:01",
-        "1431857103",
-        "yesterday",
-        "",
-        True,
-        False,
-        10**37,
-        -(10**37),
-        1e300,
-        1e18,
-        [2015, 5, 17],
-        {},
-    ],
-    ids=lambda timestamp: ascii(timestamp)[:30],
-)
-def test_a_timestamp_outside_the_strict_rule_costs_only_its_event(api: Api, timestamp: Any) -> None:
-    assert post_between_good_ones(api, with_field("timestamp", json.dumps(timestamp)))["code"] == "bad_timestamp"
 
 
 def test_of_a_field_that_is_given_twice_the_last_one_counts(api: Api) -> None:
@@ -149,11 +90,11 @@ def test_characters_that_sqs_refuses_travel_escaped_and_come_back_unchanged(api:
     assert api.stored({**CLICK, "user_id": text, "event_id": text})["user_id"] == text
 
 
-def test_no_field_of_an_event_reaches_the_name_of_an_object_in_the_archive(api: Api) -> None:
+def test_no_field_of_an_event_reaches_the_name_of_an_object_in_the_archive(api: Api, clients: Clients) -> None:
     for name in ("../x", "a/../../b", "a\nb", "%2e%2e/x", "é" * 80, "\\", "?#&="):
         api.stored({"event_type": name, "user_id": name, "event_id": name, "project": name, "timestamp": AT_TEN})
     api.aggregate()
-    listed = boto3.client("s3").list_objects_v2(Bucket=os.environ["BUCKET_NAME"])["Contents"]
+    listed = clients.s3.list_objects_v2(Bucket=os.environ["BUCKET_NAME"])["Contents"]
     assert {found["Key"].split("/")[0] for found in listed} == {"events", "reports"}
     assert all(re.fullmatch(r"[A-Za-z0-9=_./-]{1,200}", found["Key"]) for found in listed)
     assert not any(".." in found["Key"] for found in listed)
@@ -202,9 +143,7 @@ def test_markup_comes_back_as_it_was_sent_in_json_that_no_browser_takes_for_a_pa
 def test_the_largest_page_fits_what_lambda_may_answer(api: Api) -> None:
     event = {"event_type": "large", "user_id": "gus", "text": '"' * 16_200}
     api.post([{**event, "timestamp": 1000 + number} for number in range(100)])
-    for one in map(chunk.decode, api.take_messages()):
-        for each in one.events:
-            pipeline().events.claim([(one, each)])  # moto takes a second for each ten commits of such a table
+    api.process()
     page = api.get("/events", user_id="gus", limit=1000)
     assert page.status_code == 200
     # The body counts as the JSON string that the function returns.

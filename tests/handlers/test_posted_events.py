@@ -29,18 +29,9 @@ def receipt(api: Api, event: Any, **headers: str) -> tuple[int, int]:
     [
         ({"user_id": "u1"}, "missing_field", "event_type"),
         ({"event_type": "click"}, "missing_field", "user_id"),
-        ({**CLICK, "user_id": None}, "missing_field", "user_id"),
-        ({**CLICK, "event_type": None}, "missing_field", "event_type"),
-        ({**CLICK, "event_type": ["click"]}, "wrong_type", "event_type"),
-        ({**CLICK, "user_id": True}, "wrong_type", "user_id"),
-        ({**CLICK, "user_id": 1.5}, "wrong_type", "user_id"),
-        ({**CLICK, "event_id": {}}, "wrong_type", "event_id"),
         ({**CLICK, "properties": [1]}, "wrong_type", "properties"),
-        ({**CLICK, "context": "mobile"}, "wrong_type", "context"),
         ({**CLICK, "page": "/a", "properties": {"page": "/b"}}, "ambiguous_field", "page"),
-        ("click", "not_an_object", None),
         (None, "not_an_object", None),
-        ([CLICK], "not_an_object", None),
     ],
 )
 def test_a_rejected_event_is_told_the_code_and_the_field(api: Api, event: Any, code: str, field: str | None) -> None:
@@ -52,13 +43,9 @@ def test_a_rejected_event_is_told_the_code_and_the_field(api: Api, event: Any, c
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [
-        ("2015-05-17T10:05:03Z", "2015-05-17T10:05:03Z"),
         ("2015-05-17t12:05:03.250+02:00", "2015-05-17T10:05:03.250Z"),
-        ("2015-05-17 10:05:03.000001Z", "2015-05-17T10:05:03.000001Z"),
         ("2015-05-17T05:35-0430", "2015-05-17T10:05:00Z"),
-        (1431857103, "2015-05-17T10:05:03Z"),
         (1431857103.25, "2015-05-17T10:05:03.250Z"),
-        (1431857103250, "2015-05-17T10:05:03.250Z"),
         (-1, "1969-12-31T23:59:59Z"),
         ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00Z"),
     ],

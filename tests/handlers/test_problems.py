@@ -13,12 +13,6 @@ import app
 
 EVENT = b'{"event_type": "click", "user_id": "u1"}'
 ROUTES = [(path, method) for path, methods in app.app.routes.items() for method in methods]
-LACKING = [
-    (path, method)
-    for path, methods in app.app.routes.items()
-    for method in ("HEAD", "GET", "POST", "PUT", "PATCH", "DELETE", "TRACE")
-    if method not in methods
-]
 # What a closed stage shows to anybody: it tells nothing of any project.
 PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs"}
 PUBLIC |= {"/pixel.gif", "/v1/projects/{key}/settings", "/array/{key}/config", "/flags", "/decide"}
@@ -36,7 +30,7 @@ def assert_problem(response: HTTPResponse, status: int, code: str) -> None:
     assert {"type", "title", "status", "detail", "code", "message"} <= set(problem)
     assert (problem["status"], problem["code"]) == (status, code)
     assert all(isinstance(problem[name], str) and problem[name] for name in ("type", "title", "detail", "message"))
-    for inside in ("Traceback", "chalicelib", "botocore", 'File "', "Exception", "handlers-"):
+    for inside in ("Traceback", "chalicelib", "botocore", 'File "', "Exception", "stage-"):
         assert inside not in response.body.decode()
 
 
@@ -73,7 +67,15 @@ def test_every_refusal_of_a_query_is_a_problem(api: Api, path: str, status: int,
     assert_problem(api.get(path), status, code)
 
 
-@pytest.mark.parametrize(("path", "method"), LACKING)
+@pytest.mark.parametrize(
+    ("path", "method"),
+    [
+        *((path, "DELETE") for path in app.app.routes),
+        *(("/events", method) for method in ("HEAD", "PUT", "PATCH", "TRACE")),
+        ("/counts", "POST"),
+        ("/v1/{call}", "GET"),
+    ],
+)
 def test_a_method_that_a_route_lacks_answers_405_with_those_it_has(api: Api, path: str, method: str) -> None:
     response = api.request(method, concrete(path), EVENT)
     assert_problem(response, 405, "method_not_allowed")

@@ -59,22 +59,16 @@ def test_the_events_of_a_project_come_newest_first(api: Api) -> None:
 @pytest.mark.parametrize(
     ("parameters", "expected"),
     [
-        ({"user_id": "bob"}, ["2015-05-18T00:00:00Z", "2015-05-17T12:00:00Z", "2015-05-17T10:04:30Z"]),
-        ({"user_id": "nobody"}, []),
         ({"user_id": "ann", "event_type": "purchase"}, ["2015-05-17T11:30:00.500Z"]),
-        ({"event_type": "purchase"}, ["2015-05-17T11:30:00.500Z"]),
         ({"event_type": "purchase OR attribute_exists(pk)"}, []),
         ({"event_type": "a#b = :t"}, ["2015-05-18T00:00:00Z"]),
         ({"event_type": "a#b = :t", "user_id": "bob"}, ["2015-05-18T00:00:00Z"]),
-        ({"from_": "2015-05-18"}, ["2016-01-01T00:00:00Z", "2015-05-18T00:00:00Z"]),
         (
             {"user_id": "ann", "from_": "2015-05-17T11:30:00.500Z", "to": "2016-01-01"},
             ["2015-05-17T11:30:00.500Z"],
         ),
-        ({"from_": "2015-05-17T11:30:00.500Z", "to": "2015-05-17T12:00:00Z"}, ["2015-05-17T11:30:00.500Z"]),
         ({"from_": "2015-05-17T12:03:00+02:00", "to": "2015-05-17 10:04:00Z"}, ["2015-05-17T10:03:00Z"]),
         ({"from_": 1431856980, "to": 1431857040000}, ["2015-05-17T10:03:00Z"]),
-        ({"user_id": "ann", "to": "2015-05-17T10:01:00Z"}, ["2015-05-17T10:00:00Z"]),
         ({"user_id": "", "event_type": "", "from_": "", "to": "", "limit": "", "cursor": ""}, NEWEST_FIRST),
     ],
 )
@@ -95,15 +89,7 @@ def test_of_a_parameter_given_twice_the_last_one_counts(api: Api) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "limit"),
-    [
-        ({"user_id": "ann"}, 1),
-        ({"user_id": "ann"}, 7),
-        ({"user_id": "ann", "event_type": "page_view"}, 2),
-        ({}, 4),
-        ({"to": "2015-05-17T11:00Z"}, 1),
-        ({"event_type": "page_view"}, 3),
-    ],
+    ("parameters", "limit"), [({"user_id": "ann"}, 7), ({"user_id": "ann", "event_type": "page_view"}, 2), ({}, 4)]
 )
 def test_pages_joined_are_the_whole_answer(api: Api, parameters: dict[str, object], limit: int) -> None:
     whole = api.get("/events", **parameters).json_body["events"]
@@ -113,7 +99,7 @@ def test_pages_joined_are_the_whole_answer(api: Api, parameters: dict[str, objec
 
 
 def test_an_event_is_found_by_the_key_that_its_post_answered(api: Api) -> None:
-    for event in api.get("/events").json_body["events"]:
+    for event in api.get("/events", limit=3).json_body["events"]:
         response = api.get(f"/events/{event['key']}")
         assert (response.status_code, response.json_body) == (200, event)
 
@@ -122,14 +108,12 @@ def test_an_event_is_found_by_the_key_that_its_post_answered(api: Api) -> None:
     ("parameters", "counts"),
     [
         ({"to": "2015-05-17T23:00Z"}, [("10:00", "page_view", 6), ("11:00", "purchase", 1), ("12:00", "page_view", 1)]),
-        ({"event_type": "purchase", "grain": "day"}, [("00:00", "purchase", 1)]),
         ({"to": "2015-05-17T23:00Z", "grain": "day"}, [("00:00", "page_view", 7), ("00:00", "purchase", 1)]),
         (
             {"grain": "minute", "from_": "2015-05-17T10:03:20Z", "to": "2015-05-17T10:05Z"},
             [("10:03", "page_view", 1), ("10:04", "page_view", 2)],
         ),
         ({"from_": "2015-05-18", "to": "2015-05-19", "event_type": "a#b = :t"}, [("00:00", "a#b = :t", 1)]),
-        ({"event_type": "nothing"}, []),
     ],
 )
 def test_counts_are_distinct_events_by_window_and_type(
@@ -150,10 +134,7 @@ def test_a_counted_window_starts_with_its_first_second(api: Api) -> None:
 @pytest.mark.parametrize(
     ("path", "grain", "start"),
     [
-        ("/counts", "minute", "2015-05-17T12:00:00Z"),
         ("/counts", "hour", "2015-05-17T12:00:00Z"),
-        ("/counts", "day", "2015-05-18T00:00:00Z"),
-        ("/reports", "hour", "2015-05-17T12:00:00Z"),
         ("/reports", "day", "2015-05-18T00:00:00Z"),
     ],
 )
@@ -186,12 +167,11 @@ def test_reports_come_newest_first_with_what_happened_in_their_window(api: Api) 
 
 
 @pytest.mark.parametrize("grain", ["hour", "day"])
-@pytest.mark.parametrize("limit", [1, 2])
-def test_pages_of_reports_joined_are_the_whole_answer(api: Api, grain: str, limit: int) -> None:
+def test_pages_of_reports_joined_are_the_whole_answer(api: Api, grain: str) -> None:
     whole = api.get("/reports", grain=grain).json_body["reports"]
-    split = list(pages(api, "/reports", grain=grain, limit=limit))
+    split = list(pages(api, "/reports", grain=grain, limit=2))
     assert [report for page in split for report in page["reports"]] == whole
-    assert len(split) == -(-len(whole) // limit) > 1
+    assert len(split) == -(-len(whole) // 2) > 1
 
 
 def test_health_says_whether_the_stage_is_open(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -107,9 +107,9 @@ def test_either_key_reads_a_receipt(acme: Tenant) -> None:
 
 
 @pytest.mark.parametrize(("path", "method"), [route for route in ROUTES if route[0] not in PUBLIC])
-@pytest.mark.parametrize("key", ["mw_" + "0" * 12 + "_" + "0" * 40, "nonsense", "mr_é"])
-def test_a_key_that_was_never_issued_opens_no_route(acme: Tenant, path: str, method: str, key: str) -> None:
-    response = acme.api.request(method, concrete(path), json.dumps(EVENT).encode(), x_write_key=key)
+def test_a_key_that_was_never_issued_opens_no_route(closed: Api, path: str, method: str) -> None:
+    key = "mw_" + "0" * 12 + "_" + "0" * 40
+    response = closed.request(method, concrete(path), json.dumps(EVENT).encode(), x_write_key=key)
     assert_problem(response, 401, "bad_key")
     assert response.headers["WWW-Authenticate"] == "Bearer"
 
@@ -168,14 +168,22 @@ def test_a_chunk_id_tells_another_project_no_more_than_that_it_could_exist(
 
 
 @pytest.mark.usefixtures("attacked")
-@pytest.mark.parametrize("path", ["/events", "/counts", "/reports", "/rejections"])
-def test_no_filter_reaches_into_another_project(acme: Tenant, evil: Tenant, path: str) -> None:
+@pytest.mark.parametrize(
+    ("path", "filters"),
+    [
+        ("/events", ["user_id", "event_type", "cursor"]),
+        ("/counts", ["event_type"]),
+        ("/reports", ["cursor"]),
+        ("/rejections", ["code", "cursor"]),
+    ],
+)
+def test_no_filter_reaches_into_another_project(acme: Tenant, evil: Tenant, path: str, filters: list[str]) -> None:
     acme.api.aggregate()
     acme.post({"user_id": "told to acme alone"})
     assert acme.get(path).json_body[path[1:]] != []
     hostile = ["u1", f"{acme.project}#e#u1", f"#{acme.project}", "u1#", "*", "", "u1\u0000", f"../{acme.project}/u1"]
-    names = ["project", "user_id", "event_type", "pk", "cursor"]
-    for parameters in [{}, *({name: value} for name in names for value in hostile)]:
+    named = [{name: value} for name in filters for value in hostile]
+    for parameters in [{}, {"project": acme.project}, {"pk": f"{acme.project}#e#u1"}, *named]:
         response = evil.get(path, **parameters)
         assert response.status_code in (200, 400)
         assert response.status_code == 400 or response.json_body[path[1:]] == []

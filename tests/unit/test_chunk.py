@@ -199,6 +199,8 @@ FOREIGN_IDS = [
     "x",
     CHUNK_ID.lower(),
     f"{CHUNK_ID}\n",
+    f"{CHUNK_ID}0",
+    CHUNK_ID[:-1],
     f"U{CHUNK_ID[1:]}",
     f"{CHUNK_ID[:-1]}\u0663",
     f"../{CHUNK_ID}",

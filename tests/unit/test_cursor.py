@@ -55,7 +55,20 @@ def test_no_character_of_a_cursor_can_be_changed(position: int) -> None:
     assert refused(CURSOR[:position] + other + CURSOR[position + 1 :])
 
 
-@pytest.mark.parametrize("cursor", ["", "x", CURSOR[:-1], CURSOR + "=", CURSOR + "\n", " " + CURSOR, CURSOR + "A", "é"])
+SPELLINGS = [
+    CURSOR[:-1],
+    CURSOR[:20],
+    CURSOR + "=",
+    CURSOR + "\n",
+    CURSOR + " ",
+    " " + CURSOR,
+    CURSOR + "A",
+    CURSOR * 2,
+]
+SPELLINGS += [CURSOR.swapcase(), "", "x", "é", "=", "%", "\x00", "null", "A" * 4000, "A" * 24]
+
+
+@pytest.mark.parametrize("cursor", SPELLINGS, ids=range(len(SPELLINGS)))
 def test_a_cursor_has_one_spelling(cursor: str) -> None:
     assert refused(cursor)
 

@@ -17,6 +17,7 @@ from chalicelib.errors import BadRequest
 
 AT = "2015-05-17T10:00:00Z"
 SENT = "2015-05-17T10:20:00Z"
+FORM = b"data=" + b"a" * 50
 EVENT = {
     "event": "clicked",
     "distinct_id": "ann",
@@ -80,7 +81,10 @@ def test_one_event_and_an_array_are_read_and_the_key_is_found_in_the_event(docum
     assert "key" not in post.events[0].fields["properties"].values()
 
 
-@pytest.mark.parametrize("body", [b"", b"data=", b"data=%ff", b"nope", b"{}}", b"data=" + b"a" * 50])
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"[]", b'{"data": ""}', b"data=", b"data=%ff", b"nope", b"{}}", b"\x1f\x8b", b"[" * 9999, b"\xff", FORM],
+)
 def test_a_body_that_cannot_be_read_is_refused(body: bytes) -> None:
     with pytest.raises(BadRequest):
         posthog.read(Incoming(body, {}, {}, NOW))

@@ -147,10 +147,17 @@ def test_a_batch_may_be_gzip_and_hold_what_is_no_event(call: str) -> None:
     assert [event.fields for event in events[1:]] == ["no", None]
 
 
-@pytest.mark.parametrize("document", [{}, [], "text", None, {"batch": {}}, {"batch": []}])
+@pytest.mark.parametrize("document", [{}, [], "text", None, {"batch": {}}, {"batch": 5}, {"batch": []}])
 def test_a_body_without_a_batch_is_refused(document: Any) -> None:
     with pytest.raises(BadRequest, match="holds no events"):
         read(document)
+
+
+@pytest.mark.parametrize("body", [b"", b"no", b"data=", b"\x1f\x8b", b"[" * 9999, b"\xff"])
+@pytest.mark.parametrize("call", ["batch", "track"])
+def test_a_body_that_cannot_be_read_is_refused(call: str, body: bytes) -> None:
+    with pytest.raises(BadRequest):
+        segment.read(Incoming(body, {}, {}, NOW), call)
 
 
 def test_too_many_events_and_an_unknown_call_are_refused() -> None:
