@@ -123,6 +123,7 @@ def get_events() -> Any:
             requests.parameters_of(request),
             project=project.name,
             events=stage.events,
+            counters=stage.counters,
             commits=stage.commits,
             secret=stage.settings.cursor_secret,
             user_as_stored=project.user_as_stored,
@@ -145,8 +146,16 @@ def get_chunk(chunk_id: str) -> Any:
     from chalicelib.flows import query
 
     stage, _, project = _enter("write", "read")
-    oldest = _now() - stage.settings.max_chunk_age
-    return answers.answer(query.get_receipt(chunk_id, project=project.name, commits=stage.commits, oldest=oldest))
+    return answers.answer(
+        query.get_receipt(
+            chunk_id,
+            project=project.name,
+            commits=stage.commits,
+            quarantine=stage.quarantine,
+            failure_notes=stage.failure_notes,
+            oldest=_now() - stage.settings.max_chunk_age,
+        )
+    )
 
 
 @app.route("/counts", methods=["GET"])
@@ -155,7 +164,7 @@ def get_counts() -> Any:
     from chalicelib.flows import query
 
     stage, request, project = _enter("read")
-    return answers.answer(query.count(requests.parameters_of(request), project=project.name, commits=stage.commits))
+    return answers.answer(query.count(requests.parameters_of(request), project=project.name, counters=stage.counters))
 
 
 @app.route("/reports", methods=["GET"])
@@ -250,7 +259,9 @@ def process(event: Any) -> None:
         queue=stage.queue,
         events=stage.events,
         commits=stage.commits,
+        failure_notes=stage.failure_notes,
         archive=stage.archive,
+        quarantine=stage.quarantine,
         meter=stage.meter,
         now=_now(),
         settings=stage.settings,
@@ -265,7 +276,8 @@ def aggregate(_event: Any) -> dict[str, int]:
 
     stage = pipeline().checked()
     reconciliation.check(
-        commits=stage.commits,
+        ledger_sums=stage.ledger_sums,
+        quarantine=stage.quarantine,
         queue=stage.queue,
         dead_letters=stage.dead_letters,
         metrics=stage.metrics,
@@ -273,10 +285,10 @@ def aggregate(_event: Any) -> dict[str, int]:
         now=_now(),
     )
     return aggregator.aggregate(
+        marks=stage.marks,
         commits=stage.commits,
         reports=stage.reports,
         hour_summaries=stage.hour_summaries,
-        archive=stage.archive,
         topic=stage.topic,
         meter=stage.meter,
         now=_now(),

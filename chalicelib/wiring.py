@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from chalicelib import ports
@@ -13,29 +13,26 @@ from chalicelib.adapters import aws
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
-from chalicelib.adapters.project_store import ProjectStore
 from chalicelib.adapters.queue import Queue
-from chalicelib.adapters.quota_counter import QuotaCounter
-from chalicelib.adapters.rejection_log import RejectionLog
 from chalicelib.adapters.table import Table
-from chalicelib.flows.access import Access
-from chalicelib.flows.quota import Quota
-from chalicelib.flows.rejections import Rejections
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:  # what is imported on first use
-    from chalicelib.adapters.archive import Archive
+    from chalicelib.adapters.bucket import Bucket
+    from chalicelib.adapters.commit_log import CommitLog
+    from chalicelib.adapters.project_store import ProjectStore
+    from chalicelib.adapters.rejection_log import RejectionLog
     from chalicelib.adapters.report_store import ReportStore
+    from chalicelib.flows.access import Access
+    from chalicelib.flows.quota import Quota
+    from chalicelib.flows.rejections import Rejections
     from chalicelib.flows.status import Remembered
 
 REJECTION_RETENTION = timedelta(days=7)
 
 
 class Pipeline:
-    """The ports of a stage, each made on first use, so that a function pays only for what it calls.
-
-    What a POST does not call is imported on first use too: its cold start is the one that a client waits for.
-    """
+    """The ports of a stage, each imported and made on first use: a cold start pays only for what it calls."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -69,7 +66,8 @@ class Pipeline:
         from chalicelib.flows import status
 
         return status.look(
-            commits=self.commits,
+            ledger_sums=self.ledger_sums,
+            quarantine=self.quarantine,
             queue=self.queue,
             dead_letters=self.dead_letters,
             metrics=self.metrics,
@@ -78,10 +76,14 @@ class Pipeline:
 
     @cached_property
     def access(self) -> Access:
+        from chalicelib.flows.access import Access
+
         return Access(self.projects, is_open=self.settings.is_open)
 
     @cached_property
     def projects(self) -> ProjectStore:
+        from chalicelib.adapters.project_store import ProjectStore
+
         return ProjectStore(self._table, self.formats)
 
     @cached_property
@@ -98,16 +100,24 @@ class Pipeline:
 
     @cached_property
     def quota(self) -> Quota:
+        from chalicelib.adapters.quota_counter import QuotaCounter
+        from chalicelib.flows.quota import Quota
+
         return Quota(QuotaCounter(self._table), self.meter)
 
     @cached_property
     def rejections(self) -> Rejections:
+        from chalicelib.adapters.rejection_log import RejectionLog
+        from chalicelib.flows.rejections import Rejections
+
         # A POST that is answered already waits for this: better to give up soon.
         table = Table(aws.client("dynamodb", aws.IMPATIENT), self.settings.table_name)
         return Rejections(RejectionLog(table, retention=REJECTION_RETENTION))
 
     @cached_property
     def rejection_log(self) -> RejectionLog:
+        from chalicelib.adapters.rejection_log import RejectionLog
+
         return RejectionLog(self._table, retention=REJECTION_RETENTION)
 
     @cached_property
@@ -117,34 +127,64 @@ class Pipeline:
         return EventStore(self._table, retention=self.settings.retention, guard_retention=self.settings.guard_retention)
 
     @cached_property
-    def commits(self) -> ports.CommitLog:
+    def commits(self) -> CommitLog:
         from chalicelib.adapters.commit_log import CommitLog
 
         return CommitLog(self._table, retention=self.settings.retention)
 
     @cached_property
+    def counters(self) -> ports.Counters:
+        from chalicelib.adapters.counters import Counters
+
+        return Counters(self._table)
+
+    @cached_property
+    def marks(self) -> ports.Marks:
+        from chalicelib.adapters.marks import Marks
+
+        return Marks(self._table)
+
+    @cached_property
+    def ledger_sums(self) -> ports.LedgerSums:
+        from chalicelib.adapters.ledger_sums import LedgerSums
+
+        return LedgerSums(self._table)
+
+    @cached_property
+    def failure_notes(self) -> ports.FailureNotes:
+        from chalicelib.adapters.failure_notes import FailureNotes
+
+        return FailureNotes(self._table)
+
+    @cached_property
+    def quarantine(self) -> ports.Quarantine:
+        from chalicelib.adapters.quarantine import Quarantine
+
+        return Quarantine(self._table, self._bucket, self.commits)
+
+    @cached_property
     def erasure(self) -> ports.Erasure:
         from chalicelib.adapters.erasure import Erasure
 
-        return Erasure(self._table)
+        return Erasure(self._table, self._bucket)
 
     @cached_property
     def reports(self) -> ReportStore:
         from chalicelib.adapters.report_store import ReportStore
 
-        return ReportStore(self._table)
+        return ReportStore(self._table, self._bucket)
 
     @cached_property
     def hour_summaries(self) -> ports.HourSummaryStore:
         from chalicelib.adapters.hour_summaries import HourSummaryStore
 
-        return HourSummaryStore(self._table, self.reports, self.archive)
+        return HourSummaryStore(self._table, self.reports, self._bucket)
 
     @cached_property
-    def archive(self) -> Archive:
+    def archive(self) -> ports.Archive:
         from chalicelib.adapters.archive import Archive
 
-        return Archive(aws.client("s3"), self.settings.bucket_name)
+        return Archive(self._bucket)
 
     @cached_property
     def topic(self) -> ports.Topic:
@@ -155,6 +195,12 @@ class Pipeline:
     @cached_property
     def _table(self) -> Table:
         return Table(aws.client("dynamodb"), self.settings.table_name)
+
+    @cached_property
+    def _bucket(self) -> Bucket:
+        from chalicelib.adapters.bucket import Bucket
+
+        return Bucket(cache(lambda: aws.client("s3")), self.settings.bucket_name)
 
 
 def pipeline() -> Pipeline:

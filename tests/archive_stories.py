@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 from chalicelib.core.counting import Span
+from chalicelib.core.event_body import StoredEvent
 from injector import Crash
-from millrace.ops import archive_replay, archive_scan, erasure
+from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection
-from millrace.ops.erasure import Erased, Person
+from millrace.ops.erasure import Erased, Eraser, Person
 from stage import Stage
 from stories import NOW, Story, event
 
@@ -25,9 +26,9 @@ def interrupted() -> Iterator[None]:
         return
 
 
-def lines_of(stage: Stage) -> list[bytes]:
-    contents = [stage.archive.read_events(each.name) for each in stage.archive.find_events()]
-    return [line for content in contents if content for line in content.lines]
+def archived_in(stage: Stage) -> list[StoredEvent]:
+    contents = [stage.archive.read(each.name) for each in stage.archive.find()]
+    return [event for content in contents if content for event in content.events]
 
 
 def replay(stage: Stage) -> None:
@@ -56,7 +57,7 @@ class ArchiveReplaying(Story):
         for post in self.posts:
             self.post(post)
             self.poller.drain(self.process)
-        self.stage.archive.write_events(lines_of(self.stage), NOW)
+        self.stage.archive.write(archived_in(self.stage), NOW)
         table = self.stage.settings.table_name
         for item in self.clients.dynamodb.scan(TableName=table)["Items"]:
             self.clients.dynamodb.delete_item(TableName=table, Key={name: item[name] for name in ("pk", "sk")})
@@ -100,26 +101,23 @@ class Erasing(Story):
             self.post(post)
         self.batch = self.poller.receive()
         self.process(self.batch)
-        self.stage.archive.write_events(lines_of(self.stage), NOW)
+        self.stage.archive.write(archived_in(self.stage), NOW)
         self.aggregate(self.stage)
 
     def erase(self, stage: Stage, user: str = "ann") -> Erased:
-        person, totals = Person("default", user, NOW - timedelta(days=31)), Erased()
-        for _ in erasure.erase_events(
-            person, events=stage.events, commits=stage.commits, erasure=stage.erasure, totals=totals, dry_run=False
-        ):
-            pass
-        for _ in erasure.erase_lines(
-            person,
-            list(stage.archive.find_events()),
-            archive=stage.archive,
+        eraser = Eraser(
+            Person("default", user, NOW - timedelta(days=31)),
+            events=stage.events,
             commits=stage.commits,
+            quarantine=stage.quarantine,
             erasure=stage.erasure,
-            totals=totals,
-            dry_run=False,
-        ):
+            archive=stage.archive,
+        )
+        for _ in eraser.erase_events():
             pass
-        return totals
+        for _ in eraser.erase_lines(list(stage.archive.find())):
+            pass
+        return eraser.totals
 
     def act(self) -> None:
         with interrupted():

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -11,11 +9,12 @@ from itertools import count
 from typing import Any
 
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, compact, event_body, failures, limits, timestamps
+from chalicelib.core import commit, failures, limits, timestamps
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
 from chalicelib.core.event import Event
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Quarantined
 from chalicelib.core.report import Report, Window
 from chalicelib.flows import aggregate as aggregator
@@ -26,11 +25,16 @@ from chalicelib.settings import Settings
 from fakes import (
     FakeArchive,
     FakeCommitLog,
+    FakeCounters,
     FakeDeadLetters,
     FakeErasure,
     FakeEventStore,
+    FakeFailureNotes,
     FakeHourSummaryStore,
+    FakeLedgerSums,
+    FakeMarks,
     FakeMeter,
+    FakeQuarantine,
     FakeQueue,
     FakeReportStore,
     FakeTopic,
@@ -89,8 +93,7 @@ def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, 
 
 def make_body(single: Chunk) -> bytes:
     (event,) = single.events
-    dumped = compact.dump(chunks.stored_form(event, single)).encode()
-    return event_body.pack(dumped, single.project, event.ref, event.event_type, single.chunk_id)
+    return StoredEvent.of(event, single).body(event, single)
 
 
 def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_object: str = "object") -> CommitRecord:
@@ -113,12 +116,14 @@ def make_message(chunk: Chunk, *, receive_count: int = 1) -> Message:
 
 @dataclass
 class World:
-    """A pipeline whose ports are all fakes."""
+    """A pipeline whose ports are all fakes; one table is behind events, commits and quarantine."""
 
     queue: FakeQueue = field(default_factory=FakeQueue)
     dead_letters: FakeDeadLetters = field(default_factory=FakeDeadLetters)
     events: FakeEventStore = field(default_factory=FakeEventStore)
     commits: FakeCommitLog = field(default_factory=FakeCommitLog)
+    failure_notes: FakeFailureNotes = field(default_factory=FakeFailureNotes)
+    quarantine: FakeQuarantine = field(default_factory=FakeQuarantine)
     archive: FakeArchive = field(default_factory=FakeArchive)
     reports: FakeReportStore = field(default_factory=FakeReportStore)
     hour_summaries: FakeHourSummaryStore = field(init=False)
@@ -126,20 +131,34 @@ class World:
     meter: FakeMeter = field(default_factory=FakeMeter)
 
     def __post_init__(self) -> None:
+        self.commits.events, self.quarantine.commits = self.events, self.commits
         self.hour_summaries = FakeHourSummaryStore(self.reports)
+
+    @property
+    def counters(self) -> FakeCounters:
+        return self.commits.counters
+
+    @property
+    def marks(self) -> FakeMarks:
+        return self.commits.marks
+
+    @property
+    def ledger_sums(self) -> FakeLedgerSums:
+        return self.commits.ledger_sums
 
     @property
     def erasure(self) -> FakeErasure:
         return FakeErasure(self.events, self.commits)
 
     def process(self, *messages: Message, now: datetime = NOW) -> None:
-        self.commits.events = self.events  # one table behind both
         processor.process(
             messages,
             queue=self.queue,
             events=self.events,
             commits=self.commits,
+            failure_notes=self.failure_notes,
             archive=self.archive,
+            quarantine=self.quarantine,
             meter=self.meter,
             now=now,
             settings=SETTINGS,
@@ -152,10 +171,10 @@ class World:
 
     def aggregate(self, now: datetime = NOW) -> dict[str, int]:
         return aggregator.aggregate(
+            marks=self.marks,
             commits=self.commits,
             reports=self.reports,
             hour_summaries=self.hour_summaries,
-            archive=self.archive,
             topic=self.topic,
             meter=self.meter,
             now=now,
@@ -168,6 +187,7 @@ class World:
             parameters,
             project=project,
             events=self.events,
+            counters=self.counters,
             commits=self.commits,
             secret=SETTINGS.cursor_secret,
             at_most=at_most,
@@ -177,24 +197,29 @@ class World:
         return query.find_reports(parameters, project=project, reports=self.reports, secret=SETTINGS.cursor_secret)
 
     def count(self, parameters: Mapping[str, str], *, project: str = "acme") -> list[dict[str, Any]]:
-        counts: list[dict[str, Any]] = query.count(parameters, project=project, commits=self.commits)["counts"]
+        counts: list[dict[str, Any]] = query.count(parameters, project=project, counters=self.counters)["counts"]
         return counts
+
+    def receipt(self, chunk_id: str, *, project: str = "acme", oldest: datetime = NOW) -> dict[str, Any]:
+        return query.get_receipt(
+            chunk_id,
+            project=project,
+            commits=self.commits,
+            quarantine=self.quarantine,
+            failure_notes=self.failure_notes,
+            oldest=oldest,
+        )
 
     def archived(self) -> dict[str, list[str]]:
         """The ids of the archived events, by object."""
-        objects = {name: body for name, body in self.archive.objects.items() if name.startswith("events/")}
-        return {name: [line["event_id"] for line in read_lines(body)] for name, body in objects.items()}
+        return {name: [event["event_id"] for event in events] for name, events in self.archive.documents().items()}
 
     def counted(self) -> dict[tuple[str, str], int]:
         """What the counters say: project and event type to events."""
         sums: dict[tuple[str, str], int] = {}
-        for (project, _, event_type), minutes in self.commits.counts.items():
+        for (project, _, event_type), minutes in self.counters.counts.items():
             sums[project, event_type] = sums.get((project, event_type), 0) + minutes.total()
         return sums
-
-
-def read_lines(body: bytes) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in gzip.decompress(body).splitlines()]
 
 
 def handles(messages: Iterable[Message]) -> set[str]:

@@ -77,6 +77,8 @@ def kinds_for(operation: str) -> list[str]:
     kinds = _ANYWHERE + [f"error-{status}-{code}" for status, code in errors]
     if name == "TransactWriteItems":
         kinds += [f"cancelled-{code}" for code in _CANCELLED] + ["error-400-TransactionInProgressException"]
+    if name in ("PutItem", "UpdateItem", "DeleteItem"):
+        kinds += ["error-400-TransactionConflictException"]
     if name in _BATCHES:
         kinds += ["partly-refused", "partly-applied-but-refused"]
     return kinds
@@ -121,7 +123,7 @@ class Injector:
             return None
         if kind.startswith("error-"):
             _, status, code = kind.split("-")
-            return _answer(request, int(status), _error_body(operation, code), {"x-amzn-errortype": code})
+            return answer(request, int(status), _error_body(operation, code), {"x-amzn-errortype": code})
         if kind.startswith("cancelled-"):
             return _cancelled(request, kind.removeprefix("cancelled-"))
         if kind.startswith("partly-") and operation.partition(".")[2] in _BATCHES:  # a second act makes other calls
@@ -150,7 +152,7 @@ class Injector:
             first = wanted["Keys"].pop(0)
             answer = self._send(request, document) if wanted["Keys"] else {"Responses": {table: []}}
             answer["UnprocessedKeys"] = {table: {**wanted, "Keys": [first]}}
-            return _answer(request, 200, json.dumps(answer))
+            return answer(request, 200, json.dumps(answer))
         first = document[entries_name][0]
         if not applied:
             document[entries_name] = document[entries_name][1:]
@@ -164,7 +166,7 @@ class Injector:
         else:
             answer["Successful"] = [each for each in answer.get("Successful", []) if each["Id"] != first["Id"]]
             answer["Failed"] = [{"Id": first["Id"], "Code": "InternalError", "SenderFault": False}]
-        return _answer(request, 200, json.dumps(answer))
+        return answer(request, 200, json.dumps(answer))
 
     def _send(self, request: AWSPreparedRequest, document: dict[str, Any]) -> dict[str, Any]:
         request.body = json.dumps(document).encode()
@@ -178,7 +180,7 @@ class _Raw(io.BytesIO):
         yield self.read()
 
 
-def _answer(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
+def answer(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
     return AWSResponse(request.url, status, headers or {}, _Raw(body.encode()))
 
 
@@ -195,4 +197,4 @@ def _cancelled(request: AWSPreparedRequest, code: str) -> AWSResponse:
     # The last item, a counter or an index, is the one that collided.
     reasons = [{"Code": "None"} for _ in items[1:]] + [{"Code": code, "Message": "injected"}]
     body = {"__type": "TransactionCanceledException", "message": "injected", "CancellationReasons": reasons}
-    return _answer(request, 400, json.dumps(body), {"x-amzn-errortype": "TransactionCanceledException"})
+    return answer(request, 400, json.dumps(body), {"x-amzn-errortype": "TransactionCanceledException"})

@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from builders import SETTINGS, read_lines
+from builders import SETTINGS
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender, minted_at
 from chalicelib.core.commit import CommitRecord
@@ -32,8 +32,11 @@ from fakes import (
     FakeArchive,
     FakeCommitLog,
     FakeEventStore,
+    FakeFailureNotes,
     FakeHourSummaryStore,
+    FakeMarks,
     FakeMeter,
+    FakeQuarantine,
     FakeReportStore,
     FakeTopic,
 )
@@ -63,6 +66,7 @@ class Schedule(RuleBasedStateMachine):
     settings: ClassVar[Settings] = SETTINGS
     event_store: ClassVar[type[FakeEventStore]] = FakeEventStore
     commit_log: ClassVar[type[FakeCommitLog]] = FakeCommitLog
+    mark_store: ClassVar[type[FakeMarks]] = FakeMarks
     report_store: ClassVar[type[FakeReportStore]] = FakeReportStore
     archive_store: ClassVar[type[FakeArchive]] = FakeArchive
     figures: ClassVar[Counter[str]] = Counter()
@@ -73,7 +77,8 @@ class Schedule(RuleBasedStateMachine):
         self.dice = random.Random(1)  # noqa: S311 - a schedule can be run again
         self.letters, self.posts = Letters(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
-        self.commits.events = self.events
+        self.commits.events, self.commits.marks = self.events, self.mark_store()
+        self.failure_notes, self.quarantine = FakeFailureNotes(), FakeQuarantine(self.commits)
         self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
         self.hour_summaries = FakeHourSummaryStore(self.reports)
         self.running: list[tuple[Turns, list[str]]] = []
@@ -212,7 +217,9 @@ class Schedule(RuleBasedStateMachine):
                 queue=port(self.letters),
                 events=port(self.events),
                 commits=port(self.commits),
+                failure_notes=port(self.failure_notes),
                 archive=port(self.archive),
+                quarantine=port(self.quarantine),
                 meter=self.meter,
                 now=now,
                 settings=self.settings,
@@ -224,10 +231,10 @@ class Schedule(RuleBasedStateMachine):
         now = self.now
         self._start(
             lambda port: aggregate(
+                marks=port(self.commits.marks),
                 commits=port(self.commits),
                 reports=port(self.reports),
                 hour_summaries=port(self.hour_summaries),
-                archive=port(self.archive),
                 topic=port(self.topic),
                 meter=self.meter,
                 now=now,
@@ -289,12 +296,12 @@ class Schedule(RuleBasedStateMachine):
         refs = Counter((record.project, event.ref) for record in self.records.values() for event in record.owned)
         assert set(refs) <= set(self.owners), "a commit record refers to what was never stored"
         assert all(number == 1 for number in refs.values()), "two commit records own one event"
-        counted = sum(minutes.total() for minutes in self.commits.counts.values())
+        counted = sum(minutes.total() for minutes in self.commits.counters.counts.values())
         assert counted <= len(self.accepted), f"{counted} counted, {len(self.accepted)} accepted"
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
-        parked = {chunk_id for _, chunk_id in self.commits.quarantine_entries} - set(self.records) - set(self.shared)
+        parked = {chunk_id for _, chunk_id in self.quarantine.entries} - set(self.records) - set(self.shared)
         self.figures["quarantined"] += len(parked)
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
         accepted = Counter(name[:2] for name in self.accepted)
@@ -317,7 +324,7 @@ class Schedule(RuleBasedStateMachine):
         counted = Counter(
             {
                 (project, f"{hour}:{minute}", event_type): number
-                for (project, hour, event_type), minutes in self.commits.counts.items()
+                for (project, hour, event_type), minutes in self.commits.counters.counts.items()
                 for minute, number in minutes.items()
             }
         )
@@ -331,9 +338,8 @@ class Schedule(RuleBasedStateMachine):
                 line["user_id"],
                 line["event_id"],
             )
-            for name, body in self.archive.objects.items()
-            if name.startswith("events/")
-            for line in read_lines(body)
+            for name, events in self.archive.documents().items()
+            for line in events
             if (record := self._record_of(line["chunk_id"])) and record.archive_object == name
         )
         refs = Counter(
@@ -351,10 +357,10 @@ class Schedule(RuleBasedStateMachine):
             for chunk_id in chunk_ids:
                 assert self._record_of(chunk_id) or chunk_id in parked, f"{chunk_id} has no receipt"
         bodies = {f"quarantine/{chunk_id}.json" for chunk_id in parked}
-        assert bodies <= set(self.archive.objects), "a quarantined message is not kept"
+        assert bodies <= set(self.quarantine.contents), "a quarantined message is not kept"
 
     def _check_reports(self) -> None:
-        assert not self.commits.mark_tokens, f"marks left: {self.commits.mark_tokens}"
+        assert not self.commits.marks.tokens, f"marks left: {self.commits.marks.tokens}"
         events: Counter[Any] = Counter()
         expired = set()
         for chunk_id, record in self.records.items():

@@ -13,18 +13,24 @@ import boto3
 from botocore.config import Config
 
 from chalicelib.adapters.archive import Archive
+from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.commit_log import CommitLog
+from chalicelib.adapters.counters import Counters
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.erasure import Erasure
-from chalicelib.adapters.event_store import MAX_STATEMENTS, EventStore
+from chalicelib.adapters.event_store import EventStore
+from chalicelib.adapters.failure_notes import FailureNotes
 from chalicelib.adapters.hour_summaries import HourSummaryStore
+from chalicelib.adapters.ledger_sums import LedgerSums
+from chalicelib.adapters.marks import Marks
 from chalicelib.adapters.project_store import ProjectStore
+from chalicelib.adapters.quarantine import Quarantine
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.quota_counter import QuotaCounter
 from chalicelib.adapters.rejection_log import RejectionLog
 from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import Table
+from chalicelib.adapters.table import MAX_INSERTS, Table
 from chalicelib.adapters.topic import Topic
 from chalicelib.core import limits
 from chalicelib.settings import Settings
@@ -69,7 +75,7 @@ class Stage:
     clients: Clients
     number: int = field(default_factory=lambda: next(_numbers))
     max_summary_item_bytes: int = limits.MAX_SUMMARY_ITEM_BYTES
-    max_statements: int = MAX_STATEMENTS
+    max_inserts: int = MAX_INSERTS
 
     def __post_init__(self) -> None:
         name, sqs = f"stage-{self.number}", self.clients.sqs
@@ -115,9 +121,15 @@ class Stage:
             "_table",
             "events",
             "commits",
+            "counters",
+            "marks",
+            "ledger_sums",
+            "failure_notes",
+            "quarantine",
             "erasure",
             "reports",
             "hour_summaries",
+            "_bucket",
             "archive",
             "topic",
         ):
@@ -152,7 +164,7 @@ class Stage:
             self._table,
             retention=timedelta(days=400),
             guard_retention=timedelta(days=37),
-            max_statements=self.max_statements,
+            max_inserts=self.max_inserts,
         )
 
     @cached_property
@@ -160,16 +172,36 @@ class Stage:
         return CommitLog(self._table, retention=timedelta(days=400))
 
     @cached_property
+    def counters(self) -> Counters:
+        return Counters(self._table)
+
+    @cached_property
+    def marks(self) -> Marks:
+        return Marks(self._table)
+
+    @cached_property
+    def ledger_sums(self) -> LedgerSums:
+        return LedgerSums(self._table)
+
+    @cached_property
+    def failure_notes(self) -> FailureNotes:
+        return FailureNotes(self._table)
+
+    @cached_property
+    def quarantine(self) -> Quarantine:
+        return Quarantine(self._table, self._bucket, self.commits)
+
+    @cached_property
     def erasure(self) -> Erasure:
-        return Erasure(self._table)
+        return Erasure(self._table, self._bucket)
 
     @cached_property
     def reports(self) -> ReportStore:
-        return ReportStore(self._table)
+        return ReportStore(self._table, self._bucket)
 
     @cached_property
     def hour_summaries(self) -> HourSummaryStore:
-        return HourSummaryStore(self._table, self.reports, self.archive, max_item_bytes=self.max_summary_item_bytes)
+        return HourSummaryStore(self._table, self.reports, self._bucket, max_item_bytes=self.max_summary_item_bytes)
 
     @cached_property
     def projects(self) -> ProjectStore:
@@ -190,7 +222,11 @@ class Stage:
 
     @cached_property
     def archive(self) -> Archive:
-        return Archive(self.clients.s3, self.settings.bucket_name)
+        return Archive(self._bucket)
+
+    @cached_property
+    def _bucket(self) -> Bucket:
+        return Bucket(lambda: self.clients.s3, self.settings.bucket_name)
 
     @cached_property
     def topic(self) -> Topic:

@@ -118,7 +118,9 @@ class Story:
             queue=through.queue,
             events=through.events,
             commits=through.commits,
+            failure_notes=through.failure_notes,
             archive=through.archive,
+            quarantine=through.quarantine,
             meter=through.meter,
             now=NOW,
             settings=through.settings,
@@ -126,10 +128,10 @@ class Story:
 
     def aggregate(self, stage: Stage) -> None:
         aggregate(
+            marks=stage.marks,
             commits=stage.commits,
             reports=stage.reports,
             hour_summaries=stage.hour_summaries,
-            archive=stage.archive,
             topic=stage.topic,
             meter=stage.meter,
             now=LATER,
@@ -335,7 +337,7 @@ class Replaying(Story):
 
     def dig(self, stage: Stage) -> None:
         with dead_letters.DeadLetterScan(
-            stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1
+            stage.dead_letters, stage.commits, stage.failure_notes, now=datetime.now(UTC), hold_seconds=1
         ) as scan:
             for _ in dead_letters.redrive(scan, Selection(), 0, dead_letters.Outcome(), queue=stage.queue):
                 continue
@@ -375,22 +377,22 @@ class Parking(Replaying):
 
     def dig(self, stage: Stage) -> None:
         with dead_letters.DeadLetterScan(
-            stage.dead_letters, stage.commits, now=datetime.now(UTC), hold_seconds=1
+            stage.dead_letters, stage.commits, stage.failure_notes, now=datetime.now(UTC), hold_seconds=1
         ) as scan:
             for _ in dead_letters.move_to_quarantine(
-                scan, Selection(), 0, dead_letters.Outcome(), archive=stage.archive, commits=stage.commits, now=NOW
+                scan, Selection(), 0, dead_letters.Outcome(), quarantine=stage.quarantine, now=NOW
             ):
                 continue
         self.send_again(stage)
-        remove_resolved(archive=stage.archive, commits=stage.commits)
+        remove_resolved(stage.quarantine)
 
     def send_again(self, stage: Stage) -> None:
-        entries = quarantine_replay.selected(stage.commits, Selection(), 0)
+        entries = quarantine_replay.selected(stage.quarantine, Selection(), 0)
         for _ in quarantine_replay.replay(
             entries,
             quarantine_replay.ReplayOutcome(),
             queue=stage.queue,
-            archive=stage.archive,
+            quarantine=stage.quarantine,
             events=stage.events,
             now=NOW,
             settings=stage.settings,

@@ -1,38 +1,28 @@
-"""The commit log: commit records, and what one transaction keeps in step with them."""
+"""The commit log: commit records, and the one transaction that keeps counters, days, marks and sums in step with them.
+
+Each module owns the layout of its items: record_item.py the commit records, event_item.py the events that singles
+insert, counters.py the counters and days, marks.py the marks, ledger_sums.py the sums. Here, all are one transaction.
+"""
 
 from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from itertools import islice
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from chalicelib.adapters.counters import counter_parts, day_parts
 from chalicelib.adapters.event_item import event_item
-from chalicelib.adapters.record_item import (
-    counter_of,
-    fresh_token,
-    is_committed,
-    quarantine_item,
-    quarantined_of,
-    record_item,
-    record_of,
-)
-from chalicelib.adapters.table import Item, Table, add, key_item, number, text
-from chalicelib.core import commit, table_keys, timestamps
+from chalicelib.adapters.ledger_sums import sum_parts
+from chalicelib.adapters.marks import mark_parts
+from chalicelib.adapters.record_item import is_committed, record_item, record_of
+from chalicelib.adapters.table import Item, Table, put_part, text
+from chalicelib.core import commit, table_keys
 from chalicelib.core.chunk import Chunk, mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
-from chalicelib.core.counting import HourCounter
-from chalicelib.core.failures import Failure, Quarantined
-from chalicelib.core.ledger import Committed
-from chalicelib.core.table_keys import Key, Mark
+from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
-
-# Longer than a message can lie in the dead-letter queue after it failed: 14 days.
-_NOTE_RETENTION = timedelta(days=30)
 
 
 class CommitLog:
@@ -51,16 +41,11 @@ class CommitLog:
         if attempt:
             self._table.back_off(attempt)
         try:
-            self._table.client.transact_write_items(TransactItems=self._transaction(records))
-        except ClientError as error:
-            reasons = error.response.get("CancellationReasons", [])
-            return self._outcome(
-                record
-                for record, reason in zip(records, reasons, strict=False)  # their own items come first
-                if reason.get("Code") == "ConditionalCheckFailed"
-            )
-        except BotoCoreError:
+            taken = self._table.transact(self._transaction(records))
+        except StoreFailed:
             return Outcome(set())
+        if taken:
+            return self._outcome(records[position] for position in sorted(taken))  # their own items come first
         return Outcome({record.chunk_id for record in records})
 
     def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
@@ -87,22 +72,16 @@ class CommitLog:
         # A shard of its own for each attempt: two workers rarely write the same counter at once.
         shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
         marked = commit.marked_hours(records)
-        days = sorted({(project, hour[:10]) for project, hour in marked})
-        increments = commit.increments(records)
-        token = fresh_token()
         shared = commit.share([record for record in records if record.body is not None], _fresh_id)
         shared_by = {record.chunk_id: each.chunk_id for each, singles in shared for record in singles}
         return [
             *(self._put_own(record, shared_by) for record in records),
-            *(self._put(record_item(record, self._retention)) for record, _ in shared),
-            *(self._add(table_keys.counter(*counter, shard), minutes) for counter, minutes in increments.items()),
-            *(self._put(key_item(table_keys.mark(project, hour, shard)) | token) for project, hour in marked),
-            *(self._put(key_item(table_keys.day(project, day, shard))) for project, day in days),
-            *(self._add_to_ledger(*entry, shard, sums) for entry, sums in commit.received_hours(records).items()),
+            *(put_part(record_item(record, self._retention)) for record, _ in shared),
+            *counter_parts(commit.increments(records), shard),
+            *mark_parts(marked, shard),
+            *day_parts(marked, shard),
+            *sum_parts(commit.received_hours(records), shard, self._retention),
         ]
-
-    def _put(self, item: Item) -> Item:
-        return {"Put": {"TableName": self._table.name, "Item": item}}
 
     def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
         """Put what says that a chunk is committed, if it is not there: its record, or a single's event."""
@@ -113,17 +92,7 @@ class CommitLog:
             key = table_keys.event_item(record.project, event.ref)
             item = event_item(key, record.chunk_id, event.event_type, record.body, self._retention)
             item["i"] = text(shared_by[record.chunk_id])
-        put = self._put(item)
-        put["Put"]["ConditionExpression"] = "attribute_not_exists(pk)"
-        return put
-
-    def _add(self, key: Key, minutes: dict[str, int]) -> Item:
-        return add(self._table.name, key, {f"m{minute}": count for minute, count in minutes.items()})
-
-    def _add_to_ledger(self, received_hour: str, project: str, shard: int, sums: Committed) -> Item:
-        added = {"c": sums.chunks, "n": sums.accepted, "k": sums.stored}
-        expiry = int((timestamps.parse(timestamps.window_start(received_hour)) + self._retention).timestamp())
-        return add(self._table.name, table_keys.ledger(received_hour, project, shard), added, expiry)
+        return put_part(item, "attribute_not_exists(pk)")
 
     def look(self, chunks: Iterable[Chunk]) -> Outcome:
         """What is known of chunks before anything is tried. Raises StoreFailed."""
@@ -133,9 +102,9 @@ class CommitLog:
             wanted[chunk.chunk_id] = single or table_keys.commit_record(chunk.project, chunk.chunk_id)
         return self._known(wanted)
 
-    def committed(self, chunks: Iterable[Chunk]) -> set[str]:
-        """The chunk_ids, of those given, that are committed."""
-        return {chunk_id for _, chunk_id in self._evidence((chunk.project, chunk.chunk_id) for chunk in chunks)}
+    def committed(self, chunks: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+        """The chunks (project, chunk_id), of those given, that are committed."""
+        return set(self._evidence(chunks))
 
     def record(self, project: str, chunk_id: str) -> CommitRecord | None:
         """The record of a chunk; of a single the one that it shares with others, unless it was a duplicate."""
@@ -187,75 +156,6 @@ class CommitLog:
         # Of a record that has expired nobody can say what it named.
         named = {chunk: records.get(shared[chunk]) if chunk in shared else item for chunk, item in evidence.items()}
         return {chunk_id: item["o"]["S"] if "o" in item else None for (_, chunk_id), item in named.items() if item}
-
-    def days(self, project: str) -> list[str]:
-        """The days that have events, oldest first."""
-        return sorted({item["sk"]["S"][:10] for item in self._table.query(table_keys.days_partition(project))})
-
-    def counters(self, project: str, days: Iterable[str]) -> list[HourCounter]:
-        pks = [table_keys.day_partition(project, day, shard) for day in days for shard in range(table_keys.SHARDS)]
-        return [counter_of(item) for item in self._table.query_each(pks, first="n#", after="n$")]
-
-    def received(self, first: str, after: str) -> Committed:
-        """What was committed of the chunks received in the hours with first <= hour < after."""
-        pks = [table_keys.ledger_partition(shard) for shard in range(table_keys.SHARDS)]
-        items = self._table.query_each(pks, first=first, after=after)
-        return sum((Committed(*(int(item[name]["N"]) for name in "cnk")) for item in items), Committed())
-
-    def marks(self) -> Iterator[Mark]:
-        """The hours that gained events since their mark was last removed."""
-        for shard in range(table_keys.SHARDS):
-            for item in self._table.query(table_keys.marks_partition(shard)):
-                project, _, hour = item["sk"]["S"].partition("#")
-                yield Mark(project, hour, shard, item["k"]["S"])
-
-    def remove_mark(self, mark: Mark) -> None:
-        """Remove a mark, unless a commit has put it anew since it was read."""
-        key = table_keys.mark(mark.project, mark.hour, mark.shard)
-        self._table.delete_if(key, "k = :k", {":k": text(mark.token)})
-
-    def note_failure(self, chunk: Chunk, failure: Failure) -> None:
-        """Keep why a chunk failed last, for a month. Raises StoreFailed."""
-        item = key_item(table_keys.failure_note(chunk.project, chunk.chunk_id)) | {
-            "code": text(failure.code),
-            "at": text(failure.at),
-            "n": number(failure.deliveries),
-            "x": number(int((timestamps.parse(failure.at) + _NOTE_RETENTION).timestamp())),
-        }
-        self._table.put(item)
-
-    def failures(self, chunks: Iterable[tuple[str, str]]) -> dict[str, Failure]:
-        """What was noted of the given chunks (project, chunk_id), by chunk_id."""
-        wanted = {table_keys.failure_note(*chunk): chunk[1] for chunk in chunks}
-        found = self._table.get_many(list(wanted))
-        return {
-            wanted[key]: Failure(item["code"]["S"], item["at"]["S"], int(item["n"]["N"])) for key, item in found.items()
-        }
-
-    def quarantine(self, entry: Quarantined) -> None:
-        """List a quarantined message; the first entry stays. Raises StoreFailed."""
-        self._table.put_if(quarantine_item(entry), "attribute_not_exists(pk)")
-
-    def remove_quarantined(self, entry: Quarantined) -> None:
-        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))
-
-    def quarantined(self) -> Iterator[Quarantined]:
-        """The messages in quarantine of the whole stage, without chunks that were committed after all."""
-        return (entry for entry, is_resolved in self._quarantine() if not is_resolved)
-
-    def resolved(self) -> Iterator[Quarantined]:
-        """The entries whose chunks were committed after all."""
-        return (entry for entry, is_resolved in self._quarantine() if is_resolved)
-
-    def _quarantine(self) -> Iterator[tuple[Quarantined, bool]]:
-        entries = (quarantined_of(item) for item in self._table.query(table_keys.QUARANTINE))
-        while batch := list(islice(entries, 100)):
-            committed = self._evidence((each.project, each.name) for each in batch if each.project)
-            yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
-
-    def quarantine_code(self, project: str, chunk_id: str) -> str | None:
-        item = self._table.get(table_keys.quarantine_record(project, chunk_id))
-        return str(item["code"]["S"]) if item else None
 
 
 def _fresh_id(minute: str) -> str:

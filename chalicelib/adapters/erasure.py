@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from botocore.exceptions import ClientError
-
-from chalicelib.adapters.aws import error_code, translated_errors
-from chalicelib.adapters.record_item import fresh_token, update_record
-from chalicelib.adapters.table import Item, Table, add, key_item, text
+from chalicelib.adapters.bucket import Bucket
+from chalicelib.adapters.counters import counter_parts
+from chalicelib.adapters.marks import mark_parts
+from chalicelib.adapters.record_item import update_part
+from chalicelib.adapters.table import Cancelled, Item, Table, key_item, text
 from chalicelib.core import commit, table_keys
 from chalicelib.core.chunk import owner_of
 from chalicelib.core.commit import CommitRecord
@@ -18,14 +18,15 @@ from chalicelib.core.table_keys import EventRef
 
 
 class Erasure:
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, bucket: Bucket) -> None:
         self._table = table
+        self._bucket = bucket
 
     def erase(
         self, project: str, chunk_id: str, events: Sequence[Event], record: CommitRecord | None, *, attempt: int = 0
     ) -> bool:
         """Try once to erase events that stand and belong to one chunk, all or none; False if something has
-        changed since they and the chunk's record were read. Takes at most MAX_ERASED_AT_ONCE.
+        changed since they and the chunk's record were read, or was in the way. Takes at most MAX_ERASED_AT_ONCE.
 
         `record` is None where the chunk has none, and never will.
         """
@@ -34,19 +35,16 @@ class Erasure:
         items = [self._tombstone(project, chunk_id, event) for event in events]
         if record is not None:
             items += self._forget(record, commit.without(record, events))
-        with translated_errors():
-            try:
-                self._table.client.transact_write_items(TransactItems=items)
-            except ClientError as error:
-                if error_code(error) == "TransactionCanceledException":
-                    return False
-                raise
-        return True
+        try:
+            return not self._table.transact(items)
+        except Cancelled as cancelled:
+            if cancelled.passes:
+                return False
+            raise
 
     def _tombstone(self, project: str, chunk_id: str, event: Event) -> Item:
         return {
             "Update": {
-                "TableName": self._table.name,
                 "Key": key_item(table_keys.event_item(project, event.ref)),
                 "UpdateExpression": "SET z = :true REMOVE b, t",
                 "ConditionExpression": "c = :c AND attribute_not_exists(z)",
@@ -56,19 +54,14 @@ class Erasure:
 
     def _forget(self, before: CommitRecord, after: CommitRecord) -> list[Item]:
         shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
-        mark = key_item(table_keys.mark(before.project, before.hour, shard)) | fresh_token()
         return [
-            update_record(self._table.name, before, after),
-            *(
-                add(
-                    self._table.name,
-                    table_keys.counter(*counter, shard),
-                    {f"m{minute}": count for minute, count in minutes.items()},
-                )
-                for counter, minutes in commit.decrements(before, after).items()
-            ),
-            {"Put": {"TableName": self._table.name, "Item": mark}},
+            update_part(before, after),
+            *counter_parts(commit.decrements(before, after), shard),
+            *mark_parts([(before.project, before.hour)], shard),
         ]
+
+    def save_receipt(self, name: str, receipt: str) -> None:
+        self._bucket.put_json(f"erasures/{name}.json", receipt)
 
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
         """Whether each event stands or was erased; without those of which the table knows nothing."""

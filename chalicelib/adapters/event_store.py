@@ -7,19 +7,14 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from chalicelib.adapters.aws import error_code
 from chalicelib.adapters.event_item import chunk_id_of, event_item, owned_item, owner, stands
-from chalicelib.adapters.table import Item, Table, number, text
-from chalicelib.core import compact, event_body, table_keys
-from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.adapters.table import MAX_INSERTS, Item, Table, number, text
+from chalicelib.core import event_body, table_keys
+from chalicelib.core.chunk import Chunk
 from chalicelib.core.event import Event
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.table_keys import EventRef, Key
 from chalicelib.errors import StoreFailed
-
-# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
-MAX_STATEMENTS = 25
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +28,7 @@ class _Row:
 
 class EventStore:
     """`retention`: how long an event is kept after its chunk was minted, when it was received or replayed;
-    `guard_retention`: how long a retry without a timestamp is still recognised. `max_statements`: inserts of one call.
+    `guard_retention`: how long a retry without a timestamp is still recognised. `max_inserts`: inserts of one call.
     """
 
     def __init__(
@@ -42,12 +37,12 @@ class EventStore:
         *,
         retention: timedelta,
         guard_retention: timedelta,
-        max_statements: int = MAX_STATEMENTS,
+        max_inserts: int = MAX_INSERTS,
     ) -> None:
         self._table = table
         self._retention = retention
         self._guard_retention = guard_retention
-        self._max_statements = max_statements
+        self._max_inserts = max_inserts
 
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
         """Insert each event unless its identity exists, and answer who owns each identity (`Chunk.owner`).
@@ -66,8 +61,7 @@ class EventStore:
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
         key = table_keys.event_item(chunk.project, event.ref)
-        dumped = compact.dump(stored_form(event, chunk)).encode()
-        body = event_body.pack(dumped, chunk.project, event.ref, event.event_type, chunk.chunk_id)
+        body = StoredEvent.of(event, chunk).body(event, chunk)
         return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention))
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
@@ -81,58 +75,28 @@ class EventStore:
 
     def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
         owners: list[str | None] = []
-        for batch in _batches(rows, self._max_statements):
-            owners += [self._put(batch[0])] if len(batch) == 1 else self._insert_batch(batch)
+        for batch in _batches(rows, self._max_inserts):
+            owners += [self._insert_alone(batch[0])] if len(batch) == 1 else self._insert_batch(batch)
         return owners
 
     def _insert_batch(self, rows: Sequence[_Row]) -> list[str | None]:
         try:
-            answer = self._table.client.batch_execute_statement(Statements=[self._statement(row) for row in rows])
-        except ClientError as error:
-            # One statement that DynamoDB refuses to parse refuses the whole call: find it alone.
-            refused = error_code(error) == "ValidationException"
-            return [self._put(row) for row in rows] if refused else [None] * len(rows)
-        except BotoCoreError:
+            answers = self._table.insert_each([row.item for row in rows])
+        except StoreFailed:
             return [None] * len(rows)
-        owners: list[str | None] = []
-        taken: list[Key] = []
-        for row, response in zip(rows, answer["Responses"], strict=True):
-            refusal = response.get("Error")
-            if refusal is None:
-                owners.append(row.owner)
-            elif refusal["Code"] == "DuplicateItem":
-                taken.append(row.key)
-                owners.append(None)
-            else:  # throttled, in conflict, or refused: settled alone
-                owners.append(self._put(row))
-        if taken:
-            found = self._owners_of(taken)
-            owners = [known or found.get(row.key) for known, row in zip(owners, rows, strict=True)]
-        return owners
+        taken = [row.key for row, is_mine in zip(rows, answers, strict=True) if is_mine is False]
+        found = self._owners_of(taken) if taken else {}
+        return [
+            self._insert_alone(row) if is_mine is None else row.owner if is_mine else found.get(row.key)
+            for row, is_mine in zip(rows, answers, strict=True)
+        ]
 
-    def _statement(self, row: _Row) -> Item:
-        fields = ", ".join(f"'{name}': ?" for name in row.item)
-        return {
-            "Statement": f'INSERT INTO "{self._table.name}" VALUE {{{fields}}}',
-            "Parameters": list(row.item.values()),
-        }
-
-    def _put(self, row: _Row) -> str | None:
+    def _insert_alone(self, row: _Row) -> str | None:
         try:
-            self._table.client.put_item(
-                TableName=self._table.name,
-                Item=row.item,
-                ConditionExpression="attribute_not_exists(pk)",
-                ReturnValuesOnConditionCheckFailure="ALL_OLD",
-            )
-        except ClientError as error:
-            if error_code(error) != "ConditionalCheckFailedException":
-                return None
-            old = error.response.get("Item")
-            return owner(old) if old else self._owners_of([row.key]).get(row.key)
-        except BotoCoreError:
+            there = self._table.insert(row.item)
+        except StoreFailed:
             return None
-        return row.owner
+        return owner(there) if there else row.owner
 
     def _owners_of(self, taken: Sequence[Key]) -> dict[Key, str]:
         try:

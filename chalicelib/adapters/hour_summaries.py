@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from datetime import timedelta
+from uuid import uuid4
 
-from chalicelib.adapters.archive import Archive
+from chalicelib.adapters.bucket import GONE_OR_HIDDEN, Bucket
 from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.table import Cancelled, Item, Table, key_item, number, put_part, text
 from chalicelib.core import hour_summary, limits, table_keys
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report
@@ -24,13 +25,13 @@ class HourSummaryStore:
         self,
         table: Table,
         reports: ReportStore,
-        archive: Archive,
+        bucket: Bucket,
         *,
         max_item_bytes: int = limits.MAX_SUMMARY_ITEM_BYTES,
     ) -> None:
         self._table = table
         self._reports = reports
-        self._archive = archive
+        self._bucket = bucket
         self._max_item_bytes = max_item_bytes
 
     def save(self, report: Report, summary: HourSummary) -> bool:
@@ -38,8 +39,12 @@ class HourSummaryStore:
         put that version.
         """
         item, replaced = self._prepare(report, summary)
-        put = {"TableName": self._table.name, "Item": item}
-        return self._tidy(item, replaced, is_kept=self._reports.save(report, also=[{"Put": put}]))
+        try:
+            is_saved = self._reports.save(report, also=[put_part(item)])
+        except Cancelled:
+            self._tidy(item, replaced, is_kept=False)
+            raise
+        return self._tidy(item, replaced, is_kept=is_saved)
 
     def keep(self, report: Report, summary: HourSummary) -> None:
         """Put the summary of a report that is there, unless the report has moved on."""
@@ -53,7 +58,7 @@ class HourSummaryStore:
         key = table_keys.hour_summary(project, hour)
         current = self._table.get(key) or {}
         if "r" in current:  # whoever put the item may have died before
-            self._archive.delete_hour_summary(current["r"]["S"])
+            self._bucket.delete(f"summaries/{current['r']['S']}")
         item = key_item(key) | {
             "v": number(report.version),
             "x": number(int(time.time() + _RETENTION.total_seconds())),
@@ -62,7 +67,9 @@ class HourSummaryStore:
         if len(packed) <= self._max_item_bytes:
             item["b"] = {"B": packed}
         else:
-            item["o"] = text(self._archive.write_hour_summary(project, hour, packed))
+            name = f"{project}/{hour}/{uuid4().hex}"  # never used again
+            self._bucket.put(f"summaries/{name}", packed, "application/zlib")
+            item["o"] = text(name)
         if "o" in current:
             item["r"] = current["o"]
         return item, current["o"]["S"] if "o" in current else None
@@ -71,14 +78,18 @@ class HourSummaryStore:
         """Delete the object that no item names: nothing of an erased user may stay in it."""
         unnamed = replaced if is_kept else item.get("o", {}).get("S")
         if unnamed is not None:
-            self._archive.delete_hour_summary(unnamed)
+            self._bucket.delete(f"summaries/{unnamed}")
         return is_kept
 
     def of_day(self, project: str, day: str) -> dict[str, HourSummary]:
         """The summaries of the day's hours, by hour, without those that have expired or been replaced meanwhile."""
         found: dict[str, HourSummary] = {}
         for item in self._table.query(table_keys.hour_summaries_partition(project, day)):
-            packed = item["b"]["B"] if "b" in item else self._archive.read_hour_summary(item["o"]["S"])
+            packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
             if packed is not None:
                 found[item["sk"]["S"]] = hour_summary.unpack(packed)
         return found
+
+    def _read(self, name: str) -> bytes | None:
+        found = self._bucket.get(f"summaries/{name}", GONE_OR_HIDDEN)
+        return found[0] if found else None

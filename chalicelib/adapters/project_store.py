@@ -9,7 +9,6 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from chalicelib.adapters.aws import translated_errors
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.table import Item, Table, key_item, number, text
 from chalicelib.core import table_keys
@@ -56,7 +55,7 @@ class ProjectStore:
         packed, version = zlib.compress(plain), hashlib.sha256(plain).hexdigest()[:16]
         if len(packed) > MAX_CATALOGUE_BYTES:
             raise ValueError(f"a catalogue takes at most {MAX_CATALOGUE_BYTES} bytes when it is compressed")
-        self._put(key_item(table_keys.catalogue(project, version)) | {"b": {"B": packed}})
+        self._table.put(key_item(table_keys.catalogue(project, version)) | {"b": {"B": packed}})
         return version
 
     def key(self, key_id: str) -> AccessKey | None:
@@ -75,15 +74,10 @@ class ProjectStore:
         }
         if key.expires is not None:
             item |= {"u": text(key.expires.isoformat()), "x": number(int(key.expires.timestamp()))}
-        self._put(item)
+        self._table.put(item)
 
     def remove_key(self, key_id: str) -> None:
-        with translated_errors():
-            self._table.client.delete_item(TableName=self._table.name, Key=key_item(table_keys.access_key(key_id)))
-
-    def _put(self, item: Item) -> None:
-        with translated_errors():
-            self._table.client.put_item(TableName=self._table.name, Item=item)
+        self._table.delete(table_keys.access_key(key_id))
 
 
 def _settings_text(project: Project) -> str:

@@ -8,7 +8,6 @@ import zlib
 from collections.abc import Iterator
 from datetime import timedelta
 
-from chalicelib.adapters.aws import translated_errors
 from chalicelib.adapters.table import Item, Table, number, text
 from chalicelib.core import table_keys
 from chalicelib.core.rejection import RejectedPost
@@ -29,8 +28,7 @@ class RejectionLog:
             "b": {"B": body},
             "x": number(int(time.time() + self._retention.total_seconds())),
         }
-        with translated_errors():
-            self._table.client.put_item(TableName=self._table.name, Item=item)
+        self._table.put(item)
 
     def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]:
         """The posts with first <= name < after, newest first."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from botocore.exceptions import ClientError
-
-from chalicelib.adapters.aws import error_code, translated_errors
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.bucket import Bucket
+from chalicelib.adapters.table import Item, Table, key_item, number, put_part, text
 from chalicelib.core import table_keys
 from chalicelib.core.report import Report, Window, dump
 
 
 class ReportStore:
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, bucket: Bucket) -> None:
         self._table = table
+        self._bucket = bucket
 
     def get(self, window: Window) -> Report | None:
         item = self._table.get(table_keys.report(window.project, window.grain, window.name))
@@ -24,28 +23,21 @@ class ReportStore:
     def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
         """Put the next version of a report, and list its window as unfinished; False if someone else
         has put that version. One transaction: a version that nobody would publish cannot exist. `also`: parts
-        of a transaction that are applied with it.
+        without conditions that are applied with it. Raises StoreFailed.
         """
         window = report.window
-        put = {
-            "TableName": self._table.name,
-            "Item": _item(report, published=report.published),
-            "ConditionExpression": "attribute_not_exists(pk) OR v < :v",
-            "ExpressionAttributeValues": {":v": number(report.version)},
-        }
-        unfinished = key_item(table_keys.unfinished(window.project, window.grain, window.name)) | {
-            "v": number(report.version)
-        }
-        with translated_errors():
-            try:
-                self._table.client.transact_write_items(
-                    TransactItems=[{"Put": put}, {"Put": {"TableName": self._table.name, "Item": unfinished}}, *also]
-                )
-            except ClientError as error:
-                if error_code(error) == "TransactionCanceledException":
-                    return False
-                raise
-        return True
+        version = {"v": number(report.version)}
+        put = put_part(
+            _item(report, published=report.published), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]}
+        )
+        unfinished = key_item(table_keys.unfinished(window.project, window.grain, window.name)) | version
+        return not self._table.transact([put, put_part(unfinished), *also])
+
+    def archive(self, report: Report, document: str) -> None:
+        """Keep a version of a report for good, as an object of its own."""
+        window = report.window
+        name = f"reports/project={window.project}/grain={window.grain}/{window.name}/v{report.version}.json"
+        self._bucket.put_json(name, document)
 
     def mark_published(self, report: Report) -> None:
         """Note that subscribers got this version, unless the report has moved on."""

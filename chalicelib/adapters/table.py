@@ -1,4 +1,4 @@
-"""What the stores over the one table (DynamoDB) share: item form, whole queries, batched reads."""
+"""What the stores over the one table (DynamoDB) share: item form, whole queries, batched reads, transactions."""
 
 from __future__ import annotations
 
@@ -16,9 +16,23 @@ from chalicelib.errors import StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_BATCH_GET = 100
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
+MAX_INSERTS = 25
 _ATTEMPTS = 5
+_CONDITION_FAILED = "ConditionalCheckFailed"
+# Reasons of a cancellation that pass by themselves: somebody else writes an item, or too much is written at once.
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
+_PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 Item = dict[str, Any]
+
+
+class Cancelled(StoreFailed):
+    """Nothing of a transaction was applied, and no condition failed. `passes`: trying again soon may succeed."""
+
+    def __init__(self, reasons: set[str]) -> None:
+        super().__init__(f"transaction cancelled: {', '.join(sorted(reasons)) or 'no reason given'}")
+        self.passes = bool(reasons) and reasons <= _PASSING
 
 
 def text(value: str) -> dict[str, str]:
@@ -33,7 +47,12 @@ def key_item(key: Key) -> Item:
     return {"pk": text(key.pk), "sk": text(key.sk)}
 
 
-def add(table_name: str, key: Key, added: Mapping[str, int], expiry: int | None = None) -> Item:
+def put_part(item: Item, condition: str | None = None, values: Item | None = None) -> Item:
+    """The part of a transaction that puts an item."""
+    return {"Put": {"Item": item, **(_on(condition, values) if condition else {})}}
+
+
+def add_part(key: Key, added: Mapping[str, int], expiry: int | None = None) -> Item:
     """The part of a transaction that adds to the numbers of an item; what is not there counts as zero."""
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if expiry is not None:
@@ -41,7 +60,6 @@ def add(table_name: str, key: Key, added: Mapping[str, int], expiry: int | None 
     set_to = {} if expiry is None else {"x": expiry}
     return {
         "Update": {
-            "TableName": table_name,
             "Key": key_item(key),
             "UpdateExpression": expression,
             "ExpressionAttributeNames": {f"#{name}": name for name in [*added, *set_to]},
@@ -58,8 +76,8 @@ class Table:
     """One table, named once. Reads are consistent: the protocol decides by them."""
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
-        self.client = client
-        self.name = name
+        self._client = client
+        self._name = name
         self._pause = pause
 
     def back_off(self, attempt: int) -> None:
@@ -68,9 +86,8 @@ class Table:
 
     def get(self, key: Key) -> Item | None:
         with translated_errors():
-            item: Item | None = self.client.get_item(TableName=self.name, Key=key_item(key), ConsistentRead=True).get(
-                "Item"
-            )
+            answer = self._client.get_item(TableName=self._name, Key=key_item(key), ConsistentRead=True)
+        item: Item | None = answer.get("Item")
         return item
 
     def get_many(self, keys: Sequence[Key], attributes: str | None = None) -> dict[Key, Item]:
@@ -92,9 +109,9 @@ class Table:
             if attempt:
                 self.back_off(attempt)
             with translated_errors():
-                answer = self.client.batch_get_item(RequestItems={self.name: request})
-            yield from answer.get("Responses", {}).get(self.name, [])
-            unprocessed = answer.get("UnprocessedKeys", {}).get(self.name)
+                answer = self._client.batch_get_item(RequestItems={self._name: request})
+            yield from answer.get("Responses", {}).get(self._name, [])
+            unprocessed = answer.get("UnprocessedKeys", {}).get(self._name)
             if not unprocessed:
                 return
             request = unprocessed
@@ -138,8 +155,8 @@ class Table:
             if at_most is not None:
                 options["Limit"] = at_most
             with translated_errors():
-                page = self.client.query(
-                    TableName=self.name,
+                page = self._client.query(
+                    TableName=self._name,
                     KeyConditionExpression=condition,
                     ScanIndexForward=not newest_first,
                     ConsistentRead=True,
@@ -160,33 +177,106 @@ class Table:
 
     def is_empty(self) -> bool:
         with translated_errors():
-            return not self.client.scan(TableName=self.name, Limit=1, ConsistentRead=True)["Items"]
+            return not self._client.scan(TableName=self._name, Limit=1, ConsistentRead=True)["Items"]
 
     def put(self, item: Item) -> None:
         with translated_errors():
-            self.client.put_item(TableName=self.name, Item=item)
+            self._client.put_item(TableName=self._name, Item=item)
 
     def delete(self, key: Key) -> None:
         with translated_errors():
-            self.client.delete_item(TableName=self.name, Key=key_item(key))
+            self._client.delete_item(TableName=self._name, Key=key_item(key))
 
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
         """Put an item on a condition; False where the condition failed."""
-        return _write_if(self.client.put_item, TableName=self.name, Item=item, condition=condition, values=values)
+        return _succeeds(self._client.put_item, TableName=self._name, Item=item, **_on(condition, values))
 
     def delete_if(self, key: Key, condition: str, values: Item) -> bool:
         """Delete an item on a condition; False where the condition failed."""
-        return _write_if(
-            self.client.delete_item, TableName=self.name, Key=key_item(key), condition=condition, values=values
-        )
+        on = _on(condition, values)
+        return _succeeds(self._client.delete_item, TableName=self._name, Key=key_item(key), **on)
+
+    def update_if(self, key: Key, update: str, condition: str, values: Item) -> bool:
+        """Update an item on a condition; False where the condition failed."""
+        on = {"UpdateExpression": update, **_on(condition, values)}
+        return _succeeds(self._client.update_item, TableName=self._name, Key=key_item(key), **on)
+
+    def insert(self, item: Item) -> Item | None:
+        """Put an item if its key is free; otherwise return the item that is there."""
+        with translated_errors():
+            try:
+                self._client.put_item(
+                    TableName=self._name,
+                    Item=item,
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **_on("attribute_not_exists(pk)"),
+                )
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                there: Item | None = error.response.get("Item") or self.get(key_of(item))
+                if there is None:
+                    raise StoreFailed("the item that was in the way is gone") from error
+                return there
+        return None
+
+    def insert_each(self, items: Sequence[Item]) -> list[bool | None]:
+        """Put up to MAX_INSERTS items of different keys, each if its key is free, in one call.
+
+        Returns True for each item that was put, False where the key is taken, and None for what has to be tried
+        alone. Raises StoreFailed if nothing is known of any.
+        """
+        statements = [_insert_statement(self._name, item) for item in items]
+        with translated_errors():
+            try:
+                answer = self._client.batch_execute_statement(Statements=statements)
+            except ClientError as error:
+                # One statement that DynamoDB refuses to parse refuses the whole call.
+                if error_code(error) != "ValidationException":
+                    raise
+                return [None] * len(items)
+        errors = [response.get("Error") for response in answer["Responses"]]
+        return [False if error and error["Code"] == "DuplicateItem" else None if error else True for error in errors]
+
+    def transact(self, parts: Sequence[Item]) -> set[int]:
+        """Apply all parts or none. Returns the positions of the parts whose condition failed: then nothing was applied.
+
+        Raises Cancelled if nothing was applied for another reason, and StoreFailed if nobody knows.
+        """
+        named = [{kind: {"TableName": self._name, **part}} for each in parts for kind, part in each.items()]
+        with translated_errors():
+            try:
+                self._client.transact_write_items(TransactItems=named)
+            except ClientError as error:
+                if error_code(error) != "TransactionCanceledException":
+                    raise
+                return _failed_conditions(error)
+        return set()
 
 
-def _write_if(call: Callable[..., Any], *, condition: str, values: Item | None, **arguments: Any) -> bool:
-    if values:
-        arguments["ExpressionAttributeValues"] = values
+def _failed_conditions(cancelled: ClientError) -> set[int]:
+    """The positions of the parts whose condition failed. Raises Cancelled if there are none."""
+    reasons = [reason.get("Code", "None") for reason in cancelled.response.get("CancellationReasons", [])]
+    failed = {position for position, reason in enumerate(reasons) if reason == _CONDITION_FAILED}
+    if not failed:
+        raise Cancelled(set(reasons) - {"None"}) from cancelled
+    return failed
+
+
+def _insert_statement(table_name: str, item: Item) -> Item:
+    fields = ", ".join(f"'{name}': ?" for name in item)
+    return {"Statement": f'INSERT INTO "{table_name}" VALUE {{{fields}}}', "Parameters": list(item.values())}
+
+
+def _on(condition: str, values: Item | None = None) -> Item:
+    return {"ConditionExpression": condition, **({"ExpressionAttributeValues": values} if values else {})}
+
+
+def _succeeds(call: Callable[..., Any], **arguments: Any) -> bool:
+    """Whether a conditional write was applied; False where its condition failed."""
     with translated_errors():
         try:
-            call(ConditionExpression=condition, **arguments)
+            call(**arguments)
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 return False

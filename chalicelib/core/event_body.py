@@ -1,10 +1,13 @@
-"""The body of an event's item: compressed against what most events say, and what its own key says anyway."""
+"""An event in its stored form, and the body of its item: compressed against what most events say, and its own key."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from chalicelib.core import compact, timestamps
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.event import Event
 from chalicelib.core.table_keys import EventRef
 
 # What events of web sites and apps have in common, as browsers and the Segment specification name it; the most
@@ -25,6 +28,21 @@ _COMMON = (
     b'"source_ip":"1","user_agent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/537.36 '
     b'(KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36","properties":{},"context":{},"received_at":"'
 )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """`dumped`: the event in its stored form as compact JSON, which archive and table share."""
+
+    dumped: bytes
+
+    @classmethod
+    def of(cls, event: Event, chunk: Chunk) -> Self:
+        return cls(compact.dump(stored_form(event, chunk)).encode())
+
+    def body(self, event: Event, chunk: Chunk) -> bytes:
+        """Return the body of the event's item."""
+        return pack(self.dumped, chunk.project, event.ref, event.event_type, chunk.chunk_id)
 
 
 def pack(dumped: bytes, project: str, ref: EventRef, event_type: str, chunk_id: str) -> bytes:

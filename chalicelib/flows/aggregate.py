@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import TypeVar
 
 from chalicelib import ports
 from chalicelib.core import hour_summary
@@ -24,14 +25,15 @@ _log = logging.getLogger(__name__)
 
 # Only another aggregator can win a round, and each round of its makes the report newer.
 _ROUNDS = 10
+_Subject = TypeVar("_Subject", Window, Mark)
 
 
 def aggregate(
     *,
+    marks: ports.Marks,
     commits: ports.CommitLog,
     reports: ports.ReportStore,
     hour_summaries: ports.HourSummaryStore,
-    archive: ports.Archive,
     topic: ports.Topic,
     meter: ports.Meter,
     now: datetime,
@@ -40,19 +42,20 @@ def aggregate(
 
     One window's failure leaves the others alone. Raises ProcessingFailed at the end if there was one.
     """
-    marks = list(commits.marks())
-    meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in marks) if marks else 0)
+    marked = list(marks.all())
+    meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in marked) if marked else 0)
     unfinished = list(reports.unfinished())
-    due = {window for mark in marks for window in reporting.windows_of(mark.project, mark.hour)}
+    due = {window for mark in marked for window in reporting.windows_of(mark.project, mark.hour)}
     due |= {window for window in unfinished if window.is_over(now)}
     refreshed: set[Window] = set()
     looked_at: set[Window] = set()
     published: list[Window] = []
+    removed: set[Mark] = set()
     # Day by day to the end, newest first: a run that is killed has finished what it reached, and a backfill of
     # years keeps nobody's live reports waiting.
     by_day: dict[tuple[str, str], set[Window]] = {}
     marks_of: dict[tuple[str, str], list[Mark]] = {}
-    for mark in marks:
+    for mark in marked:
         marks_of.setdefault((mark.hour[:10], mark.project), []).append(mark)
     for window in due.union(unfinished):
         by_day.setdefault((window.name[:10], window.project), set()).add(window)
@@ -64,24 +67,24 @@ def aggregate(
             refreshed |= _each(days, lambda window: _refresh(window, commits, reports, hour_summaries, now))
         # Published before its mark goes: an hour that is taken off the marks is surely listed or done.
         in_order = sorted(windows, key=lambda window: (window.grain, window.name))
-        looked_at |= _each(in_order, lambda window: _publish(window, reports, archive, topic, published))
-        for mark in marks_of.get(day, ()) if windows & due <= refreshed else ():
-            commits.remove_mark(mark)  # put anew by a commit that came in between, it stays
+        looked_at |= _each(in_order, lambda window: _publish(window, reports, topic, published))
+        if windows & due <= refreshed:  # a mark that a commit has put anew meanwhile stays
+            removed |= _each(marks_of.get(day, ()), marks.remove)
     meter.add("reports_published", len(published))
-    if len(refreshed) < len(due) or len(looked_at) < len(due.union(unfinished)):
+    if len(refreshed) < len(due) or len(looked_at) < len(due.union(unfinished)) or len(removed) < len(marked):
         raise ProcessingFailed("some windows must be looked at again")
     return {"refreshed": len(refreshed), "published": len(published)}
 
 
-def _each(windows: Iterable[Window], action: Callable[[Window], object]) -> set[Window]:
-    """The windows for which the action did not fail."""
+def _each(subjects: Iterable[_Subject], action: Callable[[_Subject], object]) -> set[_Subject]:
+    """The windows, or marks, for which the action did not fail."""
     succeeded = set()
-    for window in windows:
+    for subject in subjects:
         try:
-            action(window)
-            succeeded.add(window)
+            action(subject)
+            succeeded.add(subject)
         except StoreFailed as error:
-            _log.warning("report of %s %s %s: %s", window.project, window.grain, window.name, error)
+            _log.warning("%s is left for the next run: %s", subject, error)
     return succeeded
 
 
@@ -135,16 +138,14 @@ def _look(
     return hour_summary.merge(whole) if len(whole) == len(found) else None
 
 
-def _publish(
-    window: Window, reports: ports.ReportStore, archive: ports.Archive, topic: ports.Topic, published: list[Window]
-) -> None:
+def _publish(window: Window, reports: ports.ReportStore, topic: ports.Topic, published: list[Window]) -> None:
     """Hand the newest version to the archive and to subscribers, at least once each."""
     report = reports.get(window)
     if report is None:
         return
     if report.published < report.version:
         document = reporting.dump(report.to_json())
-        archive.write_report(window.project, window.grain, window.name, report.version, document)
+        reports.archive(report, document)
         topic.publish(
             subject=reporting.subject(report),
             text=reporting.plain_text(report),

@@ -15,13 +15,14 @@ from datetime import datetime
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, compact, event_body, timestamps
+from chalicelib.core import commit, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
 from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
-from chalicelib.flows import quarantine
+from chalicelib.flows.quarantine import quarantine_chunk
 from chalicelib.ports import Message
 from chalicelib.settings import Settings
 
@@ -51,7 +52,9 @@ def process(
     queue: ports.Queue,
     events: ports.EventStore,
     commits: ports.CommitLog,
+    failure_notes: ports.FailureNotes,
     archive: ports.Archive,
+    quarantine: ports.Quarantine,
     meter: ports.Meter,
     now: datetime,
     settings: Settings,
@@ -63,7 +66,7 @@ def process(
     jobs = _decode(messages)
     oldest = now - settings.max_chunk_age
     young, aged = _split(jobs, lambda job: job.chunk.age_counts_from < oldest)
-    done = _quarantine(aged, archive, commits, meter, now)
+    done = _quarantine(aged, commits=commits, quarantine=quarantine, meter=meter, now=now)
     for part in _in_turn(young):
         known, asked = _look(part, commits)
         claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)
@@ -78,7 +81,7 @@ def process(
     if len(finished) < len(messages):
         # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
         queue.delete([message.receipt_handle for message in finished])
-        _note_failures([job for job in jobs if job.chunk.chunk_id not in done], commits, now)
+        _note_failures([job for job in jobs if job.chunk.chunk_id not in done], failure_notes, now)
         raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
 
 
@@ -103,21 +106,25 @@ def _split(jobs: Sequence[_Job], is_other: Callable[[_Job], bool]) -> tuple[list
 
 
 def _quarantine(
-    jobs: Sequence[_Job], archive: ports.Archive, commits: ports.CommitLog, meter: ports.Meter, now: datetime
+    jobs: Sequence[_Job],
+    *,
+    commits: ports.CommitLog,
+    quarantine: ports.Quarantine,
+    meter: ports.Meter,
+    now: datetime,
 ) -> set[str]:
     """Park chunks so old that the records which would make them harmless may have expired."""
     parked = set()
     for job in jobs:
         chunk = job.chunk
         try:
-            if not commits.committed([chunk]):
-                quarantine.quarantine_chunk(
+            if not commits.committed([(chunk.project, chunk.chunk_id)]):
+                quarantine_chunk(
                     chunk,
                     job.messages[0],
                     code="too_old",
                     last_delivered=now,
-                    archive=archive,
-                    commits=commits,
+                    quarantine=quarantine,
                     now=now,
                 )
                 meter.add("quarantined_chunks", 1)
@@ -183,25 +190,20 @@ def _archive(
     jobs: Sequence[_Job], archive: ports.Archive, meter: ports.Meter, now: datetime, settings: Settings
 ) -> list[CommitRecord]:
     """Write the owned events as one object and name it in the records; no records if that may have failed."""
-    stored = [[compact.dump(chunks.stored_form(event, job.chunk)).encode() for event in job.owned] for job in jobs]
-    lines = [line for each in stored for line in each]
+    stored = [[StoredEvent.of(event, job.chunk) for event in job.owned] for job in jobs]
+    events = [event for theirs in stored for event in theirs]
     try:
-        name = archive.write_events(lines, now) if lines else None
+        name = archive.write(events, now) if events else None
     except StoreFailed as error:
         _log.warning("the archive object was not surely written: %s", error)
         return []
-    meter.add("archived_bytes", sum(map(len, lines)))
+    meter.add("archived_bytes", sum(len(event.dumped) for event in events))
     records = []
     for job, theirs in zip(jobs, stored, strict=True):
         job.failure = "commit_failed"
-        body = _body(job.chunk, theirs[0]) if job.chunk.is_single and theirs else None
+        body = theirs[0].body(job.owned[0], job.chunk) if job.chunk.is_single and theirs else None
         records.append(commit.make_record(job.chunk, job.owned, name, settings.report_properties, body))
     return records
-
-
-def _body(single: Chunk, dumped: bytes) -> bytes:
-    (event,) = single.events
-    return event_body.pack(dumped, single.project, event.ref, event.event_type, single.chunk_id)
 
 
 def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
@@ -240,11 +242,11 @@ def _commit_group(
     return list(left.values())
 
 
-def _note_failures(jobs: Sequence[_Job], commits: ports.CommitLog, now: datetime) -> None:
+def _note_failures(jobs: Sequence[_Job], failure_notes: ports.FailureNotes, now: datetime) -> None:
     """Say why, for whoever finds a chunk in the dead-letter queue. A first failure mostly heals by itself;
     a note that fails changes nothing.
     """
     for job in jobs:
         if job.deliveries > 1:
             with contextlib.suppress(StoreFailed):
-                commits.note_failure(job.chunk, Failure(job.failure, timestamps.sortable(now), job.deliveries))
+                failure_notes.save(job.chunk, Failure(job.failure, timestamps.sortable(now), job.deliveries))

@@ -17,37 +17,33 @@ def quarantine_chunk(
     *,
     code: str,
     last_delivered: datetime | None,
-    archive: ports.Archive,
-    commits: ports.CommitLog,
+    quarantine: ports.Quarantine,
     now: datetime,
 ) -> None:
     """Keep a chunk's message. Repeating it changes nothing; only after it may the message be deleted.
 
-    The object first: a record without its object would promise what is not there. Raises StoreFailed.
+    Raises StoreFailed.
     """
     content = _content(message, code=code, now=now, received=chunk.sender.received, last_delivered=last_delivered)
-    name = archive.write_quarantined(chunk.chunk_id, content)
-    commits.quarantine(failures.quarantined_chunk(chunk, code, now, name))
+    name = f"quarantine/{chunk.chunk_id}.json"
+    quarantine.add(failures.quarantined_chunk(chunk, code, now, name), content)
 
 
-def quarantine_undecodable(
-    message: Message, *, archive: ports.Archive, commits: ports.CommitLog, now: datetime
-) -> None:
+def quarantine_undecodable(message: Message, *, quarantine: ports.Quarantine, now: datetime) -> None:
     """Keep a message that is no chunk, under its message id. Raises StoreFailed."""
     sent = message.sent or now
     content = _content(message, code="not_a_chunk", now=now, received=sent, last_delivered=None)
-    name = archive.write_quarantined(f"undecodable/{message.message_id}", content)
-    commits.quarantine(
-        Quarantined(
-            project=None,
-            name=message.message_id,
-            code="not_a_chunk",
-            accepted=0,
-            received=timestamps.sortable(sent),
-            quarantined=timestamps.sortable(now),
-            object_name=name,
-        )
+    name = f"quarantine/undecodable/{message.message_id}.json"
+    entry = Quarantined(
+        project=None,
+        name=message.message_id,
+        code="not_a_chunk",
+        accepted=0,
+        received=timestamps.sortable(sent),
+        quarantined=timestamps.sortable(now),
+        object_name=name,
     )
+    quarantine.add(entry, content)
 
 
 def _content(message: Message, *, code: str, now: datetime, received: datetime, last_delivered: datetime | None) -> str:
@@ -62,13 +58,9 @@ def _content(message: Message, *, code: str, now: datetime, received: datetime, 
     )
 
 
-def remove_resolved(*, archive: ports.Archive, commits: ports.CommitLog) -> list[Quarantined]:
-    """Remove the entries whose chunks were committed after all, and answer them. Raises StoreFailed.
-
-    The object first: as long as the record is there, the next run finds what a crash has left.
-    """
-    resolved = list(commits.resolved())
+def remove_resolved(quarantine: ports.Quarantine) -> int:
+    """Remove the entries whose chunks were committed after all; returns how many. Raises StoreFailed."""
+    resolved = list(quarantine.resolved())
     for entry in resolved:
-        archive.delete_quarantined(entry.object_name)
-        commits.remove_quarantined(entry)
-    return resolved
+        quarantine.remove(entry)
+    return len(resolved)

@@ -25,6 +25,7 @@ def find_events(
     *,
     project: str,
     events: ports.EventStore,
+    counters: ports.Counters,
     commits: ports.CommitLog,
     secret: str,
     user_as_stored: Callable[[str], str] = str,
@@ -48,23 +49,30 @@ def find_events(
         after = f"{before[0]}#{before[2]}" if before else span.after
         found = events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
     else:
-        refs = _refs(commits, project, event_type, span, EventRef(*before) if before else None)
+        last_seen = EventRef(*before) if before else None
+        refs = _refs(counters, commits, project, event_type=event_type, span=span, before=last_seen)
         found = _with_bodies(events, project, refs)
     page, last = _page(found, limit)
     return {"events": page, "next": cursor.seal(last, question=question, secret=secret) if last else None}
 
 
 def _refs(
-    commits: ports.CommitLog, project: str, event_type: str | None, span: Span, before: EventRef | None
+    counters: ports.Counters,
+    commits: ports.CommitLog,
+    project: str,
+    *,
+    event_type: str | None,
+    span: Span,
+    before: EventRef | None,
 ) -> Iterator[EventRef]:
     """References of the project's events, newest first; reads on only as far as they are taken."""
     latest = min(span.after, before.time) if before else span.after
-    for day in reversed(commits.days(project)):
+    for day in reversed(counters.days(project)):
         if not span.meets(day) or day > latest[:10]:
             continue
         # The counters, few and small, tell which minutes are worth reading.
         hours: dict[str, Counter[str]] = {}
-        for each in commits.counters(project, [day]):
+        for each in counters.of_days(project, [day]):
             if event_type in (None, each.event_type):
                 hours.setdefault(each.hour, Counter()).update(each.minutes)
         for hour in sorted(hours, reverse=True):
@@ -175,7 +183,15 @@ def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, 
     return {"key": table_keys.event_key(_ref_of(event)), **event}
 
 
-def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest: datetime) -> dict[str, Any]:
+def get_receipt(
+    chunk_id: str,
+    *,
+    project: str,
+    commits: ports.CommitLog,
+    quarantine: ports.Quarantine,
+    failure_notes: ports.FailureNotes,
+    oldest: datetime,
+) -> dict[str, Any]:
     """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
     try:
         chunk.check_id(chunk_id)
@@ -193,30 +209,29 @@ def get_receipt(chunk_id: str, *, project: str, commits: ports.CommitLog, oldest
             "duplicates": record.duplicates,
             **({"erased": record.erased} if record.erased else {}),
         }
-    code = commits.quarantine_code(project, chunk_id)
+    code = quarantine.code_of(project, chunk_id)
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
     if chunk.minted_at(chunk_id) < oldest:
         raise NotFound("no_such_chunk", "No chunk has this id.")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
-    if failure := commits.failures([(project, chunk_id)]).get(chunk_id):
+    if failure := failure_notes.of([(project, chunk_id)]).get(chunk_id):
         at = timestamps.readable(failure.at)
         receipt["last_failure"] = {"code": failure.code, "at": at, "deliveries": failure.deliveries}
     return receipt
 
 
-def count(parameters: Parameters, *, project: str, commits: ports.CommitLog) -> dict[str, Any]:
+def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> dict[str, Any]:
     """Distinct events by type in the minutes, hours or days of a span."""
     _refuse_unknown(parameters, {"event_type", "from", "to", "grain", "tz"})
     zone = _zone(parameters)
     event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
     grain = _grain(parameters, ("minute", "hour", "day"))
-    days = [day for day in commits.days(project) if span.meets(day)]
+    days = [day for day in counters.days(project) if span.meets(day)]
     windows = len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain]
     if windows > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
         raise BadRequest("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
-    counters = commits.counters(project, days)
-    wanted = [counter for counter in counters if event_type in (None, counter.event_type)]
+    wanted = [counter for counter in counters.of_days(project, days) if event_type in (None, counter.event_type)]
     rows = counting.sum_windows(wanted, grain, span, zone)
     if limits.answer_bytes(rows) > limits.MAX_ANSWER_BYTES:
         raise BadRequest("range_too_wide", "Ask for a shorter span (from, to), one event_type or a coarser grain.")

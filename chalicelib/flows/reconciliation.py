@@ -23,7 +23,8 @@ def reconcile(
     *,
     first: datetime,
     after: datetime,
-    commits: ports.CommitLog,
+    ledger_sums: ports.LedgerSums,
+    quarantine: ports.Quarantine,
     queue: ports.Queue,
     metrics: ports.MetricReader,
     dead: Callable[[], Amount],
@@ -39,19 +40,20 @@ def reconcile(
         rejected=door["rejected"],
         waiting_chunks=queue.depth(),
         dead=dead(),
-        quarantined=_quarantined(commits, _hour(first), _hour(after)),
-        committed=commits.received(_hour(first), _hour(after)),
+        quarantined=_amount(quarantine, _hour(first), _hour(after)),
+        committed=ledger_sums.received(_hour(first), _hour(after)),
     )
 
 
-def _quarantined(commits: ports.CommitLog, first: str, after: str) -> Amount:
-    entries = (entry for entry in commits.quarantined() if entry.project and first <= entry.received < after)
+def _amount(quarantine: ports.Quarantine, first: str, after: str) -> Amount:
+    entries = (entry for entry in quarantine.waiting() if entry.project and first <= entry.received < after)
     return sum((Amount(1, entry.accepted) for entry in entries), Amount())
 
 
 def check(
     *,
-    commits: ports.CommitLog,
+    ledger_sums: ports.LedgerSums,
+    quarantine: ports.Quarantine,
     queue: ports.Queue,
     dead_letters: ports.DeadLetters,
     metrics: ports.MetricReader,
@@ -66,7 +68,8 @@ def check(
         missing = reconcile(
             first=_start_of_hour(now - _HORIZON),
             after=_start_of_hour(now - _SETTLED_AFTER),
-            commits=commits,
+            ledger_sums=ledger_sums,
+            quarantine=quarantine,
             queue=queue,
             metrics=metrics,
             dead=lambda: Amount(chunks=dead_letters.depth()),

@@ -33,7 +33,8 @@ Document = dict[str, Any]
 
 def look(
     *,
-    commits: ports.CommitLog,
+    ledger_sums: ports.LedgerSums,
+    quarantine: ports.Quarantine,
     queue: ports.Queue,
     dead_letters: ports.DeadLetters,
     metrics: ports.MetricReader,
@@ -52,7 +53,8 @@ def look(
         stock = reconcile(
             first=first,
             after=after,
-            commits=commits,
+            ledger_sums=ledger_sums,
+            quarantine=quarantine,
             queue=queue,
             metrics=metrics,
             dead=lambda: Amount(chunks=dead_letters.depth()),
@@ -64,7 +66,7 @@ def look(
         "queue": _or_none(look_at_queue),
         # Counted and no more: what faces the internet has no right to take letters, even to look at them.
         "dead_letters": _or_none(count_dead_letters),
-        "quarantined": _or_none(lambda: _quarantined(commits)),
+        "quarantined": _or_none(lambda: _newest(quarantine)),
         "minutes": _or_none(lambda: _minutes(metrics, now)),
         "ledger": _or_none(balance),
     }
@@ -85,9 +87,9 @@ def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:
     ]
 
 
-def _quarantined(commits: ports.CommitLog) -> Document:
+def _newest(quarantine: ports.Quarantine) -> Document:
     """How many messages are in quarantine, and the newest of them with their reasons."""
-    entries = sorted(commits.quarantined(), key=lambda entry: entry.quarantined, reverse=True)
+    entries = sorted(quarantine.waiting(), key=lambda entry: entry.quarantined, reverse=True)
     newest = [
         {
             "project": entry.project,

@@ -19,7 +19,7 @@ from millrace.io import sending
 from millrace.ops import archive_replay, archive_scan, erasure
 from millrace.ops import sweep as sweeping
 from millrace.ops.archive_replay import Replayed, Selection
-from millrace.ops.erasure import Erased, Person
+from millrace.ops.erasure import Eraser, Person
 from millrace.ops.sweep import Swept
 
 project_option = click.option("--project", help="Only this project; default: all.")
@@ -93,7 +93,14 @@ def replay(
 
 def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, object]:
     oldest = datetime.now(UTC) - pipeline.settings.max_chunk_age
-    return query.get_receipt(chunk_id, project=totals.projects[chunk_id], commits=pipeline.commits, oldest=oldest)
+    return query.get_receipt(
+        chunk_id,
+        project=totals.projects[chunk_id],
+        commits=pipeline.commits,
+        quarantine=pipeline.quarantine,
+        failure_notes=pipeline.failure_notes,
+        oldest=oldest,
+    )
 
 
 @click.command()
@@ -118,11 +125,20 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
     person = Person(project, unicodedata.normalize("NFC", user), settled_before)
     if not (yes or dry_run):
         click.confirm(f"Erase all events of {user!r} in {project!r}? They cannot be restored.", abort=True, err=True)
-    totals = Erased()
-    _erase(pipeline, person, totals, dry_run=dry_run)
+    eraser = Eraser(
+        person,
+        events=pipeline.events,
+        commits=pipeline.commits,
+        quarantine=pipeline.quarantine,
+        erasure=pipeline.erasure,
+        archive=pipeline.archive,
+        dry_run=dry_run,
+    )
+    _erase(eraser)
+    totals = eraser.totals
     receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
     if not dry_run:
-        pipeline.archive.write_erasure(erasure.receipt_name(receipt), json.dumps(receipt))
+        pipeline.erasure.save_receipt(erasure.receipt_name(receipt), json.dumps(receipt))
     if as_json:
         output.print_json([receipt])
     else:
@@ -132,31 +148,16 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
         raise SystemExit(3)
 
 
-def _erase(pipeline: Pipeline, person: Person, totals: Erased, *, dry_run: bool) -> None:
+def _erase(eraser: Eraser) -> None:
     with output.progress() as bar:
         task = bar.add_task("events", total=None)
-        for count in erasure.erase_events(
-            person,
-            events=pipeline.events,
-            commits=pipeline.commits,
-            erasure=pipeline.erasure,
-            totals=totals,
-            dry_run=dry_run,
-        ):
+        for count in eraser.erase_events():
             bar.advance(task, count)
-        objects = list(pipeline.archive.find_events())
+        objects = list(eraser.archive.find())
         task = bar.add_task("archive", total=len(objects))
-        for count in erasure.erase_lines(
-            person,
-            objects,
-            archive=pipeline.archive,
-            commits=pipeline.commits,
-            erasure=pipeline.erasure,
-            totals=totals,
-            dry_run=dry_run,
-        ):
+        for count in eraser.erase_lines(objects):
             bar.advance(task, count)
-        totals.quarantined = erasure.count_quarantined(person, pipeline.archive, pipeline.commits)
+        eraser.count_quarantined()
 
 
 @click.command()
@@ -179,7 +180,7 @@ def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_
     with output.progress() as bar:
         objects = [
             each
-            for each in pipeline.archive.find_events(wanted.first[:10])
+            for each in pipeline.archive.find(wanted.first[:10])
             if sweeping.may_be_judged(each, now, patience) and sweeping.was_processed(each, wanted)
         ]
         task = bar.add_task("sweeping", total=len(objects))

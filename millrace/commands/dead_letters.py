@@ -114,14 +114,14 @@ def park(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool,
     now = datetime.now(UTC)
     with _round(pipeline) as scan:
         moving = dead_letters.move_to_quarantine(
-            scan, selection, limit, outcome, archive=pipeline.archive, commits=pipeline.commits, now=now
+            scan, selection, limit, outcome, quarantine=pipeline.quarantine, now=now
         )
         _show_progress(pipeline, moving)
     _finish(outcome, as_json=as_json)
 
 
 def _round(pipeline: Pipeline) -> DeadLetterScan:
-    return DeadLetterScan(pipeline.dead_letters, pipeline.commits, now=datetime.now(UTC))
+    return DeadLetterScan(pipeline.dead_letters, pipeline.commits, pipeline.failure_notes, now=datetime.now(UTC))
 
 
 def _selected(scan: DeadLetterScan, selection: Selection) -> Iterator[DeadLetter]:

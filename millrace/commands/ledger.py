@@ -12,6 +12,7 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.commands.options import pipeline_options, span_options
 from millrace.ops import dead_letters
+from millrace.ops.dead_letters import DeadLetterScan
 
 _MEANING = {
     "accepted": "queued, as ingestion has measured it",
@@ -42,10 +43,15 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
     stock = reconcile(
         first=first,
         after=after,
-        commits=pipeline.commits,
+        ledger_sums=pipeline.ledger_sums,
+        quarantine=pipeline.quarantine,
         queue=pipeline.queue,
         metrics=pipeline.metrics,
-        dead=lambda: dead_letters.amount(pipeline.dead_letters, pipeline.commits, first=first, after=after),
+        dead=lambda: dead_letters.amount(
+            DeadLetterScan(pipeline.dead_letters, pipeline.commits, pipeline.failure_notes, now=datetime.now(UTC)),
+            first=first,
+            after=after,
+        ),
     )
     document = stock.to_json()
     if as_json:

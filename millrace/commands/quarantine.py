@@ -36,7 +36,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
     """
     _settle(pipeline)
     rows = [
-        quarantine_replay.to_json(entry) for entry in quarantine_replay.selected(pipeline.commits, selection, limit)
+        quarantine_replay.to_json(entry) for entry in quarantine_replay.selected(pipeline.quarantine, selection, limit)
     ]
     if as_json:
         output.print_json(rows)
@@ -54,8 +54,8 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
     Example:
       millrace quarantine show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
     """
-    for entry in quarantine_replay.selected(pipeline.commits, Selection(chunk=name), 1):
-        kept = json.loads(pipeline.archive.read_quarantined(entry.object_name))
+    for entry in quarantine_replay.selected(pipeline.quarantine, Selection(chunk=name), 1):
+        kept = json.loads(pipeline.quarantine.content(entry))
         document = quarantine_replay.to_json(entry) | kept
         if as_json:
             output.print_json([document])
@@ -83,14 +83,17 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
     """
     if not dry_run:
         _settle(pipeline)
-    entries, outcome = quarantine_replay.selected(pipeline.commits, selection, limit), quarantine_replay.ReplayOutcome()
+    entries, outcome = (
+        quarantine_replay.selected(pipeline.quarantine, selection, limit),
+        quarantine_replay.ReplayOutcome(),
+    )
     with output.progress() as bar:
         task = bar.add_task("quarantined", total=len(entries))
         for count in quarantine_replay.replay(
             entries,
             outcome,
             queue=pipeline.queue,
-            archive=pipeline.archive,
+            quarantine=pipeline.quarantine,
             events=pipeline.events,
             now=datetime.now(UTC),
             settings=pipeline.settings,
@@ -110,5 +113,5 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
 
 
 def _settle(pipeline: Pipeline) -> None:
-    if resolved := remove_resolved(archive=pipeline.archive, commits=pipeline.commits):
-        output.say(f"{len(resolved)} chunks were processed after all and have left the quarantine.")
+    if count := remove_resolved(pipeline.quarantine):
+        output.say(f"{count} chunks were processed after all and have left the quarantine.")

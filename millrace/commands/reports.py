@@ -58,7 +58,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
     elif found:
         columns = ("project", "grain", "start", "live", "archive")
         output.print_table(columns, [[_cell(each[name]) for name in columns] for each in found])
-    if found and any(True for _ in pipeline.commits.marks()):
+    if found and any(True for _ in pipeline.marks.all()):
         output.say("Some hours wait for the aggregator: ask again after its next run.")
     if archived.unreadable:
         output.say(f"{archived.unreadable} lines of the archive cannot be read.")

@@ -21,7 +21,7 @@ from chalicelib.core.event import Event
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
-from millrace.ops.archive_scan import Line, Scanned
+from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ class Selection:
     event_type: str | None
     received_from: datetime | None
 
-    def holds(self, line: Line) -> bool:
+    def holds(self, line: ArchivedEvent) -> bool:
         return (
             self.span.holds(line.event.time)
             and self.project in (None, line.sender.project)
             and self.event_type in (None, line.event.event_type)
         )
 
-    def is_expired(self, line: Line) -> bool:
+    def is_expired(self, line: ArchivedEvent) -> bool:
         return self.received_from is not None and line.sender.received < self.received_from
 
 
@@ -97,7 +97,9 @@ def replay(
         yield len(batch), batch[-1].name
 
 
-def _select(batch: Iterable[Scanned], selection: Selection, commits: ports.CommitLog, totals: Replayed) -> list[Line]:
+def _select(
+    batch: Iterable[Scanned], selection: Selection, commits: ports.CommitLog, totals: Replayed
+) -> list[ArchivedEvent]:
     wanted = [(name, line) for name, line in _read(batch, totals) if selection.holds(line)]
     fresh = [(name, line) for name, line in wanted if not selection.is_expired(line)]
     named = commits.archived_in({line.chunk for _, line in fresh})
@@ -108,16 +110,16 @@ def _select(batch: Iterable[Scanned], selection: Selection, commits: ports.Commi
     return counting
 
 
-def _read(batch: Iterable[Scanned], totals: Replayed) -> Iterator[tuple[str, Line]]:
+def _read(batch: Iterable[Scanned], totals: Replayed) -> Iterator[tuple[str, ArchivedEvent]]:
     for scanned in batch:
-        for raw in scanned.content.lines:
+        for stored in scanned.content.events:
             try:
-                yield scanned.name, archive_scan.read_line(raw)
+                yield scanned.name, archive_scan.read_event(stored)
             except ValueError:
                 totals.unreadable += 1
 
 
-def _pack(lines: Iterable[Line], now: datetime) -> list[Chunk]:
+def _pack(lines: Iterable[ArchivedEvent], now: datetime) -> list[Chunk]:
     """Chunks of events with one sender each; an identity comes once in a chunk, as from ingestion."""
     by_sender: dict[Sender, dict[tuple[str, str, str], Event]] = {}
     repeats: dict[Sender, Counter[str]] = {}

@@ -1,4 +1,4 @@
-"""Goes through the archive for commands: which objects, their lines, and which of the lines count."""
+"""Goes through the archive for commands: which objects, and what their events say."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from chalicelib.core import limits, timestamps
 from chalicelib.core.chunk import Sender, check_id
 from chalicelib.core.counting import Span
 from chalicelib.core.event import Event
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.errors import Undecodable
 from chalicelib.ports import ArchiveObject, Content
 
@@ -33,7 +34,7 @@ class Scanned:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ArchivedEvent:
     """An archived event: what it is, who sent it, which chunk it belongs to."""
 
     chunk_id: str
@@ -45,10 +46,10 @@ class Line:
         return (self.sender.project, self.chunk_id)
 
 
-def read_line(raw: bytes) -> Line:
+def read_event(stored: StoredEvent) -> ArchivedEvent:
     """Raises ValueError for what the pipeline did not write."""
     try:
-        document = json.loads(raw)
+        document = json.loads(stored.dumped)
         sender = Sender(
             document["project"],
             timestamps.parse(document["received_at"]),
@@ -56,9 +57,9 @@ def read_line(raw: bytes) -> Line:
             document.get("user_agent"),
         )
         check_id(document["chunk_id"])
-        return Line(document["chunk_id"], sender, Event.from_json(document, guarded=False))
+        return ArchivedEvent(document["chunk_id"], sender, Event.from_json(document, guarded=False))
     except (KeyError, TypeError, AttributeError, RecursionError, Undecodable) as error:
-        raise ValueError("not a line of the archive") from error
+        raise ValueError("not an event of the archive") from error
 
 
 def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
@@ -67,12 +68,12 @@ def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
     They can be processed any time later, but hardly earlier: ingestion refuses times that are too far ahead.
     """
     if span.start is None:
-        return list(archive.find_events())
+        return list(archive.find())
     try:
         earliest = span.start.astimezone(UTC) - timedelta(seconds=limits.MAX_FUTURE_SECONDS)
     except OverflowError:
-        return list(archive.find_events())
-    return list(archive.find_events(f"{earliest:%Y-%m-%d}"))
+        return list(archive.find())
+    return list(archive.find(f"{earliest:%Y-%m-%d}"))
 
 
 def scan(archive: ports.Archive, objects: Iterable[ArchiveObject]) -> Iterator[list[Scanned]]:
@@ -80,7 +81,7 @@ def scan(archive: ports.Archive, objects: Iterable[ArchiveObject]) -> Iterator[l
     remaining = iter(objects)
     with ThreadPoolExecutor(_READERS) as pool:
         while batch := list(islice(remaining, AT_ONCE)):
-            contents = pool.map(archive.read_events, [each.name for each in batch])
+            contents = pool.map(archive.read, [each.name for each in batch])
             yield [
                 Scanned(each.name, each.modified, content)
                 for each, content in zip(batch, contents, strict=True)

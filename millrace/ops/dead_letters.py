@@ -6,7 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -17,7 +17,7 @@ from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Failure
 from chalicelib.core.ledger import Amount
 from chalicelib.errors import StoreFailed, Undecodable
-from chalicelib.flows import quarantine
+from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable
 from chalicelib.ports import Message
 from millrace.command_error import CommandError
 from millrace.ops.selection import Selection
@@ -88,11 +88,13 @@ class DeadLetterScan:
         self,
         dead_letters: ports.DeadLetters,
         commits: ports.CommitLog,
+        failure_notes: ports.FailureNotes,
         *,
         now: datetime,
         hold_seconds: int = HOLD_SECONDS,
     ) -> None:
-        self._dead_letters, self._commits, self._now = dead_letters, commits, now
+        self._dead_letters, self._commits, self._failure_notes = dead_letters, commits, failure_notes
+        self._now = now
         self._hold_seconds = hold_seconds
         self._handles: dict[str, str] = {}  # of what is held, by message id
         self._seen: set[str] = set()
@@ -117,7 +119,7 @@ class DeadLetterScan:
                 if message.message_id not in self._seen and (message.sent is None or message.sent <= self._now)
             ]
             self._seen |= {message.message_id for message in fresh}
-            yield _read(fresh, self._commits)
+            yield _read(fresh, self._commits, self._failure_notes)
 
     def delete(self, batch: Sequence[DeadLetter]) -> int:
         """Delete batch that are safe elsewhere; answers how many are surely gone."""
@@ -125,16 +127,16 @@ class DeadLetterScan:
         return self._dead_letters.delete(handles)
 
 
-def _read(messages: Sequence[Message], commits: ports.CommitLog) -> list[DeadLetter]:
+def _read(messages: Sequence[Message], commits: ports.CommitLog, failure_notes: ports.FailureNotes) -> list[DeadLetter]:
     decoded: list[DeadLetter] = []
     for message in messages:
         try:
             decoded.append(DeadLetter(message, chunks.decode(message.body)))
         except Undecodable as error:
             decoded.append(DeadLetter(message, wrong=str(error)))
-    found = [dead_letter.chunk for dead_letter in decoded if dead_letter.chunk]
-    notes = commits.failures((chunk.project, chunk.chunk_id) for chunk in found)
-    committed = commits.committed(found)
+    found = [(dead_letter.chunk.project, dead_letter.name) for dead_letter in decoded if dead_letter.chunk]
+    notes = failure_notes.of(found)
+    committed = {chunk_id for _, chunk_id in commits.committed(found)}
     return [
         DeadLetter(
             dead_letter.message,
@@ -147,10 +149,10 @@ def _read(messages: Sequence[Message], commits: ports.CommitLog) -> list[DeadLet
     ]
 
 
-def amount(dead_letters: ports.DeadLetters, commits: ports.CommitLog, *, first: datetime, after: datetime) -> Amount:
+def amount(scan: DeadLetterScan, *, first: datetime, after: datetime) -> Amount:
     """How many dead chunks were received from `first` to before `after`: each once, and none that is committed."""
     found: dict[str, Chunk] = {}
-    with DeadLetterScan(dead_letters, commits, now=datetime.now(UTC)) as scan:
+    with scan:
         for dead_letter in (dead_letter for some in scan.batches() for dead_letter in some):
             if (
                 dead_letter.chunk
@@ -203,8 +205,7 @@ def move_to_quarantine(
     limit: int,
     outcome: MoveOutcome,
     *,
-    archive: ports.Archive,
-    commits: ports.CommitLog,
+    quarantine: ports.Quarantine,
     now: datetime,
 ) -> Iterator[int]:
     """Move batch whole into the quarantine; yields how many were looked at."""
@@ -213,7 +214,7 @@ def move_to_quarantine(
         kept = []
         for dead_letter in batch:
             try:
-                _quarantine(dead_letter, archive, commits, now)
+                _quarantine(dead_letter, quarantine, now)
                 kept.append(dead_letter)
             except StoreFailed as error:
                 outcome.failed += 1
@@ -223,17 +224,16 @@ def move_to_quarantine(
     yield from _work_off(scan, selection, limit, outcome, keep)
 
 
-def _quarantine(dead_letter: DeadLetter, archive: ports.Archive, commits: ports.CommitLog, now: datetime) -> None:
+def _quarantine(dead_letter: DeadLetter, quarantine: ports.Quarantine, now: datetime) -> None:
     if dead_letter.chunk is None:
-        quarantine.quarantine_undecodable(dead_letter.message, archive=archive, commits=commits, now=now)
+        quarantine_undecodable(dead_letter.message, quarantine=quarantine, now=now)
         return
-    quarantine.quarantine_chunk(
+    quarantine_chunk(
         dead_letter.chunk,
         dead_letter.message,
         code=dead_letter.code,
         last_delivered=timestamps.parse(dead_letter.note.at) if dead_letter.note else None,
-        archive=archive,
-        commits=commits,
+        quarantine=quarantine,
         now=now,
     )
 

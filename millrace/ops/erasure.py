@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
 
@@ -21,7 +21,7 @@ from chalicelib.core.table_keys import EventRef
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject, Content
 from millrace.ops import archive_scan
-from millrace.ops.archive_scan import Line, Scanned
+from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 # Only other erasures, and commits of the same counters, are in the way.
 _ATTEMPTS = 8
@@ -38,7 +38,7 @@ class Person:
     user: str
     settled_before: datetime
 
-    def sent(self, line: Line) -> bool:
+    def sent(self, line: ArchivedEvent) -> bool:
         return (self.project, self.user) == (line.sender.project, line.event.user)
 
 
@@ -61,148 +61,113 @@ class Erased:
         return not (self.events_in_flight or self.lines_in_flight or self.unreadable or self.quarantined)
 
 
-def erase_events(
-    person: Person,
-    *,
-    events: ports.EventStore,
-    commits: ports.CommitLog,
-    erasure: ports.Erasure,
-    totals: Erased,
-    dry_run: bool,
-) -> Iterator[int]:
-    """Erase the user's events in the table; yields how many were looked at. A dry run only
-    counts. Raises StoreFailed.
-    """
-    by_chunk: dict[str, list[EventRef]] = defaultdict(list)
-    for ref, event in events.of_user(person.project, person.user, first="", after="~"):
-        by_chunk[event["chunk_id"]].append(ref)
-    for chunk_id, refs in by_chunk.items():
-        remaining = iter(refs)
-        while part := list(islice(remaining, limits.MAX_ERASED_AT_ONCE)):
-            _erase_part(
-                person, chunk_id, part, events=events, commits=commits, erasure=erasure, totals=totals, dry_run=dry_run
-            )
-            yield len(part)
+@dataclass
+class Eraser:
+    """Erases a person's events from table and archive. On a dry run it only counts. Methods raise StoreFailed."""
+
+    person: Person
+    events: ports.EventStore
+    commits: ports.CommitLog
+    quarantine: ports.Quarantine
+    erasure: ports.Erasure
+    archive: ports.Archive
+    dry_run: bool = False
+    totals: Erased = field(default_factory=Erased)
+
+    def erase_events(self) -> Iterator[int]:
+        """Erase the events in the table; yields how many were looked at."""
+        by_chunk: dict[str, list[EventRef]] = defaultdict(list)
+        for ref, event in self.events.of_user(self.person.project, self.person.user, first="", after="~"):
+            by_chunk[event["chunk_id"]].append(ref)
+        for chunk_id, refs in by_chunk.items():
+            remaining = iter(refs)
+            while part := list(islice(remaining, limits.MAX_ERASED_AT_ONCE)):
+                self._erase_part(chunk_id, part)
+                yield len(part)
+
+    def _erase_part(self, chunk_id: str, refs: Sequence[EventRef]) -> None:
+        project = self.person.project
+        for attempt in range(_ATTEMPTS):
+            standing = [Event.from_json(each, guarded=False) for each in self.events.get_many(project, refs)]
+            if not standing:
+                return
+            # Asked in this order: who sees that a chunk has left the quarantine also sees its record.
+            is_parked = self.quarantine.code_of(project, chunk_id) is not None
+            record = self.commits.record(project, chunk_id)
+            if record is None and (is_parked or minted_at(chunk_id) >= self.person.settled_before):
+                self.totals.events_in_flight += len(standing)
+                return
+            if self.dry_run or self.erasure.erase(project, chunk_id, standing, record, attempt=attempt):
+                self.totals.events += len(standing)
+                return
+        raise StoreFailed(f"the events of chunk {chunk_id} kept changing")
+
+    def erase_lines(self, objects: Iterable[ArchiveObject]) -> Iterator[int]:
+        """Rewrite the archive's objects without the user's lines; yields how many objects were looked at.
+
+        Comes after `erase_events`.
+        """
+        for batch in archive_scan.scan(self.archive, objects):
+            for scanned in batch:
+                self._rewrite(scanned)
+            yield len(batch)
+
+    def _rewrite(self, scanned: Scanned) -> None:
+        content: Content | None = scanned.content
+        for _ in range(_ATTEMPTS):
+            if content is None:  # the sweep was here
+                return
+            theirs, unreadable = _lines_of(self.person, content)
+            gone = self._erasable(theirs)
+            left = [stored for number, stored in enumerate(content.events) if number not in gone]
+            if not gone or self.dry_run or self.archive.rewrite(scanned.name, left, content.etag):
+                self.totals.lines += len(gone)
+                self.totals.objects += bool(gone)
+                self.totals.lines_in_flight += len(theirs) - len(gone)
+                self.totals.unreadable += unreadable
+                return
+            content = self.archive.read(scanned.name)
+        raise StoreFailed(f"{scanned.name} kept changing")
+
+    def _erasable(self, lines: dict[int, ArchivedEvent]) -> set[int]:
+        """The numbers of the lines that no commit can count on: the event was erased (on a dry run, it would be),
+        or the table does not know it and whatever its chunk does is done.
+        """
+        if not lines:
+            return set()
+        refs = {number: line.event.ref for number, line in lines.items()}
+        known = self.erasure.standing(self.person.project, list(refs.values()))
+        standing = dict.fromkeys(known, False) if self.dry_run else known
+        committed = self.commits.archived_in({line.chunk for line in lines.values()})
+
+        def may_be_needed(line: ArchivedEvent) -> bool:
+            return line.chunk_id not in committed and minted_at(line.chunk_id) >= self.person.settled_before
+
+        return {number for number, line in lines.items() if not standing.get(refs[number], may_be_needed(line))}
+
+    def count_quarantined(self) -> None:
+        """Count the user's events that are in quarantine."""
+        for entry in self.quarantine.waiting():
+            if entry.project == self.person.project:
+                chunk = chunks.decode(json.loads(self.quarantine.content(entry))["message"])
+                self.totals.quarantined += sum(event.user == self.person.user for event in chunk.events)
 
 
-def _erase_part(
-    person: Person,
-    chunk_id: str,
-    refs: Sequence[EventRef],
-    *,
-    events: ports.EventStore,
-    commits: ports.CommitLog,
-    erasure: ports.Erasure,
-    totals: Erased,
-    dry_run: bool,
-) -> None:
-    for attempt in range(_ATTEMPTS):
-        standing = [Event.from_json(each, guarded=False) for each in events.get_many(person.project, refs)]
-        if not standing:
-            return
-        # Asked in this order: who sees that a chunk has left the quarantine also sees its record.
-        is_parked = commits.quarantine_code(person.project, chunk_id) is not None
-        record = commits.record(person.project, chunk_id)
-        if record is None and (is_parked or minted_at(chunk_id) >= person.settled_before):
-            totals.events_in_flight += len(standing)
-            return
-        if dry_run or erasure.erase(person.project, chunk_id, standing, record, attempt=attempt):
-            totals.events += len(standing)
-            return
-    raise StoreFailed(f"the events of chunk {chunk_id} kept changing")
-
-
-def erase_lines(
-    person: Person,
-    objects: Iterable[ArchiveObject],
-    *,
-    archive: ports.Archive,
-    commits: ports.CommitLog,
-    erasure: ports.Erasure,
-    totals: Erased,
-    dry_run: bool,
-) -> Iterator[int]:
-    """Rewrite the archive's objects without the user's lines; yields how many objects were looked at.
-
-    Comes after `erase_events`. A dry run only counts. Raises StoreFailed.
-    """
-    for batch in archive_scan.scan(archive, objects):
-        for scanned in batch:
-            _rewrite(person, scanned, archive=archive, commits=commits, erasure=erasure, totals=totals, dry_run=dry_run)
-        yield len(batch)
-
-
-def _rewrite(
-    person: Person,
-    scanned: Scanned,
-    *,
-    archive: ports.Archive,
-    commits: ports.CommitLog,
-    erasure: ports.Erasure,
-    totals: Erased,
-    dry_run: bool,
-) -> None:
-    content: Content | None = scanned.content
-    for _ in range(_ATTEMPTS):
-        if content is None:  # the sweep was here
-            return
-        theirs, unreadable = _lines_of(person, content)
-        gone = _erasable(person, theirs, commits, erasure, dry_run=dry_run)
-        left = [raw for number, raw in enumerate(content.lines) if number not in gone]
-        if not gone or dry_run or archive.rewrite_events(scanned.name, left, content.etag):
-            totals.lines += len(gone)
-            totals.objects += bool(gone)
-            totals.lines_in_flight += len(theirs) - len(gone)
-            totals.unreadable += unreadable
-            return
-        content = archive.read_events(scanned.name)
-    raise StoreFailed(f"{scanned.name} kept changing")
-
-
-def _lines_of(person: Person, content: Content) -> tuple[dict[int, Line], int]:
+def _lines_of(person: Person, content: Content) -> tuple[dict[int, ArchivedEvent], int]:
     """The user's lines by number, and how many that hold the name cannot be read."""
     name = json.dumps(person.user).encode()  # as it stands in a line: the others need not be parsed
     lines, unreadable = {}, 0
-    for number, raw in enumerate(content.lines):
-        if name not in raw:
+    for number, stored in enumerate(content.events):
+        if name not in stored.dumped:
             continue
         try:
-            line = archive_scan.read_line(raw)
+            line = archive_scan.read_event(stored)
         except ValueError:
             unreadable += 1
             continue
         if person.sent(line):
             lines[number] = line
     return lines, unreadable
-
-
-def _erasable(
-    person: Person, lines: dict[int, Line], commits: ports.CommitLog, erasure: ports.Erasure, *, dry_run: bool
-) -> set[int]:
-    """The numbers of the lines that no commit can count on: the event was erased (on a dry run, it would be),
-    or the table does not know it and whatever its chunk does is done.
-    """
-    if not lines:
-        return set()
-    refs = {number: line.event.ref for number, line in lines.items()}
-    known = erasure.standing(person.project, list(refs.values()))
-    standing = dict.fromkeys(known, False) if dry_run else known
-    committed = commits.archived_in({line.chunk for line in lines.values()})
-
-    def may_be_needed(line: Line) -> bool:
-        return line.chunk_id not in committed and minted_at(line.chunk_id) >= person.settled_before
-
-    return {number for number, line in lines.items() if not standing.get(refs[number], may_be_needed(line))}
-
-
-def count_quarantined(person: Person, archive: ports.Archive, commits: ports.CommitLog) -> int:
-    """How many of the user's events are in quarantine."""
-    number = 0
-    for entry in commits.quarantined():
-        if entry.project == person.project:
-            chunk = chunks.decode(json.loads(archive.read_quarantined(entry.object_name))["message"])
-            number += sum(event.user == person.user for event in chunk.events)
-    return number
 
 
 def receipt(person: Person, totals: Erased, started: datetime, finished: datetime) -> dict[str, str | int]:

@@ -19,11 +19,11 @@ from millrace.ops.selection import Selection
 _AT_ONCE = 10
 
 
-def selected(commits: ports.CommitLog, selection: Selection, limit: int) -> list[Quarantined]:
+def selected(quarantine: ports.Quarantine, selection: Selection, limit: int) -> list[Quarantined]:
     """The entries of a selection, in the order of project and chunk; up to `limit`, 0: all."""
     entries = [
         entry
-        for entry in commits.quarantined()
+        for entry in quarantine.waiting()
         if selection.takes(project=entry.project, code=entry.code, name=entry.name, received=entry.received)
     ]
     return entries[: limit or None]
@@ -68,7 +68,7 @@ def replay(
     outcome: ReplayOutcome,
     *,
     queue: ports.Queue,
-    archive: ports.Archive,
+    quarantine: ports.Quarantine,
     events: ports.EventStore,
     now: datetime,
     settings: Settings,
@@ -83,7 +83,7 @@ def replay(
         bodies = []
         for entry in batch:
             try:
-                bodies.append(_body(entry, archive, events, now, settings, renew=renew))
+                bodies.append(_body(entry, quarantine, events, now, settings, renew=renew))
             except _Refused as reason:
                 outcome.refused += 1
                 outcome.problems.append(f"{entry.name}: {reason}")
@@ -95,7 +95,7 @@ def replay(
 
 def _body(
     entry: Quarantined,
-    archive: ports.Archive,
+    quarantine: ports.Quarantine,
     events: ports.EventStore,
     now: datetime,
     settings: Settings,
@@ -105,7 +105,7 @@ def _body(
     """The message to send for an entry. Raises _Refused, StoreFailed."""
     if entry.project is None:
         raise _Refused("It is no chunk. `millrace quarantine show` prints what it is.")
-    body: str = json.loads(archive.read_quarantined(entry.object_name))["message"]
+    body: str = json.loads(quarantine.content(entry))["message"]
     chunk = chunks.decode(body)
     if chunk.age_counts_from >= now - settings.max_chunk_age:
         return body

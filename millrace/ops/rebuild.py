@@ -16,7 +16,7 @@ from chalicelib.core.counting import Span
 from chalicelib.core.report import Window
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
-from millrace.ops.archive_scan import Line, Scanned
+from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 _COMPARED = ("events", "unique_users", "counts", "top")
 _NOTHING: dict[str, Any] = {"events": 0, "unique_users": 0, "counts": {}, "top": {}}
@@ -72,7 +72,7 @@ def read(
         ]
         archived.projects |= {line.sender.project for _, line in lines}
         named = commits.archived_in({line.chunk for _, line in lines})
-        by_chunk: dict[tuple[str, str], list[Line]] = defaultdict(list)
+        by_chunk: dict[tuple[str, str], list[ArchivedEvent]] = defaultdict(list)
         for name, line in lines:
             if line.chunk_id in named:
                 counts = named[line.chunk_id] == name
@@ -86,22 +86,22 @@ def read(
         yield len(batch)
 
 
-def _read(scanned: Scanned, archived: Archived) -> Iterator[Line]:
-    for raw in scanned.content.lines:
+def _read(scanned: Scanned, archived: Archived) -> Iterator[ArchivedEvent]:
+    for stored in scanned.content.events:
         try:
-            yield archive_scan.read_line(raw)
+            yield archive_scan.read_event(stored)
         except ValueError:
             archived.unreadable += 1
 
 
-def _is_first(line: Line, archived: Archived) -> bool:
+def _is_first(line: ArchivedEvent, archived: Archived) -> bool:
     identity = (line.sender.project, *line.event.identity)
     is_first = identity not in archived.seen
     archived.seen.add(identity)
     return is_first
 
 
-def _record(lines: Sequence[Line], report_properties: Sequence[str]) -> CommitRecord:
+def _record(lines: Sequence[ArchivedEvent], report_properties: Sequence[str]) -> CommitRecord:
     events = [line.event for line in lines]
     return commit.make_record(Chunk(lines[0].chunk_id, lines[0].sender, tuple(events)), events, None, report_properties)
 

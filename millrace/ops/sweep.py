@@ -98,9 +98,9 @@ def sweep(
             totals.unreadable += found is None
             if found and is_orphan(scanned.name, (chunk_id for _, chunk_id in found), archived_in):
                 if not dry_run:
-                    archive.delete_events(scanned.name)
+                    archive.delete(scanned.name)
                 totals.orphans += 1
-                totals.lines += len(scanned.content.lines)
+                totals.lines += len(scanned.content.events)
         totals.objects += len(batch)
         yield len(batch)
 
@@ -108,6 +108,6 @@ def sweep(
 def _chunks_of(scanned: Scanned) -> set[tuple[str, str]] | None:
     """The (project, chunk_id) of each line; None if a line cannot be read: then nothing is said of the object."""
     try:
-        return {archive_scan.read_line(raw).chunk for raw in scanned.content.lines}
+        return {archive_scan.read_event(stored).chunk for stored in scanned.content.events}
     except ValueError:
         return None

@@ -12,6 +12,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from builders import NOW, World, make_chunk, make_event
+from chalicelib.adapters import archive_format
 from chalicelib.core.event import Event
 
 ROOT = Path(__file__).parents[2]
@@ -44,11 +45,11 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnecti
             world.take(make_chunk(make_visit(user, number, *visit), received=NOW + timedelta(days=2)))
     world.take(make_chunk(make_visit("ann", 0, 4, "page_view", "/"), project="other"))
     folder = tmp_path_factory.mktemp("archive")
-    names = [name for name in world.archive.objects if name.startswith("events/")]
-    for name in names:
+    names = list(world.archive.objects)
+    for name, events in world.archive.objects.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(world.archive.objects[name])
-    (folder / names[0]).with_name("orphan.jsonl.gz").write_bytes(world.archive.objects[names[0]])
+        (folder / name).write_bytes(archive_format.pack(events))
+    (folder / names[0]).with_name("orphan.jsonl.gz").write_bytes(archive_format.pack(world.archive.objects[names[0]]))
     connection = duckdb.connect()
     connection.execute(DIALECT)
     columns = ", ".join(f"'{column}': 'VARCHAR'" for column in COLUMNS)

@@ -11,7 +11,7 @@ import pytest
 from stage import Clients, Stage
 
 # Moto fails on calls of several INSERTs with parameters.
-MOTO_STATEMENTS = 1
+MOTO_INSERTS = 1
 # What else it cannot do, by the test that shows it.
 LACKING_IN_MOTO = {
     "test_the_last_hour_can_be_read_by_minute_with_percentiles": "answers HTTP 500 to a question for percentiles",
@@ -87,4 +87,4 @@ def stage(request: pytest.FixtureRequest) -> Stage:
 def _stage(request: pytest.FixtureRequest) -> Stage:
     if request.param == "emulator":
         return Stage(request.getfixturevalue("clients"))
-    return Stage(request.getfixturevalue("moto"), max_statements=MOTO_STATEMENTS)
+    return Stage(request.getfixturevalue("moto"), max_inserts=MOTO_INSERTS)

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import timedelta
 
 import pytest
 
-from builders import NOW, read_lines
+from builders import NOW
+from chalicelib.adapters import archive_format
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import Archive
 from fakes import FakeArchive
 from stage import Stage
 
-Shelf = tuple[Archive, Callable[[], dict[str, bytes]]]
+Shelf = tuple[Archive, Callable[[], Collection[str]]]
 
 
 @pytest.fixture
@@ -32,6 +34,7 @@ def shelf(backend: Stage | None) -> Shelf:
     return backend.archive, read_all
 
 
+EMPTY, A, B = StoredEvent(b"{}"), StoredEvent(b'{"a":1}'), StoredEvent(b'{"b":2}')
 LINES = [
     pytest.param([{"event_id": "e1"}], id="one"),
     pytest.param([{"event_id": f"e{number}"} for number in range(3000)], id="many"),
@@ -40,111 +43,100 @@ LINES = [
 
 
 @pytest.mark.parametrize("events", LINES)
-def test_written_events_are_read_back_one_a_line_from_the_named_object(shelf: Shelf, events: list[dict]) -> None:
+def test_written_events_are_read_back_from_the_named_object(shelf: Shelf, events: list[dict]) -> None:
     archive, read_all = shelf
-    name = archive.write_events((json.dumps(event).encode() for event in events), NOW)
-    objects = read_all()
-    assert set(objects) == {name}
-    assert read_lines(objects[name]) == events
+    name = archive.write((StoredEvent(json.dumps(event).encode()) for event in events), NOW)
+    assert set(read_all()) == {name}
+    content = archive.read(name)
+    assert content is not None
+    assert [json.loads(event.dumped) for event in content.events] == events
 
 
 def test_events_lie_in_the_partition_of_the_hour_in_which_they_were_written(shelf: Shelf) -> None:
     archive, _ = shelf
-    assert archive.write_events([b"{}"], NOW).startswith("events/date=2015-05-17/hour=10/")
-    assert archive.write_events([b"{}"], NOW + timedelta(hours=14)).startswith("events/date=2015-05-18/hour=00/")
+    assert archive.write([EMPTY], NOW).startswith("events/date=2015-05-17/hour=10/")
+    assert archive.write([EMPTY], NOW + timedelta(hours=14)).startswith("events/date=2015-05-18/hour=00/")
 
 
 def test_the_same_lines_written_again_get_a_fresh_name_and_leave_the_first(shelf: Shelf) -> None:
     archive, read_all = shelf
-    names = [archive.write_events([b'{"event_id":"e1"}'], NOW) for _ in range(5)]
+    names = [archive.write([A], NOW) for _ in range(5)]
     assert len(set(names)) == 5
     assert set(read_all()) == set(names)
 
 
-def test_each_version_of_a_report_is_an_object(shelf: Shelf) -> None:
-    archive, read_all = shelf
-    archive.write_report("acme", "hour", "2015-05-17T10", 1, '{"version":1}')
-    archive.write_report("acme", "hour", "2015-05-17T10", 2, '{"version":2,"top":"ä"}')
-    archive.write_report("acme", "day", "2015-05-17", 1, '{"grain":"day"}')
-    assert {name: body.decode() for name, body in read_all().items()} == {
-        "reports/project=acme/grain=hour/2015-05-17T10/v1.json": '{"version":1}',
-        "reports/project=acme/grain=hour/2015-05-17T10/v2.json": '{"version":2,"top":"ä"}',
-        "reports/project=acme/grain=day/2015-05-17/v1.json": '{"grain":"day"}',
-    }
-
-
-def test_writing_a_report_or_a_quarantined_chunk_again_replaces_it(shelf: Shelf) -> None:
-    archive, read_all = shelf
-    for content in ("once", "again"):
-        archive.write_report("acme", "day", "2015-05-17", 1, content)
-        assert archive.write_quarantined("some-chunk", content) == "quarantine/some-chunk.json"
-    assert read_all() == {
-        "reports/project=acme/grain=day/2015-05-17/v1.json": b"again",
-        "quarantine/some-chunk.json": b"again",
-    }
-
-
-def test_a_quarantined_message_is_read_back_until_it_is_deleted(shelf: Shelf) -> None:
-    archive, read_all = shelf
-    name = archive.write_quarantined("undecodable/some-message", "hellö")
-    assert archive.read_quarantined(name) == "hellö"
-    archive.delete_quarantined(name)
-    archive.delete_quarantined(name)
-    assert read_all() == {}
-    with pytest.raises(StoreFailed):
-        archive.read_quarantined(name)
-
-
 def test_objects_are_found_from_a_day_of_processing_on_and_oldest_first(shelf: Shelf) -> None:
     archive, _ = shelf
-    archive.write_report("acme", "day", "2015-05-17", 1, "{}")
-    names = [archive.write_events([b"{}"], NOW + timedelta(days=days)) for days in (1, -1, 0)]
-    assert [each.name for each in archive.find_events()] == [names[1], names[2], names[0]]
-    assert [each.name for each in archive.find_events("2015-05-17")] == [names[2], names[0]]
-    assert list(archive.find_events("2015-05-19")) == []
-    assert all(each.modified.tzinfo is not None for each in archive.find_events())
+    names = [archive.write([EMPTY], NOW + timedelta(days=days)) for days in (1, -1, 0)]
+    assert [each.name for each in archive.find()] == [names[1], names[2], names[0]]
+    assert [each.name for each in archive.find("2015-05-17")] == [names[2], names[0]]
+    assert list(archive.find("2015-05-19")) == []
+    assert all(each.modified.tzinfo is not None for each in archive.find())
 
 
-def test_lines_are_read_as_they_were_written(shelf: Shelf) -> None:
+def test_events_are_read_as_they_were_written(shelf: Shelf) -> None:
     archive, _ = shelf
-    name = archive.write_events([b'{"a":1}', b'{"b":2}'], NOW)
-    content = archive.read_events(name)
+    name = archive.write([A, B], NOW)
+    content = archive.read(name)
     assert content is not None
-    assert content.lines == [b'{"a":1}', b'{"b":2}']
-    assert archive.read_events(name + "x") is None
+    assert content.events == [A, B]
+    assert archive.read(name + "x") is None
 
 
-@pytest.mark.parametrize("left", [[b'{"b":2}'], []])
-def test_an_object_is_rewritten_under_its_name(shelf: Shelf, left: list[bytes]) -> None:
+@pytest.mark.parametrize("left", [[B], []])
+def test_an_object_is_rewritten_under_its_name(shelf: Shelf, left: list[StoredEvent]) -> None:
     archive, read_all = shelf
-    name = archive.write_events([b'{"a":1}', b'{"b":2}'], NOW)
-    content = archive.read_events(name)
+    name = archive.write([A, B], NOW)
+    content = archive.read(name)
     assert content is not None
-    assert archive.rewrite_events(name, left, content.etag)
-    again = archive.read_events(name)
+    assert archive.rewrite(name, left, content.etag)
+    again = archive.read(name)
     assert again is not None
-    assert again.lines == left
+    assert again.events == left
     assert set(read_all()) == {name}
 
 
 def test_an_object_that_moved_on_since_it_was_read_is_not_rewritten(shelf: Shelf) -> None:
     archive, _ = shelf
-    name = archive.write_events([b'{"a":1}', b'{"b":2}'], NOW)
-    content = archive.read_events(name)
+    name = archive.write([A, B], NOW)
+    content = archive.read(name)
     assert content is not None
-    assert archive.rewrite_events(name, [b'{"b":2}'], content.etag)
-    assert not archive.rewrite_events(name, [b'{"a":1}'], content.etag)
-    again = archive.read_events(name)
+    assert archive.rewrite(name, [B], content.etag)
+    assert not archive.rewrite(name, [A], content.etag)
+    again = archive.read(name)
     assert again is not None
-    assert again.lines == [b'{"b":2}']
+    assert again.events == [B]
 
 
 def test_a_deleted_object_is_gone_and_neither_comes_back_nor_can_be_deleted_wrongly(shelf: Shelf) -> None:
     archive, read_all = shelf
-    name = archive.write_events([b'{"a":1}'], NOW)
-    content = archive.read_events(name)
+    name = archive.write([A], NOW)
+    content = archive.read(name)
     assert content is not None
-    archive.delete_events(name)
-    archive.delete_events(name)
-    assert not archive.rewrite_events(name, [], content.etag)
-    assert (read_all(), list(archive.find_events())) == ({}, [])
+    archive.delete(name)
+    archive.delete(name)
+    assert not archive.rewrite(name, [], content.etag)
+    assert (read_all(), list(archive.find())) == ({}, [])
+
+
+DAMAGED = [StoredEvent(line) for line in (b"not json", b'{"cut', b"", b"\xff\x00", b"a\rb\r")]
+
+
+def test_damaged_events_are_read_with_their_neighbours_and_survive_a_rewriting_byte_by_byte(shelf: Shelf) -> None:
+    archive, _ = shelf
+    name = archive.write([A, *DAMAGED, B], NOW)
+    content = archive.read(name)
+    assert content is not None
+    assert content.events == [A, *DAMAGED, B]
+    assert archive.rewrite(name, content.events[1:], content.etag)
+    again = archive.read(name)
+    assert again is not None
+    assert again.events == [*DAMAGED, B]
+
+
+@pytest.mark.parametrize("body", [b"not gzip", archive_format.pack([A])[:-9]], ids=["no gzip", "cut"])
+def test_an_object_that_is_not_gzip_is_named_and_not_taken_for_an_empty_one(stage: Stage, body: bytes) -> None:
+    name = "events/date=2015-05-17/hour=10/damaged.jsonl.gz"
+    stage.clients.s3.put_object(Bucket=stage.settings.bucket_name, Key=name, Body=body)
+    with pytest.raises(StoreFailed, match=name):
+        stage.archive.read(name)

@@ -3,51 +3,44 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 
 import pytest
 
-from builders import make_chunk, make_event, make_record, make_single
+from builders import World, make_chunk, make_event, make_record, make_single
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome, share_of
-from chalicelib.ports import CommitLog, Erasure, EventStore
-from fakes import FakeCommitLog, FakeErasure
 from stage import Stage
 
 ALL = {"first": "", "after": "~"}
 
 
-@dataclass
-class Stores:
-    events: EventStore
-    commits: CommitLog
-    erasure: Erasure
-
-    def take(self, chunk: Chunk) -> CommitRecord:
-        self.events.claim([(chunk, event) for event in chunk.events])
-        self.commits.commit([make_record(chunk)])
-        return self.record(chunk)
-
-    def record(self, chunk: Chunk) -> CommitRecord:
-        record = self.commits.record(chunk.project, chunk.chunk_id)
-        assert record is not None
-        return record
-
-    def counts(self) -> Counter[tuple[str, str]]:
-        sums: Counter[tuple[str, str]] = Counter()
-        for counter in self.commits.counters("acme", self.commits.days("acme")):
-            for minute, count in counter.minutes.items():
-                sums[f"{counter.hour}:{minute}", counter.event_type] += count
-        return +sums
+Stores = World | Stage
 
 
 @pytest.fixture
 def stores(backend: Stage | None) -> Stores:
-    if backend is None:
-        commits = FakeCommitLog()
-        return Stores(commits.events, commits, FakeErasure(commits.events, commits))
-    return Stores(backend.events, backend.commits, backend.erasure)
+    return backend or World()
+
+
+def take(stores: Stores, chunk: Chunk) -> CommitRecord:
+    stores.events.claim([(chunk, event) for event in chunk.events])
+    stores.commits.commit([make_record(chunk)])
+    return record_of(stores, chunk)
+
+
+def record_of(stores: Stores, chunk: Chunk) -> CommitRecord:
+    record = stores.commits.record(chunk.project, chunk.chunk_id)
+    assert record is not None
+    return record
+
+
+def counts_of(stores: Stores) -> Counter[tuple[str, str]]:
+    sums: Counter[tuple[str, str]] = Counter()
+    for counter in stores.counters.of_days("acme", stores.counters.days("acme")):
+        for minute, count in counter.minutes.items():
+            sums[f"{counter.hour}:{minute}", counter.event_type] += count
+    return +sums
 
 
 MINE, ALSO_MINE = make_event("e1", page="/home"), make_event("e2", event_type="click", page="/home")
@@ -56,27 +49,27 @@ THEIRS = make_event("e3", user="u2", page="/home")
 
 def test_erased_events_are_gone_for_readers_and_from_record_and_counters(stores: Stores) -> None:
     chunk = make_chunk(MINE, ALSO_MINE, THEIRS)
-    record = stores.take(chunk)
-    for mark in list(stores.commits.marks()):
-        stores.commits.remove_mark(mark)
+    record = take(stores, chunk)
+    for mark in list(stores.marks.all()):
+        stores.marks.remove(mark)
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE, ALSO_MINE], record)
     assert list(stores.events.of_user("acme", "u1", **ALL)) == []
     assert stores.events.get("acme", MINE.ref) is None
     refs = [event.ref for event in chunk.events]
     assert [event["event_id"] for event in stores.events.get_many("acme", refs)] == ["e3"]
-    after = stores.record(chunk)
+    after = record_of(stores, chunk)
     assert [each.ref for each in after.owned] == [THEIRS.ref]
     assert (after.accepted, after.stored, after.duplicates, after.erased) == (3, 1, 0, 2)
     assert after.value_counts == {"page": {"/home": 1}}
     assert after.archive_object == record.archive_object
-    assert stores.counts() == {("2015-05-17T10:05", "page_view"): 1}
-    assert [mark.hour for mark in stores.commits.marks()] == [chunk.hour]
+    assert counts_of(stores) == {("2015-05-17T10:05", "page_view"): 1}
+    assert [mark.hour for mark in stores.marks.all()] == [chunk.hour]
     assert stores.commits.archived_in([("acme", chunk.chunk_id)]) == {chunk.chunk_id: "object"}
 
 
 def test_the_identity_of_an_erased_event_stays_taken_for_every_chunk(stores: Stores) -> None:
     chunk = make_chunk(MINE)
-    stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.take(chunk))
+    stores.erasure.erase("acme", chunk.chunk_id, [MINE], take(stores, chunk))
     retry = make_chunk(MINE)
     for claimant in (chunk, retry):
         (owner,) = stores.events.claim([(claimant, MINE)])
@@ -90,7 +83,7 @@ def test_the_identity_of_an_erased_event_stays_taken_for_every_chunk(stores: Sto
 def test_a_guarded_event_that_was_erased_is_known_by_its_id_alone(stores: Stores) -> None:
     guarded = make_event("e1", guarded=True)
     chunk = make_chunk(guarded)
-    stores.erasure.erase("acme", chunk.chunk_id, [guarded], stores.take(chunk))
+    stores.erasure.erase("acme", chunk.chunk_id, [guarded], take(stores, chunk))
     retry = make_event("e1", at="2015-05-17T10:20:00Z", guarded=True)
     second = make_chunk(retry)
     (owner,) = stores.events.claim([(second, retry)])
@@ -100,24 +93,24 @@ def test_a_guarded_event_that_was_erased_is_known_by_its_id_alone(stores: Stores
 
 def test_erasing_by_a_record_that_has_changed_since_is_refused_and_changes_nothing(stores: Stores) -> None:
     chunk = make_chunk(MINE, ALSO_MINE, THEIRS)
-    record = stores.take(chunk)
+    record = take(stores, chunk)
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], record)
-    counts, after = stores.counts(), stores.record(chunk)
+    counts, after = counts_of(stores), record_of(stores, chunk)
     assert not stores.erasure.erase("acme", chunk.chunk_id, [ALSO_MINE], record)
-    assert (stores.counts(), stores.record(chunk)) == (counts, after)
+    assert (counts_of(stores), record_of(stores, chunk)) == (counts, after)
     assert stores.events.get("acme", ALSO_MINE.ref) is not None
     assert stores.erasure.erase("acme", chunk.chunk_id, [ALSO_MINE], after, attempt=1)
 
 
 def test_an_event_that_is_erased_already_or_belongs_to_another_chunk_refuses_the_whole(stores: Stores) -> None:
     chunk, other = make_chunk(MINE, THEIRS), make_chunk(ALSO_MINE)
-    stores.take(chunk)
-    stores.take(other)
-    assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.record(chunk))
-    counts = stores.counts()
-    assert not stores.erasure.erase("acme", chunk.chunk_id, [MINE, THEIRS], stores.record(chunk))
-    assert not stores.erasure.erase("acme", chunk.chunk_id, [THEIRS, ALSO_MINE], stores.record(chunk))
-    assert stores.counts() == counts
+    take(stores, chunk)
+    take(stores, other)
+    assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], record_of(stores, chunk))
+    counts = counts_of(stores)
+    assert not stores.erasure.erase("acme", chunk.chunk_id, [MINE, THEIRS], record_of(stores, chunk))
+    assert not stores.erasure.erase("acme", chunk.chunk_id, [THEIRS, ALSO_MINE], record_of(stores, chunk))
+    assert counts_of(stores) == counts
     assert stores.events.get("acme", THEIRS.ref) is not None
 
 
@@ -126,19 +119,19 @@ def test_events_without_a_record_are_erased_alone(stores: Stores) -> None:
     stores.events.claim([(chunk, MINE)])
     assert stores.erasure.erase("acme", chunk.chunk_id, [MINE], None)
     assert stores.events.get("acme", MINE.ref) is None
-    assert (stores.counts(), list(stores.commits.marks())) == (Counter(), [])
+    assert (counts_of(stores), list(stores.marks.all())) == (Counter(), [])
 
 
 def test_as_many_as_one_transaction_takes_are_erased_at_once(stores: Stores) -> None:
     events = [make_event(f"e{number}", event_type=f"t{number}") for number in range(limits.MAX_ERASED_AT_ONCE)]
     chunk = make_chunk(*events)
-    assert stores.erasure.erase("acme", chunk.chunk_id, events, stores.take(chunk))
-    assert (stores.counts(), stores.record(chunk).erased) == (Counter(), len(events))
+    assert stores.erasure.erase("acme", chunk.chunk_id, events, take(stores, chunk))
+    assert (counts_of(stores), record_of(stores, chunk).erased) == (Counter(), len(events))
 
 
 def test_which_events_stand_is_known_of_each(stores: Stores) -> None:
     chunk = make_chunk(MINE, THEIRS)
-    stores.erasure.erase("acme", chunk.chunk_id, [MINE], stores.take(chunk))
+    stores.erasure.erase("acme", chunk.chunk_id, [MINE], take(stores, chunk))
     asked = [event.ref for event in (MINE, THEIRS, ALSO_MINE)]
     assert stores.erasure.standing("acme", asked) == {MINE.ref: False, THEIRS.ref: True}
     assert stores.erasure.standing("acme", []) == {}
@@ -147,12 +140,12 @@ def test_which_events_stand_is_known_of_each(stores: Stores) -> None:
 def test_a_single_is_erased_from_the_record_that_it_shares(stores: Stores) -> None:
     mine, theirs, late = make_single(MINE), make_single(THEIRS), make_single(MINE)
     stores.commits.commit([make_record(mine), make_record(theirs)])
-    record = stores.record(mine)
+    record = record_of(stores, mine)
     assert stores.erasure.erase("acme", mine.chunk_id, [MINE], record)
     assert stores.events.get("acme", MINE.ref) is None
-    assert stores.counts().total() == 1
-    left = stores.record(mine)
-    assert left == stores.record(theirs)
+    assert counts_of(stores).total() == 1
+    left = record_of(stores, mine)
+    assert left == record_of(stores, theirs)
     assert (left.stored, left.erased, left.value_counts) == (1, 1, {"page": {"/home": 1}})
     assert (share_of(left, mine.chunk_id).erased, share_of(left, theirs.chunk_id).erased) == (1, 0)
     assert not stores.erasure.erase("acme", mine.chunk_id, [MINE], left)

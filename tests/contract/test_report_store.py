@@ -143,3 +143,17 @@ def test_grains_and_projects_are_kept_apart(reports: ReportStore) -> None:
     assert names(reports, "day") == ["2015-05-17"]
     assert [published(reports, window) for window in (HOUR, DAY, theirs)] == [0, 0, 1]
     assert [report.content["events"] for report in reports.between("acme-2", "day", first="", after="~")] == [3]
+
+
+def test_each_archived_version_of_a_report_is_an_object_of_its_own(stage: Stage) -> None:
+    stage.reports.archive(make_report(HOUR), '{"version":1}')
+    for document in ("once", '{"version":2,"top":"\u00e4"}'):
+        stage.reports.archive(make_report(HOUR, version=2), document)
+    stage.reports.archive(make_report(DAY), '{"grain":"day"}')
+    s3, bucket = stage.clients.s3, stage.settings.bucket_name
+    names = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert {name: s3.get_object(Bucket=bucket, Key=name)["Body"].read().decode() for name in names} == {
+        "reports/project=acme/grain=hour/2015-05-17T10/v1.json": '{"version":1}',
+        "reports/project=acme/grain=hour/2015-05-17T10/v2.json": '{"version":2,"top":"\u00e4"}',
+        "reports/project=acme/grain=day/2015-05-17/v1.json": '{"grain":"day"}',
+    }

@@ -10,7 +10,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -21,6 +21,7 @@ from chalice.test import Client
 
 import app
 from chalicelib.adapters.commit_log import CommitLog
+from chalicelib.adapters.counters import Counters
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.table import Item, Table, key_of, text
 from chalicelib.core import table_keys
@@ -134,18 +135,22 @@ def test_deploy_refuses_data_of_0_1_0_before_anything_changes(clients: Clients, 
     assert "millrace upgrade" in finding[0]
 
 
-class CommitLogOf3(CommitLog):
+class TableOf3(Table):
     """That of a version which knows the formats 2 and 3, and writes the one that is recorded."""
 
-    def __init__(self, table: Table, formats: DataFormats) -> None:
-        super().__init__(table, retention=timedelta(days=400))
-        self._formats = formats
+    formats: DataFormats
 
-    def _put(self, item: Item) -> Item:
-        if item["pk"]["S"].endswith("#days") and self._formats.check().written == 3:
-            item = {**item, "pk": text(f"{item['pk']['S']}3")}
-        return super()._put(item)
+    def transact(self, parts: Sequence[Item]) -> set[int]:
+        return super().transact([self._moved(part) for part in parts])
 
+    def _moved(self, part: Item) -> Item:
+        put = part.get("Put")
+        if put is None or not put["Item"]["pk"]["S"].endswith("#days") or self.formats.check().written < 3:
+            return part
+        return {"Put": {**put, "Item": {**put["Item"], "pk": text(f"{put['Item']['pk']['S']}3")}}}
+
+
+class CountersOf3(Counters):
     def days(self, project: str) -> list[str]:
         moved = {item["sk"]["S"][:10] for item in self._table.query(f"{table_keys.days_partition(project)}3")}
         return sorted(moved.union(super().days(project)))
@@ -155,10 +160,12 @@ class Version:
     """One instance of a version's processor and ingestion, with a clock that hastens."""
 
     def __init__(self, stage: Stage, known: set[int]) -> None:
-        table = Table(stage.clients.dynamodb, stage.settings.table_name)
+        table = TableOf3(stage.clients.dynamodb, stage.settings.table_name)
         self.stage, self.poller = stage, Poller(stage, stage.clients)
         self.formats = DataFormats(table, known=known, clock=lambda: time.monotonic() * HASTE)
-        self.commits = CommitLogOf3(table, self.formats) if 3 in known else stage.commits
+        table.formats = self.formats
+        self.commits = CommitLog(table, retention=timedelta(days=400)) if 3 in known else stage.commits
+        self.counters = CountersOf3(table) if 3 in known else stage.counters
 
     def post(self, number: int) -> None:
         self.formats.check()
@@ -171,8 +178,9 @@ class Version:
         def function(messages: Any) -> None:
             self.formats.check()
             stage = self.stage
-            ports: dict[str, Any] = {"queue": stage.queue, "events": stage.events, "archive": stage.archive}
-            process(messages, **ports, commits=self.commits, meter=stage.meter, now=NOW, settings=stage.settings)
+            names = ("queue", "events", "failure_notes", "archive", "quarantine", "meter")
+            ports: dict[str, Any] = {name: getattr(stage, name) for name in names}
+            process(messages, **ports, commits=self.commits, now=NOW, settings=stage.settings)
 
         self.poller.deliver(self.poller.receive(), function)
 
@@ -240,10 +248,10 @@ def test_an_upgrade_under_load_loses_nothing_and_can_be_rolled_back(stage: Stage
     while stage.queue.depth():
         version.process()
     days = {f"2026-02-{number % 28 + 1:02}" for number in load.posted}
-    counted = sum(sum(counter.minutes.values()) for counter in version.commits.counters("default", days))
+    counted = sum(sum(counter.minutes.values()) for counter in version.counters.of_days("default", days))
     assert counted == len(load.posted)
     assert (days_in(stage, "default#days"), days_in(stage, "default#days3")) == (set(), days)
-    assert set(version.commits.days("default")) == days
+    assert set(version.counters.days("default")) == days
 
     older_that_knows_3, older = Version(stage, {2, 3}), Version(stage, {2})
     older_that_knows_3.post(len(load.posted))

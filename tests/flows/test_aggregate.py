@@ -44,7 +44,7 @@ def events_in(world: World, window: Window) -> int:
 def test_without_events_there_is_nothing_to_report() -> None:
     world = World()
     assert world.aggregate() == {"refreshed": 0, "published": 0}
-    assert (world.reports.reports, world.topic.published, world.archive.objects) == ({}, [], {})
+    assert (world.reports.reports, world.topic.published, world.reports.archived) == ({}, [], {})
 
 
 def test_a_report_counts_types_users_and_top_values_of_its_window() -> None:
@@ -70,8 +70,7 @@ def test_what_is_published_is_the_report_for_programs_and_people_and_is_archived
         assert json.loads(message["document"]) == report.to_json()
         assert message["attributes"] == {"project": "acme", "grain": window.grain, "complete": "true"}
         assert "1 events" in message["text"]
-        name = f"reports/project=acme/grain={window.grain}/{window.name}/v1.json"
-        assert world.archive.objects[name].decode() == message["document"]
+        assert world.reports.archived[window, 1] == message["document"]
 
 
 def test_running_again_gives_the_same_report_and_publishes_once() -> None:
@@ -80,14 +79,14 @@ def test_running_again_gives_the_same_report_and_publishes_once() -> None:
     before = dict(world.reports.reports)
     assert world.aggregate(ALL_OVER) == {"refreshed": 0, "published": 0}
     assert (world.reports.reports, len(world.topic.published)) == (before, 2)
-    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
+    assert (world.marks.tokens, world.reports.listed) == ({}, {})
 
 
 def test_a_run_that_lost_its_place_makes_no_new_version() -> None:
     world = world_with()
-    marks = dict(world.commits.mark_tokens)
+    marks = dict(world.marks.tokens)
     world.aggregate(ALL_OVER)
-    world.commits.mark_tokens = marks  # as if the run had ended before the marks were removed
+    world.marks.tokens = marks  # as if the run had ended before the marks were removed
     assert world.aggregate(ALL_OVER) == {"refreshed": 2, "published": 0}
     assert [report.version for report in world.reports.reports.values()] == [1, 1]
 
@@ -123,7 +122,7 @@ def test_projects_have_reports_of_their_own() -> None:
     assert (events_in(world, HOUR), events_in(world, Window("other", "hour", HOUR.name))) == (1, 2)
 
 
-@pytest.mark.parametrize("broken", ["topic", "archive"])
+@pytest.mark.parametrize("broken", ["topic", "reports"])
 def test_what_could_not_be_published_is_published_by_the_next_run_without_a_new_version(broken: str) -> None:
     world = world_with()
     getattr(world, broken).fails = True
@@ -135,6 +134,18 @@ def test_what_could_not_be_published_is_published_by_the_next_run_without_a_new_
     assert versions(world) == [("day", 1, 1, True), ("hour", 1, 1, True)]
     world.aggregate(ALL_OVER)
     assert len(versions(world)) == 2
+
+
+def test_a_mark_that_cannot_be_removed_costs_the_others_nothing_and_is_looked_at_again() -> None:
+    world = world_with(one("e1"), one("e2", hour="11"), one("e3", project="other"))
+    world.marks.unremovable = {NEXT_HOUR.name}
+    with pytest.raises(ProcessingFailed):
+        world.aggregate(ALL_OVER)
+    assert set(world.marks.tokens) == {("acme", NEXT_HOUR.name)}
+    assert len(world.topic.published) == 5
+    world.marks.unremovable = set()
+    assert world.aggregate(ALL_OVER) == {"refreshed": 2, "published": 0}
+    assert world.marks.tokens == {}
 
 
 @pytest.mark.parametrize("broken", [HOUR, NEXT_HOUR], ids=lambda window: window.name)
@@ -150,4 +161,4 @@ def test_an_hour_that_fails_keeps_back_its_day_alone_and_is_looked_at_again(brok
     world.aggregate(ALL_OVER)
     assert [events_in(world, window) for window in (HOUR, NEXT_HOUR, DAY)] == [1, 1, 2]
     assert len(world.topic.published) == 5
-    assert world.commits.mark_tokens == {}
+    assert world.marks.tokens == {}

@@ -41,7 +41,7 @@ def test_a_backfill_of_many_hours_keeps_no_live_report_waiting_and_ends_in_some_
             world.aggregate()
         if run == 0:
             assert "zzz" in {message["attributes"]["project"] for message in world.topic.published}
-    assert world.commits.mark_tokens == {}
+    assert world.marks.tokens == {}
 
 
 def test_a_report_stays_as_it_is_when_some_of_its_records_have_expired() -> None:

@@ -43,10 +43,10 @@ def test_a_mark_that_is_put_anew_during_the_run_stays_for_the_next() -> None:
     world = world_of_one()
     world.commits.meanwhile = [lambda: world.take(one("late"))]
     world.aggregate(ALL_OVER)
-    assert (events_in(world, HOUR), set(world.commits.mark_tokens)) == (1, {("acme", HOUR.name)})
+    assert (events_in(world, HOUR), set(world.marks.tokens)) == (1, {("acme", HOUR.name)})
     world.aggregate(ALL_OVER)
     assert (events_in(world, HOUR), events_in(world, DAY)) == (2, 2)
-    assert world.commits.mark_tokens == {}
+    assert world.marks.tokens == {}
 
 
 @pytest.mark.parametrize("read", ["commits", "hour_summaries"], ids=["the hour is read", "the day is read"])
@@ -70,7 +70,7 @@ def test_of_two_aggregators_the_one_with_the_older_view_never_wins(read: str, ea
         assert got == sorted(set(got))
         assert got[-1][1] == total
     world.aggregate(ALL_OVER)
-    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
+    assert (world.marks.tokens, world.reports.listed) == ({}, {})
 
 
 def test_an_aggregator_whose_clock_is_behind_does_not_reopen_a_complete_report() -> None:
@@ -96,10 +96,10 @@ def test_an_aggregator_that_loses_every_round_fails_and_leaves_the_window_to_the
     world.commits.meanwhile = [rival]
     with pytest.raises(ProcessingFailed):
         world.aggregate(ALL_OVER)
-    assert set(world.commits.mark_tokens) == {("acme", HOUR.name)}
+    assert set(world.marks.tokens) == {("acme", HOUR.name)}
     world.aggregate(ALL_OVER)
     assert (events_in(world, HOUR), events_in(world, DAY)) == (21, 21)
-    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
+    assert (world.marks.tokens, world.reports.listed) == ({}, {})
 
 
 @dataclass
@@ -120,10 +120,10 @@ def test_a_version_that_is_saved_while_an_older_one_is_published_is_published_to
 
     def rival_dies_before_publishing() -> None:
         world.take(one("late"))
-        world.archive.fails = True
+        world.reports.fails = True
         with pytest.raises(ProcessingFailed):
             world.aggregate(ALL_OVER)
-        world.archive.fails = False
+        world.reports.fails = False
 
     busy = BusyTopic(rival_dies_before_publishing)
     world.topic = busy

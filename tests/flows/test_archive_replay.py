@@ -9,6 +9,7 @@ import pytest
 
 from builders import NOW, ROWS, World, make_chunk, make_event, make_row, world_of_rows
 from chalicelib.core.counting import Span
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.timestamps import parse
 from chalicelib.errors import StoreFailed
 from fakes import FakeCommitLog, FakeEventStore
@@ -174,7 +175,7 @@ def test_what_has_expired_is_left_since_its_counters_have_not() -> None:
 
 def test_a_line_that_cannot_be_read_is_counted_and_costs_its_neighbours_nothing() -> None:
     world = World()
-    name = world.archive.write_events([b'{"event_id":"e1"}', b"[]", b"not json"], NOW)
+    name = world.archive.write([StoredEvent(line) for line in (b'{"event_id":"e1"}', b"[]", b"not json")], NOW)
     world.take(make_chunk(make_row("b")))
     totals = replay(world)
     assert name in world.archive.objects

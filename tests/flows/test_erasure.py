@@ -4,71 +4,49 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, read_lines, world_of_rows
+from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.report import Window
 from chalicelib.errors import NotFound
-from chalicelib.flows.query import get_event, get_receipt
+from chalicelib.flows.query import get_event
 from fakes import FakeErasure, FakeEventStore
 from millrace.ops import erasure
-from millrace.ops.erasure import Erased, Person
+from millrace.ops.erasure import Erased, Eraser, Person
 
 DAY = timedelta(days=1)
 HOUR = Window("acme", "hour", "2015-05-17T10")
 
 
-def erase(
+def eraser_of(
     world: World, user: str = "u1", *, now: datetime = NOW, port: FakeErasure | None = None, dry_run: bool = False
-) -> Erased:
-    person = Person("acme", user, now - SETTINGS.max_chunk_age - DAY)
-    totals = Erased()
-    erase_table(world, person, totals, port, dry_run=dry_run)
-    erase_archive(world, person, totals, port, dry_run=dry_run)
-    totals.quarantined = erasure.count_quarantined(person, world.archive, world.commits)
-    return totals
-
-
-def erase_table(
-    world: World, person: Person, totals: Erased, port: FakeErasure | None = None, *, dry_run: bool = False
-) -> None:
-    for _ in erasure.erase_events(
-        person,
+) -> Eraser:
+    return Eraser(
+        Person("acme", user, now - SETTINGS.max_chunk_age - DAY),
         events=world.events,
         commits=world.commits,
+        quarantine=world.quarantine,
         erasure=port or world.erasure,
-        totals=totals,
-        dry_run=dry_run,
-    ):
-        pass
-
-
-def erase_archive(
-    world: World, person: Person, totals: Erased, port: FakeErasure | None = None, *, dry_run: bool = False
-) -> None:
-    for _ in erasure.erase_lines(
-        person,
-        list(world.archive.find_events()),
         archive=world.archive,
-        commits=world.commits,
-        erasure=port or world.erasure,
-        totals=totals,
         dry_run=dry_run,
-    ):
-        pass
+    )
+
+
+def erase(world: World, user: str = "u1", **options: Any) -> Erased:
+    eraser = eraser_of(world, user, **options)
+    list(eraser.erase_events())
+    list(eraser.erase_lines(list(world.archive.find())))
+    eraser.count_quarantined()
+    return eraser.totals
 
 
 def users_of(world: World) -> dict[str, set[str]]:
     """Whose events the table, and whose lines the archive holds, of the project."""
-    lines = [
-        line
-        for name, body in world.archive.objects.items()
-        if name.startswith("events/")
-        for line in read_lines(body)
-        if line["project"] == "acme"
-    ]
+    lines = [line for events in world.archive.documents().values() for line in events if line["project"] == "acme"]
     return {
         "table": {ref.user for project, ref in world.events.stored if project == "acme"},
         "archive": {line["user_id"] for line in lines},
@@ -156,7 +134,7 @@ def test_counts_of_zero_are_not_shown() -> None:
 def test_the_receipt_of_a_chunk_still_adds_up() -> None:
     world, chunk = take_both()
     erase(world)
-    receipt = get_receipt(chunk.chunk_id, project="acme", commits=world.commits, oldest=NOW - DAY)
+    receipt = world.receipt(chunk.chunk_id)
     assert (receipt["accepted"], receipt["stored"], receipt["duplicates"], receipt["erased"]) == (3, 1, 0, 2)
 
 
@@ -216,10 +194,11 @@ def test_archived_lines_of_events_that_have_expired_are_erased() -> None:
 def test_an_event_that_came_in_after_the_table_was_erased_stays_whole() -> None:
     """Its line may not go as long as it stands: the archive would hold less than the table."""
     world, _ = take_both()
-    person, totals = Person("acme", "u1", NOW - 40 * DAY), Erased()
-    erase_table(world, person, totals)
+    eraser = eraser_of(world, now=NOW - 9 * DAY)
+    list(eraser.erase_events())
     world.take(make_chunk(make_event("late")))
-    erase_archive(world, person, totals)
+    list(eraser.erase_lines(list(world.archive.find())))
+    totals = eraser.totals
     assert (totals.lines, totals.lines_in_flight, totals.is_complete) == (2, 1, False)
     assert [ids for ids in world.archived().values() if "late" in ids] == [["late"]]
 
@@ -293,7 +272,7 @@ def test_quarantined_events_of_the_user_are_counted_and_left() -> None:
 
 def test_a_line_that_names_the_user_and_cannot_be_read_is_reported() -> None:
     world = World()
-    world.archive.write_events([b'{"user_id":"u1"}', b'"u2"'], NOW)
+    world.archive.write([StoredEvent(b'{"user_id":"u1"}'), StoredEvent(b'"u2"')], NOW)
     assert erase(world).unreadable == 1
 
 

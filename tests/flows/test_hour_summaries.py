@@ -109,7 +109,7 @@ def test_a_run_that_ends_between_an_hour_and_its_day_leaves_the_day_to_the_next(
     assert events == [2, 1]
     world.aggregate(ALL_OVER)
     assert world.reports.reports[DAY].content["events"] == 2
-    assert world.commits.mark_tokens == {}
+    assert world.marks.tokens == {}
 
 
 def test_an_hour_that_changes_while_its_day_is_made_is_in_the_day_after_the_next_run() -> None:
@@ -125,7 +125,7 @@ def test_an_hour_that_changes_while_its_day_is_made_is_in_the_day_after_the_next
 
     world.hour_summaries.meanwhile = [rival_makes_the_hour_and_dies]
     world.aggregate(ALL_OVER)
-    assert set(world.commits.mark_tokens) == {("acme", hour_window(10).name)}
+    assert set(world.marks.tokens) == {("acme", hour_window(10).name)}
     world.aggregate(ALL_OVER)
     assert world.reports.reports[DAY].content["events"] == 2
 

@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, World, handles, make_chunk, make_event, make_message, make_record, make_single, read_lines
+from builders import World, handles, make_chunk, make_event, make_message, make_record, make_single
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
-from chalicelib.flows import query
 
 VIEW = ("acme", "page_view")
 
@@ -50,8 +49,7 @@ def test_an_archive_line_is_the_event_with_all_that_is_known_of_it() -> None:
     world, chunk = World(), make_chunk(make_event(page="/home"))
     world.take(chunk)
     (event,) = world.events.stored.values()
-    (body,) = world.archive.objects.values()
-    assert read_lines(body) == [event]
+    assert list(world.archive.documents().values()) == [[event]]
     assert (event["properties"], event["project"], event["chunk_id"]) == ({"page": "/home"}, "acme", chunk.chunk_id)
 
 
@@ -188,7 +186,7 @@ def single_of(event_id: str, **options: Any) -> Chunk:
 
 def receipt(world: World, chunk: Chunk) -> tuple[int, int]:
     """Stored and duplicates, as the receipt says."""
-    told = query.get_receipt(chunk.chunk_id, project=chunk.project, commits=world.commits, oldest=NOW)
+    told = world.receipt(chunk.chunk_id, project=chunk.project)
     return told["stored"], told["duplicates"]
 
 

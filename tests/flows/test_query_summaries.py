@@ -25,7 +25,6 @@ from builders import (
 from chalicelib.core.failures import Failure
 from chalicelib.core.report import Report, Window
 from chalicelib.errors import BadRequest, NotFound
-from chalicelib.flows.query import get_receipt
 from fakes import FakeReportStore
 
 OLDEST = NOW - SETTINGS.max_chunk_age
@@ -89,7 +88,7 @@ def test_more_windows_than_an_answer_holds_are_refused_and_a_week_of_minutes_is_
 
 
 def receipt(world: World, chunk_id: str, project: str = "acme") -> dict[str, Any]:
-    return get_receipt(chunk_id, project=project, commits=world.commits, oldest=OLDEST)
+    return world.receipt(chunk_id, project=project, oldest=OLDEST)
 
 
 def test_a_receipt_follows_its_chunk_from_in_flight_to_committed(world: World) -> None:
@@ -102,13 +101,13 @@ def test_a_receipt_follows_its_chunk_from_in_flight_to_committed(world: World) -
 
 def test_the_receipt_of_a_quarantined_chunk_has_the_code(world: World) -> None:
     chunk_id = (chunk := make_chunk(received=OLDEST - SECOND)).chunk_id
-    world.commits.quarantine(make_quarantined(chunk))
+    world.quarantine.add(make_quarantined(chunk), "")
     assert receipt(world, chunk_id) == {"chunk_id": chunk_id, "status": "quarantined", "code": "too_old"}
 
 
 def test_the_receipt_of_a_chunk_that_keeps_failing_says_why(world: World) -> None:
     chunk = make_chunk()
-    world.commits.note_failure(chunk, Failure("commit_failed", "2015-05-17T10:40:00.000000Z", 3))
+    world.failure_notes.save(chunk, Failure("commit_failed", "2015-05-17T10:40:00.000000Z", 3))
     failure = {"code": "commit_failed", "at": "2015-05-17T10:40:00Z", "deliveries": 3}
     in_flight = {"chunk_id": chunk.chunk_id, "status": "in_flight"}
     assert receipt(world, chunk.chunk_id) == in_flight | {"last_failure": failure}
@@ -120,7 +119,7 @@ def test_the_receipt_of_a_chunk_that_keeps_failing_says_why(world: World) -> Non
 def test_a_receipt_tells_another_project_nothing_of_what_became_of_the_chunk(world: World) -> None:
     done, parked = make_chunk(), make_chunk()
     world.take(done)
-    world.commits.quarantine(make_quarantined(parked))
+    world.quarantine.add(make_quarantined(parked), "")
     for chunk in (done, parked):
         assert receipt(world, chunk.chunk_id, "other") == {"chunk_id": chunk.chunk_id, "status": "in_flight"}
 

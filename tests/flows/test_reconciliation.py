@@ -29,7 +29,8 @@ def reconcile(world: World) -> Ledger:
     return reconciliation.reconcile(
         first=NOW - timedelta(hours=2),
         after=NOW + timedelta(hours=1),
-        commits=world.commits,
+        ledger_sums=world.ledger_sums,
+        quarantine=world.quarantine,
         queue=world.queue,
         metrics=world.meter,
         dead=Amount,
@@ -57,11 +58,11 @@ def test_what_is_processed_is_stored_or_a_duplicate() -> None:
 
 def test_what_is_quarantined_balances_until_it_is_committed_and_only_in_its_period() -> None:
     world = World()
-    world.commits.quarantine(make_quarantined(make_chunk(received=NOW - timedelta(hours=3))))
+    world.quarantine.add(make_quarantined(make_chunk(received=NOW - timedelta(hours=3))), "")
     post(world)
     messages = world.queue.messages()
     parked = chunks.decode(messages[0].body)
-    world.commits.quarantine(make_quarantined(parked))
+    world.quarantine.add(make_quarantined(parked), "")
     world.process(messages[1])
     world.queue.delete([message.receipt_handle for message in messages])
     stock = reconcile(world)
@@ -93,7 +94,8 @@ def test_a_redelivered_chunk_counts_once() -> None:
 
 def check(world: World) -> None:
     reconciliation.check(
-        commits=world.commits,
+        ledger_sums=world.ledger_sums,
+        quarantine=world.quarantine,
         queue=world.queue,
         dead_letters=FakeDeadLetters(),
         metrics=world.meter,

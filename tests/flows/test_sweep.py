@@ -8,6 +8,7 @@ import pytest
 
 from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.errors import ProcessingFailed
 from millrace.ops import sweep as sweeping
 from millrace.ops.sweep import Patience, Swept
@@ -17,7 +18,7 @@ DAY = timedelta(days=1)
 
 def sweep(world: World, *, now: datetime, dry_run: bool = False) -> Swept:
     totals, patience = Swept(), Patience(SETTINGS.max_chunk_age, SETTINGS.retention)
-    judged = [each for each in world.archive.find_events() if sweeping.may_be_judged(each, now, patience)]
+    judged = [each for each in world.archive.find() if sweeping.may_be_judged(each, now, patience)]
     list(sweeping.sweep(judged, archive=world.archive, commits=world.commits, totals=totals, dry_run=dry_run))
     return totals
 
@@ -93,6 +94,6 @@ def test_nothing_is_swept_after_the_table_was_lost_or_the_records_expired() -> N
 
 def test_a_line_that_cannot_be_read_keeps_its_object() -> None:
     world = World()
-    world.archive.write_events([b"not json"], NOW)
+    world.archive.write([StoredEvent(b"not json")], NOW)
     totals = sweep(world, now=NOW + 40 * DAY)
     assert (totals.unreadable, totals.orphans) == (1, 0)

@@ -75,8 +75,8 @@ def test_a_chunk_older_than_the_guard_is_parked_whole_and_acknowledged() -> None
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
     message = make_message(old)
     world.process(message)
-    assert list(world.commits.quarantined()) == [make_quarantined(old)]
-    parked = json.loads(world.archive.objects[f"quarantine/{old.chunk_id}.json"])
+    assert list(world.quarantine.waiting()) == [make_quarantined(old)]
+    parked = json.loads(world.quarantine.contents[f"quarantine/{old.chunk_id}.json"])
     assert (parked["code"], chunks.decode(parked["message"])) == ("too_old", old)
     assert (parked["received_at"], parked["quarantined_at"]) == ("2015-04-17T10:29:59Z", "2015-05-17T10:30:00Z")
     assert (parked["first_delivered_at"], parked["last_delivered_at"]) == (None, "2015-05-17T10:30:00Z")
@@ -86,23 +86,23 @@ def test_a_chunk_older_than_the_guard_is_parked_whole_and_acknowledged() -> None
 def test_a_chunk_as_old_as_the_guard_allows_is_processed() -> None:
     world, chunk = World(), chunk_of("e1", received=NOW - AGE)
     world.process(make_message(chunk))
-    assert (world.counted(), world.commits.quarantine_entries) == ({VIEW: 1}, {})
+    assert (world.counted(), world.quarantine.entries) == ({VIEW: 1}, {})
 
 
 def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_parked() -> None:
     world, chunk = World(), chunk_of("e1")
     world.take(chunk)
     world.process(make_message(chunk), now=NOW + AGE + SECOND)
-    assert (world.commits.quarantine_entries, world.counted()) == ({}, {VIEW: 1})
+    assert (world.quarantine.entries, world.counted()) == ({}, {VIEW: 1})
 
 
-@pytest.mark.parametrize("broken", ["archive", "commits"])
+@pytest.mark.parametrize("broken", ["quarantine", "commits"])
 def test_an_old_chunk_that_cannot_be_parked_comes_back(broken: str) -> None:
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
     getattr(world, broken).fails = True
     with pytest.raises(ProcessingFailed):
         world.process(make_message(old))
-    assert (world.commits.quarantine_entries, world.queue.deleted, world.events.stored) == ({}, [], {})
+    assert (world.quarantine.entries, world.queue.deleted, world.events.stored) == ({}, [], {})
 
 
 def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> None:
@@ -117,10 +117,10 @@ def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> No
 def test_a_chunk_that_was_renewed_is_as_old_as_its_renewal() -> None:
     world, old = World(), chunk_of("e1", received=NOW - 2 * AGE)
     world.process(make_message(replace(old, renewed=NOW - AGE)))
-    assert (world.counted(), world.commits.quarantine_entries, committed(world)) == ({VIEW: 1}, {}, {old.chunk_id})
+    assert (world.counted(), world.quarantine.entries, committed(world)) == ({VIEW: 1}, {}, {old.chunk_id})
     again = chunk_of("e2", received=NOW - 3 * AGE)
     world.process(make_message(replace(again, renewed=NOW - AGE - SECOND)))
-    assert (world.counted(), set(world.commits.quarantine_entries)) == ({VIEW: 1}, {("acme", again.chunk_id)})
+    assert (world.counted(), set(world.quarantine.entries)) == ({VIEW: 1}, {("acme", again.chunk_id)})
 
 
 FAILING = {
@@ -136,24 +136,24 @@ def test_a_chunk_that_fails_again_leaves_a_note_that_says_why(code: str) -> None
     FAILING[code](world, chunk)
     with pytest.raises(ProcessingFailed):
         world.process(make_message(chunk, receive_count=1))
-    assert world.commits.notes == {}
+    assert world.failure_notes.notes == {}
     with pytest.raises(ProcessingFailed):
         world.process(make_message(chunk, receive_count=3))
-    assert world.commits.notes == {("acme", chunk.chunk_id): Failure(code, "2015-05-17T10:30:00.000000Z", 3)}
+    assert world.failure_notes.notes == {("acme", chunk.chunk_id): Failure(code, "2015-05-17T10:30:00.000000Z", 3)}
 
 
 def test_a_chunk_too_old_that_cannot_be_parked_leaves_a_note() -> None:
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
-    world.archive.fails = True
+    world.quarantine.fails = True
     with pytest.raises(ProcessingFailed):
         world.process(make_message(old, receive_count=2))
-    assert world.commits.notes["acme", old.chunk_id].code == "quarantine_failed"
+    assert world.failure_notes.notes["acme", old.chunk_id].code == "quarantine_failed"
 
 
 def test_a_note_that_cannot_be_written_changes_nothing() -> None:
     world, chunk, good = World(), chunk_of("e1"), chunk_of("e2")
     world.commits.uncommittable = {chunk.chunk_id}
-    world.commits.fails = True
+    world.failure_notes.fails = True
     messages = [make_message(chunk, receive_count=3), make_message(good)]
     with pytest.raises(ProcessingFailed, match="1 of 2"):
         world.process(*messages)
@@ -165,13 +165,12 @@ def test_what_was_quarantined_and_then_committed_leaves_the_quarantine() -> None
     for each in (chunk, other):
         quarantine_chunk(
             each, make_message(each), code="unfinished", last_delivered=None,
-            archive=world.archive, commits=world.commits, now=NOW,
+            quarantine=world.quarantine, now=NOW,
         )  # fmt: skip
-    assert remove_resolved(archive=world.archive, commits=world.commits) == []
+    assert remove_resolved(world.quarantine) == 0
     world.take(chunk)
-    (settled,) = remove_resolved(archive=world.archive, commits=world.commits)
-    assert settled.name == chunk.chunk_id
-    assert set(world.commits.quarantine_entries) == {("acme", other.chunk_id)}
-    assert f"quarantine/{other.chunk_id}.json" in world.archive.objects
-    assert f"quarantine/{chunk.chunk_id}.json" not in world.archive.objects
-    assert remove_resolved(archive=world.archive, commits=world.commits) == []
+    assert remove_resolved(world.quarantine) == 1
+    assert set(world.quarantine.entries) == {("acme", other.chunk_id)}
+    assert f"quarantine/{other.chunk_id}.json" in world.quarantine.contents
+    assert f"quarantine/{chunk.chunk_id}.json" not in world.quarantine.contents
+    assert remove_resolved(world.quarantine) == 0

@@ -33,7 +33,7 @@ def bury(world: World, *given: Chunk | str) -> None:
 
 
 def round_of(world: World) -> DeadLetterScan:
-    return DeadLetterScan(world.dead_letters, world.commits, now=NOW)
+    return DeadLetterScan(world.dead_letters, world.commits, world.failure_notes, now=NOW)
 
 
 def look(world: World, selection: Selection = EVERYTHING) -> list[DeadLetter]:
@@ -53,7 +53,7 @@ def park(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> Mov
     with round_of(world) as scan:
         list(
             dead_letters.move_to_quarantine(
-                scan, selection, limit, outcome, archive=world.archive, commits=world.commits, now=NOW
+                scan, selection, limit, outcome, quarantine=world.quarantine, now=NOW
             )
         )  # fmt: skip
     return outcome
@@ -61,7 +61,7 @@ def park(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> Mov
 
 def test_looking_shows_every_letter_once_with_its_reason_and_leaves_it() -> None:
     world, silent, failing, done = World(), make_chunk(), make_chunk(repeats=2), make_chunk()
-    world.commits.note_failure(failing, Failure("commit_failed", "2015-05-17T10:20:00.000000Z", 5))
+    world.failure_notes.save(failing, Failure("commit_failed", "2015-05-17T10:20:00.000000Z", 5))
     world.take(done)
     bury(world, silent, failing, done, "garbage", *(make_chunk() for _ in range(20)))
     found = {dead_letter.name: dead_letter.to_json() for dead_letter in look(world)}
@@ -95,7 +95,7 @@ def test_a_selection_takes_what_fits_all_of_it(selection: Selection, expected: s
         "failing": make_chunk(),
         "old": make_chunk(received=NOW - timedelta(days=1)),
     }
-    world.commits.note_failure(named["failing"], Failure("commit_failed", "2015-05-17T10:20:00.000000Z", 5))
+    world.failure_notes.save(named["failing"], Failure("commit_failed", "2015-05-17T10:20:00.000000Z", 5))
     bury(world, *named.values(), "garbage")
     names = {chunk.chunk_id: name for name, chunk in named.items()} | {"message-4": "garbage"}
     assert {names[dead_letter.name] for dead_letter in look(world, selection)} == set(expected.split())
@@ -174,14 +174,14 @@ def test_a_letter_that_arrives_during_the_round_is_left_for_the_next() -> None:
 
 def test_parking_keeps_message_reason_and_times_and_the_quarantine_lists_it() -> None:
     world, failing = World(), make_chunk(make_event(), repeats=1)
-    world.commits.note_failure(failing, Failure("archive_failed", "2015-05-17T10:20:00.000000Z", 5))
+    world.failure_notes.save(failing, Failure("archive_failed", "2015-05-17T10:20:00.000000Z", 5))
     world.dead_letters.put(chunks.encode(failing), first_delivered=NOW - timedelta(minutes=25), receive_count=5)
     world.dead_letters.put("garb\u00e4ge", sent=NOW - timedelta(hours=2))
     assert park(world).to_json() == {"moved": 2, "done": 0, "undecodable": 0, "failed": 0, "copies_left": 0}
     assert (world.dead_letters.depth(), world.queue.bodies) == (0, [])
-    garbage, entry = world.commits.quarantined()
+    garbage, entry = world.quarantine.waiting()
     assert (entry.name, entry.code, entry.accepted) == (failing.chunk_id, "archive_failed", 2)
-    kept = json.loads(world.archive.objects[entry.object_name])
+    kept = json.loads(world.quarantine.content(entry))
     assert chunks.decode(kept.pop("message")) == failing
     assert kept == {
         "code": "archive_failed",
@@ -193,35 +193,35 @@ def test_parking_keeps_message_reason_and_times_and_the_quarantine_lists_it() ->
         "quarantined_at": "2015-05-17T10:30:00Z",
     }
     assert (garbage.project, garbage.name, garbage.code) == (None, "message-2", "not_a_chunk")
-    assert json.loads(world.archive.objects["quarantine/undecodable/message-2.json"])["message"] == "garb\u00e4ge"
+    assert json.loads(world.quarantine.contents["quarantine/undecodable/message-2.json"])["message"] == "garb\u00e4ge"
 
 
-@pytest.mark.parametrize("broken", ["archive", "commits"])
+@pytest.mark.parametrize("broken", ["quarantine", "commits"])
 def test_what_cannot_be_parked_stays_a_dead_letter(broken: str) -> None:
     world = World()
     bury(world, "garbage")
     getattr(world, broken).fails = True
-    if broken == "archive":
+    if broken == "quarantine":
         outcome = park(world)
         assert (outcome.failed, outcome.moved, len(outcome.problems)) == (1, 0, 1)
     else:
         with pytest.raises(StoreFailed):
             park(world)
-    assert (world.dead_letters.depth(), world.dead_letters.held, world.commits.quarantine_entries) == (1, set(), {})
+    assert (world.dead_letters.depth(), world.dead_letters.held, world.quarantine.entries) == (1, set(), {})
 
 
 def test_a_committed_chunk_is_not_parked() -> None:
     world, done = World(), make_chunk()
     world.commits.commit([make_record(done)])
     bury(world, done)
-    assert (park(world).done, world.commits.quarantine_entries, world.archive.objects) == (1, {}, {})
+    assert (park(world).done, world.quarantine.entries, world.quarantine.contents) == (1, {}, {})
 
 
 def test_the_amount_that_is_dead_counts_each_chunk_of_the_period_once_and_none_that_is_committed() -> None:
     world, dead, done = World(), make_chunk(make_event(), repeats=2), make_chunk()
     world.take(done)
     bury(world, dead, dead, done, "garbage", make_chunk(received=NOW - timedelta(hours=1)))
-    counted = dead_letters.amount(world.dead_letters, world.commits, first=NOW, after=NOW + timedelta(hours=1))
+    counted = dead_letters.amount(round_of(world), first=NOW, after=NOW + timedelta(hours=1))
     assert (counted, world.dead_letters.held) == (Amount(1, 3), set())
 
 

@@ -24,18 +24,16 @@ DAY = timedelta(days=1)
 def quarantine(world: World, *given: Chunk, code: str = "too_old") -> None:
     for chunk in given:
         message = make_message(chunk)
-        quarantine_chunk(
-            chunk, message, code=code, last_delivered=None, archive=world.archive, commits=world.commits, now=NOW
-        )
+        quarantine_chunk(chunk, message, code=code, last_delivered=None, quarantine=world.quarantine, now=NOW)
 
 
 def replay(
     world: World, *, now: datetime = NOW, renew: bool = False, dry_run: bool = False, limit: int = 0
 ) -> ReplayOutcome:
-    entries, outcome = quarantine_replay.selected(world.commits, Selection(), limit), ReplayOutcome()
+    entries, outcome = quarantine_replay.selected(world.quarantine, Selection(), limit), ReplayOutcome()
     list(
         quarantine_replay.replay(
-            entries, outcome, queue=world.queue, archive=world.archive, events=world.events,
+            entries, outcome, queue=world.queue, quarantine=world.quarantine, events=world.events,
             now=now, settings=SETTINGS, renew=renew, dry_run=dry_run,
         )
     )  # fmt: skip
@@ -53,11 +51,11 @@ def test_a_parked_chunk_is_sent_as_it_was_and_its_commit_ends_its_quarantine() -
     quarantine(world, *given, code="commit_failed")
     assert replay(world).to_json() == {"sent": 12, "refused": 0, "failed": 0}
     assert sorted(chunks.decode(body).chunk_id for body in world.queue.bodies) == [each.chunk_id for each in given]
-    assert len(list(world.commits.quarantined())) == 12
+    assert len(list(world.quarantine.waiting())) == 12
     process_queue(world)
-    assert list(world.commits.quarantined()) == []
-    assert len(remove_resolved(archive=world.archive, commits=world.commits)) == 12
-    assert not [name for name in world.archive.objects if name.startswith("quarantine/")]
+    assert list(world.quarantine.waiting()) == []
+    assert remove_resolved(world.quarantine) == 12
+    assert world.quarantine.contents == {}
     assert world.counted() == {VIEW: 12}
 
 
@@ -85,9 +83,7 @@ def test_what_the_queue_refuses_is_told() -> None:
 
 def test_what_is_no_chunk_stays_with_a_sentence() -> None:
     world = World()
-    quarantine_undecodable(
-        Message("garbage", "handle", message_id="m1"), archive=world.archive, commits=world.commits, now=NOW
-    )
+    quarantine_undecodable(Message("garbage", "handle", message_id="m1"), quarantine=world.quarantine, now=NOW)
     outcome = replay(world)
     assert (outcome.to_json(), world.queue.bodies) == ({"sent": 0, "refused": 1, "failed": 0}, [])
     assert "no chunk" in outcome.problems[0]
@@ -102,7 +98,7 @@ def test_a_chunk_older_than_the_guard_is_refused_unless_it_is_renewed() -> None:
     assert replay(world, renew=True).sent == 1
     assert [chunks.decode(body) for body in world.queue.bodies] == [replace(old, renewed=NOW)]
     process_queue(world)
-    assert (world.counted(), list(world.commits.quarantined())) == ({VIEW: 1}, [])
+    assert (world.counted(), list(world.quarantine.waiting())) == ({VIEW: 1}, [])
 
 
 def test_a_chunk_that_was_half_done_a_month_ago_is_finished_and_counted_once() -> None:
@@ -127,7 +123,7 @@ def test_a_renewed_chunk_ages_again_and_can_be_renewed_again() -> None:
     replay(world, renew=True)
     later = NOW + 40 * DAY
     process_queue(world, now=later)
-    assert (world.counted(), len(list(world.commits.quarantined()))) == ({}, 1)
+    assert (world.counted(), len(list(world.quarantine.waiting()))) == ({}, 1)
     assert replay(world, now=later).refused == 1
     assert replay(world, now=later, renew=True).sent == 1
 

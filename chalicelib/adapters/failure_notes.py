@@ -1,0 +1,37 @@
+"""Notes of why a chunk failed last, for whoever finds it in the dead-letter queue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from chalicelib.adapters.table import Table, key_item, number, text
+from chalicelib.core import table_keys, timestamps
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.failures import Failure
+
+# Longer than a message can lie in the dead-letter queue after it failed: 14 days.
+_RETENTION = timedelta(days=30)
+
+
+class FailureNotes:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def save(self, chunk: Chunk, failure: Failure) -> None:
+        """Keep why a chunk failed last, for a month. Raises StoreFailed."""
+        item = key_item(table_keys.failure_note(chunk.project, chunk.chunk_id)) | {
+            "code": text(failure.code),
+            "at": text(failure.at),
+            "n": number(failure.deliveries),
+            "x": number(int((timestamps.parse(failure.at) + _RETENTION).timestamp())),
+        }
+        self._table.put(item)
+
+    def of(self, chunks: Iterable[tuple[str, str]]) -> dict[str, Failure]:
+        """Return what was noted of the given chunks (project, chunk_id), by chunk_id."""
+        wanted = {table_keys.failure_note(*chunk): chunk[1] for chunk in chunks}
+        found = self._table.get_many(list(wanted))
+        return {
+            wanted[key]: Failure(item["code"]["S"], item["at"]["S"], int(item["n"]["N"])) for key, item in found.items()
+        }

@@ -1,0 +1,34 @@
+"""The marks on hours whose reports are behind; a commit and an erasure put them in their transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from uuid import uuid4
+
+from chalicelib.adapters.table import Item, Table, key_item, put_part, text
+from chalicelib.core import table_keys
+from chalicelib.core.table_keys import Mark
+
+
+def mark_parts(hours: Iterable[tuple[str, str]], shard: int) -> list[Item]:
+    """Put a mark on each (project, hour). Its token holds when it was put, and something that no other has."""
+    token = {"k": text(f"{time.time():.0f}-{uuid4().hex}")}
+    return [put_part(key_item(table_keys.mark(project, hour, shard)) | token) for project, hour in hours]
+
+
+class Marks:
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def all(self) -> Iterator[Mark]:
+        """Yield the marks of hours that gained or lost events since their mark was last removed."""
+        for shard in range(table_keys.SHARDS):
+            for item in self._table.query(table_keys.marks_partition(shard)):
+                project, _, hour = item["sk"]["S"].partition("#")
+                yield Mark(project, hour, shard, item["k"]["S"])
+
+    def remove(self, mark: Mark) -> None:
+        """Remove a mark, unless a commit has put it anew since it was read."""
+        key = table_keys.mark(mark.project, mark.hour, mark.shard)
+        self._table.delete_if(key, "k = :k", {":k": text(mark.token)})

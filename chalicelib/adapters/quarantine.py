@@ -1,0 +1,84 @@
+"""The quarantine: each message whole, as an object of the bucket, and an entry for it in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from chalicelib.adapters.bucket import Bucket
+from chalicelib.adapters.commit_log import CommitLog
+from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.core import table_keys
+from chalicelib.core.failures import Quarantined
+from chalicelib.errors import StoreFailed
+
+
+class Quarantine:
+    """`commits`: knows which chunks were committed after all. Every method raises StoreFailed."""
+
+    def __init__(self, table: Table, bucket: Bucket, commits: CommitLog) -> None:
+        self._table = table
+        self._bucket = bucket
+        self._commits = commits
+
+    def add(self, entry: Quarantined, content: str) -> None:
+        """Keep a message, and list it; the first entry stays.
+
+        The object first: an entry without its object would promise what is not there.
+        """
+        self._bucket.put_json(entry.object_name, content)
+        self._table.put_if(_item(entry), "attribute_not_exists(pk)")
+
+    def content(self, entry: Quarantined) -> str:
+        """Return what was kept of a message."""
+        found = self._bucket.get(entry.object_name)
+        if found is None:
+            raise StoreFailed(f"{entry.object_name} is gone")
+        return found[0].decode()
+
+    def remove(self, entry: Quarantined) -> None:
+        """Remove a message and its entry. The object first: while the entry is there, somebody tries again."""
+        self._bucket.delete(entry.object_name)
+        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))
+
+    def waiting(self) -> Iterator[Quarantined]:
+        """Yield the entries of the whole stage, without chunks that were committed after all."""
+        return (entry for entry, is_resolved in self._entries() if not is_resolved)
+
+    def resolved(self) -> Iterator[Quarantined]:
+        """Yield the entries whose chunks were committed after all."""
+        return (entry for entry, is_resolved in self._entries() if is_resolved)
+
+    def _entries(self) -> Iterator[tuple[Quarantined, bool]]:
+        entries = (_entry(item) for item in self._table.query(table_keys.QUARANTINE))
+        while batch := list(islice(entries, 100)):
+            committed = self._commits.committed((each.project, each.name) for each in batch if each.project)
+            yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
+
+    def code_of(self, project: str, chunk_id: str) -> str | None:
+        """Return why a chunk is in quarantine, None if it is not listed."""
+        item = self._table.get(table_keys.quarantine_record(project, chunk_id))
+        return str(item["code"]["S"]) if item else None
+
+
+def _item(entry: Quarantined) -> Item:
+    return key_item(table_keys.quarantine_record(entry.project, entry.name)) | {
+        "code": text(entry.code),
+        "n": number(entry.accepted),
+        "r": text(entry.received),
+        "q": text(entry.quarantined),
+        "o": text(entry.object_name),
+    }
+
+
+def _entry(item: Item) -> Quarantined:
+    project, _, name = item["sk"]["S"].partition("#")
+    return Quarantined(
+        project=project or None,
+        name=name,
+        code=item["code"]["S"],
+        accepted=int(item["n"]["N"]),
+        received=item["r"]["S"],
+        quarantined=item["q"]["S"],
+        object_name=item["o"]["S"],
+    )

@@ -1,0 +1,50 @@
+"""What is measured, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from chalicelib.core.metrics import CATALOGUE
+from chalicelib.errors import StoreFailed
+
+
+@dataclass
+class FakeMeter:
+    """`values`: what was measured, by name. Reads it back too, whatever the time."""
+
+    values: dict[str, list[float]] = field(default_factory=dict)
+    fails: bool = False
+    oldest_seconds: float | None = None
+
+    def add(self, name: str, value: float, *, at: datetime | None = None) -> None:  # noqa: ARG002 - one time
+        assert name in CATALOGUE
+        self.values.setdefault(name, []).append(value)
+
+    def add_seconds_since(self, name: str, moment: datetime) -> None:
+        self.add(name, 0, at=moment)
+
+    def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:  # noqa: ARG002
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        return {name: round(sum(self.values.get(name, []))) for name in names}
+
+    def by_minute(
+        self, series: Iterable[tuple[str, str]], first: datetime, after: datetime
+    ) -> dict[tuple[str, str], dict[datetime, float]]:
+        """Everything in the last minute; of percentiles the largest value."""
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        last = after - timedelta(minutes=1)
+        assert first <= last
+        value = {True: sum, False: max}
+        return {
+            (name, stat): {last: value[stat == "Sum"](self.values[name])} if name in self.values else {}
+            for name, stat in series
+        }
+
+    def oldest_message_seconds(self, now: datetime) -> float | None:  # noqa: ARG002
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        return self.oldest_seconds
