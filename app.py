@@ -9,12 +9,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from chalice import Chalice, Rate
+from chalice import Rate
 
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.dialects import Post, own, posthog, segment
 from chalicelib.core.project import Project
-from chalicelib.errors import Problem, StoreFailed
+from chalicelib.errors import Problem
 from chalicelib.http import answers, requests
 from chalicelib.settings import Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
@@ -27,7 +27,7 @@ BINARY_TYPES = [
 # What clients send, from any web page, whatever they call it.
 OPEN: Any = {"content_types": ["*/*"], "cors": answers.CORS}
 
-app = Chalice(app_name="millrace", configure_logs=False)
+app = answers.Application(app_name="millrace", configure_logs=False)
 app.api.binary_types[:] = BINARY_TYPES
 app.register_middleware(measured, "all")
 app.register_middleware(answers.speak_problem_json, "http")
@@ -47,12 +47,7 @@ def _enter(*kinds: str) -> tuple[Pipeline, Any, Project]:
 
 def _receive(read: Callable[..., Post], *details: str, **more: Any) -> Any:
     """Take in what a dialect reads of the request; `more` is what its libraries expect in the answer."""
-    try:
-        return answers.answer(_queue(read, *details) | more)
-    except Problem as problem:  # raised further, it would reach browsers without CORS headers
-        return answers.problem(problem)
-    except StoreFailed as error:
-        return answers.store_failed(error)
+    return answers.answer(_queue(read, *details) | more)
 
 
 def _queue(read: Callable[..., Post], *details: str) -> dict[str, Any]:
@@ -214,7 +209,7 @@ def get_page() -> Any:
     """The live page, which asks the routes above."""
     from chalicelib.http import assets
 
-    return answers.show(assets.index(), app.current_request)
+    return assets.show(assets.index(), app.current_request)
 
 
 @app.route("/assets/{version}/{name}", methods=["GET"])
@@ -222,7 +217,7 @@ def get_asset(version: str, name: str) -> Any:
     """A script or a style sheet of the page."""
     from chalicelib.http import assets
 
-    return answers.show(assets.asset(version, name), app.current_request)
+    return assets.show(assets.asset(version, name), app.current_request)
 
 
 @app.route("/health", methods=["GET"])
@@ -234,13 +229,17 @@ def get_health() -> Any:
 @app.route("/openapi.json", methods=["GET"])
 def get_openapi() -> Any:
     """The description of this API for programs."""
-    return answers.file("openapi.json")
+    from chalicelib.http import assets
+
+    return assets.description()
 
 
 @app.route("/docs", methods=["GET"])
 def get_docs() -> Any:
     """The same for people."""
-    return answers.file("docs.html")
+    from chalicelib.http import assets
+
+    return assets.description_page()
 
 
 @app.on_sqs_message(

@@ -1,6 +1,6 @@
 """Every error that the pipeline raises on purpose.
 
-Problem                 the caller is told: status, code, message (web.py makes it problem+json)
+Problem                 the caller is told: status, code, message (http/answers.py makes it problem+json)
 +-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
 +-- Unauthorized        401  no_key, bad_key
 +-- Forbidden           403  forbidden
@@ -19,11 +19,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from chalice import ChaliceUnhandledError
 
-
-class Problem(ChaliceUnhandledError):
-    """An answer other than 200. Of this base alone Chalice lets middleware see the exception."""
+class Problem(Exception):
+    """An answer other than 200."""
 
     status: ClassVar[int] = 500
     title: ClassVar[str] = "Internal error"
@@ -74,8 +72,8 @@ class UnknownFormat(Unavailable):
         super().__init__("unknown_data_format", message, retry_after=60)
 
 
-class StoreFailed(ChaliceUnhandledError):
-    """An AWS call failed, or was perhaps applied: the caller concludes nothing and tries again. (Base: see Problem.)"""
+class StoreFailed(Exception):
+    """An AWS call failed, or was perhaps applied: the caller concludes nothing and tries again."""
 
 
 class Undecodable(Exception):

@@ -1,26 +1,22 @@
-"""What requests are answered: JSON, files of the page, images, and errors as problem+json."""
+"""What requests are answered: JSON, the pixel, and every error as problem+json (RFC 9457)."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import logging
 from collections.abc import Callable
-from functools import cache
+from functools import wraps
 from http import HTTPStatus
-from pathlib import Path
 from typing import Any
 
-from chalice import CORSConfig, Response
+from chalice import Chalice, CORSConfig, Response
 
 from chalicelib.errors import Problem, StoreFailed, Unavailable
-from chalicelib.http.assets import PageFile
 
 _log = logging.getLogger(__name__)
 
 #: What browsers are told with every answer; nothing here is for embedding or guessing types.
-_HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+HEADERS: dict[str, Any] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 # What an error of Chalice's keeps of its headers.
 _KEPT = ("Retry-After", "Allow")
 
@@ -36,94 +32,63 @@ CORS = CORSConfig(
     max_age=86400,
 )
 
-# A page that runs nothing and asks nobody but this stage. Styles set by scripts are none of its business.
-_PAGE_POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
-_A_YEAR = 365 * 24 * 3600
+_CODES = {405: "method_not_allowed", 415: "unsupported_media_type"}
 
-_CODES = {403: "forbidden", 404: "not_found", 405: "method_not_allowed", 415: "unsupported_media_type"}
+
+class Application(Chalice):
+    """Chalice, whose every route answers with a problem where its function raises one.
+
+    Chalice itself makes a 500 of every exception that is not of a class of its own, before middleware sees it.
+    """
+
+    def route(self, path: str, **options: Any) -> Callable[..., Any]:
+        """Declare a route, as Chalice does."""
+        register = super().route(path, **options)
+
+        def declare(view: Callable[..., Any]) -> Callable[..., Any]:
+            register(_answering(view))
+            return view
+
+        return declare
+
+
+def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(view)
+    def answer_or_problem(**parameters: Any) -> Any:
+        try:
+            return view(**parameters)
+        except Problem as error:
+            return problem(error)
+        except StoreFailed as error:
+            _log.warning("a store failed: %s", error)  # what failed is for the log alone
+            return problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
+
+    return answer_or_problem
 
 
 def answer(body: dict[str, Any]) -> Response:
     """Always 200: some client libraries take any other success for a failure and send again."""
-    return Response(body, status_code=200, headers={**_HEADERS, "Content-Type": "application/json"})
-
-
-@cache
-def _shipped(name: str) -> str:
-    return (Path(__file__).parent / "static" / name).read_text(encoding="utf-8")
-
-
-def file(name: str) -> Response:
-    """A file that ships beside the code. Of a page the one style inside it is allowed, and nothing else."""
-    content = _shipped(name)
-    if name.endswith(".json"):
-        return Response(content, headers={**_HEADERS, "Content-Type": "application/json"})
-    style = content.partition("<style>")[2].partition("</style>")[0]
-    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{style_hash}'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
-    return Response(
-        content, headers={**_HEADERS, "Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": policy}
-    )
-
-
-def show(file: PageFile, request: Any) -> Response:
-    """A file of the page, or 304 where the browser has it."""
-    path = str(request.context.get("path", "/"))
-    if not file.never_changes and not path.endswith("/"):
-        # The page's addresses are relative: under a stage's prefix it must end in a slash.
-        return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
-    headers: dict[str, str | list[str]] = {
-        "ETag": f'W/"{file.tag}"',
-        "Cache-Control": f"public, max-age={_A_YEAR}, immutable" if file.never_changes else "no-cache",
-        "Content-Type": file.content_type,
-        "Content-Security-Policy": _PAGE_POLICY,
-        "Referrer-Policy": "no-referrer",
-        "X-Content-Type-Options": "nosniff",
-    }
-    if f'"{file.tag}"' in request.headers.get("if-none-match", ""):
-        return Response("", status_code=304, headers=headers)
-    return Response(file.text, status_code=200, headers=headers)
+    return Response(body, status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
 def pixel(error: Problem | None = None) -> Response:
     """An image in any case, since a broken one would be seen; a header says why an event was not accepted."""
-    headers: dict[str, Any] = {**_HEADERS, "Content-Type": "image/gif"}
+    headers = {**HEADERS, "Content-Type": "image/gif"}
     if error:
         headers["Millrace-Rejected"] = error.extra.get("events", [{"code": error.code}])[0]["code"]
     return Response(_GIF, status_code=200, headers=headers)
 
 
 def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Middleware: every error, ours or Chalice's, becomes application/problem+json (RFC 9457)."""
-    try:
-        response = get_response(event)
-    except Problem as error:
-        return problem(error)
-    except StoreFailed as error:
-        return store_failed(error)
-    if response.status_code < 400 or _is_problem(response):
+    """Middleware: what Chalice itself answers becomes application/problem+json too."""
+    response = get_response(event)
+    if response.status_code < 400 or str(response.headers.get("Content-Type", "")).startswith("application/problem"):
         return response
     code = _CODES.get(response.status_code, "internal_error" if response.status_code >= 500 else "bad_request")
     message = response.body.get("Message", "") if isinstance(response.body, dict) else str(response.body)
     if response.status_code >= 500:
         message = "Something broke on our side."  # never what broke: that is in the log
     return _problem_response(response.status_code, code, message or code, response.headers)
-
-
-def _is_problem(response: Response) -> bool:
-    return str(response.headers.get("Content-Type", "")).startswith("application/problem+json")
-
-
-def store_failed(error: StoreFailed) -> Response:
-    """The answer to a call to AWS that failed: what it was is in the log."""
-    _log.warning("a store failed: %s", error)
-    return problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
 
 
 def problem(error: Problem) -> Response:
@@ -155,5 +120,5 @@ def _problem_response(
     if status == HTTPStatus.UNAUTHORIZED:
         kept["WWW-Authenticate"] = "Bearer"  # not Basic, for which a browser would ask its user
     return Response(
-        json.dumps(body), status_code=status, headers={**_HEADERS, **kept, "Content-Type": "application/problem+json"}
+        json.dumps(body), status_code=status, headers={**HEADERS, **kept, "Content-Type": "application/problem+json"}
     )

@@ -1,19 +1,32 @@
-"""The live page's files, as they are answered; read when they are first asked for."""
+"""Files that ship beside the code, and how they are answered: the live page's, and the API's description."""
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from chalice import Response
 
 from chalicelib.errors import NotFound
+from chalicelib.http.answers import HEADERS
 
-_FOLDER = Path(__file__).parent / "static" / "page"
+_STATIC = Path(__file__).parent / "static"
+_PAGE = _STATIC / "page"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+_HTML = "text/html; charset=utf-8"
 # Stands in index.html for the version, a part of every other file's address: a changed file has a new
 # address, and what modules import of one another by relative addresses comes along.
 _VERSION_MARK = "VERSION"
+_NOT_FRAMED = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+# A page that runs nothing and asks nobody but this stage. Styles set by scripts are none of its business.
+_PAGE_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " + _NOT_FRAMED
+)
+_A_YEAR = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +41,8 @@ class PageFile:
 
 def index() -> PageFile:
     """The page itself, with the addresses of its other files."""
-    text = (_FOLDER / "index.html").read_text("utf-8").replace(_VERSION_MARK, version())
-    return PageFile(text, "text/html; charset=utf-8", _hash(text.encode()), never_changes=False)
+    text = (_PAGE / "index.html").read_text("utf-8").replace(_VERSION_MARK, version())
+    return PageFile(text, _HTML, _hash(text.encode()), never_changes=False)
 
 
 def asset(of_version: str, name: str) -> PageFile:
@@ -38,6 +51,39 @@ def asset(of_version: str, name: str) -> PageFile:
     if found is None or of_version != version():
         raise NotFound("no_such_file", "The page has no such file. Load the page again.")
     return found
+
+
+def show(file: PageFile, request: Any) -> Response:
+    """A file of the page, or 304 where the browser has it."""
+    path = str(request.context.get("path", "/"))
+    if not file.never_changes and not path.endswith("/"):
+        # The page's addresses are relative: under a stage's prefix it must end in a slash.
+        return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
+    headers: dict[str, str | list[str]] = {
+        "ETag": f'W/"{file.tag}"',
+        "Cache-Control": f"public, max-age={_A_YEAR}, immutable" if file.never_changes else "no-cache",
+        "Content-Type": file.content_type,
+        "Content-Security-Policy": _PAGE_POLICY,
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if f'"{file.tag}"' in request.headers.get("if-none-match", ""):
+        return Response("", status_code=304, headers=headers)
+    return Response(file.text, status_code=200, headers=headers)
+
+
+def description() -> Response:
+    """The API's description for programs."""
+    return Response(_shipped("openapi.json"), headers={**HEADERS, "Content-Type": "application/json"})
+
+
+def description_page() -> Response:
+    """The same for people. The one style inside the page is allowed, and nothing else."""
+    page = _shipped("docs.html")
+    style = page.partition("<style>")[2].partition("</style>")[0]
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; {_NOT_FRAMED}"
+    return Response(page, headers={**HEADERS, "Content-Type": _HTML, "Content-Security-Policy": policy})
 
 
 @cache
@@ -49,9 +95,14 @@ def version() -> str:
 @cache
 def _assets() -> dict[str, PageFile]:
     found = {
-        path.name: (path.read_text("utf-8"), _TYPES[path.suffix]) for path in _FOLDER.iterdir() if path.suffix in _TYPES
+        path.name: (path.read_text("utf-8"), _TYPES[path.suffix]) for path in _PAGE.iterdir() if path.suffix in _TYPES
     }
     return {name: PageFile(text, content_type, _hash(text.encode())) for name, (text, content_type) in found.items()}
+
+
+@cache
+def _shipped(name: str) -> str:
+    return (_STATIC / name).read_text("utf-8")
 
 
 def _hash(content: bytes) -> str:

@@ -1,0 +1,78 @@
+"""What the HTTP side makes of errors, on whatever route they are raised."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from chalice.local import LocalChalice
+from chalice.test import Client, HTTPResponse
+
+from chalicelib.errors import NotFound, Problem, StoreFailed, Unavailable
+from chalicelib.http import answers
+
+ERRORS: dict[str, Exception] = {
+    "missing": NotFound("no_such_event", "No event has this key."),
+    "later": Unavailable("queue_unavailable", "Not every event could be queued.", retry_after=7),
+    "failed": StoreFailed("PutItem on the table shop-prod"),
+    "broken": RuntimeError("a secret"),
+}
+
+
+def application() -> answers.Application:
+    app = answers.Application(app_name="made-up", configure_logs=False)
+    app.register_middleware(answers.speak_problem_json, "http")
+
+    @app.route("/open/{name}", methods=["POST"], cors=answers.CORS, content_types=["*/*"])
+    @app.route("/also/{name}", methods=["POST"], cors=answers.CORS)
+    @app.route("/own/{name}", methods=["POST"])
+    def fail(name: str) -> Any:
+        raise ERRORS[name]
+
+    return app
+
+
+def ask(path: str, app: answers.Application | None = None) -> HTTPResponse:
+    return Client(app or application()).http.post(path)
+
+
+@pytest.mark.parametrize("route", ["open", "also", "own"])
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("missing", 404, "no_such_event"),
+        ("later", 503, "queue_unavailable"),
+        ("failed", 503, "store_unavailable"),
+        ("broken", 500, "internal_error"),
+    ],
+)
+def test_an_error_is_a_problem_that_follows_its_routes_rules_for_browsers(
+    route: str, name: str, status: int, code: str
+) -> None:
+    response = ask(f"/{route}/{name}")
+    assert (response.status_code, response.json_body["status"], response.json_body["code"]) == (status, status, code)
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.headers.get("Access-Control-Allow-Origin") == (None if route == "own" else "*")
+
+
+def test_what_is_worth_sending_again_says_when_in_a_header_alone() -> None:
+    response = ask("/own/later")
+    assert response.headers["Retry-After"] == "7"
+    assert "retry_after" not in response.json_body
+
+
+@pytest.mark.parametrize("name", ["failed", "broken"])
+def test_what_failed_inside_is_not_told(name: str) -> None:
+    body = ask(f"/own/{name}").body.decode()
+    assert "shop-prod" not in body
+    assert "secret" not in body
+
+
+def test_routes_keep_their_errors_when_chalices_local_server_takes_the_application_over() -> None:
+    app = application()
+    app.__class__ = LocalChalice  # as `chalice local` does
+    assert ask("/own/missing", app).status_code == 404
+
+
+def test_errors_of_the_core_know_nothing_of_chalice() -> None:
+    assert {base.__module__ for base in Problem.__mro__} == {"chalicelib.errors", "builtins"}
