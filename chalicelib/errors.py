@@ -1,15 +1,7 @@
 """Every error that the pipeline raises on purpose.
 
-Problem                 the caller is told: status, code, message (http/answers.py makes it problem+json)
-+-- BadRequest          400  not_json, not_utf8, bad_gzip, too_deep, bad_parameter, bad_cursor, ...
-+-- Unauthorized        401  no_key, bad_key
-+-- Forbidden           403  forbidden
-+-- NotFound            404  no_such_event, no_such_chunk, no_such_file, no_such_call, not_found
-+-- TooLarge            413  body_too_large, too_many_events, answer_too_large
-+-- AllRejected         422  all_rejected
-+-- TooManyRequests     429  quota_exceeded, too_many_unknown_keys, too_many_requests (worth sending again, later)
-+-- Unavailable         503  queue_unavailable, store_unavailable, timed_out (worth sending again)
-    +-- UnknownFormat   503  unknown_data_format (the stage's data needs another version, or an upgrade)
+Problem                 the caller is told: a code of the table below, a message (http/answers.py makes it problem+json)
++-- UnknownFormat       the stage's data needs another version, or an upgrade
 StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
 Undecodable             a queue message that is not a chunk
 ProcessingFailed        some messages of a batch must come back
@@ -17,55 +9,95 @@ ProcessingFailed        some messages of a batch must come back
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, NamedTuple
+
+
+class ErrorCode(NamedTuple):
+    """`advice`: what the caller does about it."""
+
+    status: int
+    meaning: str
+    advice: str
+
+
+#: The closed vocabulary of the API's errors: shared by answers, the API's description and docs/api.md.
+ERROR_CODES = {
+    "not_json": ErrorCode(400, "The body is not JSON.", "Correct it: the message says where it breaks."),
+    "not_utf8": ErrorCode(400, "The body is not UTF-8.", "Encode it as UTF-8."),
+    "bad_gzip": ErrorCode(400, "The body starts like gzip but cannot be inflated.", "Send the whole of it, or JSON."),
+    "too_deep": ErrorCode(400, "The body nests too deep.", "Nest less: the message names the limit."),
+    "no_events": ErrorCode(400, "The body holds no events.", "Send at least one."),
+    "bad_parameter": ErrorCode(400, "A query parameter is unknown or wrong.", "See the message, which names it."),
+    "bad_cursor": ErrorCode(
+        400, "The cursor was not made for this query.", "Repeat the parameters of the page that it came with."
+    ),
+    "range_too_wide": ErrorCode(
+        400, "The answer would have too many windows.", "Ask for a shorter span, one event_type or a coarser grain."
+    ),
+    "bad_request": ErrorCode(400, "The request cannot be read.", "See the message."),
+    "no_key": ErrorCode(401, "This stage needs a key.", "Send one."),
+    "bad_key": ErrorCode(401, "This key is not valid here.", "Check the key, and which stage it is sent to."),
+    "forbidden": ErrorCode(
+        403,
+        "The key is a write key where a read key is needed, or the reverse; or the stage's operators keep you out.",
+        "Use the other key.",
+    ),
+    "no_such_event": ErrorCode(404, "No event has this key.", "If it was just accepted, ask again in a moment."),
+    "no_such_chunk": ErrorCode(404, "No chunk has this id.", "Use an id that was answered to a POST of this project."),
+    "no_such_file": ErrorCode(404, "The page has no such file.", "Load the page again."),
+    "no_such_call": ErrorCode(404, "Segment's libraries make no such call.", "See the message, which names those."),
+    "not_found": ErrorCode(404, "There is no such path, or not with this method.", "See GET /docs."),
+    "method_not_allowed": ErrorCode(405, "The path is not for this method.", "Use one that the header Allow names."),
+    "body_too_large": ErrorCode(413, "The body is too large, as sent, inflated or queued.", "Send fewer at once."),
+    "too_many_events": ErrorCode(413, "The body holds too many events.", "Send fewer at once."),
+    "answer_too_large": ErrorCode(413, "The answer for so many long ids would be too large.", "Send fewer at once."),
+    "unsupported_media_type": ErrorCode(415, "The path is not for this content type.", "Send none."),
+    "all_rejected": ErrorCode(422, "Every event was rejected.", "See `events`, which says why, for each."),
+    "quota_exceeded": ErrorCode(
+        429, "The project sends more than its events a minute.", "Send the same again after Retry-After."
+    ),
+    "too_many_unknown_keys": ErrorCode(
+        429, "Too many unknown keys are tried here.", "Send the same again after Retry-After."
+    ),
+    "too_many_requests": ErrorCode(
+        429, "This stage, or its account, gets too many requests.", "Send the same again after Retry-After."
+    ),
+    "internal_error": ErrorCode(500, "Something broke on our side.", "Tell the operators, who find it in the log."),
+    "queue_unavailable": ErrorCode(503, "Not every event could be queued.", "Send the same again after Retry-After."),
+    "store_unavailable": ErrorCode(503, "The store did not answer.", "Send or ask the same again after Retry-After."),
+    "timed_out": ErrorCode(503, "It took longer than 29 seconds.", "Send or ask the same again after Retry-After."),
+    "unknown_data_format": ErrorCode(
+        503, "The stage's data was written by another version.", "Send the same again once it is upgraded."
+    ),
+}
+
+#: What is the same for all codes of a status.
+TITLES = {
+    400: "Bad request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not found",
+    405: "Method not allowed",
+    413: "Payload too large",
+    415: "Unsupported media type",
+    422: "No event was accepted",
+    429: "Too many requests",
+    500: "Internal error",
+    503: "Temporarily unavailable",
+}
 
 
 class Problem(Exception):
-    """An answer other than 200."""
+    """An answer other than 200. `message`: the code's meaning, unless there is more to say; `extra` joins the body."""
 
-    status: ClassVar[int] = 500
-    title: ClassVar[str] = "Internal error"
-
-    def __init__(self, code: str, message: str, **extra: Any) -> None:
-        super().__init__(message)
-        self.code = code
-        self.message = message
-        self.extra = extra
+    def __init__(self, code: str, message: str = "", **extra: Any) -> None:
+        self.code, self.extra = code, extra
+        self.status, meaning, _ = ERROR_CODES[code]
+        self.message = message or meaning
+        super().__init__(self.message)
 
 
-class BadRequest(Problem):
-    status, title = 400, "Bad request"
-
-
-class Unauthorized(Problem):
-    status, title = 401, "Unauthorized"
-
-
-class Forbidden(Problem):
-    status, title = 403, "Forbidden"
-
-
-class NotFound(Problem):
-    status, title = 404, "Not found"
-
-
-class TooLarge(Problem):
-    status, title = 413, "Payload too large"
-
-
-class AllRejected(Problem):
-    status, title = 422, "No event was accepted"
-
-
-class TooManyRequests(Problem):
-    status, title = 429, "Too many requests"
-
-
-class Unavailable(Problem):
-    status, title = 503, "Temporarily unavailable"
-
-
-class UnknownFormat(Unavailable):
+class UnknownFormat(Problem):
     """The stage's data has a format that this version does not know. Nothing is read or changed."""
 
     def __init__(self, message: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any
 
 from chalice import Response
 
-from chalicelib.errors import Forbidden, NotFound, Problem, TooLarge, TooManyRequests, Unavailable
+from chalicelib.errors import Problem
 from chalicelib.http import answers
 
-NO_SUCH_PATH = NotFound("not_found", "There is no such path, or not with this method.")
-_KEPT_OUT = Forbidden("forbidden", "A rule of this stage's operators keeps the request out.")
+NO_SUCH_PATH = Problem("not_found")
+_KEPT_OUT = Problem("forbidden", "A rule of this stage's operators keeps the request out.")
 
 #: By type of gateway response. What is not named here is for authorizers, usage plans, and validators, of which
 #: there are none: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
@@ -22,12 +22,12 @@ _PROBLEMS: dict[str, Problem] = {
     "RESOURCE_NOT_FOUND": NO_SUCH_PATH,
     "ACCESS_DENIED": _KEPT_OUT,
     "WAF_FILTERED": _KEPT_OUT,
-    "REQUEST_TOO_LARGE": TooLarge("body_too_large", "The request is over 10 MB."),
-    "THROTTLED": TooManyRequests("too_many_requests", "This stage gets too many requests. Wait.", retry_after=1),
-    "INTEGRATION_TIMEOUT": Unavailable(
+    "REQUEST_TOO_LARGE": Problem("body_too_large", "The request is over 10 MB."),
+    "THROTTLED": Problem("too_many_requests", "This stage gets too many requests. Wait.", retry_after=1),
+    "INTEGRATION_TIMEOUT": Problem(
         "timed_out", "It took longer than 29 seconds. It may be done: send or ask the same again.", retry_after=5
     ),
-    "DEFAULT_5XX": Problem("internal_error", "Something broke on our side."),
+    "DEFAULT_5XX": Problem("internal_error"),
 }
 
 

@@ -23,7 +23,7 @@ from chalicelib.core.chunk import Sender, minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.report import Report
-from chalicelib.errors import Unavailable
+from chalicelib.errors import Problem
 from chalicelib.flows import process as processor
 from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
@@ -133,7 +133,9 @@ class Schedule(RuleBasedStateMachine):
                 idempotency_key=post.key,
                 randomness=self.dice.randbytes,
             )
-        except Unavailable:
+        except Problem as problem:
+            if problem.code != "queue_unavailable":
+                raise
             self.figures["answers 503"] += 1
             self._send(post, 9, 9)
             return

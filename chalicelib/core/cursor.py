@@ -9,7 +9,7 @@ import hmac
 import json
 from collections.abc import Sequence
 
-from chalicelib.errors import BadRequest
+from chalicelib.errors import Problem
 
 _MAC_BYTES = 16
 
@@ -21,23 +21,23 @@ def seal(position: Sequence[str], *, question: Sequence[str | None], secret: str
 
 
 def unseal(cursor: str, *, question: Sequence[str | None], secret: str, parts: int) -> list[str]:
-    """The position in a cursor, of so many parts. Raises BadRequest unless this stage made it for this very question.
+    """The position in a cursor, of so many parts. Raises Problem unless this stage made it for this very question.
 
     Its form is checked as well: a secret that somebody guessed lets a project read its own data elsewhere, no more.
     """
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (ValueError, binascii.Error) as error:
-        raise _bad() from error
+        raise Problem("bad_cursor") from error
     mac, body = sealed[:_MAC_BYTES], sealed[_MAC_BYTES:]
     if not hmac.compare_digest(mac, _mac(body, question, secret)) or _encode(sealed) != cursor:
-        raise _bad()
+        raise Problem("bad_cursor")
     try:
         position = json.loads(body)
     except ValueError as error:
-        raise _bad() from error
+        raise Problem("bad_cursor") from error
     if not isinstance(position, list) or [type(part) for part in position] != [str] * parts:
-        raise _bad()
+        raise Problem("bad_cursor")
     return position
 
 
@@ -48,7 +48,3 @@ def _encode(sealed: bytes) -> str:
 def _mac(body: bytes, question: Sequence[str | None], secret: str) -> bytes:
     message = json.dumps(question).encode() + b"\n" + body
     return hmac.new(secret.encode(), message, hashlib.sha256).digest()[:_MAC_BYTES]
-
-
-def _bad() -> BadRequest:
-    return BadRequest("bad_cursor", "The cursor was not made for this query.")

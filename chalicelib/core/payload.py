@@ -8,7 +8,7 @@ import zlib
 from typing import Any
 
 from chalicelib.core import limits
-from chalicelib.errors import BadRequest, TooLarge
+from chalicelib.errors import Problem
 
 _GZIP = b"\x1f\x8b"
 
@@ -17,62 +17,57 @@ class BadNumber:
     """Stands where a number was that cannot be kept; the event that holds it is rejected."""
 
 
-def read_events(body: bytes) -> list[Any]:
-    """The raw events of one object, an array, or {"events": [...]}. Raises BadRequest or TooLarge."""
-    return events_of(parse(body))
-
-
 def events_of(document: Any) -> list[Any]:
-    """The raw events of a document in Millrace's own form, within bounds."""
+    """The raw events of one object, an array, or {"events": [...]}, within bounds. Raises Problem."""
     if isinstance(document, dict) and isinstance(document.get("events"), list) and "event_type" not in document:
         document = document["events"]
     return bounded(document if isinstance(document, list) else [document])
 
 
 def bounded(raw_events: list[Any]) -> list[Any]:
-    """The same, if there are some and not too many. Raises BadRequest or TooLarge."""
+    """The same, if there are some and not too many. Raises Problem."""
     if not raw_events:
-        raise BadRequest("no_events", "The body holds no events.")
+        raise Problem("no_events")
     if len(raw_events) > limits.MAX_EVENTS_PER_POST:
-        raise TooLarge("too_many_events", f"A POST takes at most {limits.MAX_EVENTS_PER_POST} events.")
+        raise Problem("too_many_events", f"A POST takes at most {limits.MAX_EVENTS_PER_POST} events.")
     return raw_events
 
 
 def inflate(body: bytes) -> bytes:
-    """The plain bytes of a body; gzip is told by its first two. Raises BadRequest or TooLarge."""
+    """The plain bytes of a body; gzip is told by its first two. Raises Problem."""
     if len(body) > limits.MAX_BODY_BYTES:
-        raise TooLarge("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
+        raise Problem("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
     if not body.startswith(_GZIP):
         return body
     inflater = zlib.decompressobj(wbits=31)  # 31: a gzip header and its check sum
     try:
         plain = inflater.decompress(body, limits.MAX_INFLATED_BYTES)
     except zlib.error as error:
-        raise BadRequest("bad_gzip", "The body starts like gzip but cannot be inflated.") from error
+        raise Problem("bad_gzip") from error
     if inflater.unconsumed_tail:
-        raise TooLarge("body_too_large", f"The inflated body is over {limits.MAX_INFLATED_BYTES} bytes.")
+        raise Problem("body_too_large", f"The inflated body is over {limits.MAX_INFLATED_BYTES} bytes.")
     if not inflater.eof or inflater.unused_data:
-        raise BadRequest("bad_gzip", "The gzip body is cut short or followed by other data.")
+        raise Problem("bad_gzip", "The gzip body is cut short or followed by other data.")
     return plain
 
 
 def parse(body: bytes) -> Any:
-    """The JSON document in a body, plain or gzip. Raises BadRequest or TooLarge."""
+    """The JSON document in a body, plain or gzip. Raises Problem."""
     return decode(inflate(body))
 
 
 def decode(plain: bytes) -> Any:
-    """The JSON document in these bytes. Raises BadRequest."""
+    """The JSON document in these bytes. Raises Problem."""
     try:
         text = plain.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise BadRequest("not_utf8", "The body is not UTF-8.") from error
+        raise Problem("not_utf8", "The body is not UTF-8.") from error
     try:
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except RecursionError as error:
-        raise BadRequest("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
+        raise Problem("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
     except ValueError as error:
-        raise BadRequest("not_json", f"The body is not JSON: {error}.") from error
+        raise Problem("not_json", f"The body is not JSON: {error}.") from error
 
 
 def _integer(digits: str) -> int | BadNumber:

@@ -14,7 +14,7 @@ from chalicelib.core import access_key
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.limits import REMEMBERED_SECONDS
 from chalicelib.core.project import Project
-from chalicelib.errors import Forbidden, TooManyRequests, Unauthorized
+from chalicelib.errors import Problem
 
 DEFAULT_PROJECT = "default"
 
@@ -39,7 +39,7 @@ class Access:
         self._strangers = _Allowance(clock, _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE)
 
     def project_for(self, key: str | None, *kinds: str, now: datetime) -> Project:
-        """The project of a key that is of one of the kinds. Raises Unauthorized, Forbidden, TooManyRequests.
+        """The project of a key that is of one of the kinds. Raises Problem.
 
         On an open stage what cannot be a key counts as none: client libraries insist on sending something.
         """
@@ -47,12 +47,12 @@ class Access:
         if key_id is None and self._is_open:
             return self.project(DEFAULT_PROJECT)
         if not key:
-            raise Unauthorized("no_key", "This stage needs a key.")
+            raise Problem("no_key")
         found = self._key(key_id) if key_id else None
         if found is None or not found.admits(key, now):
-            raise Unauthorized("bad_key", "This key is not valid here.")
+            raise Problem("bad_key")
         if found.kind not in kinds:
-            raise Forbidden("forbidden", f"This is a {found.kind} key. A {kinds[0]} key is needed here.")
+            raise Problem("forbidden", f"This is a {found.kind} key. A {kinds[0]} key is needed here.")
         return self.project(found.project)
 
     def project(self, name: str) -> Project:
@@ -70,8 +70,7 @@ class Access:
         if known is None:
             # One that was good a moment ago is not held up by those who try others.
             if not (self._known_keys.holds(key_id) or self._strangers.take()):
-                message = "Too many unknown keys are tried here. Send the same again."
-                raise TooManyRequests("too_many_unknown_keys", message, retry_after=1)
+                raise Problem("too_many_unknown_keys", retry_after=1)
             asked = self._clock()
             known = self._projects.key(key_id)
             (self._known_keys if known else self._unknown_keys).put(key_id, known or True, asked)

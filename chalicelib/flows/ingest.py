@@ -17,7 +17,7 @@ from chalicelib.core.event import Event, Rejected, stable_id
 from chalicelib.core.project import Project
 from chalicelib.core.schema import read_event
 from chalicelib.core.table_keys import event_key
-from chalicelib.errors import AllRejected, TooLarge, Unavailable
+from chalicelib.errors import Problem
 from chalicelib.flows.quota import Quota
 from chalicelib.flows.rejections import Rejections
 
@@ -51,7 +51,7 @@ def ingest(
 ) -> dict[str, Any]:
     """Queue the good events of a POST and answer for every event, in input order.
 
-    Raises TooLarge, TooManyRequests, AllRejected, or Unavailable if a single chunk may not be queued.
+    Raises Problem, also if a single chunk may not be queued.
     """
     project = project or Project(sender.project)
     if quota:
@@ -62,9 +62,9 @@ def ingest(
     if raw_events and post.rejected == len(raw_events):
         if rejections:
             rejections.keep(project, post.to_keep, sender.received)
-        raise AllRejected("all_rejected", "Every event was rejected.", events=post.verdicts)
+        raise Problem("all_rejected", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
-        raise TooLarge("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
+        raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
     packed = chunk.pack(
         post.events,
         sender=sender,
@@ -72,13 +72,13 @@ def ingest(
         mint=lambda minute: chunk.mint_chunk_id(sender.received, minute, randomness(10)),
     )
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
-        raise TooLarge("body_too_large", "With what they share, the events are too large. Send fewer at once.")
+        raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     chunks = [each for each, _ in packed]
     queued = queue.send([body for _, body in packed])
     meter.add("chunks", len(queued), at=sender.received)
     meter.add("accepted", sum(chunks[position].accepted for position in queued), at=sender.received)
     if len(queued) < len(chunks):
-        raise Unavailable(
+        raise Problem(
             "queue_unavailable",
             "Not every event could be queued. Send the same again.",
             retry_after=_RETRY_AFTER_SECONDS,

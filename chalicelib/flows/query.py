@@ -15,7 +15,7 @@ from chalicelib.core.commit import OwnedEvent
 from chalicelib.core.counting import Span
 from chalicelib.core.report import Report
 from chalicelib.core.table_keys import EventRef
-from chalicelib.errors import BadRequest, NotFound, Undecodable
+from chalicelib.errors import Problem, Undecodable
 
 Parameters = Mapping[str, str]
 
@@ -179,7 +179,7 @@ def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, 
     ref = table_keys.parse_event_key(key)
     event = events.get(project, ref) if ref else None
     if event is None:
-        raise NotFound("no_such_event", "No event has this key.")
+        raise Problem("no_such_event")
     return {"key": table_keys.event_key(_ref_of(event)), **event}
 
 
@@ -196,7 +196,7 @@ def get_receipt(
     try:
         chunk.check_id(chunk_id)
     except Undecodable as error:
-        raise NotFound("no_such_chunk", "No chunk has this id.") from error
+        raise Problem("no_such_chunk") from error
     record = commits.record(project, chunk_id)
     if record is not None:
         if record.chunk_id != chunk_id:
@@ -213,7 +213,7 @@ def get_receipt(
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
     if chunk.minted_at(chunk_id) < oldest:
-        raise NotFound("no_such_chunk", "No chunk has this id.")
+        raise Problem("no_such_chunk")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
     if failure := failure_notes.of([(project, chunk_id)]).get(chunk_id):
         at = timestamps.readable(failure.at)
@@ -230,11 +230,11 @@ def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> 
     days = [day for day in counters.days(project) if span.meets(day)]
     windows = len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain]
     if windows > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
-        raise BadRequest("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
+        raise Problem("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
     wanted = [counter for counter in counters.of_days(project, days) if event_type in (None, counter.event_type)]
     rows = counting.sum_windows(wanted, grain, span, zone)
     if limits.answer_bytes(rows) > limits.MAX_ANSWER_BYTES:
-        raise BadRequest("range_too_wide", "Ask for a shorter span (from, to), one event_type or a coarser grain.")
+        raise Problem("range_too_wide", "Ask for a shorter span (from, to), one event_type or a coarser grain.")
     return {"counts": rows}
 
 
@@ -267,7 +267,7 @@ def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: st
 def _refuse_unknown(parameters: Parameters, allowed: set[str]) -> None:
     unknown = sorted(set(parameters) - allowed)
     if unknown:
-        raise BadRequest("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
+        raise Problem("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
 
 
 def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
@@ -276,7 +276,7 @@ def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
         return None
     text = unicodedata.normalize("NFC", value)
     if not table_keys.is_text(text, max_length):
-        raise BadRequest("bad_parameter", f"{name} is not text of at most {max_length} characters.")
+        raise Problem("bad_parameter", f"{name} is not text of at most {max_length} characters.")
     return text
 
 
@@ -285,7 +285,7 @@ def _zone(parameters: Parameters) -> tzinfo | None:
     try:
         return timestamps.zone_of(name) if name else None
     except ValueError as error:
-        raise BadRequest("bad_parameter", f"tz: {error}.") from error
+        raise Problem("bad_parameter", f"tz: {error}.") from error
 
 
 def _span(parameters: Parameters, zone: tzinfo | None = None) -> Span:
@@ -299,18 +299,18 @@ def _moment(parameters: Parameters, name: str, zone: tzinfo | None) -> datetime 
     try:
         return timestamps.parse_loosely(value, zone)
     except (ValueError, OverflowError) as error:
-        raise BadRequest("bad_parameter", f"{name}: {error}.") from error
+        raise Problem("bad_parameter", f"{name}: {error}.") from error
 
 
 def _limit(parameters: Parameters) -> int:
     value = parameters.get("limit") or str(limits.DEFAULT_PAGE)
     if not (value.isascii() and value.isdigit() and len(value) <= 9 and 1 <= int(value) <= limits.MAX_PAGE):
-        raise BadRequest("bad_parameter", f"limit must be a number from 1 to {limits.MAX_PAGE}.")
+        raise Problem("bad_parameter", f"limit must be a number from 1 to {limits.MAX_PAGE}.")
     return int(value)
 
 
 def _grain(parameters: Parameters, allowed: tuple[str, ...]) -> str:
     grain = parameters.get("grain") or "hour"
     if grain not in allowed:
-        raise BadRequest("bad_parameter", f"grain must be one of {', '.join(allowed)}.")
+        raise Problem("bad_parameter", f"grain must be one of {', '.join(allowed)}.")
     return grain

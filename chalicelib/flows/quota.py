@@ -16,7 +16,7 @@ from datetime import datetime
 
 from chalicelib import ports
 from chalicelib.core.project import Project
-from chalicelib.errors import StoreFailed, TooManyRequests
+from chalicelib.errors import Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Quota:
         with self._lock:
             if not self._take(project, project.quota, events, now):
                 self._meter.add("over_quota", events, at=now)
-                raise TooManyRequests(
+                raise Problem(
                     "quota_exceeded",
                     f"The project sends more than its {project.quota} events a minute. Send the same again later.",
                     retry_after=60 - now.second,

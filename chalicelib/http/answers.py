@@ -11,14 +11,14 @@ from typing import Any
 
 from chalice import Chalice, CORSConfig, Response
 
-from chalicelib.errors import Problem, StoreFailed, Unavailable
+from chalicelib.errors import TITLES, Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
 
 #: What browsers are told with every answer; nothing here is for embedding or guessing types.
 HEADERS: dict[str, Any] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-# What an error of Chalice's keeps of its headers.
-_KEPT = ("Retry-After", "Allow")
+# How the headers begin that an error of Chalice's keeps.
+_KEPT = ("Allow", "Access-Control-")
 
 # One pixel. Every byte is ASCII, so that it passes API Gateway as text: as bytes it would depend on the
 # Accept header, of which API Gateway reads the first type only.
@@ -32,7 +32,8 @@ CORS = CORSConfig(
     max_age=86400,
 )
 
-_CODES = {405: "method_not_allowed", 415: "unsupported_media_type"}
+#: What else Chalice itself refuses is a bad request.
+CODES_OF_CHALICE = {405: "method_not_allowed", 415: "unsupported_media_type"}
 
 
 class Application(Chalice):
@@ -61,7 +62,7 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
             return problem(error)
         except StoreFailed as error:
             _log.warning("a store failed: %s", error)  # what failed is for the log alone
-            return problem(Unavailable("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
+            return problem(Problem("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
 
     return answer_or_problem
 
@@ -84,41 +85,30 @@ def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> R
     response = get_response(event)
     if response.status_code < 400 or str(response.headers.get("Content-Type", "")).startswith("application/problem"):
         return response
-    code = _CODES.get(response.status_code, "internal_error" if response.status_code >= 500 else "bad_request")
-    message = response.body.get("Message", "") if isinstance(response.body, dict) else str(response.body)
     if response.status_code >= 500:
-        message = "Something broke on our side."  # never what broke: that is in the log
-    return _problem_response(response.status_code, code, message or code, response.headers)
+        error = Problem("internal_error")  # never what broke: that is in the log
+    else:
+        error = Problem(CODES_OF_CHALICE.get(response.status_code, "bad_request"), response.body.get("Message", ""))
+    answered = problem(error)
+    answered.headers.update({name: text for name, text in response.headers.items() if name.startswith(_KEPT)})
+    return answered
 
 
 def problem(error: Problem) -> Response:
     """The answer that an error is."""
     extra = dict(error.extra)
-    headers = {"Retry-After": str(extra.pop("retry_after"))} if "retry_after" in extra else {}
-    return _problem_response(error.status, error.code, error.message, headers, title=error.title, extra=extra)
-
-
-def _problem_response(
-    status: int,
-    code: str,
-    message: str,
-    headers: dict[str, Any],
-    *,
-    title: str | None = None,
-    extra: dict[str, Any] | None = None,
-) -> Response:
+    headers = {**HEADERS, "Content-Type": "application/problem+json"}
+    if "retry_after" in extra:
+        headers["Retry-After"] = str(extra.pop("retry_after"))
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers["WWW-Authenticate"] = "Bearer"  # not Basic, for which a browser would ask its user
     body = {
         "type": "about:blank",
-        "title": title or HTTPStatus(status).phrase,
-        "status": status,
-        "detail": message,
-        "code": code,
-        "message": message,
-        **(extra or {}),
+        "title": TITLES[error.status],
+        "status": error.status,
+        "detail": error.message,
+        "code": error.code,
+        "message": error.message,
+        **extra,
     }
-    kept = {name: value for name, value in headers.items() if name in _KEPT or name.startswith("Access-Control-")}
-    if status == HTTPStatus.UNAUTHORIZED:
-        kept["WWW-Authenticate"] = "Bearer"  # not Basic, for which a browser would ask its user
-    return Response(
-        json.dumps(body), status_code=status, headers={**HEADERS, **kept, "Content-Type": "application/problem+json"}
-    )
+    return Response(json.dumps(body), status_code=error.status, headers=headers)

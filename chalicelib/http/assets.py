@@ -11,7 +11,7 @@ from typing import Any
 
 from chalice import Response
 
-from chalicelib.errors import NotFound
+from chalicelib.errors import Problem
 from chalicelib.http.answers import HEADERS
 
 _STATIC = Path(__file__).parent / "static"
@@ -46,10 +46,10 @@ def index() -> PageFile:
 
 
 def asset(of_version: str, name: str) -> PageFile:
-    """One of the page's other files. Raises NotFound for what is none, or of another version."""
+    """One of the page's other files. Raises Problem for what is none, or of another version."""
     found = _assets().get(name)
     if found is None or of_version != version():
-        raise NotFound("no_such_file", "The page has no such file. Load the page again.")
+        raise Problem("no_such_file", "The page has no such file. Load the page again.")
     return found
 
 

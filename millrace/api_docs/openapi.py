@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.core import limits, schema
 from chalicelib.core.event import REJECTION_CODES
 from chalicelib.core.schema import EventSchema
+from chalicelib.errors import ERROR_CODES, TITLES
 from millrace.api_docs import client_routes
 from millrace.api_docs.docs_page import render
 
@@ -55,20 +56,6 @@ _SECURITY_SCHEMES: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A write key (mw_...) or a read key (mr_...)."},
     "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, any password."},
     "write_key": {"type": "apiKey", "in": "header", "name": "X-Write-Key"},
-}
-
-_PROBLEMS = {
-    400: "The request cannot be read, or a parameter is wrong.",
-    401: "No key, or one that is not valid (no_key, bad_key).",
-    403: "A key of the wrong kind (forbidden).",
-    404: "There is no such thing, or it is another project's.",
-    413: "The request, or its answer, is too large.",
-    422: "No event was accepted (all_rejected); `events` says why, for each.",
-    429: "The project is over its quota (quota_exceeded), too many unknown keys are tried, or the stage is throttled "
-    "(too_many_requests). See Retry-After.",
-    500: "Something broke on our side (internal_error).",
-    503: "A store or the queue does not answer (store_unavailable, queue_unavailable), or not in time (timed_out), or "
-    "the stage's data was written by another version (unknown_data_format). See Retry-After.",
 }
 
 
@@ -143,9 +130,14 @@ def _operation(
     responses = {"200": {"description": "Success.", "content": {"application/json": {"schema": _ref(answer)}}}}
     for status in (*problems, 500, 503):
         content = {"application/problem+json": {"schema": _ref("Rejected" if status == 422 else "Problem")}}
-        responses[str(status)] = {"description": _PROBLEMS[status], "content": content}
+        responses[str(status)] = {"description": _problems(status), "content": content}
     described = {"summary": summary, **({"description": description} if description else {})}
     return described | {"security": _READ if security is None else security} | more | {"responses": responses}
+
+
+def _problems(status: int) -> str:
+    """The codes of a status; the schema of problems says what they mean."""
+    return f"{TITLES[status]}: {', '.join(code for code, each in ERROR_CODES.items() if each.status == status)}."
 
 
 def _question(summary: str, description: str, answer: str, names: tuple[str, ...]) -> Json:
@@ -209,7 +201,7 @@ def _schemas() -> Json:
     rejected = {
         "index": _COUNT,
         "status": {"const": "rejected"},
-        "code": {"enum": sorted(REJECTION_CODES), "description": _codes()},
+        "code": {"enum": sorted(REJECTION_CODES), "description": _rejection_codes()},
         "field": {"type": ["string", "null"]},
         "message": _TEXT,
     }
@@ -221,7 +213,7 @@ def _schemas() -> Json:
         "title": _TEXT,
         "status": {"type": "integer"},
         "detail": _TEXT,
-        "code": {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        "code": {"enum": sorted(ERROR_CODES), "description": _error_codes()},
         "message": _TEXT,
     }
     return {
@@ -333,7 +325,11 @@ def _stored_event() -> Json:
     )
 
 
-def _codes() -> str:
+def _error_codes() -> str:
+    return " ".join(f"{code}: {each.meaning} {each.advice}" for code, each in ERROR_CODES.items())
+
+
+def _rejection_codes() -> str:
     return " ".join(f"{code}: {meaning}" for code, meaning in REJECTION_CODES.items())
 
 

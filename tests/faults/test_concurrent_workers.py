@@ -16,7 +16,7 @@ import pytest
 
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
-from chalicelib.errors import Unavailable
+from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
 from injector import Injector
 from millrace.local.emulator import PROJECT, Emulator
@@ -81,8 +81,9 @@ class Crew(Aggregating):
                 try:
                     self.post(post, self.stage.through(through))
                     break
-                except Unavailable:
-                    continue
+                except Problem as problem:
+                    if problem.code != "queue_unavailable":
+                        raise
 
     def post(self, events: Sequence[dict[str, Any]], stage: Stage | None = None) -> dict[str, Any]:
         """As app.py does: the workers' clock is the real one."""

@@ -12,7 +12,7 @@ from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message,
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.report import Window
-from chalicelib.errors import NotFound
+from chalicelib.errors import Problem
 from chalicelib.flows.query import get_event
 from fakes import FakeErasure, FakeEventStore
 from millrace.ops import erasure
@@ -80,8 +80,9 @@ def test_an_erased_event_is_not_found_by_its_key() -> None:
     world, _ = take_both()
     (key,) = [event["key"] for event in world.find_events({"user_id": "u1", "event_type": "click"})["events"]]
     erase(world)
-    with pytest.raises(NotFound):
+    with pytest.raises(Problem) as caught:
         get_event(key, project="acme", events=world.events)
+    assert caught.value.code == "no_such_event"
 
 
 def test_reports_are_made_anew_without_the_user() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from builders import NEWEST_FIRST, World, make_chunk, make_event, read_pages, world_of_rows
 from chalicelib.core.table_keys import EventRef, event_key
-from chalicelib.errors import BadRequest, NotFound
+from chalicelib.errors import Problem
 from chalicelib.flows.query import get_event
 
 
@@ -136,7 +136,7 @@ def test_a_cursor_goes_on_with_another_limit(world: World) -> None:
 )
 def test_a_cursor_of_another_query_or_project_is_refused(world: World, change: dict[str, str], project: str) -> None:
     cursor = world.find_events({"limit": "2"})["next"]
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Problem) as caught:
         world.find_events({"cursor": cursor, **change}, project=project)
     assert caught.value.code == "bad_cursor"
 
@@ -156,7 +156,7 @@ DAMAGE = [lambda c: c[:-1], lambda c: c + "A", lambda c: "A" + c[1:], lambda c: 
 def test_a_damaged_cursor_is_refused(world: World, damage: Callable[[str], str]) -> None:
     cursor = world.find_events({"limit": "2"})["next"]
     assert damage(cursor) != cursor
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Problem) as caught:
         world.find_events({"cursor": damage(cursor)})
     assert caught.value.code == "bad_cursor"
 
@@ -169,7 +169,7 @@ BAD += [{"limit": limit} for limit in (f"{10_000:013}", "0" * 8 + "1" + "0" * 44
 
 @pytest.mark.parametrize("parameters", BAD, ids=lambda parameters: str(parameters)[:30])
 def test_a_parameter_that_makes_no_sense_is_refused(world: World, parameters: dict[str, str]) -> None:
-    with pytest.raises(BadRequest) as caught:
+    with pytest.raises(Problem) as caught:
         world.find_events(parameters)
     assert caught.value.code == "bad_parameter"
     assert all(name in caught.value.message for name in parameters)
@@ -178,8 +178,9 @@ def test_a_parameter_that_makes_no_sense_is_refused(world: World, parameters: di
 def test_an_event_is_found_by_its_key_in_its_project_alone(world: World) -> None:
     events = world.find_events({})["events"]
     assert [get_event(each["key"], project="acme", events=world.events) for each in events] == events
-    with pytest.raises(NotFound):
+    with pytest.raises(Problem) as caught:
         get_event(events[0]["key"], project="other", events=world.events)
+    assert caught.value.code == "no_such_event"
 
 
 def test_the_key_of_a_retry_without_a_time_finds_the_first_event() -> None:
@@ -192,6 +193,6 @@ def test_the_key_of_a_retry_without_a_time_finds_the_first_event() -> None:
 
 @pytest.mark.parametrize("key", ["", "x", "ä", "WyJhIl0", "bnVsbA", "A" * 5000])
 def test_what_is_no_key_finds_nothing(world: World, key: str) -> None:
-    with pytest.raises(NotFound) as caught:
+    with pytest.raises(Problem) as caught:
         get_event(key, project="acme", events=world.events)
     assert caught.value.code == "no_such_event"

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from chalicelib.core.project import Project
-from chalicelib.errors import TooManyRequests
+from chalicelib.errors import Problem
 from chalicelib.flows.quota import Quota
 from fakes import FakeMeter, FakeQuotaCounter
 
@@ -21,7 +21,9 @@ def project(quota: int | None) -> Project:
 def admitted(quota: Quota, events: int, limit: int | None, now: datetime = NOW) -> bool:
     try:
         quota.admit(project(limit), events, now)
-    except TooManyRequests:
+    except Problem as problem:
+        if problem.code != "quota_exceeded":
+            raise
         return False
     return True
 
@@ -44,7 +46,7 @@ def test_what_is_admitted_in_a_minute_is_close_to_the_quota(containers: int, eve
 def test_a_refusal_says_when_the_next_minute_begins() -> None:
     quota = Quota(FakeQuotaCounter(), FakeMeter())
     quota.admit(project(1), 1, NOW)
-    with pytest.raises(TooManyRequests) as caught:
+    with pytest.raises(Problem) as caught:
         quota.admit(project(1), 1, NOW)
     assert (caught.value.code, caught.value.extra["retry_after"]) == ("quota_exceeded", 48)
     assert admitted(quota, 1, 1, NOW + timedelta(seconds=48))

@@ -14,7 +14,7 @@ from builders import NOW, SETTINGS, raw_events, read_pages
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.project import Project
-from chalicelib.errors import AllRejected, Unavailable
+from chalicelib.errors import Problem
 from chalicelib.flows import query
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.rejections import KEPT_POSTS_A_MINUTE, Rejections
@@ -30,7 +30,9 @@ def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = AC
     defaults = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
         return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
-    except AllRejected as problem:
+    except Problem as problem:
+        if problem.code != "all_rejected":
+            raise
         return problem.extra
 
 
@@ -77,8 +79,9 @@ def test_a_post_without_rejections_costs_nothing() -> None:
 
 def test_a_post_that_is_not_queued_keeps_nothing_since_it_will_come_again() -> None:
     log = FakeRejectionLog()
-    with pytest.raises(Unavailable):
+    with pytest.raises(Problem) as caught:
         post(log, GOOD, BAD, queue=FakeQueue(refuse={0}))
+    assert caught.value.code == "queue_unavailable"
     assert log.posts == []
 
 
@@ -124,8 +127,9 @@ def test_what_a_project_hides_is_hidden_here_too() -> None:
 def test_anything_that_can_be_rejected_can_be_kept(body: bytes) -> None:
     log = FakeRejectionLog()
     options: dict[str, Any] = {"sender": Sender("acme", NOW), "queue": FakeQueue(), "meter": FakeMeter()}
-    with pytest.raises(AllRejected):
+    with pytest.raises(Problem) as caught:
         ingest(raw_events(body), project=ACME, rejections=Rejections(log), **options)
+    assert caught.value.code == "all_rejected"
     assert all(len(row["event"]) <= 1000 and row["event"].isascii() for row in rows(log))
     assert rows(log) != []
 

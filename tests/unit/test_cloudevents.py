@@ -11,7 +11,7 @@ import pytest
 from builders import NOW
 from chalicelib.core.dialects import Incoming, cloudevents, own, without
 from chalicelib.core.event import Rejected
-from chalicelib.errors import BadRequest
+from chalicelib.errors import Problem
 
 EVENT = {
     "specversion": "1.0",
@@ -66,10 +66,12 @@ def test_every_attribute_is_kept(content_type: str, document: Any) -> None:
 
 def test_an_empty_batch_is_no_error_and_a_batch_that_is_none_is() -> None:
     assert read(b"[]", content_type=BATCH) == []
-    with pytest.raises(BadRequest):
+    with pytest.raises(Problem) as caught:
         read(b"{}", content_type=BATCH)
-    with pytest.raises(BadRequest):
+    assert caught.value.code == "not_json"
+    with pytest.raises(Problem) as caught:
         read(b"", content_type="application/cloudevents+avro")
+    assert caught.value.code == "not_json"
 
 
 @pytest.mark.parametrize("name", ["specversion", "id", "source", "type"])
@@ -127,8 +129,9 @@ def test_binary_data_is_what_its_content_type_says(body: bytes, content_type: st
 
 
 def test_json_that_is_none_is_refused() -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(Problem) as caught:
         binary(b"{", "application/json")
+    assert caught.value.code == "not_json"
 
 
 @pytest.mark.parametrize(

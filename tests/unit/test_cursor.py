@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core.cursor import seal, unseal
-from chalicelib.errors import BadRequest
+from chalicelib.errors import Problem
 
 QUESTION = ("events", "shop", None, "view", "", "~")
 POSITION = ["2015-05-17T10:05:03.000000Z", "u123", "e1"]
@@ -16,7 +16,7 @@ CURSOR = seal(POSITION, question=QUESTION, secret=SECRET)
 
 
 def refused(cursor: str, question: tuple[str | None, ...] = QUESTION, secret: str = SECRET) -> bool:
-    with pytest.raises(BadRequest) as refusal:
+    with pytest.raises(Problem) as refusal:
         unseal(cursor, question=question, secret=secret, parts=3)
     return refusal.value.code == "bad_cursor"
 

@@ -13,7 +13,7 @@ import pytest
 
 from builders import NOW
 from chalicelib.core.dialects import Incoming, Post, posthog
-from chalicelib.errors import BadRequest
+from chalicelib.errors import Problem
 
 AT = "2015-05-17T10:00:00Z"
 SENT = "2015-05-17T10:20:00Z"
@@ -82,12 +82,16 @@ def test_one_event_and_an_array_are_read_and_the_key_is_found_in_the_event(docum
 
 
 @pytest.mark.parametrize(
-    "body",
-    [b"", b"[]", b'{"data": ""}', b"data=", b"data=%ff", b"nope", b"{}}", b"\x1f\x8b", b"[" * 9999, b"\xff", FORM],
+    ("body", "code"),
+    [
+        *((body, "not_json") for body in (b"", b"data=", b"data=%ff", b"{}}", b"data=" + b"a" * 50)),
+        (b"nope", "not_utf8"),  # as base64
+    ],
 )
-def test_a_body_that_cannot_be_read_is_refused(body: bytes) -> None:
-    with pytest.raises(BadRequest):
+def test_a_body_that_cannot_be_read_is_refused(body: bytes, code: str) -> None:
+    with pytest.raises(Problem) as caught:
         posthog.read(Incoming(body, {}, {}, NOW))
+    assert caught.value.code == code
 
 
 @pytest.mark.parametrize(

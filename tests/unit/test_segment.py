@@ -10,7 +10,7 @@ import pytest
 
 from builders import NOW
 from chalicelib.core.dialects import Incoming, Post, segment
-from chalicelib.errors import BadRequest, NotFound, TooLarge
+from chalicelib.errors import Problem
 
 LIBRARY = {"library": {"name": "analytics-python", "version": "2.4.0"}}
 TRACK = {
@@ -149,7 +149,7 @@ def test_a_batch_may_be_gzip_and_hold_what_is_no_event(call: str) -> None:
 
 @pytest.mark.parametrize("document", [{}, [], "text", None, {"batch": {}}, {"batch": 5}, {"batch": []}])
 def test_a_body_without_a_batch_is_refused(document: Any) -> None:
-    with pytest.raises(BadRequest, match="holds no events"):
+    with pytest.raises(Problem, match="holds no events"):
         read(document)
 
 
@@ -161,7 +161,9 @@ def test_a_body_that_cannot_be_read_is_refused(call: str, body: bytes) -> None:
 
 
 def test_too_many_events_and_an_unknown_call_are_refused() -> None:
-    with pytest.raises(TooLarge):
+    with pytest.raises(Problem) as caught:
         read({"batch": [0] * 2501})
-    with pytest.raises(NotFound):
+    assert caught.value.code == "too_many_events"
+    with pytest.raises(Problem) as caught:
         read({}, "metrics")
+    assert caught.value.code == "no_such_call"

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from chalicelib.core import limits, payload
 from chalicelib.core.dialects import Incoming, Post, RawEvent, first_of, id_in, text_in, without
 from chalicelib.core.event import Rejected, stable_id
-from chalicelib.errors import BadRequest
+from chalicelib.errors import Problem
 
 _REQUIRED = ("specversion", "id", "source", "type")
 _JSON = re.compile(r"[^/]+/([^/]+\+)?json")
@@ -33,16 +33,16 @@ def is_one(document: Any) -> bool:
 
 
 def read(incoming: Incoming) -> Post:
-    """The CloudEvents of a request, of which a batch may hold none. Raises BadRequest or TooLarge."""
+    """The CloudEvents of a request, of which a batch may hold none. Raises Problem."""
     media_type = _media_type(incoming.headers)
     if not media_type.startswith("application/cloudevents"):
         return Post([_binary(incoming, media_type)])
     if not media_type.endswith("json"):
-        raise BadRequest("not_json", f"Of the event formats only JSON is read, not {media_type[:60]}.")
+        raise Problem("not_json", f"Of the event formats only JSON is read, not {media_type[:60]}.")
     document = payload.parse(incoming.body)
     if media_type.startswith("application/cloudevents-batch"):
         if not isinstance(document, list):
-            raise BadRequest("not_json", "A batch of CloudEvents is a JSON array.")
+            raise Problem("not_json", "A batch of CloudEvents is a JSON array.")
         return Post([read_one(each) for each in (payload.bounded(document) if document else [])])
     return Post([read_one(document)])
 
@@ -102,7 +102,7 @@ def _binary(incoming: Incoming, media_type: str) -> RawEvent:
         return read_one(event | _opaque(body, media_type))
     try:
         return read_one(event | {"data": payload.decode(body)})
-    except BadRequest:
+    except Problem:
         if media_type:
             raise
         return read_one(event | _opaque(body, "text/plain"))  # nobody said that it is JSON

@@ -15,7 +15,7 @@ _FIELDS = ("event_type", "user_id", "anonymous_id", "event_id", "timestamp")
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of POST /events, CloudEvents among them. Raises BadRequest or TooLarge."""
+    """The events of POST /events, CloudEvents among them. Raises Problem."""
     if cloudevents.are_in(incoming.headers):
         return cloudevents.read(incoming)
     document, key = payload.parse(incoming.body), None

@@ -28,7 +28,7 @@ from chalicelib.core.dialects import (
     with_absent,
     without,
 )
-from chalicelib.errors import BadRequest
+from chalicelib.errors import Problem
 
 #: What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
 NO_EXTRAS = {
@@ -49,7 +49,7 @@ _MILLISECONDS = re.compile(r"[0-9]{13}")
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of a capture call. Raises BadRequest or TooLarge."""
+    """The events of a capture call. Raises Problem."""
     document = payload.decode(_unwrapped(payload.inflate(incoming.body)))
     if isinstance(document, dict) and isinstance(document.get("data"), str) and "event" not in document:
         document = payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass")))
@@ -76,7 +76,7 @@ def _unwrapped(body: bytes) -> bytes:
         try:
             body = parse_qs(body.decode("ascii"), max_num_fields=20)["data"][0].encode()
         except (ValueError, KeyError) as error:
-            raise BadRequest("not_json", "The form has no readable field data.") from error
+            raise Problem("not_json", "The form has no readable field data.") from error
     return body if body.lstrip()[:1] in (b"{", b"[") or not body.strip() else _unbase64(body)
 
 

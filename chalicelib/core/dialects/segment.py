@@ -21,7 +21,7 @@ from chalicelib.core.dialects import (
     with_absent,
     without,
 )
-from chalicelib.errors import NotFound
+from chalicelib.errors import Problem
 
 #: The browser library shortens the names of calls to their first letters.
 CALLS = {name[0]: name for name in ("alias", "group", "identify", "page", "screen", "track")}
@@ -38,7 +38,7 @@ _SHARED = ("context", "integrations", "sentAt")
 
 
 def read(incoming: Incoming, call: str) -> Post:
-    """The events of POST /v1/CALL. Raises NotFound for another call, BadRequest or TooLarge."""
+    """The events of POST /v1/CALL. Raises Problem, for another call too."""
     document = payload.parse(incoming.body)
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
@@ -46,7 +46,7 @@ def read(incoming: Incoming, call: str) -> Post:
         return Post([_event(each, envelope) for each in batch], _key(envelope, *batch))
     name = CALLS.get(call, call)
     if name not in CALLS.values():
-        raise NotFound("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
+        raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
     if not isinstance(document, dict):
         return Post([RawEvent(document)])
     return Post([_event({**document, "type": name}, {})], _key(document))
