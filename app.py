@@ -5,32 +5,20 @@ An entry point imports its flow itself, so that a cold start pays for no other: 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
 from chalice import Rate
 
 from chalicelib.adapters.queue import read_messages
-from chalicelib.core.dialects import Post, own, posthog, segment
 from chalicelib.core.project import Project
 from chalicelib.errors import Problem
 from chalicelib.http import answers, requests
 from chalicelib.settings import Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
-# API Gateway hands these bodies over as bytes; anything else as text.
-BINARY_TYPES = [
-    *("application/gzip", "application/octet-stream", "application/x-gzip"),
-    *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
-]
-# What clients send, from any web page, whatever they call it.
-OPEN: Any = {"content_types": ["*/*"], "cors": answers.CORS}
-
 app = answers.Application(app_name="millrace", configure_logs=False)
-app.api.binary_types[:] = BINARY_TYPES
 app.register_middleware(measured, "all")
-app.register_middleware(answers.speak_problem_json, "http")
 
 trigger = Trigger.from_environ()
 
@@ -39,72 +27,50 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _enter(*kinds: str) -> tuple[Pipeline, Any, Project]:
-    """The stage, the request, and the project that its key, of one of these kinds, speaks for."""
+def _enter(*kinds: str) -> tuple[Pipeline, Project, dict[str, str]]:
+    """The stage, the project that the request's key, of one of these kinds, speaks for, and what it asks for."""
     stage, request = pipeline(), app.current_request
-    return stage, request, stage.access.project_for(requests.key_of(request), *kinds, now=_now())
+    project = stage.access.project_for(requests.key_of(request), *kinds, now=_now())
+    return stage, project, requests.parameters_of(request)
 
 
-def _receive(read: Callable[..., Post], *details: str, **more: Any) -> Any:
-    """Take in what a dialect reads of the request; `more` is what its libraries expect in the answer."""
-    return answers.answer(_queue(read, *details) | more)
-
-
-def _queue(read: Callable[..., Post], *details: str) -> dict[str, Any]:
+def _receive() -> dict[str, Any]:
     from chalicelib.http import ingestion
 
-    return ingestion.receive(read, *details, stage=pipeline(), request=app.current_request, now=_now())
+    return ingestion.receive(app.current_request, stage=pipeline(), now=_now())
 
 
-@app.route("/events", methods=["POST"], **OPEN)
-def post_events() -> Any:
-    """Take events in: one object, an array, or {"events": [...]}, or CloudEvents; plain or gzip."""
-    return _receive(own.read)
-
-
-@app.route("/v1/{call}", methods=["POST"], **OPEN)
-def post_segment(call: str) -> Any:
-    """Segment and RudderStack: batch, import, track, identify, page, screen, group, alias, and their first letters."""
-    return _receive(segment.read, call, success=True)
-
-
-@app.route("/batch", methods=["POST"], **OPEN)
-@app.route("/capture", methods=["POST"], **OPEN)
-@app.route("/e", methods=["POST"], **OPEN)
-@app.route("/track", methods=["POST"], **OPEN)
-@app.route("/i/v0/e", methods=["POST"], **OPEN)
-def post_posthog() -> Any:
-    """PostHog, in every path that its libraries have used."""
-    return _receive(posthog.read, status=1)
-
-
-@app.route("/v1/projects/{key}/settings", methods=["GET"], cors=answers.CORS)
-def get_segment_settings(key: str) -> Any:
-    """What Segment's browser library asks for before it sends anything: where to."""
-    return answers.answer(segment.settings(key, requests.address_of(app.current_request)))
-
-
-@app.route("/flags", methods=["POST"], **OPEN)
-@app.route("/decide", methods=["POST"], **OPEN)
-def post_flags() -> Any:
-    """PostHog's libraries ask for feature flags, of which there are none."""
-    return answers.answer(posthog.NO_FLAGS)
-
-
-@app.route("/array/{key}/config", methods=["GET"], cors=answers.CORS)
-def get_posthog_config(key: str) -> Any:  # noqa: ARG001 - the same for every key
-    """PostHog's browser library asks which of its extras it shall load: none."""
-    return answers.answer(posthog.NO_EXTRAS)
+@app.route("/events", methods=["POST"], **answers.OPEN)
+@app.route("/v1/{call}", methods=["POST"], **answers.OPEN)
+@app.route("/batch", methods=["POST"], **answers.OPEN)
+@app.route("/capture", methods=["POST"], **answers.OPEN)
+@app.route("/e", methods=["POST"], **answers.OPEN)
+@app.route("/track", methods=["POST"], **answers.OPEN)
+@app.route("/i/v0/e", methods=["POST"], **answers.OPEN)
+def post_events(**_parameters: str) -> Any:
+    """Take events in, in the dialects that chalicelib/core/dialects/registry.py has for the path; plain or gzip."""
+    return _receive()
 
 
 @app.route("/pixel.gif", methods=["GET"])
 def get_pixel() -> Any:
     """An event in the query of an image, for mail and pages without script."""
     try:
-        _queue(own.read_pixel)
+        _receive()
     except Problem as problem:
         return answers.pixel(problem)
     return answers.pixel()
+
+
+@app.route("/v1/projects/{key}/settings", methods=["GET"], **answers.OPEN)
+@app.route("/flags", methods=["POST"], **answers.OPEN)
+@app.route("/decide", methods=["POST"], **answers.OPEN)
+@app.route("/array/{key}/config", methods=["GET"], **answers.OPEN)
+def answer_library(**_parameters: str) -> Any:
+    """What client libraries ask beside sending: where to, and which extras there are."""
+    from chalicelib.http import ingestion
+
+    return ingestion.answer_question(app.current_request, _now())
 
 
 @app.route("/events", methods=["GET"])
@@ -112,17 +78,15 @@ def get_events() -> Any:
     """Events newest first: ?user_id=&event_type=&from=&to=&limit=&cursor="""
     from chalicelib.flows import query
 
-    stage, request, project = _enter("read")
-    return answers.answer(
-        query.find_events(
-            requests.parameters_of(request),
-            project=project.name,
-            events=stage.events,
-            counters=stage.counters,
-            commits=stage.commits,
-            secret=stage.settings.cursor_secret,
-            user_as_stored=project.user_as_stored,
-        )
+    stage, project, asked = _enter("read")
+    return query.find_events(
+        asked,
+        project=project.name,
+        events=stage.events,
+        counters=stage.counters,
+        commits=stage.commits,
+        secret=stage.settings.cursor_secret,
+        user_as_stored=project.user_as_stored,
     )
 
 
@@ -131,8 +95,8 @@ def get_event(key: str) -> Any:
     """One event, by the key that its POST answered."""
     from chalicelib.flows import query
 
-    stage, _, project = _enter("read")
-    return answers.answer(query.get_event(key, project=project.name, events=stage.events))
+    stage, project, _ = _enter("read")
+    return query.get_event(key, project=project.name, events=stage.events)
 
 
 @app.route("/chunks/{chunk_id}", methods=["GET"])
@@ -140,16 +104,14 @@ def get_chunk(chunk_id: str) -> Any:
     """A chunk's receipt: in flight, committed or quarantined."""
     from chalicelib.flows import query
 
-    stage, _, project = _enter("write", "read")
-    return answers.answer(
-        query.get_receipt(
-            chunk_id,
-            project=project.name,
-            commits=stage.commits,
-            quarantine=stage.quarantine,
-            failure_notes=stage.failure_notes,
-            oldest=_now() - stage.settings.max_chunk_age,
-        )
+    stage, project, _ = _enter("write", "read")
+    return query.get_receipt(
+        chunk_id,
+        project=project.name,
+        commits=stage.commits,
+        quarantine=stage.quarantine,
+        failure_notes=stage.failure_notes,
+        oldest=_now() - stage.settings.max_chunk_age,
     )
 
 
@@ -158,8 +120,8 @@ def get_counts() -> Any:
     """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day&tz="""
     from chalicelib.flows import query
 
-    stage, request, project = _enter("read")
-    return answers.answer(query.count(requests.parameters_of(request), project=project.name, counters=stage.counters))
+    stage, project, asked = _enter("read")
+    return query.count(asked, project=project.name, counters=stage.counters)
 
 
 @app.route("/reports", methods=["GET"])
@@ -167,15 +129,8 @@ def get_reports() -> Any:
     """Reports newest first: ?grain=hour|day&from=&to=&limit=&cursor="""
     from chalicelib.flows import query
 
-    stage, request, project = _enter("read")
-    return answers.answer(
-        query.find_reports(
-            requests.parameters_of(request),
-            project=project.name,
-            reports=stage.reports,
-            secret=stage.settings.cursor_secret,
-        )
-    )
+    stage, project, asked = _enter("read")
+    return query.find_reports(asked, project=project.name, reports=stage.reports, secret=stage.settings.cursor_secret)
 
 
 @app.route("/rejections", methods=["GET"])
@@ -183,14 +138,9 @@ def get_rejections() -> Any:
     """Rejected events newest first, for some days: ?code=&from=&to=&limit=&cursor="""
     from chalicelib.flows import query
 
-    stage, request, project = _enter("read")
-    return answers.answer(
-        query.find_rejections(
-            requests.parameters_of(request),
-            project=project.name,
-            rejections=stage.rejection_log,
-            secret=stage.settings.cursor_secret,
-        )
+    stage, project, asked = _enter("read")
+    return query.find_rejections(
+        asked, project=project.name, rejections=stage.rejection_log, secret=stage.settings.cursor_secret
     )
 
 
@@ -199,47 +149,26 @@ def get_status() -> Any:
     """How the stage does: queue, dead letters, the last hour by minute, the ledger; for its operators."""
     from chalicelib.flows import status
 
-    stage, _, project = _enter("read")
+    stage, project, _ = _enter("read")
     operators = stage.settings.operator_project
-    return answers.answer(status.for_reader(project.name, operator_project=operators, stage=stage.status, now=_now()))
-
-
-@app.route("/", methods=["GET"])
-def get_page() -> Any:
-    """The live page, which asks the routes above."""
-    from chalicelib.http import assets
-
-    return assets.show(assets.index(), app.current_request)
-
-
-@app.route("/assets/{version}/{name}", methods=["GET"])
-def get_asset(version: str, name: str) -> Any:
-    """A script or a style sheet of the page."""
-    from chalicelib.http import assets
-
-    return assets.show(assets.asset(version, name), app.current_request)
+    return status.for_reader(project.name, operator_project=operators, stage=stage.status, now=_now())
 
 
 @app.route("/health", methods=["GET"])
 def get_health() -> Any:
     """Whether this stage is set up; touches nothing that costs money."""
-    return answers.answer({"status": "ok", "open": pipeline().settings.is_open})
+    return {"status": "ok", "open": pipeline().settings.is_open}
 
 
-@app.route("/openapi.json", methods=["GET"])
-def get_openapi() -> Any:
-    """The description of this API for programs."""
-    from chalicelib.http import assets
-
-    return assets.description()
-
-
+@app.route("/", methods=["GET"])
+@app.route("/assets/{version}/{name}", methods=["GET"])
 @app.route("/docs", methods=["GET"])
-def get_docs() -> Any:
-    """The same for people."""
+@app.route("/openapi.json", methods=["GET"])
+def get_file(**_parameters: str) -> Any:
+    """The live page, which asks the routes above, its scripts and styles, and the description of this API."""
     from chalicelib.http import assets
 
-    return assets.description_page()
+    return assets.file_at(app.current_request)
 
 
 @app.on_sqs_message(

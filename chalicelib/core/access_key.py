@@ -10,6 +10,8 @@ from datetime import datetime
 
 #: What a key may do. Write keys are public, as they sit in web pages and apps; read keys are secret.
 KINDS = ("write", "read")
+#: Where a key may stand beside Authorization.
+HEADER = "x-write-key"
 
 _FORM = re.compile(r"m([wr])_([0-9a-f]{12})_[0-9a-f]{40}")
 _ID_BYTES, _SECRET_BYTES = 6, 20

@@ -31,16 +31,29 @@ CORS = CORSConfig(
     expose_headers=["Retry-After"],
     max_age=86400,
 )
+#: The routes that client libraries call: from any web page, whatever they call what they send.
+OPEN: dict[str, Any] = {"content_types": ["*/*"], "cors": CORS}
 
 #: What else Chalice itself refuses is a bad request.
 CODES_OF_CHALICE = {405: "method_not_allowed", 415: "unsupported_media_type"}
 
+# API Gateway hands these bodies over as bytes; anything else as text.
+_BINARY_TYPES = [
+    *("application/gzip", "application/octet-stream", "application/x-gzip"),
+    *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
+]
+
 
 class Application(Chalice):
-    """Chalice, whose every route answers with a problem where its function raises one.
+    """Chalice, whose routes answer an object, which is a success, or what is raised, which is a problem.
 
     Chalice itself makes a 500 of every exception that is not of a class of its own, before middleware sees it.
     """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.api.binary_types[:] = _BINARY_TYPES
+        self.register_middleware(_speak_problem_json, "http")
 
     def route(self, path: str, **options: Any) -> Callable[..., Any]:
         """Declare a route, as Chalice does."""
@@ -57,7 +70,8 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(view)
     def answer_or_problem(**parameters: Any) -> Any:
         try:
-            return view(**parameters)
+            returned = view(**parameters)
+            return returned if isinstance(returned, Response) else answer(returned)
         except Problem as error:
             return problem(error)
         except StoreFailed as error:
@@ -80,7 +94,7 @@ def pixel(error: Problem | None = None) -> Response:
     return Response(_GIF, status_code=200, headers=headers)
 
 
-def speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
+def _speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
     """Middleware: what Chalice itself answers becomes application/problem+json too."""
     response = get_response(event)
     if response.status_code < 400 or str(response.headers.get("Content-Type", "")).startswith("application/problem"):

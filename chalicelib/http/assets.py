@@ -39,21 +39,32 @@ class PageFile:
     never_changes: bool = True
 
 
+def file_at(request: Any) -> Response:
+    """The file that a request asks for. Raises Problem if there is none."""
+    match request.path:
+        case "/":
+            return _show(index(), request)
+        case "/docs":
+            return _description_page()
+        case "/openapi.json":
+            return Response(_shipped("openapi.json"), headers={**HEADERS, "Content-Type": "application/json"})
+    return _show(_asset(**request.uri_params), request)
+
+
 def index() -> PageFile:
     """The page itself, with the addresses of its other files."""
-    text = (_PAGE / "index.html").read_text("utf-8").replace(_VERSION_MARK, version())
+    text = (_PAGE / "index.html").read_text("utf-8").replace(_VERSION_MARK, current_version())
     return PageFile(text, _HTML, _hash(text.encode()), never_changes=False)
 
 
-def asset(of_version: str, name: str) -> PageFile:
-    """One of the page's other files. Raises Problem for what is none, or of another version."""
+def _asset(version: str, name: str) -> PageFile:
     found = _assets().get(name)
-    if found is None or of_version != version():
+    if found is None or version != current_version():
         raise Problem("no_such_file", "The page has no such file. Load the page again.")
     return found
 
 
-def show(file: PageFile, request: Any) -> Response:
+def _show(file: PageFile, request: Any) -> Response:
     """A file of the page, or 304 where the browser has it."""
     path = str(request.context.get("path", "/"))
     if not file.never_changes and not path.endswith("/"):
@@ -72,13 +83,8 @@ def show(file: PageFile, request: Any) -> Response:
     return Response(file.text, status_code=200, headers=headers)
 
 
-def description() -> Response:
-    """The API's description for programs."""
-    return Response(_shipped("openapi.json"), headers={**HEADERS, "Content-Type": "application/json"})
-
-
-def description_page() -> Response:
-    """The same for people. The one style inside the page is allowed, and nothing else."""
+def _description_page() -> Response:
+    """The one style inside the page is allowed, and nothing else."""
     page = _shipped("docs.html")
     style = page.partition("<style>")[2].partition("</style>")[0]
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -87,7 +93,7 @@ def description_page() -> Response:
 
 
 @cache
-def version() -> str:
+def current_version() -> str:
     """A hash of all files but the index."""
     return _hash("\n".join(f"{name} {file.tag}" for name, file in sorted(_assets().items())).encode())
 

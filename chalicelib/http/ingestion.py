@@ -1,12 +1,13 @@
-"""Takes a request with events in, in whatever dialect: whose it is, what it says, and on to the queue."""
+"""Requests of client libraries, in whatever dialect: those with events go to the queue, questions are answered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core.dialects import Post
+from chalicelib.core.dialects.registry import DIALECTS, Dialect, dialect_of, load
 from chalicelib.errors import Problem
 from chalicelib.flows import ingest
 from chalicelib.http import requests
@@ -15,20 +16,23 @@ if TYPE_CHECKING:
     from chalicelib.wiring import Pipeline
 
 
-def receive(read: Callable[..., Post], *details: str, stage: Pipeline, request: Any, now: datetime) -> dict[str, Any]:
-    """The verdicts on the events that `read` finds. Raises Problem, and StoreFailed.
+def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
+    """The verdicts on a request's events, and what its libraries look for. Raises Problem and StoreFailed.
 
-    The key stands in a header, in the query, or in the body, where only the dialect finds it.
+    The key stands in a header, in the query, or in the body, where only the dialect's reader finds it.
     """
-    key = requests.key_of(request) or requests.key_in_query(request)
+    incoming = requests.incoming_of(request, now)
+    dialect = dialect_of(request.method, request.path, incoming, dialects)
+    key = requests.key_of(request, dialect.key_in_headers)
+    key = key or next((found for name in dialect.key_in_query if (found := incoming.query.get(name))), None)
     project = stage.access.project_for(key, "write", now=now) if key else None
     try:
-        post = read(requests.incoming_of(request, now), *details)
+        post: Post = load(dialect.reader)(incoming)
     except Problem:
         project or stage.access.project_for(None, "write", now=now)  # without a key there is no telling what is wrong
         raise
     project = project or stage.access.project_for(post.key, "write", now=now)
-    return ingest.ingest(
+    verdicts = ingest.ingest(
         post.events,
         sender=requests.sender_of(request, project.name, now),
         queue=stage.queue,
@@ -36,5 +40,15 @@ def receive(read: Callable[..., Post], *details: str, stage: Pipeline, request: 
         project=project,
         quota=stage.quota,
         rejections=stage.rejections,
-        idempotency_key=request.headers.get("idempotency-key"),
+        idempotency_key=incoming.headers.get("idempotency-key"),
     )
+    return {**verdicts, **dialect.answer}
+
+
+def answer_question(request: Any, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
+    """What a client library asks beside sending; no key is needed."""
+    asked = (request.method, request.path)
+    questions = (each for dialect in dialects for each in dialect.questions)
+    question = next(each for each in questions if (each.method, each.path) == asked)
+    answer: dict[str, Any] = load(question.answer)(requests.incoming_of(request, now))
+    return answer

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 from chalicelib.core.dialects import segment
-from chalicelib.core.dialects.own import KEY_PARAMETERS
+from chalicelib.core.dialects.registry import DIALECTS, PIXEL
 
 Json = dict[str, Any]
 
@@ -20,35 +21,48 @@ _IMAGE: Json = {
         "content": {"image/gif": {"schema": {}}},
     }
 }
+# What a parameter in a path may be, where it is no key.
+_VALUES = {"call": ["batch", "b", "import", *segment.CALLS.values(), *segment.CALLS]}
 
 
 def paths(operation: Callable[..., Json], security: list[Json]) -> Json:
     """Their paths; `operation` describes one of them."""
+    taking: Json = {"answer": "Accepted", "problems": _PROBLEMS, "security": security, "requestBody": _ANYTHING}
+    public: Json = {"answer": "Description", "problems": (), "security": []}
+    described: Json = {}
+    for path, libraries in _libraries().items():
+        summary = f"Send events with a library of {' or '.join(libraries)}"
+        described[path] = {"post": operation(summary, _IN_BODY, **taking, **_parameters(path))}
+    for question in (each for dialect in DIALECTS for each in dialect.questions):
+        asked = operation(question.about, **public, **_parameters(question.path))
+        described[question.path] = {question.method.lower(): asked}
+    return described | {path: {"get": _pixel()} for path in PIXEL.paths}
 
-    def takes(name: str, **more: Any) -> Json:
-        what = {"answer": "Accepted", "problems": _PROBLEMS, "security": security, "requestBody": _ANYTHING}
-        return {"post": operation(f"Send events with a library of {name}", _IN_BODY, **what, **more)}
 
-    def tells(summary: str, method: str, *parameters: Json) -> Json:
-        public: Json = {"answer": "Description", "problems": (), "security": []}
-        return {method: operation(summary, **public, **({"parameters": list(parameters)} if parameters else {}))}
+def _libraries() -> dict[str, list[str]]:
+    """Whose libraries send to a path."""
+    found: dict[str, list[str]] = {}
+    for dialect in DIALECTS:
+        for path in dialect.paths if dialect.method == "POST" else ():
+            found.setdefault(path, []).extend(dialect.libraries)
+    return found
 
-    calls = ["batch", "b", "import", *segment.CALLS.values(), *segment.CALLS]
-    key: Json = {"name": "key", "in": "path", "required": True, "schema": {"type": "string", "pattern": "^[a-z0-9_]+$"}}
-    call: Json = {"name": "call", "in": "path", "required": True, "schema": {"enum": calls}}
-    return {
-        "/v1/{call}": takes("Segment or RudderStack", parameters=[call]),
-        **{path: takes("PostHog") for path in ("/batch", "/capture", "/e", "/track", "/i/v0/e")},
-        "/v1/projects/{key}/settings": tells("Where Segment's browser library sends to", "get", key),
-        "/flags": tells("PostHog's feature flags: none", "post"),
-        "/decide": tells("PostHog's feature flags: none", "post"),
-        "/array/{key}/config": tells("Extras of PostHog's browser library: none", "get", key),
-        "/pixel.gif": {"get": _pixel()},
-    }
+
+def _parameters(path: str) -> Json:
+    parameters = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"enum": _VALUES[name]} if name in _VALUES else {"type": "string", "pattern": "^[a-z0-9_]+$"},
+        }
+        for name in re.findall(r"{(\w+)}", path)
+    ]
+    return {"parameters": parameters} if parameters else {}
 
 
 def _pixel() -> Json:
-    names = ("event_type", "user_id", "anonymous_id", "event_id", "timestamp", *KEY_PARAMETERS)
+    names = ("event_type", "user_id", "anonymous_id", "event_id", "timestamp", *PIXEL.key_in_query)
     return {
         "summary": "Send an event by an image",
         "description": "For mail and pages without script. Any other parameter is a property of the event.",

@@ -60,7 +60,7 @@ _SECURITY_SCHEMES: Json = {
 
 
 def _paths() -> Json:
-    return {
+    own: Json = {
         "/events": {
             "post": _operation(
                 "Send events",
@@ -114,8 +114,9 @@ def _paths() -> Json:
         "/openapi.json": {
             "get": _operation("This description", answer="Description", problems=(), security=[]),
         },
-        **client_routes.paths(_operation, _WRITE),
     }
+    clients = client_routes.paths(_operation, _WRITE)
+    return own | {path: clients[path] for path in clients if path not in own}
 
 
 def _operation(

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.dialects.registry import DIALECTS
 from millrace.pricing import recording
 from millrace.pricing.recording import Worker
 from millrace.pricing.stub import Stub
@@ -125,8 +126,8 @@ def test_a_cold_start_imports_little_beyond_what_the_least_code_does(
     stub: Stub, first_post: _ColdStart, first_batch: _ColdStart
 ) -> None:
     floor = _start(stub, f"from bench.contestants import floor; floor.api({_POST})").modules
-    assert len(first_post.modules - floor) <= 61  # of which marshmallow has 12
-    assert len(first_batch.modules - floor) <= 58
+    assert len(first_post.modules - floor) <= 58  # of which marshmallow has 12
+    assert len(first_batch.modules - floor) <= 52
 
 
 def test_a_cold_start_imports_no_flow_but_its_own(first_post: _ColdStart, first_batch: _ColdStart) -> None:
@@ -135,6 +136,12 @@ def test_a_cold_start_imports_no_flow_but_its_own(first_post: _ColdStart, first_
     }
     assert first_post.modules & flows == {"chalicelib.flows.ingest"}
     assert first_batch.modules & flows == {"chalicelib.flows.process"}
+
+
+def test_a_cold_start_imports_the_dialect_of_its_request_alone(first_post: _ColdStart, first_batch: _ColdStart) -> None:
+    readers = {"chalicelib.core.dialects." + each.reader.partition(":")[0].strip(".") for each in DIALECTS}
+    assert first_post.modules & readers == {"chalicelib.core.dialects.own"}
+    assert first_batch.modules & readers == set()
 
 
 def test_a_cold_start_looks_through_the_models_of_no_other_service(

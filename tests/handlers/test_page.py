@@ -43,7 +43,7 @@ def test_every_address_in_the_page_is_relative_and_answers(api: Api) -> None:
 def test_modules_import_only_files_that_exist(api: Api) -> None:
     for path in FOLDER.glob("*.js"):
         for name in re.findall(r'^import .* from "\./([^"]+)"', path.read_text(), re.MULTILINE):
-            assert api.get(f"/assets/{assets.version()}/{name}").status_code == 200, (path.name, name)
+            assert api.get(f"/assets/{assets.current_version()}/{name}").status_code == 200, (path.name, name)
 
 
 def test_every_script_is_named_in_the_page_so_that_none_is_waited_for_in_turn(api: Api) -> None:
@@ -54,12 +54,12 @@ def test_every_script_is_named_in_the_page_so_that_none_is_waited_for_in_turn(ap
 
 def test_files_are_kept_for_a_year_and_the_page_is_asked_for_anew(api: Api) -> None:
     assert api.get("/").headers["Cache-Control"] == "no-cache"
-    file = api.get(f"/assets/{assets.version()}/page.js")
+    file = api.get(f"/assets/{assets.current_version()}/page.js")
     assert file.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
 def test_what_the_browser_has_is_not_sent_again(api: Api) -> None:
-    for path in ("/", f"/assets/{assets.version()}/page.css"):
+    for path in ("/", f"/assets/{assets.current_version()}/page.css"):
         first = api.get(path)
         again = api.request("GET", path, if_none_match=first.headers["ETag"])
         assert (again.status_code, again.body) == (304, b"")
@@ -81,7 +81,7 @@ def test_what_the_browser_has_is_not_sent_again(api: Api) -> None:
     ],
 )
 def test_what_is_no_file_of_the_page_is_not_found(api: Api, name: str) -> None:
-    reply = api.get(f"/assets/{assets.version()}/{name}")
+    reply = api.get(f"/assets/{assets.current_version()}/{name}")
     assert (reply.status_code, reply.json_body["code"]) == (404, "no_such_file")
 
 
@@ -111,7 +111,7 @@ def test_under_a_stages_prefix_the_page_ends_in_a_slash() -> None:
 def test_the_page_is_shown_to_whoever_has_no_key_yet(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPEN_STAGE", "false")
     assert api.get("/").status_code == 200
-    assert api.get(f"/assets/{assets.version()}/page.js").status_code == 200
+    assert api.get(f"/assets/{assets.current_version()}/page.js").status_code == 200
     assert api.get("/status").status_code == 401
 
 

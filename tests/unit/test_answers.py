@@ -21,7 +21,6 @@ ERRORS: dict[str, Exception] = {
 
 def application() -> answers.Application:
     app = answers.Application(app_name="made-up", configure_logs=False)
-    app.register_middleware(answers.speak_problem_json, "http")
 
     @app.route("/open/{name}", methods=["POST"], cors=answers.CORS, content_types=["*/*"])
     @app.route("/also/{name}", methods=["POST"], cors=answers.CORS)

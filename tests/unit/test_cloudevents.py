@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from builders import NOW
-from chalicelib.core.dialects import Incoming, cloudevents, own, without
+from chalicelib.core.dialects import Incoming, cloudevents, without
+from chalicelib.core.dialects.registry import dialect_of, load
 from chalicelib.core.event import Rejected
 from chalicelib.errors import Problem
 
@@ -29,7 +30,9 @@ STRUCTURED, BATCH = "application/cloudevents+json", "application/cloudevents-bat
 def read(body: bytes, **headers: str) -> list[Any]:
     """The fields of each event, or what is wrong with it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return [event.rejected or event.fields for event in own.read(Incoming(body, named, {}, NOW)).events]
+    incoming = Incoming(body, named, {}, NOW)
+    read_in_its_dialect = load(dialect_of("POST", "/events", incoming).reader)
+    return [event.rejected or event.fields for event in read_in_its_dialect(incoming).events]
 
 
 def binary(body: bytes, content_type: str | None = None, **attributes: str) -> Any:

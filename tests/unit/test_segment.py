@@ -27,7 +27,11 @@ TRACK = {
 
 
 def read(document: Any, call: str = "batch") -> Post:
-    return segment.read(Incoming(json.dumps(document).encode(), {}, {}, NOW), call)
+    return called(json.dumps(document).encode(), call)
+
+
+def called(body: bytes, call: str) -> Post:
+    return segment.read(Incoming(body, {}, {}, NOW, {"call": call}))
 
 
 def fields(message: Any, **envelope: Any) -> dict[str, Any]:
@@ -143,7 +147,7 @@ def test_a_call_alone_says_its_type_in_the_path(call: str) -> None:
 @pytest.mark.parametrize("call", ["batch", "b", "import"])
 def test_a_batch_may_be_gzip_and_hold_what_is_no_event(call: str) -> None:
     body = gzip.compress(json.dumps({"batch": [TRACK, "no", None]}).encode())
-    events = segment.read(Incoming(body, {}, {}, NOW), call).events
+    events = called(body, call).events
     assert [event.fields for event in events[1:]] == ["no", None]
 
 
@@ -156,7 +160,7 @@ def test_a_body_without_a_batch_is_refused(document: Any) -> None:
 @pytest.mark.parametrize("body", [b"", b"no", b"data=", b"\x1f\x8b", b"[" * 9999, b"\xff"])
 @pytest.mark.parametrize("call", ["batch", "track"])
 def test_a_body_that_cannot_be_read_is_refused(call: str, body: bytes) -> None:
-    with pytest.raises(BadRequest):
+    with pytest.raises(Problem):
         segment.read(Incoming(body, {}, {}, NOW), call)
 
 

@@ -1,12 +1,13 @@
 """What client libraries send, each in its own dialect, as raw events in Millrace's own form.
 
-Every dialect is a function from a request to a `Post`; none loses a field. docs/clients.md has the rules.
+Every dialect is a function from a request to a `Post`; none loses a field. `registry` says where each is spoken;
+docs/clients.md has the rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -16,12 +17,17 @@ from chalicelib.core.event import Rejected
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A request as dialects see it. Header names are in lower case."""
+    """A request as dialects see it. Header names are in lower case.
+
+    `path`: the parameters in its path. `address`: where its sender reaches this stage.
+    """
 
     body: bytes
     headers: Mapping[str, str]
     query: Mapping[str, str]
     received: datetime
+    path: Mapping[str, str] = field(default_factory=dict)
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from urllib.parse import unquote_to_bytes
 
 from chalicelib.core import limits, payload
 from chalicelib.core.dialects import Incoming, Post, RawEvent, first_of, id_in, text_in, without
+from chalicelib.core.dialects.registry import media_type
 from chalicelib.core.event import Rejected, stable_id
 from chalicelib.errors import Problem
 
@@ -22,25 +23,20 @@ _JSON = re.compile(r"[^/]+/([^/]+\+)?json")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
-def are_in(headers: Mapping[str, str]) -> bool:
-    """Whether a request with these headers carries CloudEvents."""
-    return _media_type(headers).startswith("application/cloudevents") or "ce-specversion" in headers
-
-
-def is_one(document: Any) -> bool:
-    """Whether a JSON document is a CloudEvent, under whatever content type it came."""
-    return isinstance(document, dict) and all(name in document for name in _REQUIRED) and "event_type" not in document
+def is_one(fields: Mapping[str, Any]) -> bool:
+    """Whether a JSON object is a CloudEvent, under whatever content type it came."""
+    return all(name in fields for name in _REQUIRED) and "event_type" not in fields
 
 
 def read(incoming: Incoming) -> Post:
     """The CloudEvents of a request, of which a batch may hold none. Raises Problem."""
-    media_type = _media_type(incoming.headers)
-    if not media_type.startswith("application/cloudevents"):
-        return Post([_binary(incoming, media_type)])
-    if not media_type.endswith("json"):
-        raise Problem("not_json", f"Of the event formats only JSON is read, not {media_type[:60]}.")
+    content_type = media_type(incoming.headers)
+    if not content_type.startswith("application/cloudevents"):
+        return Post([_binary(incoming, content_type)])
+    if not content_type.endswith("json"):
+        raise Problem("not_json", f"Of the event formats only JSON is read, not {content_type[:60]}.")
     document = payload.parse(incoming.body)
-    if media_type.startswith("application/cloudevents-batch"):
+    if content_type.startswith("application/cloudevents-batch"):
         if not isinstance(document, list):
             raise Problem("not_json", "A batch of CloudEvents is a JSON array.")
         return Post([read_one(each) for each in (payload.bounded(document) if document else [])])
@@ -84,7 +80,7 @@ def _identity(source: str, event_id: str) -> str:
     return identity if len(identity) <= limits.MAX_EVENT_ID_LENGTH else stable_id(source, event_id)
 
 
-def _binary(incoming: Incoming, media_type: str) -> RawEvent:
+def _binary(incoming: Incoming, content_type: str) -> RawEvent:
     """Attributes from ce- headers, data from the body."""
     event: dict[str, Any] = {}
     for header, value in incoming.headers.items():
@@ -93,24 +89,24 @@ def _binary(incoming: Incoming, media_type: str) -> RawEvent:
                 event[header[3:]] = _header_text(value)
             except UnicodeError:
                 return _rejected(event, "bad_text", f"{header[:60]} is not percent-encoded UTF-8.", header[3:])
-    if media_type:
+    if content_type:
         event["datacontenttype"] = incoming.headers["content-type"]
     body = payload.inflate(incoming.body)
     if not body:
         return read_one(event)
-    if media_type and not _JSON.fullmatch(media_type):
-        return read_one(event | _opaque(body, media_type))
+    if content_type and not _JSON.fullmatch(content_type):
+        return read_one(event | _opaque(body, content_type))
     try:
         return read_one(event | {"data": payload.decode(body)})
     except Problem:
-        if media_type:
+        if content_type:
             raise
         return read_one(event | _opaque(body, "text/plain"))  # nobody said that it is JSON
 
 
-def _opaque(body: bytes, media_type: str) -> dict[str, str]:
+def _opaque(body: bytes, content_type: str) -> dict[str, str]:
     """Data that is no JSON, as the JSON event format has it: text if it is text, otherwise base64."""
-    if media_type.startswith("text/"):
+    if content_type.startswith("text/"):
         with contextlib.suppress(UnicodeDecodeError):
             return {"data": body.decode("utf-8")}
     return {"data_base64": base64.b64encode(body).decode()}
@@ -119,7 +115,3 @@ def _opaque(body: bytes, media_type: str) -> dict[str, str]:
 def _header_text(value: str) -> str:
     unquoted = _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
     return unquote_to_bytes(unquoted).decode("utf-8")
-
-
-def _media_type(headers: Mapping[str, str]) -> str:
-    return headers.get("content-type", "").partition(";")[0].strip().lower()

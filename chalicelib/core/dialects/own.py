@@ -5,28 +5,28 @@ from __future__ import annotations
 from typing import Any
 
 from chalicelib.core import payload
-from chalicelib.core.dialects import Incoming, Post, RawEvent, cloudevents, text_in, without
+from chalicelib.core.dialects import Incoming, Post, RawEvent, text_in, without
+from chalicelib.core.dialects.registry import OWN, PIXEL
 
-# navigator.sendBeacon sets no headers, so the key may be in the body, beside the event or the events.
-_KEYS = ("write_key", "writeKey")
-#: What a key is called in a query.
-KEY_PARAMETERS = (*_KEYS, "key", "api_key")
 _FIELDS = ("event_type", "user_id", "anonymous_id", "event_id", "timestamp")
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of POST /events, CloudEvents among them. Raises Problem."""
-    if cloudevents.are_in(incoming.headers):
-        return cloudevents.read(incoming)
+    """The events of POST /events; a CloudEvent among them is read as one. Raises Problem."""
     document, key = payload.parse(incoming.body), None
     if isinstance(document, dict):
-        key = text_in(document, *_KEYS)
-        document = without(document, *_KEYS)
+        key = text_in(document, *OWN.key_in_body)
+        document = without(document, *OWN.key_in_body)
     return Post([_own(each) for each in payload.events_of(document)], key)
 
 
 def _own(raw: Any) -> RawEvent:
-    return cloudevents.read_one(raw) if cloudevents.is_one(raw) else RawEvent(raw)
+    if isinstance(raw, dict) and "specversion" in raw:
+        from chalicelib.core.dialects import cloudevents
+
+        if cloudevents.is_one(raw):
+            return cloudevents.read_one(raw)
+    return RawEvent(raw)
 
 
 def read_pixel(incoming: Incoming) -> Post:
@@ -35,5 +35,5 @@ def read_pixel(incoming: Incoming) -> Post:
     timestamp = fields.get("timestamp", "")
     if timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15:
         fields["timestamp"] = int(timestamp)
-    properties = without(incoming.query, *_FIELDS, *KEY_PARAMETERS)
+    properties = without(incoming.query, *_FIELDS, *PIXEL.key_in_query)
     return Post([RawEvent({**fields, "properties": properties})])

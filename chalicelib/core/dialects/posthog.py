@@ -28,10 +28,11 @@ from chalicelib.core.dialects import (
     with_absent,
     without,
 )
+from chalicelib.core.dialects.registry import POSTHOG
 from chalicelib.errors import Problem
 
-#: What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
-NO_EXTRAS = {
+# What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
+_NO_EXTRAS = {
     "supportedCompression": ["gzip", "gzip-js", "base64"],
     "hasFeatureFlags": False,
     "sessionRecording": False,
@@ -41,9 +42,9 @@ NO_EXTRAS = {
     "capturePerformance": False,
     "siteApps": [],
 }
-NO_FLAGS = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errorsWhileComputingFlags": False, **NO_EXTRAS}
+_NO_FLAGS = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errorsWhileComputingFlags": False}
 
-_PLACED = ("event", "uuid", "distinct_id", "timestamp", "properties", "$set", "$set_once", "api_key", "token")
+_PLACED = ("event", "uuid", "distinct_id", "timestamp", "properties", "$set", "$set_once", *POSTHOG.key_in_body)
 
 _MILLISECONDS = re.compile(r"[0-9]{13}")
 
@@ -60,11 +61,21 @@ def read(incoming: Incoming) -> Post:
     return Post([_event(each, envelope, key, incoming) for each in messages], key)
 
 
+def flags(_incoming: Incoming) -> dict[str, Any]:
+    """The feature flags, of which there are none."""
+    return _NO_FLAGS | _NO_EXTRAS
+
+
+def extras(_incoming: Incoming) -> dict[str, Any]:
+    """Which of its extras the browser library shall load: none."""
+    return _NO_EXTRAS
+
+
 def _key(*documents: Any) -> str | None:
     """Where the libraries of different ages put the project's key."""
     for each in documents:
         if isinstance(each, dict):
-            key = text_in(each, "api_key", "token") or text_in(object_in(each, "properties"), "token")
+            key = text_in(each, *POSTHOG.key_in_body) or text_in(object_in(each, "properties"), "token")
             if key:
                 return key
     return None

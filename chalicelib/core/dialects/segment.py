@@ -21,6 +21,7 @@ from chalicelib.core.dialects import (
     with_absent,
     without,
 )
+from chalicelib.core.dialects.registry import SEGMENT
 from chalicelib.errors import Problem
 
 #: The browser library shortens the names of calls to their first letters.
@@ -32,14 +33,14 @@ _NAMED = ("name", "category", "groupId", "previousId")
 # What has a place of its own in an event; keys are not kept.
 _PLACED = (
     *("type", "event", "userId", "anonymousId", "messageId", "timestamp", "properties", "traits", "context"),
-    *("writeKey", *_NAMED),
+    *(*SEGMENT.key_in_body, *_NAMED),
 )
 _SHARED = ("context", "integrations", "sentAt")
 
 
-def read(incoming: Incoming, call: str) -> Post:
+def read(incoming: Incoming) -> Post:
     """The events of POST /v1/CALL. Raises Problem, for another call too."""
-    document = payload.parse(incoming.body)
+    document, call = payload.parse(incoming.body), incoming.path["call"]
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
@@ -52,14 +53,16 @@ def read(incoming: Incoming, call: str) -> Post:
     return Post([_event({**document, "type": name}, {})], _key(document))
 
 
-def settings(key: str, address: str) -> dict[str, Any]:
-    """What the browser library needs to know: that the destination "Segment.io" is at `address`."""
-    protocol, _, host = address.partition("://")
-    return {"integrations": {"Segment.io": {"apiKey": key, "apiHost": f"{host}/v1", "protocol": protocol}}}
+def settings(incoming: Incoming) -> dict[str, Any]:
+    """What the browser library asks before it sends: that its destination, "Segment.io", is this stage."""
+    protocol, _, host = incoming.address.partition("://")
+    destination = {"apiKey": incoming.path["key"], "apiHost": f"{host}/v1", "protocol": protocol}
+    return {"integrations": {"Segment.io": destination}}
 
 
 def _key(*documents: Any) -> str | None:
-    return next((key for each in documents if isinstance(each, dict) and (key := text_in(each, "writeKey"))), None)
+    keys = (text_in(each, *SEGMENT.key_in_body) for each in documents if isinstance(each, dict))
+    return next(filter(None, keys), None)
 
 
 def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:

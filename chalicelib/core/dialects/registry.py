@@ -1,0 +1,116 @@
+"""The dialects that are taken in, as data: a new one is a module that reads it and an entry here.
+
+For a path that no dialect had before, app.py declares a route. What reads a request is named as MODULE:FUNCTION of
+this package, and imported when a request needs it: a cold start pays for one dialect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from chalicelib.core import access_key
+from chalicelib.core.dialects import Incoming
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a dialect's libraries ask beside sending. `answer` names the function that makes the answer."""
+
+    method: str
+    path: str
+    about: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How events come in.
+
+    `reader` names the function from Incoming to Post. `fits`: whether a request is in this dialect, for all dialects
+    of a path but the last. It looks at what costs little: nobody has shown a key yet. `answer`: what the libraries
+    look for beside Millrace's own verdicts. `libraries` are named in the docs.
+    """
+
+    name: str
+    reader: str
+    paths: tuple[str, ...]
+    method: str = "POST"
+    fits: Callable[[Incoming], bool] | None = None
+    libraries: tuple[str, ...] = ()
+    key_in_headers: tuple[str, ...] = (access_key.HEADER,)  # beside Authorization
+    key_in_query: tuple[str, ...] = ("write_key", "writeKey", "key", "api_key")
+    key_in_body: tuple[str, ...] = ()
+    answer: Mapping[str, Any] = field(default_factory=dict)
+    questions: tuple[Question, ...] = ()
+
+    @property
+    def routes(self) -> list[tuple[str, str]]:
+        """Method and path of each place where it is spoken."""
+        return [(self.method, path) for path in self.paths]
+
+
+def media_type(headers: Mapping[str, str]) -> str:
+    return headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def _has_cloudevents(incoming: Incoming) -> bool:
+    return media_type(incoming.headers).startswith("application/cloudevents") or "ce-specversion" in incoming.headers
+
+
+CLOUDEVENTS = Dialect(
+    "CloudEvents",
+    ".cloudevents:read",
+    ("/events",),
+    fits=_has_cloudevents,
+    libraries=("CloudEvents",),
+)
+OWN = Dialect(
+    "own form",
+    ".own:read",
+    ("/events",),
+    # navigator.sendBeacon sets no headers, so the key may be beside the event or the events.
+    key_in_body=("write_key", "writeKey"),
+)
+PIXEL = Dialect("pixel", ".own:read_pixel", ("/pixel.gif",), method="GET")
+SEGMENT = Dialect(
+    "Segment",
+    ".segment:read",
+    ("/v1/{call}",),
+    libraries=("Segment", "RudderStack"),
+    key_in_body=("writeKey",),
+    answer={"success": True},
+    questions=(
+        Question("GET", "/v1/projects/{key}/settings", "Where Segment's browser library sends to", ".segment:settings"),
+    ),
+)
+POSTHOG = Dialect(
+    "PostHog",
+    ".posthog:read",
+    ("/batch", "/capture", "/e", "/track", "/i/v0/e"),
+    libraries=("PostHog",),
+    key_in_body=("api_key", "token"),
+    answer={"status": 1},
+    questions=(
+        Question("POST", "/flags", "PostHog's feature flags: none", ".posthog:flags"),
+        Question("POST", "/decide", "PostHog's feature flags: none", ".posthog:flags"),
+        Question("GET", "/array/{key}/config", "Extras of PostHog's browser library: none", ".posthog:extras"),
+    ),
+)
+#: Of the dialects of one path, the first that fits a request reads it.
+DIALECTS = (CLOUDEVENTS, OWN, PIXEL, SEGMENT, POSTHOG)
+
+
+def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Dialect] = DIALECTS) -> Dialect:
+    """The dialect of a request. `path` is that of its route."""
+    at_path = [each for each in dialects if (method, path) in each.routes]
+    return next(each for each in at_path if each.fits is None or each.fits(incoming))
+
+
+def load(reference: str) -> Callable[[Incoming], Any]:
+    """The function that an entry names."""
+    module, _, function = reference.partition(":")
+    found: Callable[[Incoming], Any] = getattr(import_module(module, __package__), function)
+    return found
