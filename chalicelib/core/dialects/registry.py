@@ -61,11 +61,7 @@ def _has_cloudevents(incoming: Incoming) -> bool:
 
 
 CLOUDEVENTS = Dialect(
-    "CloudEvents",
-    ".cloudevents:read",
-    ("/events",),
-    fits=_has_cloudevents,
-    libraries=("CloudEvents",),
+    "CloudEvents", ".cloudevents:read", ("/events",), fits=_has_cloudevents, libraries=("CloudEvents",)
 )
 OWN = Dialect(
     "own form",

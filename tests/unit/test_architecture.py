@@ -1,0 +1,23 @@
+"""docs/architecture.md beside the code that it describes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import chalicelib
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize("layer", ["Flows", "HTTP"])
+def test_every_module_of_a_layer_that_the_docs_list_is_named(layer: str) -> None:
+    text = (PROJECT / "docs" / "architecture.md").read_text()
+    described = text.partition(f"- **{layer}**")[2].partition("\n- **")[0]
+    modules = {path.stem for path in (Path(chalicelib.__file__).parent / layer.lower()).glob("*.py")} - {"__init__"}
+    assert modules <= set(described.split("`")[1::2])
+
+
+def test_app_py_stays_a_map_that_is_read_in_two_minutes() -> None:
+    assert len((PROJECT / "app.py").read_text().splitlines()) <= 220
