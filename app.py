@@ -14,7 +14,7 @@ from chalicelib.adapters.queue import read_messages
 from chalicelib.core.project import Project
 from chalicelib.errors import Problem
 from chalicelib.http import answers, requests
-from chalicelib.settings import Trigger
+from chalicelib.settings import SCHEDULE_MINUTES, Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
 app = answers.Application(app_name="millrace", configure_logs=False)
@@ -111,7 +111,7 @@ def get_chunk(chunk_id: str) -> Any:
         commits=stage.commits,
         quarantine=stage.quarantine,
         failure_notes=stage.failure_notes,
-        oldest=_now() - stage.settings.max_chunk_age,
+        oldest=_now() - stage.lifetimes.max_chunk_age,
     )
 
 
@@ -192,11 +192,12 @@ def process(event: Any) -> None:
         quarantine=stage.quarantine,
         meter=stage.meter,
         now=_now(),
-        settings=stage.settings,
+        lifetimes=stage.lifetimes,
+        report_properties=stage.settings.report_properties,
     )
 
 
-@app.schedule(Rate(5, unit=Rate.MINUTES))
+@app.schedule(Rate(SCHEDULE_MINUTES, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
     """Check the ledger; make the reports of what changed anew, and publish them."""
     from chalicelib.flows import aggregate as aggregator
@@ -211,6 +212,7 @@ def aggregate(_event: Any) -> dict[str, int]:
         metrics=stage.metrics,
         meter=stage.meter,
         now=_now(),
+        look_back=stage.lifetimes.ledger,
     )
     return aggregator.aggregate(
         marks=stage.marks,

@@ -1,73 +1,130 @@
-"""What a stage is: read once from the environment, whose names are the outputs of stack.yaml."""
+"""Stage configuration: each environment variable declared once, and read once at first wiring.
+
+The required ones, and MAX_DELIVERIES, are outputs of stack.yaml. docs/configuration.md lists them all.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import timedelta
+from typing import Any
 
-_REQUIRED = ("QUEUE_URL", "TABLE_NAME", "BUCKET_NAME", "TOPIC_ARN")
+from chalicelib.core.lifetimes import Lifetimes
+
+# A chunk that fails leaves a note of why only at its second delivery, as a first failure mostly heals by itself.
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
+LEAST_DELIVERIES, MOST_DELIVERIES = 2, 1000
+#: How often the schedule runs the aggregator.
+SCHEDULE_MINUTES = 5
 
 
-# https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
-_MAX_BATCH_SIZE = 10_000
-# https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
-_MOST_WORKERS = 1000
+@dataclass(frozen=True)
+class Variable:
+    """An environment variable. An empty one counts as unset, unless `may_be_empty`; bounds are those of numbers."""
+
+    name: str
+    meaning: str
+    parse: Callable[[str], Any] = str
+    least: int = 0
+    most: int | None = None
+    may_be_empty: bool = False
+
+    def read(self, text: str) -> Any:
+        """Return the value. Raises ValueError."""
+        if self.parse is not int:
+            return self.parse(text)
+        if not (text.isascii() and text.isdigit()):
+            raise ValueError(f"{self.name} must be a whole number, not {text!r}.")
+        if int(text) < self.least or (self.most is not None and int(text) > self.most):
+            bounds = f"at least {self.least}" if self.most is None else f"from {self.least} to {self.most}"
+            raise ValueError(f"{self.name} must be {bounds}.")
+        return int(text)
+
+
+def _variable(name: str, default: Any, meaning: str, parse: Callable[[str], Any] = str, **more: Any) -> Any:
+    return field(default=default, metadata={"variable": Variable(name, meaning, parse, **more)})
+
+
+def _is_true(text: str) -> bool:
+    return text.lower() == "true"
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`max_chunk_age`: older chunks are quarantined, not processed; commit records outlive it.
-    `stack_name`: what the stage's metrics and logs are known by. `operator_project`: whoever may read it
-    sees the numbers of the whole stage. `status_seconds`: how long those are not asked for again.
-    """
+    """What a stage is. Everything that is not in a stage's environment has the default that stands here."""
 
-    queue_url: str
-    table_name: str
-    bucket_name: str
-    topic_arn: str
-    cursor_secret: str
-    dead_letter_url: str = ""
-    stack_name: str = "millrace"
-    is_open: bool = False
-    retention: timedelta = timedelta(days=400)
-    max_chunk_age: timedelta = timedelta(days=30)
-    guard_retention: timedelta = timedelta(days=37)
-    report_properties: tuple[str, ...] = ("page", "path", "referrer")
-    operator_project: str = "default"
-    status_seconds: int = 30
+    queue_url: str = _variable("QUEUE_URL", MISSING, "The queue of chunks.")
+    table_name: str = _variable("TABLE_NAME", MISSING, "The table.")
+    bucket_name: str = _variable("BUCKET_NAME", MISSING, "The archive's bucket.")
+    topic_arn: str = _variable("TOPIC_ARN", MISSING, "The topic of reports.")
+    # It guards no data, as a position never leaves its project: the stage's own names will do where it is not set, and
+    # nothing secret need stand in Chalice's configuration.
+    cursor_secret: str = _variable(
+        "CURSOR_SECRET", "", "Binds the cursors of lists to their question. Unset: the names of the stage's resources."
+    )
+    dead_letter_url: str = _variable("DEAD_LETTER_URL", "", "The dead-letter queue.")
+    stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stage's metrics and logs.")
+    max_deliveries: int = _variable(
+        "MAX_DELIVERIES",
+        5,
+        "Deliveries of a message before it becomes a dead letter. Set the stack parameter `MaxDeliveries`, not this.",
+        int,
+        least=LEAST_DELIVERIES,
+        most=MOST_DELIVERIES,
+    )
+    is_open: bool = _variable(
+        "OPEN_STAGE", False, "`true`: a request without a key speaks for the project `default`.", _is_true
+    )
+    retention_days: int = _variable(
+        "RETENTION_DAYS", Lifetimes.events.days, "How long events and the records of their chunks are kept.", int
+    )
+    max_chunk_age_days: int = _variable(
+        "MAX_CHUNK_AGE_DAYS",
+        Lifetimes.max_chunk_age.days,
+        "An older chunk is quarantined, not processed.",
+        int,
+    )
+    report_properties: tuple[str, ...] = _variable(
+        "REPORT_PROPERTIES",
+        ("page", "path", "referrer"),
+        "Properties whose most frequent values reports list, with commas. Empty: none.",
+        _names,
+        may_be_empty=True,
+    )
+    operator_project: str = _variable(
+        "OPERATOR_PROJECT", "default", "The project whose read keys see the numbers of the whole stage."
+    )
+    status_seconds: int = _variable(
+        "STATUS_SECONDS", 30, "How long those numbers are remembered before CloudWatch is asked again.", int
+    )
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Raises ValueError that names everything missing or wrong."""
-        missing = [name for name in _REQUIRED if not environ.get(name)]
-        if missing:
+        """Raises ValueError that names everything missing, or what is wrong."""
+        required = [each.name for each, default in variables(cls) if default is MISSING]
+        if missing := [name for name in required if not environ.get(name)]:
             raise ValueError(f"These environment variables are not set: {', '.join(missing)}")
-        max_chunk_age = timedelta(days=_whole_number(environ, "MAX_CHUNK_AGE_DAYS", 30))
-        settings = cls(
-            **{name.lower(): environ[name] for name in _REQUIRED},
-            dead_letter_url=environ.get("DEAD_LETTER_URL", ""),
-            stack_name=environ.get("STACK_NAME", "millrace"),
-            # Binds cursors to their question. It guards no data, as a position never leaves its project: so the
-            # stage's own names will do, and nothing secret need stand where Chalice's configuration is.
-            cursor_secret=environ.get("CURSOR_SECRET") or "\n".join(environ[name] for name in _REQUIRED),
-            is_open=environ.get("OPEN_STAGE", "").lower() == "true",
-            retention=timedelta(days=_whole_number(environ, "RETENTION_DAYS", 400)),
-            max_chunk_age=max_chunk_age,
-            # A client may retry for a week after the youngest copy of its chunk is refused.
-            guard_retention=max_chunk_age + timedelta(days=7),
-            report_properties=tuple(
-                name.strip()
-                for name in environ.get("REPORT_PROPERTIES", "page,path,referrer").split(",")
-                if name.strip()
-            ),
-            operator_project=environ.get("OPERATOR_PROJECT") or "default",
-            status_seconds=_whole_number(environ, "STATUS_SECONDS", 30),
-        )
-        if settings.retention <= settings.guard_retention:
-            raise ValueError("RETENTION_DAYS must exceed MAX_CHUNK_AGE_DAYS by more than 7 days.")
+        settings = cls(**_read(cls, environ))
+        if not settings.cursor_secret:
+            settings = replace(settings, cursor_secret="\n".join(environ[name] for name in required))
+        for lifetime, problem in settings.lifetimes.problems():
+            raise ValueError(f"{_CHOSEN_LIFETIMES.get(lifetime, lifetime)} {problem}")
         return settings
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        return Lifetimes(
+            events=timedelta(days=self.retention_days), max_chunk_age=timedelta(days=self.max_chunk_age_days)
+        )
+
+
+_CHOSEN_LIFETIMES = {"events": "RETENTION_DAYS", "max_chunk_age": "MAX_CHUNK_AGE_DAYS"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,31 +135,38 @@ class Trigger:
     account's concurrency (1,000, of a new account perhaps 10).
     """
 
-    queue_name: str
-    batch_size: int
-    window_seconds: int
-    workers: int
+    queue_url: str = _variable("QUEUE_URL", "millrace-chunks", "The queue of chunks.")
+    # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
+    batch_size: int = _variable("BATCH_SIZE", 10, "Messages of a batch at most.", int, least=1, most=10_000)
+    window_seconds: int = _variable(
+        "BATCH_WINDOW_SECONDS", 0, "How long a batch is gathered; above 10 messages at least 1.", int, most=300
+    )
+    # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
+    workers: int = _variable("MAX_WORKERS", 20, "Batches at once at most.", int, least=2, most=1000)
+
+    @property
+    def queue_name(self) -> str:
+        return self.queue_url.rsplit("/", 1)[-1]
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Trigger:
         """Raises ValueError for a batch above 10 messages without a window, as Lambda refuses it."""
-        trigger = cls(
-            queue_name=environ.get("QUEUE_URL", "millrace-chunks").rsplit("/", 1)[-1],
-            batch_size=_whole_number(environ, "BATCH_SIZE", 10),
-            window_seconds=_whole_number(environ, "BATCH_WINDOW_SECONDS", 0),
-            workers=_whole_number(environ, "MAX_WORKERS", 20),
-        )
-        if not 1 <= trigger.batch_size <= _MAX_BATCH_SIZE:
-            raise ValueError(f"BATCH_SIZE must be from 1 to {_MAX_BATCH_SIZE}.")
+        trigger = cls(**_read(cls, environ))
         if trigger.batch_size > 10 and trigger.window_seconds < 1:
             raise ValueError("BATCH_SIZE above 10 needs BATCH_WINDOW_SECONDS of at least 1.")
-        if not 2 <= trigger.workers <= _MOST_WORKERS:
-            raise ValueError(f"MAX_WORKERS must be from 2 to {_MOST_WORKERS}.")
         return trigger
 
 
-def _whole_number(environ: Mapping[str, str], name: str, default: int) -> int:
-    value = environ.get(name, "")
-    if value and not (value.isascii() and value.isdigit()):
-        raise ValueError(f"{name} must be a whole number, not {value!r}.")
-    return int(value or default)
+def variables(declared: type[Settings | Trigger]) -> list[tuple[Variable, Any]]:
+    """The environment variables of a class, each with its default: MISSING for none."""
+    return [(each.metadata["variable"], each.default) for each in fields(declared)]
+
+
+def _read(declared: type[Settings | Trigger], environ: Mapping[str, str]) -> dict[str, Any]:
+    """The values of the variables that are set, by the names of their fields."""
+
+    def is_set(variable: Variable) -> bool:
+        return variable.name in environ if variable.may_be_empty else bool(environ.get(variable.name))
+
+    declarations: list[tuple[Field[Any], Variable]] = [(each, each.metadata["variable"]) for each in fields(declared)]
+    return {each.name: variable.read(environ[variable.name]) for each, variable in declarations if is_set(variable)}

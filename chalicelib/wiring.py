@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,16 @@ from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.table import Table
+from chalicelib.core import retries
+from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.retries import Retry
 from chalicelib.settings import Settings
 
 if TYPE_CHECKING:  # what is imported on first use
     from chalicelib.adapters.bucket import Bucket
     from chalicelib.adapters.commit_log import CommitLog
     from chalicelib.adapters.project_store import ProjectStore
+    from chalicelib.adapters.quota_counter import QuotaCounter
     from chalicelib.adapters.rejection_log import RejectionLog
     from chalicelib.adapters.report_store import ReportStore
     from chalicelib.flows.access import Access
@@ -28,24 +33,33 @@ if TYPE_CHECKING:  # what is imported on first use
     from chalicelib.flows.rejections import Rejections
     from chalicelib.flows.status import Remembered
 
-REJECTION_RETENTION = timedelta(days=7)
-
 
 class Pipeline:
     """The ports of a stage, each imported and made on first use: a cold start pays only for what it calls."""
 
+    #: How adapters wait before they try again.
+    pause: Callable[[float], None] = staticmethod(time.sleep)
+
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
 
+    def client(self, service: str, retry: Retry = retries.CALL) -> Any:
+        """Return a client of an AWS service. Each adapter is made with one, which says what its function may call."""
+        return aws.client(service, retry)
+
+    @cached_property
+    def lifetimes(self) -> Lifetimes:
+        return self.settings.lifetimes
+
     @cached_property
     def queue(self) -> Queue:
-        return Queue(aws.client("sqs", aws.ONCE), self.settings.queue_url)
+        return Queue(self.client("sqs", retries.SINGLE_CALL), self.settings.queue_url, pause=self.pause)
 
     @cached_property
     def dead_letters(self) -> ports.DeadLetters:
         from chalicelib.adapters.dead_letters import DeadLetters
 
-        return DeadLetters(aws.client("sqs"), self.settings.dead_letter_url, target_url=self.settings.queue_url)
+        return DeadLetters(self.client("sqs"), self.settings.dead_letter_url, target_url=self.settings.queue_url)
 
     @cached_property
     def meter(self) -> Meter:
@@ -54,7 +68,7 @@ class Pipeline:
     @cached_property
     def metrics(self) -> MetricReader:
         queue_name = self.settings.queue_url.rsplit("/", 1)[-1]
-        return MetricReader(aws.client("cloudwatch"), self.settings.stack_name, queue_name)
+        return MetricReader(self.client("cloudwatch"), self.settings.stack_name, queue_name)
 
     @cached_property
     def status(self) -> Remembered:
@@ -72,6 +86,8 @@ class Pipeline:
             dead_letters=self.dead_letters,
             metrics=self.metrics,
             now=now,
+            look_back=self.lifetimes.ledger,
+            max_deliveries=self.settings.max_deliveries,
         )
 
     @cached_property
@@ -100,10 +116,15 @@ class Pipeline:
 
     @cached_property
     def quota(self) -> Quota:
-        from chalicelib.adapters.quota_counter import QuotaCounter
         from chalicelib.flows.quota import Quota
 
-        return Quota(QuotaCounter(self._table), self.meter)
+        return Quota(self.quota_counter, self.meter)
+
+    @cached_property
+    def quota_counter(self) -> QuotaCounter:
+        from chalicelib.adapters.quota_counter import QuotaCounter
+
+        return QuotaCounter(self._table, retention=self.lifetimes.quota_minutes)
 
     @cached_property
     def rejections(self) -> Rejections:
@@ -111,26 +132,26 @@ class Pipeline:
         from chalicelib.flows.rejections import Rejections
 
         # A POST that is answered already waits for this: better to give up soon.
-        table = Table(aws.client("dynamodb", aws.IMPATIENT), self.settings.table_name)
-        return Rejections(RejectionLog(table, retention=REJECTION_RETENTION))
+        table = Table(self.client("dynamodb", retries.QUICK_CALL), self.settings.table_name, pause=self.pause)
+        return Rejections(RejectionLog(table, retention=self.lifetimes.rejections))
 
     @cached_property
     def rejection_log(self) -> RejectionLog:
         from chalicelib.adapters.rejection_log import RejectionLog
 
-        return RejectionLog(self._table, retention=REJECTION_RETENTION)
+        return RejectionLog(self._table, retention=self.lifetimes.rejections)
 
     @cached_property
     def events(self) -> ports.EventStore:
         from chalicelib.adapters.event_store import EventStore
 
-        return EventStore(self._table, retention=self.settings.retention, guard_retention=self.settings.guard_retention)
+        return EventStore(self._table, retention=self.lifetimes.events, guard_retention=self.lifetimes.guards)
 
     @cached_property
     def commits(self) -> CommitLog:
         from chalicelib.adapters.commit_log import CommitLog
 
-        return CommitLog(self._table, retention=self.settings.retention)
+        return CommitLog(self._table, retention=self.lifetimes.events)
 
     @cached_property
     def counters(self) -> ports.Counters:
@@ -154,7 +175,7 @@ class Pipeline:
     def failure_notes(self) -> ports.FailureNotes:
         from chalicelib.adapters.failure_notes import FailureNotes
 
-        return FailureNotes(self._table)
+        return FailureNotes(self._table, retention=self.lifetimes.failure_notes)
 
     @cached_property
     def quarantine(self) -> ports.Quarantine:
@@ -178,7 +199,7 @@ class Pipeline:
     def hour_summaries(self) -> ports.HourSummaryStore:
         from chalicelib.adapters.hour_summaries import HourSummaryStore
 
-        return HourSummaryStore(self._table, self.reports, self._bucket)
+        return HourSummaryStore(self._table, self.reports, self._bucket, retention=self.lifetimes.hour_summaries)
 
     @cached_property
     def archive(self) -> ports.Archive:
@@ -190,17 +211,17 @@ class Pipeline:
     def topic(self) -> ports.Topic:
         from chalicelib.adapters.topic import Topic
 
-        return Topic(aws.client("sns"), self.settings.topic_arn)
+        return Topic(self.client("sns"), self.settings.topic_arn)
 
     @cached_property
     def _table(self) -> Table:
-        return Table(aws.client("dynamodb"), self.settings.table_name)
+        return Table(self.client("dynamodb"), self.settings.table_name, pause=self.pause)
 
     @cached_property
     def _bucket(self) -> Bucket:
         from chalicelib.adapters.bucket import Bucket
 
-        return Bucket(cache(lambda: aws.client("s3")), self.settings.bucket_name)
+        return Bucket(cache(lambda: self.client("s3")), self.settings.bucket_name)
 
 
 def pipeline() -> Pipeline:

@@ -42,6 +42,7 @@ from fakes import (
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 SETTINGS = Settings("queue", "table", "bucket", "topic", "secret", is_open=True)
+LIFETIMES = SETTINGS.lifetimes
 _numbers = count(1)
 
 
@@ -161,7 +162,8 @@ class World:
             quarantine=self.quarantine,
             meter=self.meter,
             now=now,
-            settings=SETTINGS,
+            lifetimes=LIFETIMES,
+            report_properties=SETTINGS.report_properties,
         )
 
     def take(self, *given: Chunk) -> None:

@@ -17,17 +17,17 @@ from typing import Any, ClassVar
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from builders import SETTINGS
+from builders import LIFETIMES, SETTINGS
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender, minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import RawEvent
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.report import Report
 from chalicelib.errors import Problem
 from chalicelib.flows import process as processor
 from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
-from chalicelib.settings import Settings
 from fakes import (
     FakeArchive,
     FakeCommitLog,
@@ -63,7 +63,7 @@ PICKS = st.lists(st.integers(0, 1000), min_size=1, max_size=4)
 class Schedule(RuleBasedStateMachine):
     """The pipeline on fakes, and what the model knows of it. Subclasses break one thing each."""
 
-    settings: ClassVar[Settings] = SETTINGS
+    lifetimes: ClassVar[Lifetimes] = LIFETIMES
     event_store: ClassVar[type[FakeEventStore]] = FakeEventStore
     commit_log: ClassVar[type[FakeCommitLog]] = FakeCommitLog
     mark_store: ClassVar[type[FakeMarks]] = FakeMarks
@@ -196,7 +196,7 @@ class Schedule(RuleBasedStateMachine):
             self._expire()
 
     def _expire(self) -> None:
-        retention, guards = self.settings.retention, self.settings.guard_retention
+        retention, guards = self.lifetimes.events, self.lifetimes.guards
         for key, event in list(self.events.stored.items()):
             if timestamps.parse(event["received_at"]) + retention < self.now:
                 del self.events.stored[key]
@@ -224,7 +224,8 @@ class Schedule(RuleBasedStateMachine):
                 quarantine=port(self.quarantine),
                 meter=self.meter,
                 now=now,
-                settings=self.settings,
+                lifetimes=self.lifetimes,
+                report_properties=SETTINGS.report_properties,
             ),
             [message.receipt_handle for message in messages],
         )

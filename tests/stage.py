@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from copy import copy
-from dataclasses import dataclass, field
-from datetime import timedelta
+import json
+from dataclasses import replace
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -12,32 +11,16 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from chalicelib.adapters.archive import Archive
-from chalicelib.adapters.bucket import Bucket
-from chalicelib.adapters.commit_log import CommitLog
-from chalicelib.adapters.counters import Counters
-from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.dead_letters import DeadLetters
-from chalicelib.adapters.erasure import Erasure
 from chalicelib.adapters.event_store import EventStore
-from chalicelib.adapters.failure_notes import FailureNotes
 from chalicelib.adapters.hour_summaries import HourSummaryStore
-from chalicelib.adapters.ledger_sums import LedgerSums
-from chalicelib.adapters.marks import Marks
 from chalicelib.adapters.project_store import ProjectStore
-from chalicelib.adapters.quarantine import Quarantine
-from chalicelib.adapters.queue import Queue
-from chalicelib.adapters.quota_counter import QuotaCounter
-from chalicelib.adapters.rejection_log import RejectionLog
-from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import MAX_INSERTS, Table
-from chalicelib.adapters.topic import Topic
-from chalicelib.core import limits
+from chalicelib.core.retries import Retry
 from chalicelib.settings import Settings
+from chalicelib.wiring import Pipeline
 from fakes import FakeMeter
 
 _numbers = count(1)
-MAX_RECEIVES = 5
 
 
 def no_pause(_seconds: float) -> None:
@@ -65,39 +48,31 @@ class Clients:
         return [self.sqs, self.dynamodb, self.s3, self.sns]
 
 
-@dataclass
-class Stage:
-    """Queue, dead letters, table, bucket and topic with names of their own, through the given clients.
+class Stage(Pipeline):
+    """The product's own wiring over the given clients, of a stage with names of its own. Nothing waits.
 
     Reports that are published arrive in the queue `subscriber_url`, once `subscribe` was called.
+    `max_summary_item_bytes`: a larger hour summary lies in S3. `max_inserts`: of one call. None: as in the product.
     """
 
-    clients: Clients
-    number: int = field(default_factory=lambda: next(_numbers))
-    max_summary_item_bytes: int = limits.MAX_SUMMARY_ITEM_BYTES
-    max_inserts: int = MAX_INSERTS
+    pause = staticmethod(no_pause)
 
-    def __post_init__(self) -> None:
-        name, sqs = f"stage-{self.number}", self.clients.sqs
-        self.dead_letters_url = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
-        redrive = f'{{"deadLetterTargetArn": "{self._arn(self.dead_letters_url)}", "maxReceiveCount": {MAX_RECEIVES}}}'
-        attributes = {"VisibilityTimeout": "600", "RedrivePolicy": redrive}
-        queue_url = sqs.create_queue(QueueName=f"{name}-chunks", Attributes=attributes)["QueueUrl"]
-        self.clients.dynamodb.create_table(
-            TableName=f"{name}-table",
-            KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-            AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
-            BillingMode="PAY_PER_REQUEST",
-        )
-        self.clients.s3.create_bucket(Bucket=f"{name}-archive")
-        topic_arn = self.clients.sns.create_topic(Name=f"{name}-reports")["TopicArn"]
-        self.settings = Settings(queue_url, f"{name}-table", f"{name}-archive", topic_arn, "secret", is_open=True)
+    def __init__(
+        self,
+        clients: Clients,
+        *,
+        max_summary_item_bytes: int | None = None,
+        max_inserts: int | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        super().__init__(settings or _created(clients, f"stage-{next(_numbers)}"))
+        self.clients, self.max_summary_item_bytes, self.max_inserts = clients, max_summary_item_bytes, max_inserts
 
     def environment(self) -> dict[str, str]:
         """What the functions are told of the stage, which is open."""
         return {
             "QUEUE_URL": self.settings.queue_url,
-            "DEAD_LETTER_URL": self.dead_letters_url,
+            "DEAD_LETTER_URL": self.settings.dead_letter_url,
             "TABLE_NAME": self.settings.table_name,
             "BUCKET_NAME": self.settings.bucket_name,
             "TOPIC_ARN": self.settings.topic_arn,
@@ -105,129 +80,72 @@ class Stage:
             "OPEN_STAGE": "true",
         }
 
-    def subscribe(self) -> None:
-        """Only some tests look at what is published."""
-        self.subscriber_url = self.clients.sqs.create_queue(QueueName=f"stage-{self.number}-reports")["QueueUrl"]
-        self.clients.sns.subscribe(
-            TopicArn=self.settings.topic_arn, Protocol="sqs", Endpoint=self._arn(self.subscriber_url)
-        )
-
     def through(self, clients: Clients) -> Stage:
         """The same stage, reached through other clients."""
-        other = copy(self)
-        for name in (
-            "queue",
-            "dead_letters",
-            "_table",
-            "events",
-            "commits",
-            "counters",
-            "marks",
-            "ledger_sums",
-            "failure_notes",
-            "quarantine",
-            "erasure",
-            "reports",
-            "hour_summaries",
-            "_bucket",
-            "archive",
-            "topic",
-        ):
-            other.__dict__.pop(name, None)
-        other.clients = clients
-        return other
+        limits = {"max_summary_item_bytes": self.max_summary_item_bytes, "max_inserts": self.max_inserts}
+        return Stage(clients, **limits, settings=self.settings)
 
-    def _arn(self, queue_url: str) -> str:
-        answer = self.clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
-        return str(answer["Attributes"]["QueueArn"])
+    def client(self, service: str, retry: Retry | None = None) -> Any:  # noqa: ARG002 - tests say how often they try
+        return getattr(self.clients, service)
+
+    def subscribe(self) -> None:
+        """Only some tests look at what is published."""
+        queue_name = self.settings.topic_arn.rpartition(":")[2]
+        self.subscriber_url = self.clients.sqs.create_queue(QueueName=queue_name)["QueueUrl"]
+        self.clients.sns.subscribe(
+            TopicArn=self.settings.topic_arn, Protocol="sqs", Endpoint=_arn(self.clients, self.subscriber_url)
+        )
 
     @cached_property
-    def queue(self) -> Queue:
-        return Queue(self.clients.sqs, self.settings.queue_url, pause=no_pause)
+    def dead_letters(self) -> DeadLetters:
+        url, target_url = self.settings.dead_letter_url, self.settings.queue_url
+        return DeadLetters(self.clients.sqs, url, target_url=target_url, wait_seconds=0)
+
+    @cached_property
+    def events(self) -> EventStore:
+        store = super().events
+        assert isinstance(store, EventStore)
+        if self.max_inserts is not None:
+            store._max_inserts = self.max_inserts  # noqa: SLF001
+        return store
+
+    @cached_property
+    def hour_summaries(self) -> HourSummaryStore:
+        store = super().hour_summaries
+        assert isinstance(store, HourSummaryStore)
+        if self.max_summary_item_bytes is not None:
+            store._max_item_bytes = self.max_summary_item_bytes  # noqa: SLF001
+        return store
 
     @cached_property
     def meter(self) -> FakeMeter:
         return FakeMeter()
 
     @cached_property
-    def dead_letters(self) -> DeadLetters:
-        url, target_url = self.dead_letters_url, self.settings.queue_url
-        return DeadLetters(self.clients.sqs, url, target_url=target_url, wait_seconds=0)
-
-    @cached_property
-    def _table(self) -> Table:
-        return Table(self.clients.dynamodb, self.settings.table_name, pause=no_pause)
-
-    @cached_property
-    def events(self) -> EventStore:
-        return EventStore(
-            self._table,
-            retention=timedelta(days=400),
-            guard_retention=timedelta(days=37),
-            max_inserts=self.max_inserts,
-        )
-
-    @cached_property
-    def commits(self) -> CommitLog:
-        return CommitLog(self._table, retention=timedelta(days=400))
-
-    @cached_property
-    def counters(self) -> Counters:
-        return Counters(self._table)
-
-    @cached_property
-    def marks(self) -> Marks:
-        return Marks(self._table)
-
-    @cached_property
-    def ledger_sums(self) -> LedgerSums:
-        return LedgerSums(self._table)
-
-    @cached_property
-    def failure_notes(self) -> FailureNotes:
-        return FailureNotes(self._table)
-
-    @cached_property
-    def quarantine(self) -> Quarantine:
-        return Quarantine(self._table, self._bucket, self.commits)
-
-    @cached_property
-    def erasure(self) -> Erasure:
-        return Erasure(self._table, self._bucket)
-
-    @cached_property
-    def reports(self) -> ReportStore:
-        return ReportStore(self._table, self._bucket)
-
-    @cached_property
-    def hour_summaries(self) -> HourSummaryStore:
-        return HourSummaryStore(self._table, self.reports, self._bucket, max_item_bytes=self.max_summary_item_bytes)
-
-    @cached_property
     def projects(self) -> ProjectStore:
         self.formats.create()
-        return ProjectStore(self._table, self.formats)
+        return super().projects
 
-    @cached_property
-    def formats(self) -> DataFormats:
-        return DataFormats(self._table)
 
-    @cached_property
-    def quota_counter(self) -> QuotaCounter:
-        return QuotaCounter(self._table)
+def _created(clients: Clients, name: str) -> Settings:
+    """Queue, dead letters, table, bucket and topic, as the settings that name them."""
+    sqs = clients.sqs
+    dead_letter_url = sqs.create_queue(QueueName=f"{name}-dead")["QueueUrl"]
+    settings = Settings("", f"{name}-table", f"{name}-archive", "", "secret", dead_letter_url, is_open=True)
+    redrive = {"deadLetterTargetArn": _arn(clients, dead_letter_url), "maxReceiveCount": settings.max_deliveries}
+    attributes = {"VisibilityTimeout": "600", "RedrivePolicy": json.dumps(redrive)}
+    queue_url = sqs.create_queue(QueueName=f"{name}-chunks", Attributes=attributes)["QueueUrl"]
+    clients.dynamodb.create_table(
+        TableName=settings.table_name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[{"AttributeName": each, "AttributeType": "S"} for each in ("pk", "sk")],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    clients.s3.create_bucket(Bucket=settings.bucket_name)
+    topic_arn = clients.sns.create_topic(Name=f"{name}-reports")["TopicArn"]
+    return replace(settings, queue_url=queue_url, topic_arn=topic_arn)
 
-    @cached_property
-    def rejection_log(self) -> RejectionLog:
-        return RejectionLog(self._table, retention=timedelta(days=7))
 
-    @cached_property
-    def archive(self) -> Archive:
-        return Archive(self._bucket)
-
-    @cached_property
-    def _bucket(self) -> Bucket:
-        return Bucket(lambda: self.clients.s3, self.settings.bucket_name)
-
-    @cached_property
-    def topic(self) -> Topic:
-        return Topic(self.clients.sns, self.settings.topic_arn)
+def _arn(clients: Clients, queue_url: str) -> str:
+    answer = clients.sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
+    return str(answer["Attributes"]["QueueArn"])

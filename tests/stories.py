@@ -94,7 +94,7 @@ class Story:
         return []
 
     def dead_letters(self) -> list[str]:
-        answer = self.clients.sqs.receive_message(QueueUrl=self.stage.dead_letters_url, MaxNumberOfMessages=10)
+        answer = self.clients.sqs.receive_message(QueueUrl=self.stage.settings.dead_letter_url, MaxNumberOfMessages=10)
         self.dead += [message["Body"] for message in answer.get("Messages", [])]
         return self.dead
 
@@ -123,7 +123,8 @@ class Story:
             quarantine=through.quarantine,
             meter=through.meter,
             now=NOW,
-            settings=through.settings,
+            lifetimes=through.lifetimes,
+            report_properties=through.settings.report_properties,
         )
 
     def aggregate(self, stage: Stage) -> None:
@@ -322,7 +323,7 @@ class Replaying(Story):
 
     def bury(self, bodies: Sequence[str]) -> None:
         for body in bodies:
-            self.clients.sqs.send_message(QueueUrl=self.stage.dead_letters_url, MessageBody=body)
+            self.clients.sqs.send_message(QueueUrl=self.stage.settings.dead_letter_url, MessageBody=body)
 
     def act(self) -> None:
         try:
@@ -396,7 +397,7 @@ class Parking(Replaying):
             quarantine=stage.quarantine,
             events=stage.events,
             now=NOW,
-            settings=stage.settings,
+            lifetimes=stage.lifetimes,
             renew=False,
         ):
             continue

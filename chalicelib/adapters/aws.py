@@ -13,13 +13,11 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
 
+from chalicelib.core import retries
+from chalicelib.core.retries import Retry
 from chalicelib.errors import StoreFailed
 
-# An API call has 29 s in all (API Gateway) and its caller waits: give up early and say 503.
 _CONFIG = Config(
-    connect_timeout=2,
-    read_timeout=8,
-    retries={"mode": "standard", "total_max_attempts": 4},
     max_pool_connections=16,
     # The services check every request themselves; checking it here as well took a fifth of the processor's CPU.
     parameter_validation=False,
@@ -27,19 +25,20 @@ _CONFIG = Config(
     user_agent="millrace",
 )
 
-# For what is done as far as it is quick, and left otherwise.
-IMPATIENT = Config(connect_timeout=1, read_timeout=1, retries={"mode": "standard", "total_max_attempts": 1})
-
-# For calls that are tried again by ourselves.
-ONCE = _CONFIG.merge(Config(connect_timeout=1, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 1}))
-
 _making = threading.Lock()
 
 
-def client(service: str, config: Config = _CONFIG) -> Any:
+def client(service: str, retry: Retry = retries.CALL) -> Any:
     """A new client of a service: the low-level one, since a resource costs a cold start 100 ms more."""
     with _making:  # a session makes one client at a time
-        return _session().create_client(service, config=config)
+        return _session().create_client(service, config=_CONFIG.merge(retrying(retry)))
+
+
+def retrying(retry: Retry) -> Config:
+    """The configuration of a client whose calls botocore tries again."""
+    connect, read = retry.timeouts
+    tries = {"mode": "standard", "total_max_attempts": retry.attempts}
+    return Config(connect_timeout=connect, read_timeout=read, retries=tries)
 
 
 @cache

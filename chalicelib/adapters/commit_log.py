@@ -18,7 +18,7 @@ from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import is_committed, record_item, record_of
 from chalicelib.adapters.table import Item, Table, put_part, text
-from chalicelib.core import commit, table_keys
+from chalicelib.core import commit, retries, table_keys
 from chalicelib.core.chunk import Chunk, mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.table_keys import Key
@@ -39,7 +39,7 @@ class CommitLog:
         The counters are computed from `records` at each call, so what was done before is not added again.
         """
         if attempt:
-            self._table.back_off(attempt)
+            self._table.back_off(attempt, retries.COMMIT)
         try:
             taken = self._table.transact(self._transaction(records))
         except StoreFailed:

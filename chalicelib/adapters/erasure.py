@@ -10,7 +10,7 @@ from chalicelib.adapters.counters import counter_parts
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import update_part
 from chalicelib.adapters.table import Cancelled, Item, Table, key_item, text
-from chalicelib.core import commit, table_keys
+from chalicelib.core import commit, retries, table_keys
 from chalicelib.core.chunk import owner_of
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import Event
@@ -31,7 +31,7 @@ class Erasure:
         `record` is None where the chunk has none, and never will.
         """
         if attempt:
-            self._table.back_off(attempt)
+            self._table.back_off(attempt, retries.ERASE)
         items = [self._tombstone(project, chunk_id, event) for event in events]
         if record is not None:
             items += self._forget(record, commit.without(record, events))

@@ -10,21 +10,21 @@ from chalicelib.core import table_keys, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Failure
 
-# Longer than a message can lie in the dead-letter queue after it failed: 14 days.
-_RETENTION = timedelta(days=30)
-
 
 class FailureNotes:
-    def __init__(self, table: Table) -> None:
+    """`retention`: how long a note is kept after the chunk failed."""
+
+    def __init__(self, table: Table, *, retention: timedelta) -> None:
         self._table = table
+        self._retention = retention
 
     def save(self, chunk: Chunk, failure: Failure) -> None:
-        """Keep why a chunk failed last, for a month. Raises StoreFailed."""
+        """Keep why a chunk failed last. Raises StoreFailed."""
         item = key_item(table_keys.failure_note(chunk.project, chunk.chunk_id)) | {
             "code": text(failure.code),
             "at": text(failure.at),
             "n": number(failure.deliveries),
-            "x": number(int((timestamps.parse(failure.at) + _RETENTION).timestamp())),
+            "x": number(int((timestamps.parse(failure.at) + self._retention).timestamp())),
         }
         self._table.put(item)
 

@@ -13,13 +13,11 @@ from chalicelib.core import hour_summary, limits, table_keys
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report
 
-# A summary holds user ids: it goes before the events do, and one that is missed is made anew. The rule of the
-# bucket in stack.yaml is two days longer.
-_RETENTION = timedelta(days=35)
-
 
 class HourSummaryStore:
-    """`max_item_bytes`: a larger summary, compressed, lies in S3."""
+    """`retention`: how long a summary is kept; one that is missed is made anew. `max_item_bytes`: a larger summary,
+    compressed, lies in S3.
+    """
 
     def __init__(
         self,
@@ -27,11 +25,13 @@ class HourSummaryStore:
         reports: ReportStore,
         bucket: Bucket,
         *,
+        retention: timedelta,
         max_item_bytes: int = limits.MAX_SUMMARY_ITEM_BYTES,
     ) -> None:
         self._table = table
         self._reports = reports
         self._bucket = bucket
+        self._retention = retention
         self._max_item_bytes = max_item_bytes
 
     def save(self, report: Report, summary: HourSummary) -> bool:
@@ -61,7 +61,7 @@ class HourSummaryStore:
             self._bucket.delete(f"summaries/{current['r']['S']}")
         item = key_item(key) | {
             "v": number(report.version),
-            "x": number(int(time.time() + _RETENTION.total_seconds())),
+            "x": number(int(time.time() + self._retention.total_seconds())),
         }
         packed = hour_summary.pack(summary)
         if len(packed) <= self._max_item_bytes:

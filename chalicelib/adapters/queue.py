@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -11,12 +10,12 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import translated_errors
+from chalicelib.core import retries
 from chalicelib.ports import Message
 
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
 _MAX_ENTRIES = 10
 _MAX_BATCH_BYTES = 1024 * 1024
-_ATTEMPTS = 3
 
 
 def read_messages(lambda_event: dict[str, Any]) -> list[Message]:
@@ -60,9 +59,9 @@ class Queue:
 
     def _send_batch(self, bodies: Sequence[str], positions: Iterable[int]) -> set[int]:
         waiting, queued = set(positions), set[int]()
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(retries.SEND.attempts):
             if attempt:
-                self._pause(random.uniform(0, 0.1 * 2**attempt))  # noqa: S311 - jitter, not a secret
+                self._pause(retries.SEND.pause_before(attempt))
             entries = [{"Id": str(position), "MessageBody": bodies[position]} for position in sorted(waiting)]
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.aws import error_code, translated_errors
+from chalicelib.core import retries
+from chalicelib.core.retries import Retry
 from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 
@@ -18,7 +18,6 @@ from chalicelib.errors import StoreFailed
 _MAX_BATCH_GET = 100
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 MAX_INSERTS = 25
-_ATTEMPTS = 5
 _CONDITION_FAILED = "ConditionalCheckFailed"
 # Reasons of a cancellation that pass by themselves: somebody else writes an item, or too much is written at once.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
@@ -80,9 +79,9 @@ class Table:
         self._name = name
         self._pause = pause
 
-    def back_off(self, attempt: int) -> None:
-        """Wait before another attempt, with full jitter."""
-        self._pause(random.uniform(0, 0.05 * 2**attempt))  # noqa: S311 - jitter, not a secret
+    def back_off(self, attempt: int, retry: Retry) -> None:
+        """Wait before another attempt."""
+        self._pause(retry.pause_before(attempt))
 
     def get(self, key: Key) -> Item | None:
         with translated_errors():
@@ -105,9 +104,9 @@ class Table:
         return found
 
     def _batch_get(self, request: Item) -> Iterator[Item]:
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(retries.READ.attempts):
             if attempt:
-                self.back_off(attempt)
+                self.back_off(attempt, retries.READ)
             with translated_errors():
                 answer = self._client.batch_get_item(RequestItems={self._name: request})
             yield from answer.get("Responses", {}).get(self._name, [])
@@ -171,6 +170,8 @@ class Table:
 
     def query_each(self, pks: Iterable[str], *, first: str, after: str) -> list[Item]:
         """The items of several partitions, read side by side."""
+        from concurrent.futures import ThreadPoolExecutor  # what a POST and a batch do not need
+
         with ThreadPoolExecutor(max_workers=8) as pool:
             pages = pool.map(lambda pk: list(self.query(pk, first=first, after=after)), pks)
             return [item for page in pages for item in page]

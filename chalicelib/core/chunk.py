@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.core import compact, limits, timestamps
+from chalicelib.core import compact, lifetimes, limits, timestamps
 from chalicelib.core.event import Event
 from chalicelib.core.table_keys import EventRef, event_key, parse_event_key
 from chalicelib.errors import Undecodable
@@ -169,7 +169,7 @@ def _stamp(chunk: Chunk, texts: list[str]) -> Chunk:
     event = chunk.events[0]
     if chunk.accepted > 1 or event.guarded or len(texts[0]) > limits.MAX_SINGLE_BYTES:
         return chunk
-    if minted_at(chunk.chunk_id) - timestamps.parse(event.time) > limits.MAX_SINGLE_AGE:
+    if minted_at(chunk.chunk_id) - timestamps.parse(event.time) > lifetimes.MAX_SINGLE_AGE:
         return chunk
     chunk_id = single_id(chunk.chunk_id, event.ref)
     return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk

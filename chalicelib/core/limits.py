@@ -1,7 +1,6 @@
 """Every limit of the product, with the reason for its number."""
 
 import json
-from datetime import timedelta
 from typing import Any
 
 # A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
@@ -44,10 +43,6 @@ MAX_CHUNK_BYTES = 200_000
 # two for a commit record: that pays up to 1 KB. What the table keeps is about as long as this text of the event:
 # who sent it is added, and it is compressed.
 MAX_SINGLE_BYTES = 1_000
-# Nothing but the event of another chunk says of a single that it is a duplicate, so that must outlive all copies of the
-# single. The other was received a day before the event's time at the earliest (MAX_FUTURE_SECONDS) and is kept for
-# RETENTION_DAYS, which exceed by more than 7 days how old a chunk may be that is processed: settings.py.
-MAX_SINGLE_AGE = timedelta(days=6)
 # A chunk_id is part of sort keys and of names in S3 (1,024 bytes each), and a single's holds the key of its event.
 MAX_SINGLE_ID = 400
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from chalicelib import ports
-from chalicelib.core import hour_summary
+from chalicelib.core import hour_summary, retries
 from chalicelib.core import report as reporting
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report, Window
@@ -23,8 +23,6 @@ from chalicelib.errors import ProcessingFailed, StoreFailed
 
 _log = logging.getLogger(__name__)
 
-# Only another aggregator can win a round, and each round of its makes the report newer.
-_ROUNDS = 10
 _Subject = TypeVar("_Subject", Window, Mark)
 
 
@@ -98,7 +96,7 @@ def _refresh(
     """Make the window's report say what its commit records say now; answers what it was cut from, None if that
     has expired, and then the report stays as it is.
     """
-    for _ in range(_ROUNDS):
+    for _ in range(retries.REPORT.attempts):
         # The report is read before what it is made of: whoever puts a version between these reads and our
         # write makes the write fail, so an older view never replaces a newer one.
         current = reports.get(window)

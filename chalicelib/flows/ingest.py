@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import catalogue, chunk, limits, timestamps
+from chalicelib.core import chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import Event, Rejected, stable_id
@@ -149,7 +149,11 @@ def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter:
 def _check_schema(event: Event, project: Project) -> Rejected | None:
     """What an event has against its schema, where the project only warns. Raises Rejected where it enforces."""
     schema = project.schemas.get(event.event_type)
-    violation = catalogue.violation_of(event.properties, schema) if schema else None
+    if schema is None:
+        return None
+    from chalicelib.core import catalogue
+
+    violation = catalogue.violation_of(event.properties, schema)
     if violation is None:
         return None
     reason = Rejected("schema_violation", violation.message, violation.field)

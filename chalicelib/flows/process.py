@@ -15,21 +15,18 @@ from datetime import datetime
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, timestamps
+from chalicelib.core import commit, retries, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.flows.quarantine import quarantine_chunk
 from chalicelib.ports import Message
-from chalicelib.settings import Settings
 
 _log = logging.getLogger(__name__)
-
-# With backing off, about two seconds: longer waits are the queue's business.
-_COMMIT_ATTEMPTS = 5
 
 
 @dataclass
@@ -57,20 +54,21 @@ def process(
     quarantine: ports.Quarantine,
     meter: ports.Meter,
     now: datetime,
-    settings: Settings,
+    lifetimes: Lifetimes,
+    report_properties: Collection[str],
 ) -> None:
     """Process a batch. Returns when every message is done; the queue may then delete them all.
 
     Raises ProcessingFailed, after deleting those that are done, if any must come back.
     """
     jobs = _decode(messages)
-    oldest = now - settings.max_chunk_age
+    oldest = now - lifetimes.max_chunk_age
     young, aged = _split(jobs, lambda job: job.chunk.age_counts_from < oldest)
     done = _quarantine(aged, commits=commits, quarantine=quarantine, meter=meter, now=now)
     for part in _in_turn(young):
         known, asked = _look(part, commits)
         claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)
-        records = _archive(claimed, archive, meter, now, settings)
+        records = _archive(claimed, archive, meter, now, report_properties)
         committed = _commit(records, commits)
         _measure(committed.values(), meter)
         done |= known.committed | set(committed)
@@ -187,7 +185,11 @@ def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.Even
 
 
 def _archive(
-    jobs: Sequence[_Job], archive: ports.Archive, meter: ports.Meter, now: datetime, settings: Settings
+    jobs: Sequence[_Job],
+    archive: ports.Archive,
+    meter: ports.Meter,
+    now: datetime,
+    report_properties: Collection[str],
 ) -> list[CommitRecord]:
     """Write the owned events as one object and name it in the records; no records if that may have failed."""
     stored = [[StoredEvent.of(event, job.chunk) for event in job.owned] for job in jobs]
@@ -202,7 +204,7 @@ def _archive(
     for job, theirs in zip(jobs, stored, strict=True):
         job.failure = "commit_failed"
         body = theirs[0].body(job.owned[0], job.chunk) if job.chunk.is_single and theirs else None
-        records.append(commit.make_record(job.chunk, job.owned, name, settings.report_properties, body))
+        records.append(commit.make_record(job.chunk, job.owned, name, report_properties, body))
     return records
 
 
@@ -234,7 +236,7 @@ def _commit_group(
     """
     left = {record.chunk_id: record for record in group}
     attempt = 0
-    while left and attempt < _COMMIT_ATTEMPTS:
+    while left and attempt < retries.COMMIT.attempts:
         outcome = commits.commit(list(left.values()), attempt=attempt)
         committed |= {chunk_id: left.pop(chunk_id) for chunk_id in outcome.committed}
         left |= {chunk_id: commit.as_duplicate(left[chunk_id]) for chunk_id in outcome.duplicates}

@@ -13,8 +13,6 @@ from chalicelib.errors import StoreFailed
 
 _log = logging.getLogger(__name__)
 
-# The queue keeps a message for 14 days (stack.yaml): what was received before is not on its way any more.
-_HORIZON = timedelta(days=13)
 # Metrics reach CloudWatch in a minute or two, and the queue's own numbers settle in one.
 _SETTLED_AFTER = timedelta(minutes=10)
 
@@ -59,14 +57,15 @@ def check(
     metrics: ports.MetricReader,
     meter: ports.Meter,
     now: datetime,
+    look_back: timedelta,
 ) -> None:
-    """Measure how many chunks of the past two weeks are nowhere; a look that failed is taken again next time.
+    """Measure how many chunks of the past days are nowhere; a look that failed is taken again next time.
 
     The last hour is left out: its numbers have not settled.
     """
     try:
         missing = reconcile(
-            first=_start_of_hour(now - _HORIZON),
+            first=_start_of_hour(now - look_back),
             after=_start_of_hour(now - _SETTLED_AFTER),
             ledger_sums=ledger_sums,
             quarantine=quarantine,

@@ -20,8 +20,6 @@ _log = logging.getLogger(__name__)
 
 _MINUTES = 60
 _NEWEST = 10  # of the quarantine: what a glance takes in
-# As long as the queue keeps a message (stack.yaml), and as the command `millrace ledger` looks back.
-_LEDGER_PERIOD = timedelta(days=14)
 # CloudWatch bills GetMetricData by metric, and up to five statistics of one metric as one:
 # https://aws.amazon.com/cloudwatch/pricing/
 _SUMS = ("accepted", "stored", "rejected", "duplicates")
@@ -39,17 +37,22 @@ def look(
     dead_letters: ports.DeadLetters,
     metrics: ports.MetricReader,
     now: datetime,
+    look_back: timedelta,
+    max_deliveries: int,
 ) -> Document:
-    """What the stage's own numbers say. A part that cannot be asked is None, and costs the others nothing."""
+    """What the stage's own numbers say. A part that cannot be asked is None, and costs the others nothing.
+
+    `look_back`: how many days the ledger covers; `max_deliveries`: after how many a message is a dead letter.
+    """
 
     def count_dead_letters() -> Document:
-        return {"count": dead_letters.depth()}
+        return {"count": dead_letters.depth(), "max_deliveries": max_deliveries}
 
     def look_at_queue() -> Document:
         return {"depth": queue.depth(), "oldest_seconds": metrics.oldest_message_seconds(now)}
 
     def balance() -> Document:
-        first, after = _start_of_hour(now - _LEDGER_PERIOD), _start_of_hour(now) + timedelta(hours=1)
+        first, after = _start_of_hour(now - look_back), _start_of_hour(now) + timedelta(hours=1)
         stock = reconcile(
             first=first,
             after=after,

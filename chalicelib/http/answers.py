@@ -7,11 +7,14 @@ import logging
 from collections.abc import Callable
 from functools import wraps
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice import Chalice, CORSConfig, Response
 
 from chalicelib.errors import TITLES, Problem, StoreFailed
+
+if TYPE_CHECKING:  # what a POST does not need
+    pass
 
 _log = logging.getLogger(__name__)
 

@@ -265,7 +265,7 @@ def _status() -> Json:
     minute = _object({"start": _TIME, **counts, "seconds_to_stored_p50": seconds, "seconds_to_stored_p95": seconds})
     parts = {
         "queue": _object({"depth": _COUNT, "oldest_seconds": seconds}),
-        "dead_letters": _object({"count": _COUNT}),
+        "dead_letters": _object({"count": _COUNT, "max_deliveries": {"type": "integer", "minimum": 2}}),
         "quarantined": _object({"count": _COUNT, "newest": {"type": "array", "items": _object({"code": _TEXT})}}),
         "minutes": {"type": "array", "items": minute, "minItems": 60, "maxItems": 60},
         "ledger": _object({"from": _TIME, "to": _TIME, "balances": {"type": "boolean"}}),

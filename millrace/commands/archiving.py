@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from dataclasses import asdict
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import click
 
@@ -58,9 +58,9 @@ def replay(
       millrace replay --from 2015-05-17 --to 2015-05-18 --type page_view --dry-run
       millrace replay --json
     """
-    now, settings = datetime.now(UTC), pipeline.settings
+    now = datetime.now(UTC)
     # Counters stay when events expire: what could expire before it is processed would be counted twice.
-    oldest = None if expired else now - settings.retention + settings.guard_retention
+    oldest = None if expired else now - pipeline.lifetimes.replayable
     selection = Selection(time_span(span), project, event_type, oldest)
     totals = Replayed()
     with output.progress() as bar:
@@ -92,14 +92,13 @@ def replay(
 
 
 def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, object]:
-    oldest = datetime.now(UTC) - pipeline.settings.max_chunk_age
     return query.get_receipt(
         chunk_id,
         project=totals.projects[chunk_id],
         commits=pipeline.commits,
         quarantine=pipeline.quarantine,
         failure_notes=pipeline.failure_notes,
-        oldest=oldest,
+        oldest=datetime.now(UTC) - pipeline.lifetimes.max_chunk_age,
     )
 
 
@@ -121,7 +120,7 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
       millrace erase --project default --user u123 --yes --json
     """
     started = datetime.now(UTC)
-    settled_before = started - pipeline.settings.max_chunk_age - timedelta(days=1)
+    settled_before = started - pipeline.lifetimes.settled
     person = Person(project, unicodedata.normalize("NFC", user), settled_before)
     if not (yes or dry_run):
         click.confirm(f"Erase all events of {user!r} in {project!r}? They cannot be restored.", abort=True, err=True)
@@ -175,13 +174,12 @@ def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_
     Example:
       millrace sweep --dry-run
     """
-    patience = sweeping.Patience(pipeline.settings.max_chunk_age, pipeline.settings.retention)
     now, wanted, totals = datetime.now(UTC), time_span(span), Swept()
     with output.progress() as bar:
         objects = [
             each
             for each in pipeline.archive.find(wanted.first[:10])
-            if sweeping.may_be_judged(each, now, patience) and sweeping.was_processed(each, wanted)
+            if sweeping.may_be_judged(each, now, pipeline.lifetimes) and sweeping.was_processed(each, wanted)
         ]
         task = bar.add_task("sweeping", total=len(objects))
         for count in sweeping.sweep(

@@ -30,7 +30,7 @@ _MEANING = {
 @span_options
 @pipeline_options
 def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) -> None:
-    """Print what became of everything received in a period (default: the last 14 days), and whether it balances.
+    """Print what became of everything received in a period (default: the last 13 days), and whether it balances.
 
     accepted = stored + duplicates + in flight + dead + quarantined. Periods are whole hours of receipt. Exits
     with 3 if something is missing.
@@ -39,7 +39,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
     Example:
       millrace ledger --from 2026-05-01 --json
     """
-    first, after = _whole_hours(span, datetime.now(UTC))
+    first, after = _whole_hours(span, datetime.now(UTC), pipeline.lifetimes.ledger)
     stock = reconcile(
         first=first,
         after=after,
@@ -63,13 +63,13 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
         raise SystemExit(3)
 
 
-def _whole_hours(span: dict[str, str | None], now: datetime) -> tuple[datetime, datetime]:
+def _whole_hours(span: dict[str, str | None], now: datetime, look_back: timedelta) -> tuple[datetime, datetime]:
     """The hours that hold the times of the span."""
     try:
         first, after = (timestamps.parse_loosely(text) if (text := span[end]) else None for end in ("from", "to"))
     except ValueError as error:
         raise click.UsageError(f"A time {error}.") from error
-    start = (first or now - timedelta(days=14)).replace(minute=0, second=0, microsecond=0)
+    start = (first or now - look_back).replace(minute=0, second=0, microsecond=0)
     end = after or now
     whole = end.replace(minute=0, second=0, microsecond=0)
     return start, whole if whole == end else whole + timedelta(hours=1)

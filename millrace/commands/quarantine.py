@@ -96,7 +96,7 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
             quarantine=pipeline.quarantine,
             events=pipeline.events,
             now=datetime.now(UTC),
-            settings=pipeline.settings,
+            lifetimes=pipeline.lifetimes,
             renew=renew,
             dry_run=dry_run,
         ):

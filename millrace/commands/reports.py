@@ -47,7 +47,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
             project=project,
             archive=pipeline.archive,
             commits=pipeline.commits,
-            forgotten_before=now - pipeline.settings.retention,
+            forgotten_before=now - pipeline.lifetimes.events,
             report_properties=pipeline.settings.report_properties,
             archived=archived,
         ):

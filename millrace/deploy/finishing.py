@@ -6,9 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from chalicelib.adapters.aws import retrying
+from chalicelib.core import retries
+from chalicelib.settings import SCHEDULE_MINUTES
 from millrace import gateway
 
 # Of the API as a whole. An account's own limit is 10,000 a second with a burst of 5,000, which one leaked
@@ -25,11 +27,10 @@ ACCESS_LOG_FORMAT = (
 
 #: JSON logs, and of Lambda's own lines only warnings: three lines a call would cost more than the call's logs.
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
-#: The schedule runs the aggregator again in five minutes, and it then does all that is left to do.
-INVOKING = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 300}
-# Chalice has just made a deployment, and an account may make one in 5 seconds: wait for it.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-_PATIENT = Config(retries={"mode": "standard", "max_attempts": 8})
+INVOKING = {
+    "MaximumRetryAttempts": retries.SCHEDULED.attempts - 1,
+    "MaximumEventAgeInSeconds": SCHEDULE_MINUTES * 60,
+}
 FUNCTIONS = ("api_handler", "process", "aggregate")
 
 
@@ -53,7 +54,7 @@ def _log_as_json(function: str) -> None:
 
 def _put_answers(stage: str, api: str) -> None:
     """Have API Gateway say its own errors as we do; each deployment by Chalice makes it forget how."""
-    client = boto3.client("apigateway", config=_PATIENT)
+    client = boto3.client("apigateway", config=retrying(retries.DEPLOY))
     for kind, response in gateway.RESPONSES.items():
         client.put_gateway_response(restApiId=api, responseType=kind, **response)
     client.create_deployment(restApiId=api, stageName=stage)

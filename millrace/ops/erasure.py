@@ -14,7 +14,7 @@ from itertools import islice
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
-from chalicelib.core import limits, timestamps
+from chalicelib.core import limits, retries, timestamps
 from chalicelib.core.chunk import minted_at
 from chalicelib.core.event import Event, stable_id
 from chalicelib.core.table_keys import EventRef
@@ -22,9 +22,6 @@ from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject, Content
 from millrace.ops import archive_scan
 from millrace.ops.archive_scan import ArchivedEvent, Scanned
-
-# Only other erasures, and commits of the same counters, are in the way.
-_ATTEMPTS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +84,7 @@ class Eraser:
 
     def _erase_part(self, chunk_id: str, refs: Sequence[EventRef]) -> None:
         project = self.person.project
-        for attempt in range(_ATTEMPTS):
+        for attempt in range(retries.ERASE.attempts):
             standing = [Event.from_json(each, guarded=False) for each in self.events.get_many(project, refs)]
             if not standing:
                 return
@@ -114,7 +111,7 @@ class Eraser:
 
     def _rewrite(self, scanned: Scanned) -> None:
         content: Content | None = scanned.content
-        for _ in range(_ATTEMPTS):
+        for _ in range(retries.REWRITE.attempts):
             if content is None:  # the sweep was here
                 return
             theirs, unreadable = _lines_of(self.person, content)

@@ -13,7 +13,7 @@ from chalicelib.core import chunk as chunks
 from chalicelib.core import failures, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Quarantined
-from chalicelib.settings import Settings
+from chalicelib.core.lifetimes import Lifetimes
 from millrace.ops.selection import Selection
 
 _AT_ONCE = 10
@@ -71,7 +71,7 @@ def replay(
     quarantine: ports.Quarantine,
     events: ports.EventStore,
     now: datetime,
-    settings: Settings,
+    lifetimes: Lifetimes,
     renew: bool,
     dry_run: bool = False,
 ) -> Iterator[int]:
@@ -83,7 +83,7 @@ def replay(
         bodies = []
         for entry in batch:
             try:
-                bodies.append(_body(entry, quarantine, events, now, settings, renew=renew))
+                bodies.append(_body(entry, quarantine, events, now, lifetimes, renew=renew))
             except _Refused as reason:
                 outcome.refused += 1
                 outcome.problems.append(f"{entry.name}: {reason}")
@@ -98,7 +98,7 @@ def _body(
     quarantine: ports.Quarantine,
     events: ports.EventStore,
     now: datetime,
-    settings: Settings,
+    lifetimes: Lifetimes,
     *,
     renew: bool,
 ) -> str:
@@ -107,16 +107,16 @@ def _body(
         raise _Refused("It is no chunk. `millrace quarantine show` prints what it is.")
     body: str = json.loads(quarantine.content(entry))["message"]
     chunk = chunks.decode(body)
-    if chunk.age_counts_from >= now - settings.max_chunk_age:
+    if chunk.age_counts_from >= now - lifetimes.max_chunk_age:
         return body
     if not renew:
         raise _Refused(
-            f"It is older than {settings.max_chunk_age.days} days and would only be quarantined again. "
+            f"It is older than {lifetimes.max_chunk_age.days} days and would only be quarantined again. "
             "`--renew` sends it with a new age; docs/protocol.md says when that is safe."
         )
-    if chunk.sender.received + settings.retention < now + settings.guard_retention:
+    if chunk.sender.received < now - lifetimes.replayable:
         raise _Refused("It is so old that the records which would recognise its events expire. It stays here.")
-    if _came_again(chunk, events, settings.guard_retention):
+    if _came_again(chunk, events, lifetimes.guards):
         raise _Refused("An event of it came again in a later POST and was stored then. It stays here.")
     return chunks.encode(replace(chunk, renewed=now))
 

@@ -5,26 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 from chalicelib import ports
 from chalicelib.core import timestamps
 from chalicelib.core.counting import Span
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
 from millrace.ops.archive_scan import Scanned
 
-# Beyond what is proven; an invocation lives 15 minutes at most, and clocks differ by less.
-_MARGIN = timedelta(days=1)
 _HOUR = re.compile(r"events/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/hour=([0-9]{2})/")
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a chunk may be processed after it was minted, and how long its commit record lives."""
-
-    max_chunk_age: timedelta
-    retention: timedelta
 
 
 @dataclass
@@ -37,7 +28,7 @@ class Swept:
     unreadable: int = 0
 
 
-def may_be_judged(each: ArchiveObject, now: datetime, patience: Patience) -> bool:
+def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: Lifetimes) -> bool:
     """Whether the commit records can tell if an object is an orphan: none that would name it is still to
     come, and none that named it has expired.
 
@@ -48,9 +39,9 @@ def may_be_judged(each: ArchiveObject, now: datetime, patience: Patience) -> boo
     processed = processed_at(each.name)
     if processed is None:
         return False
-    settled = each.modified < now - patience.max_chunk_age - _MARGIN
+    settled = each.modified < now - lifetimes.settled
     # A record lives from its chunk's minting on, which may have been the age guard before the processing.
-    remembered = processed > now - patience.retention + patience.max_chunk_age + _MARGIN
+    remembered = processed > now - lifetimes.events + lifetimes.settled
     return settled and remembered
 
 

@@ -19,7 +19,7 @@ def box(backend: Stage | None) -> Box:
     if backend is None:
         fake = FakeDeadLetters()
         return fake, fake.put
-    url = backend.dead_letters_url
+    url = backend.settings.dead_letter_url
     return backend.dead_letters, lambda body: backend.clients.sqs.send_message(QueueUrl=url, MessageBody=body)
 
 

@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -164,7 +164,7 @@ class Version:
         self.stage, self.poller = stage, Poller(stage, stage.clients)
         self.formats = DataFormats(table, known=known, clock=lambda: time.monotonic() * HASTE)
         table.formats = self.formats
-        self.commits = CommitLog(table, retention=timedelta(days=400)) if 3 in known else stage.commits
+        self.commits = CommitLog(table, retention=stage.lifetimes.events) if 3 in known else stage.commits
         self.counters = CountersOf3(table) if 3 in known else stage.counters
 
     def post(self, number: int) -> None:
@@ -178,9 +178,9 @@ class Version:
         def function(messages: Any) -> None:
             self.formats.check()
             stage = self.stage
-            names = ("queue", "events", "failure_notes", "archive", "quarantine", "meter")
-            ports: dict[str, Any] = {name: getattr(stage, name) for name in names}
-            process(messages, **ports, commits=self.commits, now=NOW, settings=stage.settings)
+            names = ("queue", "events", "failure_notes", "archive", "quarantine", "meter", "lifetimes")
+            given: dict[str, Any] = {name: getattr(stage, name) for name in names}
+            process(messages, **given, commits=self.commits, now=NOW, report_properties=())
 
         self.poller.deliver(self.poller.receive(), function)
 

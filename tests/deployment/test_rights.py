@@ -177,16 +177,16 @@ def environment_of(stage: Stage) -> dict[str, str]:
     settings = stage.settings
     return {
         "QUEUE_URL": settings.queue_url,
-        "DEAD_LETTER_URL": stage.dead_letters_url,
+        "DEAD_LETTER_URL": settings.dead_letter_url,
         "TABLE_NAME": settings.table_name,
         "BUCKET_NAME": settings.bucket_name,
         "TOPIC_ARN": settings.topic_arn,
-        "STACK_NAME": f"rights-{stage.number}",
+        "STACK_NAME": settings.table_name,
     }
 
 
 def short(right: tuple[str, str], stage: Stage) -> tuple[str, str]:
-    return right[0], right[1].removeprefix(f"stage-{stage.number}-")
+    return right[0], right[1].removeprefix(stage.settings.table_name.removesuffix("table"))
 
 
 ENVIRONMENT = {

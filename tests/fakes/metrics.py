@@ -12,9 +12,10 @@ from chalicelib.errors import StoreFailed
 
 @dataclass
 class FakeMeter:
-    """`values`: what was measured, by name. Reads it back too, whatever the time."""
+    """`values`: what was measured, by name. Reads it back too, whatever the time. `asked`: from when to when."""
 
     values: dict[str, list[float]] = field(default_factory=dict)
+    asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     fails: bool = False
     oldest_seconds: float | None = None
 
@@ -25,7 +26,8 @@ class FakeMeter:
     def add_seconds_since(self, name: str, moment: datetime) -> None:
         self.add(name, 0, at=moment)
 
-    def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:  # noqa: ARG002
+    def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:
+        self.asked.append((first, after))
         if self.fails:
             raise StoreFailed("the metrics do not answer")
         return {name: round(sum(self.values.get(name, []))) for name in names}

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from builders import SETTINGS
+from builders import LIFETIMES
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
@@ -150,12 +150,15 @@ class SweepsEarly(Schedule):
             del self.archive.objects[name]
 
 
+LONG = timedelta(days=10_000)
+
+
 class TrustsOldMessages(Schedule):
-    settings = replace(SETTINGS, max_chunk_age=timedelta(days=10_000))
+    lifetimes = replace(LIFETIMES, max_chunk_age=LONG, client_retries=LIFETIMES.guards - LONG)
 
 
 class ForgetsGuards(Schedule):
-    settings = replace(SETTINGS, guard_retention=timedelta(days=20))
+    lifetimes = replace(LIFETIMES, client_retries=-timedelta(days=10))
 
 
 class ForgetsEventsBeforeRecords(Schedule):

@@ -109,14 +109,14 @@ VARIANTS = {
          "            pass\n"),
     ]),
     "archive after the commit": Variant("process", "flows/process.py", [
-        ("        records = _archive(claimed, archive, meter, now, settings)\n"
+        ("        records = _archive(claimed, archive, meter, now, report_properties)\n"
          "        committed = _commit(records, commits)\n",
          "        class Later:\n"
          "            def write(self, events, now):\n"
          "                self.events, self.name = events, 'events/' + __import__('uuid').uuid4().hex\n"
          "                return self.name\n"
          "        later = Later()\n"
-         "        records = _archive(claimed, later, meter, now, settings)\n"
+         "        records = _archive(claimed, later, meter, now, report_properties)\n"
          "        committed = _commit(records, commits)\n"
          "        if hasattr(later, 'events'):\n"
          "            from chalicelib.adapters.archive_format import pack\n"

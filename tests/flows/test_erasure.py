@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
+from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, world_of_rows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.report import Window
@@ -26,7 +26,7 @@ def eraser_of(
     world: World, user: str = "u1", *, now: datetime = NOW, port: FakeErasure | None = None, dry_run: bool = False
 ) -> Eraser:
     return Eraser(
-        Person("acme", user, now - SETTINGS.max_chunk_age - DAY),
+        Person("acme", user, now - LIFETIMES.max_chunk_age - DAY),
         events=world.events,
         commits=world.commits,
         quarantine=world.quarantine,
@@ -179,7 +179,7 @@ def test_what_no_copy_can_finish_any_more_is_erased_without_a_record() -> None:
     world, _ = take_both()
     world.commits.records_by_id.clear()
     assert erase(world).is_complete is False
-    totals = erase(world, now=NOW + SETTINGS.max_chunk_age + 2 * DAY)
+    totals = erase(world, now=NOW + LIFETIMES.max_chunk_age + 2 * DAY)
     assert (totals.events, totals.lines, totals.is_complete) == (2, 2, True)
 
 

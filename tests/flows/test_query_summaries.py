@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from builders import (
+    LIFETIMES,
     NOW,
-    SETTINGS,
     World,
     make_chunk,
     make_event,
@@ -27,7 +27,7 @@ from chalicelib.core.report import Report, Window
 from chalicelib.errors import Problem
 from fakes import FakeReportStore
 
-OLDEST = NOW - SETTINGS.max_chunk_age
+OLDEST = NOW - LIFETIMES.max_chunk_age
 SECOND = timedelta(seconds=1)
 
 

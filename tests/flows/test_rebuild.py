@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
+from builders import LIFETIMES, NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
 from chalicelib.core.counting import Span
 from chalicelib.core.report import Window
 from chalicelib.core.timestamps import parse
@@ -32,7 +32,7 @@ def difference(
         project=project,
         archive=world.archive,
         commits=world.commits,
-        forgotten_before=now - SETTINGS.retention,
+        forgotten_before=now - LIFETIMES.events,
         report_properties=SETTINGS.report_properties,
         archived=archived,
     ):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+import pytest
 
 from builders import NOW, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib.core import chunk as chunks
@@ -92,7 +94,7 @@ def test_a_redelivered_chunk_counts_once() -> None:
     assert reconcile(world).committed.accepted == 1
 
 
-def check(world: World) -> None:
+def check(world: World, now: datetime = NOW + timedelta(hours=1)) -> None:
     reconciliation.check(
         ledger_sums=world.ledger_sums,
         quarantine=world.quarantine,
@@ -100,8 +102,20 @@ def check(world: World) -> None:
         dead_letters=FakeDeadLetters(),
         metrics=world.meter,
         meter=world.meter,
-        now=NOW + timedelta(hours=1),
+        now=now,
+        look_back=timedelta(days=3),
     )
+
+
+@pytest.mark.parametrize(("clock", "after"), [("10:09:59", "09:00"), ("10:10:00", "10:00"), ("10:59:00", "10:00")])
+def test_the_check_takes_an_hour_only_ten_minutes_after_its_end_and_reaches_back_so_many_days(
+    clock: str, after: str
+) -> None:
+    world = World()
+    check(world, datetime.fromisoformat(f"2026-05-17T{clock}Z"))
+    assert world.meter.asked == [
+        (datetime.fromisoformat("2026-05-14T10:00Z"), datetime.fromisoformat(f"2026-05-17T{after}Z"))
+    ]
 
 
 def test_the_check_measures_how_many_chunks_are_missing() -> None:

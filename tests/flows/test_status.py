@@ -20,6 +20,8 @@ def look(world: World, dead_letters: Any = None) -> dict[str, Any]:
         dead_letters=dead_letters or FakeDeadLetters(),
         metrics=world.meter,
         now=NOW,
+        look_back=timedelta(days=3),
+        max_deliveries=4,
     )
 
 
@@ -45,15 +47,15 @@ def test_it_counts_what_waits_and_what_is_dead() -> None:
     dead.put("three")
     found = look(world, dead)
     assert found["queue"] == {"depth": 1, "oldest_seconds": 12.0}
-    assert found["dead_letters"] == {"count": 2}
+    assert found["dead_letters"] == {"count": 2, "max_deliveries": 4}
 
 
-def test_it_holds_the_ledger_of_the_past_two_weeks() -> None:
+def test_it_holds_the_ledger_of_the_days_that_the_ledger_looks_back() -> None:
     world = World()
     world.process(make_message(make_chunk()))
     ledger = look(world)["ledger"]
     assert (ledger["stored"], ledger["balances"]) == (1, True)
-    assert ledger["from"] < f"{NOW - timedelta(days=13):%Y-%m-%d}"
+    assert ledger["from"] == f"{NOW - timedelta(days=3):%Y-%m-%dT%H}:00:00Z"
 
 
 def test_it_names_what_is_in_quarantine_with_the_reason_newest_first() -> None:
@@ -78,7 +80,7 @@ def test_without_metrics_the_rest_is_still_told() -> None:
     world.meter.fails = True
     found = look(world)
     assert (found["minutes"], found["ledger"], found["queue"]) == (None, None, None)
-    assert found["dead_letters"] == {"count": 0}
+    assert found["dead_letters"] == {"count": 0, "max_deliveries": 4}
 
 
 class MuteLetters(FakeDeadLetters):

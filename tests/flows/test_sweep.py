@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
+from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.errors import ProcessingFailed
 from millrace.ops import sweep as sweeping
-from millrace.ops.sweep import Patience, Swept
+from millrace.ops.sweep import Swept
 
 DAY = timedelta(days=1)
 
 
 def sweep(world: World, *, now: datetime, dry_run: bool = False) -> Swept:
-    totals, patience = Swept(), Patience(SETTINGS.max_chunk_age, SETTINGS.retention)
-    judged = [each for each in world.archive.find() if sweeping.may_be_judged(each, now, patience)]
+    totals = Swept()
+    judged = [each for each in world.archive.find() if sweeping.may_be_judged(each, now, LIFETIMES)]
     list(sweeping.sweep(judged, archive=world.archive, commits=world.commits, totals=totals, dry_run=dry_run))
     return totals
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message, make_quarantined
+from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Failure
@@ -18,7 +18,7 @@ from chalicelib.flows.quarantine import quarantine_chunk, remove_resolved
 from chalicelib.ports import Message
 
 VIEW = ("acme", "page_view")
-AGE = SETTINGS.max_chunk_age
+AGE = LIFETIMES.max_chunk_age
 SECOND = timedelta(seconds=1)
 GARBAGE = ["", "hello", "null", "[]", "{}", '"', "[" * 100_000]
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from builders import NOW, SETTINGS, World, make_chunk, make_event, make_message
+from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
@@ -34,7 +34,7 @@ def replay(
     list(
         quarantine_replay.replay(
             entries, outcome, queue=world.queue, quarantine=world.quarantine, events=world.events,
-            now=now, settings=SETTINGS, renew=renew, dry_run=dry_run,
+            now=now, lifetimes=LIFETIMES, renew=renew, dry_run=dry_run,
         )
     )  # fmt: skip
     return outcome
@@ -129,7 +129,7 @@ def test_a_renewed_chunk_ages_again_and_can_be_renewed_again() -> None:
 
 
 def test_a_chunk_whose_records_may_expire_while_it_is_under_way_is_refused() -> None:
-    kept = SETTINGS.retention - SETTINGS.guard_retention
+    kept = LIFETIMES.events - LIFETIMES.guards
     for age, sent in ((kept, 1), (kept + timedelta(seconds=1), 0)):
         world = World()
         quarantine(world, make_chunk(received=NOW - age))

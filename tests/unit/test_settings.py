@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
 
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.settings import Settings, Trigger
 
 LEAST = {
@@ -60,16 +62,32 @@ def test_a_stage_that_says_nothing_is_closed() -> None:
     assert not Settings.from_environ(LEAST).is_open
 
 
-def test_ages_are_read_in_days_and_guards_outlive_chunks_by_a_week() -> None:
-    settings = Settings.from_environ(LEAST | {"RETENTION_DAYS": "20", "MAX_CHUNK_AGE_DAYS": "12"})
-    assert settings.retention == timedelta(days=20)
-    assert settings.max_chunk_age == timedelta(days=12)
-    assert settings.guard_retention == timedelta(days=19)
+def test_a_stage_chooses_two_lifetimes_in_days() -> None:
+    lifetimes = Settings.from_environ(LEAST | {"RETENTION_DAYS": "70", "MAX_CHUNK_AGE_DAYS": "20"}).lifetimes
+    assert lifetimes == Lifetimes(events=timedelta(days=70), max_chunk_age=timedelta(days=20))
+    assert Settings.from_environ(LEAST).lifetimes == Lifetimes()
 
 
-def test_commit_records_must_outlive_the_guards() -> None:
-    with pytest.raises(ValueError, match="RETENTION_DAYS"):
-        Settings.from_environ(LEAST | {"RETENTION_DAYS": "37", "MAX_CHUNK_AGE_DAYS": "30"})
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [
+        (
+            {"RETENTION_DAYS": "57", "MAX_CHUNK_AGE_DAYS": "50"},
+            "RETENTION_DAYS must exceed 57 days: the proof that a chunk is done must outlive the guards of its events.",
+        ),
+        (
+            {"RETENTION_DAYS": "37", "MAX_CHUNK_AGE_DAYS": "20"},
+            "RETENTION_DAYS must exceed 37 days: hour summaries hold user ids and must go before the events do.",
+        ),
+        (
+            {"MAX_CHUNK_AGE_DAYS": "14"},
+            "MAX_CHUNK_AGE_DAYS must exceed 14 days: what a queue still holds must be young enough to be processed.",
+        ),
+    ],
+)
+def test_lifetimes_that_break_a_rule_are_refused_in_one_sentence(chosen: dict[str, str], said: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+        Settings.from_environ(LEAST | chosen)
 
 
 @pytest.mark.parametrize("name", ["RETENTION_DAYS", "MAX_CHUNK_AGE_DAYS"])
@@ -90,19 +108,22 @@ def test_an_empty_number_means_the_default() -> None:
 
 
 def test_reported_properties_are_a_list_with_commas() -> None:
-    assert Settings.from_environ(LEAST | {"REPORT_PROPERTIES": "plan,page"}).report_properties == ("plan", "page")
+    assert Settings.from_environ(LEAST | {"REPORT_PROPERTIES": "plan, page"}).report_properties == ("plan", "page")
+    assert Settings.from_environ(LEAST | {"REPORT_PROPERTIES": ""}).report_properties == ()
 
 
 def test_the_trigger_takes_the_queues_name_from_its_address() -> None:
     trigger = Trigger.from_environ(LEAST | {"BATCH_SIZE": "1000", "BATCH_WINDOW_SECONDS": "5"})
-    assert trigger == Trigger("chunks", 1000, 5, 20)
+    assert (trigger.queue_name, trigger.batch_size, trigger.window_seconds) == ("chunks", 1000, 5)
     assert Trigger.from_environ({}) == Trigger("millrace-chunks", 10, 0, 20)
 
 
 @pytest.mark.parametrize("value", ["0", "1", "1001"])
-def test_a_number_of_workers_that_lambda_refuses_is_refused_here(value: str) -> None:
+def test_a_number_that_aws_refuses_is_refused_here(value: str) -> None:
     with pytest.raises(ValueError, match="MAX_WORKERS must be from 2 to 1000"):
         Trigger.from_environ({"MAX_WORKERS": value})
+    with pytest.raises(ValueError, match="MAX_DELIVERIES must be from 2 to 1000"):
+        Settings.from_environ(LEAST | {"MAX_DELIVERIES": value})
 
 
 def test_a_batch_of_more_than_10_messages_needs_a_window() -> None:

@@ -1,0 +1,174 @@
+"""The wiring: every adapter gets its part of the settings, as the items that it writes and the calls it makes show."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from builders import SETTINGS, make_chunk, make_event
+from chalicelib.core import commit, retries, timestamps
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.failures import Failure
+from chalicelib.core.hour_summary import HourSummary
+from chalicelib.core.project import Project
+from chalicelib.core.rejection import RejectedPost
+from chalicelib.core.report import Report, Window
+from chalicelib.core.retries import Retry
+from chalicelib.settings import Settings
+from chalicelib.wiring import Pipeline
+
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+REJECTED = RejectedPost("acme", "name", (), 0)
+
+
+class Recorder:
+    """A client of AWS that has nothing and notes what it is asked."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[str, dict[str, Any]]] = []
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**given: Any) -> dict[str, Any]:
+            self.calls.append((operation, given))
+            return {
+                "Responses": [{} for _ in given.get("Statements", ())],
+                "Attributes": dict.fromkeys(given.get("AttributeNames", ()), "0"),
+                "Items": [],
+            }
+
+        return call
+
+    def get_paginator(self, operation: str) -> Any:
+        recorder = self
+
+        class Paginator:
+            def paginate(self, **given: Any) -> list[dict[str, Any]]:
+                recorder.calls.append((operation, given))
+                return []
+
+        return Paginator()
+
+    def items(self) -> Iterator[dict[str, Any]]:
+        """What was written, as attributes by name."""
+        for operation, given in self.calls:
+            for put in given.get("TransactItems", [{"Put": given}] if operation == "put_item" else []):
+                if "Put" in put:
+                    yield put["Put"]["Item"]
+                elif "Update" in put:
+                    yield put["Update"]["Key"] | _values(put["Update"])
+            for statement in given.get("Statements", ()):
+                yield dict(
+                    zip(re.findall(r"'(\w+)': \?", statement["Statement"]), statement["Parameters"], strict=True)
+                )
+            if operation == "update_item":
+                yield given["Key"] | _values(given)
+
+
+def _values(update: dict[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix(":"): value for name, value in update["ExpressionAttributeValues"].items()}
+
+
+class Wired(Pipeline):
+    """The product's wiring over one recorder. `retried`: how the client of each service tries again."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        super().__init__(settings)
+        self.recorder, self.retried = Recorder(), list[tuple[str, Retry]]()
+
+    def client(self, service: str, retry: Retry = retries.CALL) -> Any:
+        self.retried.append((service, retry))
+        return self.recorder
+
+
+def _chunk(**event: Any) -> Chunk:
+    return make_chunk(make_event("e1", **event), received=NOW)
+
+
+def _commit(wired: Pipeline, chunk: Chunk) -> None:
+    wired.commits.commit([commit.make_record(chunk, chunk.events, "object", ())])
+
+
+def _fail(wired: Pipeline) -> None:
+    wired.commits.note_failure(_chunk(), Failure("unfinished", timestamps.sortable(NOW), 2))
+
+
+def _summarise(wired: Pipeline) -> None:
+    window = Window("acme", "hour", "2026-05-17T10")
+    wired.hour_summaries.keep(Report(window, 1, {}, 0), HourSummary({}, frozenset(), {}))
+
+
+#: How long each item is kept, by what writes it; docs/data.md says the same.
+KEPT: dict[str, tuple[Callable[[Pipeline], Any], str, timedelta]] = {
+    "an event": (lambda wired: wired.events.claim([(_chunk(), _chunk().events[0])]), "#e#", 400 * DAY),
+    "a guard": (
+        lambda wired: wired.events.claim([(_chunk(guarded=True), _chunk(guarded=True).events[0])]), "#g#", 37 * DAY,
+    ),
+    "a commit record": (lambda wired: _commit(wired, _chunk()), "#d#", 400 * DAY),
+    "a ledger sum": (lambda wired: _commit(wired, _chunk()), "#ledger#", 400 * DAY),
+    "a failure note": (_fail, "#d#", 30 * DAY),
+    "an hour summary": (_summarise, "#summary#", 35 * DAY),
+    "a rejection": (lambda wired: wired.rejection_log.keep(REJECTED), "#rejected", 7 * DAY),
+    "a POST's rejection": (lambda wired: wired.rejections._log.keep(REJECTED), "#rejected", 7 * DAY),  # noqa: SLF001
+    "a quota's minute": (
+        lambda wired: wired.quota.admit(Project("acme", quota=10), 1, NOW), "#quota", timedelta(hours=1),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", KEPT)
+def test_what_is_written_is_kept_for_its_lifetime(what: str) -> None:
+    write, partition, lifetime = KEPT[what]
+    wired = Wired()
+    write(wired)
+    kept = [
+        timedelta(seconds=int(item["x"]["N"]) - NOW.timestamp())
+        for item in wired.recorder.items()
+        if partition in item["pk"]["S"] and "x" in item
+    ]
+    assert kept
+    # The ledger counts from the start of the hour. The others may be a second off, or the slowness of this test.
+    margin = timedelta(minutes=61) if what == "a ledger sum" else timedelta(minutes=10)
+    assert [each for each in kept if abs(each - lifetime) > margin] == []
+
+
+def test_the_lifetimes_of_a_stage_are_those_of_its_settings() -> None:
+    wired = Wired(replace(SETTINGS, retention_days=90, max_chunk_age_days=20))
+    assert (wired.lifetimes.events, wired.lifetimes.max_chunk_age) == (90 * DAY, 20 * DAY)
+
+
+@pytest.mark.parametrize(("seconds", "looks"), [(0, 2), (10_000, 1)])
+def test_the_status_is_remembered_as_long_as_the_settings_say(seconds: int, looks: int) -> None:
+    wired = Wired(replace(SETTINGS, status_seconds=seconds, max_deliveries=3))
+    for _ in range(2):
+        found = wired.status.at(NOW)
+    assert len([operation for operation, _ in wired.recorder.calls if operation == "get_metric_data"]) == 3 * looks
+    assert found["dead_letters"] == {"count": 0, "max_deliveries": 3}
+    assert found["ledger"]["from"][:10] == f"{NOW - 13 * DAY:%Y-%m-%d}"
+
+
+def test_the_ledger_is_summed_by_hour_since_cloudwatch_forgets_minutes_after_15_days() -> None:
+    wired = Wired()
+    wired.metrics.sums(("accepted", "chunks"), NOW - 13 * DAY, NOW)
+    [(_, given)] = wired.recorder.calls
+    assert {query["MetricStat"]["Period"] for query in given["MetricDataQueries"]} == {3600}
+
+
+def test_a_call_is_tried_as_often_as_its_use_wants() -> None:
+    wired = Wired()
+    for make in ("queue", "rejections", "events", "archive", "topic", "metrics", "dead_letters"):
+        getattr(wired, make)
+    assert wired.retried == [
+        ("sqs", retries.SINGLE_CALL),
+        ("dynamodb", retries.QUICK_CALL),
+        ("dynamodb", retries.CALL),
+        ("s3", retries.CALL),
+        ("sns", retries.CALL),
+        ("cloudwatch", retries.CALL),
+        ("sqs", retries.CALL),
+    ]
