@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
-import time
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
+from chalicelib.core.retries import RECONNECT, REQUEST
 from millrace.command_error import CommandError
 
-_ATTEMPTS = 6
-_TIMEOUT_SECONDS = 30
+# Sending again is harmless, whatever the method. Connections that break are told from answers.
+_RETRY = Retry(
+    REQUEST.attempts - 1,
+    connect=RECONNECT.attempts - 1,
+    read=RECONNECT.attempts - 1,
+    allowed_methods=None,
+    status_forcelist=(429, 503),
+    raise_on_status=False,
+    backoff_factor=RECONNECT.base_seconds or 0,
+    retry_after_max=10,
+)
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would print each of these attempts
 
 
 class Client:
     def __init__(self, url: str, key: str | None = None) -> None:
         self.url = url.rstrip("/")
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
         if key:
             self._session.auth = _Bearer(key)
 
@@ -47,22 +62,12 @@ class Client:
                 return
 
     def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        """Sends again what may be sent again: 503 and 429, after the time they name, and lost connections."""
-        for attempt in range(_ATTEMPTS):
-            last = attempt == _ATTEMPTS - 1
-            try:
-                response = self._session.request(method, self.url + path, timeout=_TIMEOUT_SECONDS, **arguments)
-            except requests.ConnectionError as error:
-                if last or attempt > 1:
-                    raise CommandError(f"Nothing answers at {self.url}. Start the local stack: make run") from error
-                time.sleep(0.3)
-                continue
-            except requests.RequestException as error:
-                raise CommandError(f"{self.url} did not answer: {error}") from error
-            if response.status_code not in (429, 503) or last:
-                return response
-            time.sleep(min(float(response.headers.get("Retry-After", "1")), 10))
-        raise AssertionError("the last attempt returns")
+        try:
+            return self._session.request(method, self.url + path, timeout=RECONNECT.timeouts, **arguments)
+        except requests.ConnectionError as error:
+            raise CommandError(f"Nothing answers at {self.url}. Start the local stack: make run") from error
+        except requests.RequestException as error:
+            raise CommandError(f"{self.url} did not answer: {error}") from error
 
 
 class _Bearer(requests.auth.AuthBase):

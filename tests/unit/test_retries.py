@@ -1,0 +1,39 @@
+"""Retries: the table in the documents is the one in the code, and a pause is random up to a bound that doubles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from chalicelib.adapters import aws
+from chalicelib.core import retries
+from chalicelib.core.retries import Retry
+
+PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
+ALL = [each for each in vars(retries).values() if isinstance(each, Retry)]
+
+
+def row(retry: Retry) -> str:
+    pause = {None: "the library's", 0: "none"}.get(retry.base_seconds) or f"{retry.base_seconds} s"
+    return f"| {retry.what} | {retry.attempts} | {pause} |"
+
+
+def test_the_documented_table_is_that_of_the_code() -> None:
+    section = PROTOCOL.read_text().partition("**Retries.**")[2].partition("**Quarantine.**")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert rows == ["| | attempts | pause |", *map(row, ALL)]
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3])
+def test_a_pause_is_anything_up_to_the_base_doubled_with_each_attempt(attempt: int) -> None:
+    pauses = [Retry("", 5, 0.1).pause_before(attempt) for _ in range(200)]
+    assert 0 <= min(pauses) < max(pauses) <= 0.1 * 2**attempt
+    assert max(pauses) > 0.1 * 2 ** (attempt - 1)
+    assert Retry("", 5).pause_before(attempt) == 0
+
+
+def test_a_client_tries_as_often_and_waits_as_long_as_its_retry_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    config = aws.client("sqs", Retry("", 7, None, timeouts=(3, 11))).meta.config
+    assert (config.retries["total_max_attempts"], config.connect_timeout, config.read_timeout) == (7, 3, 11)
