@@ -139,7 +139,7 @@ class Trigger:
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
     batch_size: int = _variable("BATCH_SIZE", 10, "Messages of a batch at most.", int, least=1, most=10_000)
     window_seconds: int = _variable(
-        "BATCH_WINDOW_SECONDS", 0, "How long a batch is gathered; above 10 messages at least 1.", int, most=300
+        "BATCH_WINDOW_SECONDS", 0, "How long a batch is gathered; with more than 10 messages at least 1.", int, most=300
     )
     # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
     workers: int = _variable("MAX_WORKERS", 20, "Batches at once at most.", int, least=2, most=1000)

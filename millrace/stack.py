@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,19 @@ from millrace.command_error import CommandError
 _WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE")
 
 
-def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, str]) -> dict[str, str]:
+def apply(cloudformation: Any, name: str, template: Path, parameters: Mapping[str, str]) -> dict[str, str]:
     """The environment of the stage's functions: each output, its name in capitals. Safe to repeat.
 
-    Parameters that are not given stay as they are. Raises CommandError.
+    A parameter that is not given gets the template's default, whatever it was before. Raises CommandError.
     """
-    body = template.read_text()
-    before = _parameters(cloudformation, name)
-    wanted = {key: value for key, value in (before or {}).items() if f"\n  {key}:" in body} | parameters
+    exists = _exists(cloudformation, name)
     arguments = {
         "StackName": name,
-        "TemplateBody": body,
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in wanted.items()],
+        "TemplateBody": template.read_text(),
+        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
     }
     try:
-        if before is not None:
+        if exists:
             cloudformation.update_stack(**arguments)
             cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
         else:
@@ -41,6 +40,12 @@ def apply(cloudformation: Any, name: str, template: Path, parameters: dict[str, 
     except WaiterError as error:
         raise CommandError(f"The stack {name} could not be applied: {_reasons(cloudformation, name)}") from error
     return environment(cloudformation, name)
+
+
+def parameters_in(template: Path) -> list[str]:
+    """The names of a template's parameters."""
+    section = re.search(r"^Parameters:\n((?: .*\n|\n)*)", template.read_text(), re.MULTILINE)
+    return re.findall(r"^  (\w+):", section[1], re.MULTILINE) if section else []
 
 
 def environment(cloudformation: Any, name: str) -> dict[str, str]:
@@ -66,7 +71,7 @@ def _environment(stack: dict[str, Any]) -> dict[str, str]:
 def delete(name: str, template: Path) -> None:
     """Delete a stack and all that it retains, with every event. Raises CommandError."""
     cloudformation = boto3.client("cloudformation")
-    if _parameters(cloudformation, name) is None:
+    if not _exists(cloudformation, name):
         return
     apply(cloudformation, name, template, {"Protected": "false"})
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
@@ -101,19 +106,17 @@ def _delete_retained(kind: str, name: str) -> None:
             boto3.client("sqs").delete_queue(QueueUrl=name)
 
 
-def _parameters(cloudformation: Any, name: str) -> dict[str, str] | None:
-    """Those of a stack, or None where there is no such stack."""
+def _exists(cloudformation: Any, name: str) -> bool:
+    """Whether there is a stack that can be updated."""
     try:
         stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
     except ClientError:
-        return None
+        return False
     if stack["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed: nothing is left, and nothing can be updated
         cloudformation.delete_stack(StackName=name)
         cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-        return None
-    if stack["StackStatus"].startswith("DELETE"):
-        return None
-    return {each["ParameterKey"]: each["ParameterValue"] for each in stack.get("Parameters", [])}
+        return False
+    return not stack["StackStatus"].startswith("DELETE")
 
 
 def _reasons(cloudformation: Any, name: str) -> str:

@@ -18,7 +18,7 @@ stage_argument = click.option(
 
 @click.command()
 @stage_argument
-@click.option("--alarm-email", default="", help="Who gets the alarms by mail; AWS asks them to confirm.")
+@click.option("--alarm-email", default="", help="Who gets the alarms by mail, from now on; AWS asks them to confirm.")
 @click.option("--smoke-test/--no-smoke-test", default=True, show_default=True, help="Send one event at the end.")
 def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
     """Create or update a stage in the AWS account of the environment, and try it out. Safe to repeat.
@@ -35,7 +35,9 @@ def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
     project = Path.cwd()
     stages.checked_name(stage)
     output.say(f"Stage {stage}, account {deployment.account()}")
-    url = deployment.deploy(project, stage, {"AlarmEmail": alarm_email} if alarm_email else {}, output.say)
+    if alarm_email:
+        stages.set_parameter(project, stage, "AlarmEmail", alarm_email)
+    url = deployment.deploy(project, stage, output.say)
     if smoke_test:
         settings = Settings.from_environ(stages.recorded(project)[stage])
         output.say(smoke.try_out(url, Pipeline(settings)))

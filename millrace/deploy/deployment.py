@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,11 @@ def stack_name(stage: str) -> str:
     return f"millrace-{stage}"
 
 
-def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> dict[str, str]:
+def prepare(project: Path, stage: str, say: Say) -> dict[str, str]:
     """Apply the stack, and write what a plain `chalice deploy` of the stage needs; answers the environment."""
     refuse_unknown_format(stage)
     say(f"Applying the stack {stack_name(stage)} ...")
-    applied = stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", dict(parameters))
+    applied = _apply(project, stage, watched="true")
     upgrade.prepare(applied)
     stages.record(project, stage, applied, policies.write(project, applied, stage))
     bytecode.write(project)
@@ -38,16 +38,21 @@ def prepare(project: Path, stage: str, parameters: Mapping[str, str], say: Say) 
     return applied
 
 
+def _apply(project: Path, stage: str, *, watched: str) -> dict[str, str]:
+    tls = "false" if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:") else "true"
+    parameters = {**stages.parameters(project, stage), "Watched": watched, "Protected": "true", "TlsOnly": tls}
+    return stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", parameters)
+
+
 def refuse_unknown_format(stage: str) -> None:
     """Refuse, before anything changes, a stage whose data has an unknown format. Raises CommandError."""
     if environment := stack.environment_before(_client("cloudformation"), stack_name(stage)):
         upgrade.prepare(environment)
 
 
-def deploy(project: Path, stage: str, parameters: Mapping[str, str], say: Say) -> str:
+def deploy(project: Path, stage: str, say: Say) -> str:
     """Create or update a stage; answers its address. Safe to repeat. Raises CommandError."""
-    tls = "false" if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:") else "true"
-    prepare(project, stage, {"Watched": "true", "Protected": "true", "TlsOnly": tls, **parameters}, say)
+    prepare(project, stage, say)
     say("Deploying the functions ...")
     chalice(project, "deploy", "--stage", stage)
     resources = deployed(project, stage)
@@ -68,8 +73,7 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
         stages.forget(project, stage)
     else:
         say(f"Removing the alarms from the stack {stack_name(stage)}, which keeps all data ...")
-        unwatched = {"Watched": "false"}
-        stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", unwatched)
+        _apply(project, stage, watched="false")
 
 
 def read(project: Path, stage: str) -> doctor.Stage:

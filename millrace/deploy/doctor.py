@@ -107,11 +107,12 @@ def trigger_is_whole(stage: Stage) -> Wrong:
 def messages_wait_long_enough(stage: Stage) -> Wrong:
     """A message stays hidden for six times the processor's timeout"""
     timeout = _configuration(stage, "process")["Timeout"]
+    where = f"stages.{stage.name}.stack_parameters of .chalice/config.json"
     hidden = int(_queue(stage, "QUEUE_URL").get("VisibilityTimeout", 0))
     if hidden < _VISIBILITY_FACTOR * timeout:
         yield (
             f"It stays hidden for {hidden} s, and process may run for {timeout} s: work is done twice.",
-            f"Raise VisibilitySeconds of stack.yaml to {_VISIBILITY_FACTOR * timeout}, and deploy.",
+            f"Set VisibilitySeconds in {where} to {_VISIBILITY_FACTOR * timeout}. {_redeploy(stage)}",
         )
 
 

@@ -8,12 +8,15 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from millrace import stack
 from millrace.command_error import CommandError
 from millrace.deploy.policies import policy_file
 
 # It becomes part of every name; a bucket's has at most 63 characters with "millrace-", "-archive-" and the account.
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 RESERVED = "local"
+#: Stack parameters that follow from what is done with a stage.
+SET_BY_DEPLOY = ("Watched", "Protected", "TlsOnly")
 
 
 def checked_name(stage: str) -> str:
@@ -44,8 +47,28 @@ def recorded(project: Path) -> dict[str, dict[str, str]]:
     return {name: environment for name, environment in environments.items() if "QUEUE_URL" in environment}
 
 
+def parameters(project: Path, stage: str) -> dict[str, str]:
+    """The stack parameters that are set for a stage. Raises CommandError for one that a stage cannot set."""
+    entry = read_config(project).get("stages", {}).get(stage, {})
+    chosen = {name: str(value) for name, value in entry.get("stack_parameters", {}).items()}
+    allowed = [each for each in stack.parameters_in(project / "stack.yaml") if each not in SET_BY_DEPLOY]
+    if unknown := sorted(chosen.keys() - set(allowed)):
+        raise CommandError(
+            f"stages.{stage}.stack_parameters in .chalice/config.json may hold {', '.join(allowed)}, "
+            f"not {', '.join(unknown)}."
+        )
+    return chosen
+
+
+def set_parameter(project: Path, stage: str, name: str, value: str) -> None:
+    """Set a stack parameter of a stage for its next deployments."""
+    config = read_config(project)
+    config.setdefault("stages", {}).setdefault(stage, {}).setdefault("stack_parameters", {})[name] = value
+    _write_config(project, config)
+
+
 def record(project: Path, stage: str, environment: Mapping[str, str], functions: Iterable[str]) -> None:
-    """Failure the stack's outputs and each function's policy; what else is set for the stage stays."""
+    """Note the stack's outputs and each function's policy; what else is set for the stage stays."""
     config = read_config(project)
     entry = config.setdefault("stages", {}).setdefault(stage, {})
     entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)
@@ -58,10 +81,10 @@ def record(project: Path, stage: str, environment: Mapping[str, str], functions:
 
 
 def forget(project: Path, stage: str) -> None:
-    """Take back what `record` noted, and the policy files."""
+    """Take back what `record` noted, the stage's stack parameters, and the policy files."""
     config = read_config(project)
     entry = config.get("stages", {}).get(stage, {})
-    for name in ("environment_variables", "api_gateway_stage"):
+    for name in ("environment_variables", "api_gateway_stage", "stack_parameters"):
         entry.pop(name, None)
     for settings in entry.pop("lambda_functions", {}).values():
         (project / ".chalice" / settings.get("iam_policy_file", "none")).unlink(missing_ok=True)

@@ -11,10 +11,10 @@ from millrace.deploy.finishing import ACCESS_LOG_FORMAT
 from millrace.pricing.prices import PRICES
 
 DAYS_A_MONTH = 30.4
-_SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
+SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
 # Each run reads the records of the running hour, so a record is read by the runs that are left of its hour, and
 # once when it is over. A day is made of digests: docs/cost.md.
-_READS_OF_A_RECORD = (_SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
+_READS_OF_A_RECORD = (SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
 # Five pollers, each waiting 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _IDLE_POLLS_A_MINUTE = 5 * 3
 # A run that finds nothing queries eight shards of marks and, twice, the unfinished reports.
@@ -128,7 +128,7 @@ def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
 
 def idle(assumed: Assumptions) -> dict[str, float]:
     """Dollars a month for a stage that nobody uses: the queue's poller and the schedule never rest."""
-    runs = 24 * _SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
+    runs = 24 * SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
     seconds = runs * assumed.duration_ms(_IDLE_RUN_CPU_MS, _IDLE_RUN_READS, 0) / 1000
     costs = {
         "SQS": PRICES["queue_request"].of(_IDLE_POLLS_A_MINUTE * 60 * 24 * DAYS_A_MONTH),

@@ -138,7 +138,7 @@ def test_axe_finds_no_barrier_where_things_go_wrong(opened: Opened, scheme: Any)
     stage = {
         "at": "2026-05-14T10:00:00Z",
         "queue": {"depth": 4, "oldest_seconds": 4000},
-        "dead_letters": {"count": 3},
+        "dead_letters": {"count": 3, "max_deliveries": 5},
         "quarantined": {"count": 1, "newest": [parked]},
         "minutes": None,
         "ledger": {**ledger, "balances": False, "chunks": chunks},

@@ -6,8 +6,10 @@ import logging
 from collections.abc import Iterator
 from typing import Any
 
+import boto3
 import pytest
 
+from millrace.local.emulator import Emulator
 from stage import Clients, Stage
 
 # Moto fails on calls of several INSERTs with parameters.
@@ -17,7 +19,7 @@ LACKING_IN_MOTO = {
     "test_the_last_hour_can_be_read_by_minute_with_percentiles": "answers HTTP 500 to a question for percentiles",
 }
 # Modules whose tests lead the functions' own environment to the emulator.
-ON_THE_EMULATOR_ALONE = {"test_upgrade"}
+ON_THE_EMULATOR_ALONE = {"test_stack", "test_upgrade"}
 # A call to moto takes three times what one to the emulator takes. An ordinary run asks it about the ports that decide
 # who owns an event and what is counted, and not by the hundreds; --thorough asks it everything.
 ALWAYS_ON_MOTO = {"test_event_store", "test_commit_log", "test_erasing"}
@@ -70,6 +72,16 @@ def _moto_for(metafunc: pytest.Metafunc) -> list[Any]:
         return [pytest.param("moto", marks=pytest.mark.skip(f"moto {LACKING_IN_MOTO[test]}"))]
     is_quick = module in ALWAYS_ON_MOTO and test not in SLOW_ON_MOTO
     return ["moto"] if is_quick or metafunc.config.getoption("thorough") else []
+
+
+@pytest.fixture
+def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment leads to the emulator."""
+    for name, value in emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    boto3.setup_default_session()
+    yield
+    boto3.setup_default_session()
 
 
 @pytest.fixture

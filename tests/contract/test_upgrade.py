@@ -10,7 +10,7 @@ import itertools
 import json
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
@@ -36,7 +36,7 @@ from chalicelib.wiring import Pipeline
 from millrace import stack
 from millrace.command_error import CommandError
 from millrace.deploy import deployment, doctor
-from millrace.local.emulator import PROJECT, Emulator
+from millrace.local.emulator import PROJECT
 from millrace.ops.upgrade import Upgrades, prepare, upgrade
 from poller import Poller
 from stage import Clients, Stage
@@ -48,16 +48,6 @@ HASTE = 40
 SCHEDULED = dict.fromkeys(
     ("version", "account", "region", "detail", "detail-type", "source", "time", "id", "resources"), ""
 )
-
-
-@pytest.fixture
-def aws(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment leads to the emulator."""
-    for name, value in emulator.environment().items():
-        monkeypatch.setenv(name, value)
-    boto3.setup_default_session()
-    yield
-    boto3.setup_default_session()
 
 
 @pytest.fixture
@@ -127,7 +117,7 @@ def test_deploy_refuses_data_of_0_1_0_before_anything_changes(clients: Clients, 
     load_0_1_0(clients, outputs["TABLE_NAME"])
     said: list[str] = []
     with pytest.raises(CommandError, match=r"Millrace 0\.1\.0"):
-        deployment.prepare(tmp_path, "of-0-1-0", {"VisibilitySeconds": "500"}, said.append)
+        deployment.prepare(tmp_path, "of-0-1-0", said.append)
     assert (said, list(tmp_path.iterdir())) == ([], [])
     queue = clients.sqs.get_queue_attributes(QueueUrl=outputs["QUEUE_URL"], AttributeNames=["All"])
     assert queue["Attributes"]["VisibilityTimeout"] == "400"

@@ -54,6 +54,7 @@ def test_what_is_recorded_of_a_stage_holds_no_secret(deployment: Deployment) -> 
         "STACK_NAME",
         "QUEUE_URL",
         "DEAD_LETTER_URL",
+        "MAX_DELIVERIES",
         "TABLE_NAME",
         "BUCKET_NAME",
         "TOPIC_ARN",

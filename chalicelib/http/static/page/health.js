@@ -34,7 +34,7 @@ export function judge(stage) {
   }
   if (dead) {
     return ["bad", `${plural(dead, "dead letter")} ${dead === 1 ? "waits" : "wait"} for a decision.`,
-      "They failed five times. “millrace dlq list” says why; nothing is lost while they wait (14 days)."];
+      `They failed ${stage.dead_letters.max_deliveries} times. “millrace dlq list” says why; nothing is lost while they wait (14 days).`];
   }
   if (oldest > WAITS_LONG_SECONDS) {
     return ["bad", `The queue is behind: its oldest message has waited ${seconds(oldest)}.`,
@@ -102,7 +102,7 @@ const PARTS = [
   ["stored", "Stored", "in the table, counted, archived"],
   ["duplicates", "Duplicates", "came again and changed nothing"],
   ["in_flight", "In flight", "on their way"],
-  ["dead", "Dead letters", "failed five times"],
+  ["dead", "Dead letters", "failed too often"],
   ["quarantined", "Quarantined", "kept whole, not processed"],
   ["missing", "Missing", "accepted, and nowhere"],
 ];

@@ -116,7 +116,7 @@ export function showParked(stage) {
   const text = (number, one, some, none, command) => h("div", {class: "parked", "data-level": number ? "bad" : ""},
     h("strong", {}, count(number)), h("div", {}, h("p", {}, number ? plural(number, one) + some : none), number ? h("code", {}, command) : null));
   byId("parked-list").replaceChildren(
-    text(dead, "dead letter", ": tried five times, and kept for 14 days. Look why, then send them again.", "No dead letters. What fails five times ends here, whole.", "millrace dlq list"),
+    text(dead, "dead letter", ": failed too often, and kept for 14 days. Look why, then send them again.", "No dead letters. What fails too often ends here, whole.", "millrace dlq list"),
     text(parked, "message", " in quarantine: accepted, and cannot be processed.", "Nothing in quarantine.", "millrace quarantine list"),
     ...(parked ? [reasons(stage.quarantined.newest)] : []));
 }

@@ -1,0 +1,100 @@
+"""The stack of a stage: what is set stays, what is not set follows the template, and the doctor measures it."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from millrace import stack
+from millrace.deploy import deployment, doctor
+from millrace.local.emulator import PROJECT
+from stage import Clients
+
+
+@pytest.fixture
+def template(tmp_path: Path) -> Path:
+    """A copy of the product's template, for a test to change."""
+    copy = tmp_path / "stack.yaml"
+    copy.write_text((PROJECT / "stack.yaml").read_text())
+    return copy
+
+
+def change(template: Path, before: str, after: str) -> None:
+    text = template.read_text()
+    assert text.count(before) == 1
+    template.write_text(text.replace(before, after))
+
+
+def queue_of(clients: Clients, outputs: dict[str, str]) -> dict[str, Any]:
+    answer = clients.sqs.get_queue_attributes(QueueUrl=outputs["QUEUE_URL"], AttributeNames=["All"])
+    attributes: dict[str, Any] = answer["Attributes"]
+    return attributes
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_changed_default_is_applied_and_a_value_that_is_set_stays(clients: Clients, template: Path) -> None:
+    def apply(name: str, parameters: dict[str, str]) -> str:
+        outputs = stack.apply(boto3.client("cloudformation"), name, template, parameters)
+        return str(queue_of(clients, outputs)["VisibilityTimeout"])
+
+    names: list[tuple[str, dict[str, str]]] = [("defaults", {}), ("chosen", {"VisibilitySeconds": "480"})]
+    assert [apply(*each) for each in names] == ["360", "480"]
+    change(template, "Default: 360", "Default: 720")
+    assert [apply(*each) for each in names] == ["720", "480"]
+    assert apply("chosen", {}) == "720"
+
+
+@pytest.mark.usefixtures("aws")
+def test_deliveries_are_those_of_the_parameter_and_the_functions_know_them(clients: Clients, template: Path) -> None:
+    outputs = stack.apply(boto3.client("cloudformation"), "deliveries", template, {"MaxDeliveries": "3"})
+    assert json.loads(queue_of(clients, outputs)["RedrivePolicy"])["maxReceiveCount"] in (3, "3")
+    assert outputs["MAX_DELIVERIES"] == "3"
+
+
+@pytest.mark.usefixtures("aws")
+def test_a_deployment_applies_what_the_stages_configuration_sets(clients: Clients, template: Path) -> None:
+    folder = template.parent
+    (folder / ".chalice").mkdir()
+    config = {"stages": {"configured": {"stack_parameters": {"VisibilitySeconds": 540}}}}
+    (folder / ".chalice" / "config.json").write_text(json.dumps(config))
+    outputs = deployment._apply(folder, "configured", watched="false")  # noqa: SLF001
+    assert queue_of(clients, outputs)["VisibilityTimeout"] == "540"
+
+
+@pytest.mark.usefixtures("aws")
+@pytest.mark.parametrize(("seconds", "wrong"), [(359, True), (360, False)])
+def test_the_doctor_wants_six_timeouts_and_says_where_to_set_them(
+    clients: Clients, seconds: int, *, wrong: bool
+) -> None:
+    url = clients.sqs.create_queue(QueueName=f"hides-{seconds}", Attributes={"VisibilityTimeout": str(seconds)})
+    stage = doctor.Stage("prod", PROJECT, {"QUEUE_URL": url["QueueUrl"]}, {"process": {"lambda_arn": _function(60)}})
+    findings = list(doctor.messages_wait_long_enough(stage))
+    assert bool(findings) is wrong
+    for said, advice in findings:
+        assert said == "It stays hidden for 359 s, and process may run for 60 s: work is done twice."
+        assert advice == (
+            "Set VisibilitySeconds in stages.prod.stack_parameters of .chalice/config.json to 360. "
+            "Run millrace deploy --stage prod."
+        )
+
+
+def _function(timeout: int) -> str:
+    """A function with a timeout; answers its ARN."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as package:
+        package.writestr("app.py", "def process(event, context): pass")
+    functions, name = boto3.client("lambda"), f"times-out-after-{timeout}"
+    if found := [each for each in functions.list_functions()["Functions"] if each["FunctionName"] == name]:
+        return str(found[0]["FunctionArn"])
+    role = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    made = functions.create_function(
+        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process", Timeout=timeout,
+        Code={"ZipFile": code.getvalue()},
+    )  # fmt: skip
+    return str(made["FunctionArn"])
