@@ -11,7 +11,9 @@ from typing import Any
 
 from bench.side_by_side import say
 from chalicelib.core import table_keys, timestamps
-from chalicelib.core.chunk import mint_chunk_id
+from chalicelib.core.chunk_id import mint_chunk_id
+from chalicelib.core.event import EventRef
+from chalicelib.core.windows import DAY, HOUR, MINUTE
 from millrace.pricing import recording
 from millrace.pricing.recording import Worker, cut, per_event
 from millrace.pricing.stub import Stub
@@ -89,13 +91,13 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
     """Write units by kind and partition key, if all events come within one hour of one project."""
     chance = random.Random(7)  # noqa: S311 - a simulation
     now = datetime.now(UTC)
-    hour, minute = (timestamps.window_of(timestamps.sortable(now), grain) for grain in ("hour", "minute"))
+    hour, minute = (grain.name_of(timestamps.sortable(now)) for grain in (HOUR, MINUTE))
     units: Counter[tuple[str, str]] = Counter()
     for number in range(events):
         user = "busy" if skewed and number % 2 else f"user-{chance.randrange(5000)}"
         units[
             "events of a user",
-            table_keys.event_item("p", table_keys.EventRef(timestamps.sortable(now), user, str(number))).pk,
+            table_keys.event_item("p", EventRef(timestamps.sortable(now), user, str(number))).pk,
         ] += 2 if per_post == 1 else 1  # a single is written in a transaction
     chunk_ids = [mint_chunk_id(now, minute, chance.randbytes(10)) for _ in range(events // per_post)]
     for batch in _batches(chunk_ids, per_batch):
@@ -107,7 +109,7 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
             for event_type in range(6):
                 units["counters", table_keys.counter("p", hour, str(event_type), shard).pk] += 2
             units["marks of hours", table_keys.mark("p", hour, shard).pk] += 2
-            units["days", table_keys.day("p", hour[:10], shard).pk] += 2
+            units["days", table_keys.day("p", DAY.name_of(hour), shard).pk] += 2
             units["ledger", table_keys.ledger(hour, "p", shard).pk] += 2
     for (kind, pk), number in list(units.items()):
         if kind in ("commit records", "counters"):  # they share their partitions

@@ -13,15 +13,16 @@ if TYPE_CHECKING:  # whoever takes a port would import the records of all of the
     from chalicelib.core.commit import CommitRecord, Outcome
     from chalicelib.core.counting import HourCounter
     from chalicelib.core.data_format import DataFormat
-    from chalicelib.core.event import Event
+    from chalicelib.core.event import Event, EventRef
     from chalicelib.core.event_body import StoredEvent
     from chalicelib.core.failures import Failure, Quarantined
     from chalicelib.core.hour_summary import HourSummary
     from chalicelib.core.ledger import Committed
     from chalicelib.core.project import Project
     from chalicelib.core.rejection import RejectedPost
-    from chalicelib.core.report import Report, Window
-    from chalicelib.core.table_keys import EventRef, Mark
+    from chalicelib.core.report import Report
+    from chalicelib.core.table_keys import Mark
+    from chalicelib.core.windows import Window
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class CommitLog(Protocol):
     def look(self, chunks: Iterable[Chunk]) -> Outcome: ...
     def committed(self, chunks: Iterable[tuple[str, str]]) -> set[tuple[str, str]]: ...
     def record(self, project: str, chunk_id: str) -> CommitRecord | None: ...
-    def records(self, project: str, window: str) -> list[CommitRecord]: ...
+    def records(self, project: str, hour: str) -> list[CommitRecord]: ...
     def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]: ...
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]: ...
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
-from chalicelib.core.counting import Span
 from chalicelib.core.event_body import StoredEvent
+from chalicelib.core.windows import Span
 from injector import Crash
 from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection

@@ -11,12 +11,14 @@ from typing import Any
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit, failures, limits, timestamps
 from chalicelib.core.chunk import Chunk, Sender
+from chalicelib.core.chunk_id import mint_chunk_id, single_id
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Quarantined
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
+from chalicelib.core.windows import MINUTE, Window
 from chalicelib.flows import aggregate as aggregator
 from chalicelib.flows import process as processor
 from chalicelib.flows import query
@@ -81,14 +83,14 @@ def make_event(
 def make_single(event: Event | None = None, *, project: str = "acme", received: datetime = NOW) -> Chunk:
     """A single: a chunk of one event that is stamped as ingestion does it."""
     chunk = make_chunk(event or make_event(), project=project, received=received)
-    return replace(chunk, chunk_id=chunks.single_id(chunk.chunk_id, chunk.events[0].ref))
+    return replace(chunk, chunk_id=single_id(chunk.chunk_id, chunk.events[0].ref))
 
 
 def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, repeats: int = 0) -> Chunk:
     """A chunk with an id of its own, of one event or of those given, which must share an hour; never a single."""
     events = events or (make_event(),)
-    newest = timestamps.window_of(max(event.time for event in events), "minute")
-    chunk_id = chunks.mint_chunk_id(received, newest, next(_numbers).to_bytes(10, "big"))
+    newest = MINUTE.name_of(max(event.time for event in events))
+    chunk_id = mint_chunk_id(received, newest, next(_numbers).to_bytes(10, "big"))
     return Chunk(chunk_id, Sender(project, received, "192.0.2.1", "browser"), events, repeats)
 
 

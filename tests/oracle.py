@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.core import event_body, summary, table_keys
+from chalicelib.core.event import event_key
+from chalicelib.core.table_keys import Key
 from stage import Clients
 
 Identity = tuple[str, str, str]  # user, time (to the second), event_id
@@ -199,9 +201,9 @@ class Findings:
 
 def _event(item: dict[str, Any]) -> dict[str, Any]:
     """An event from its item. What bodies are compressed against is data, and lies in one place."""
-    project, ref = table_keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+    project, ref = table_keys.parse_event_item(Key(item["pk"]["S"], item["sk"]["S"]))
     owner = item["c"]["S"]
-    chunk_id = f"{owner}-{table_keys.event_key(ref)}" if "i" in item else owner
+    chunk_id = f"{owner}-{event_key(ref)}" if "i" in item else owner
     return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id)
 
 

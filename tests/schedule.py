@@ -18,8 +18,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from builders import LIFETIMES, SETTINGS
-from chalicelib.core import timestamps
-from chalicelib.core.chunk import Sender, minted_at
+from chalicelib.core import timestamps, windows
+from chalicelib.core.chunk import Sender
+from chalicelib.core.chunk_id import minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.lifetimes import Lifetimes
@@ -388,4 +389,4 @@ class Schedule(RuleBasedStateMachine):
 
     @staticmethod
     def _window(report: Report) -> tuple[str, str, str]:
-        return (report.window.project, report.window.grain, timestamps.window_start(report.window.name))
+        return (report.window.project, report.window.grain, windows.start(report.window.name))

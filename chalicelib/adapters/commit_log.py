@@ -18,8 +18,9 @@ from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import is_committed, record_item, record_of
 from chalicelib.adapters.table import Item, Table, put_part, text
-from chalicelib.core import commit, retries, table_keys
-from chalicelib.core.chunk import Chunk, mint_chunk_id, single_ref
+from chalicelib.core import commit, retries, table_keys, windows
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk_id import mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
@@ -132,17 +133,16 @@ class CommitLog:
                 evidence[chunk] = found[own[chunk]]
         return evidence
 
-    def records(self, project: str, window: str) -> list[CommitRecord]:
-        """Every commit record of an hour (2015-05-17T10) or a day (2015-05-17)."""
-        day, hour = window[:10], window[11:13]
-        pks = [table_keys.day_partition(project, day, shard) for shard in range(table_keys.SHARDS)]
-        return [record_of(item) for item in self._table.query_each(pks, first=f"c#{hour}", after=f"c#{hour}~")]
+    def records(self, project: str, hour: str) -> list[CommitRecord]:
+        """Every commit record of an hour."""
+        return self.newest(project, hour, "", "")
 
     def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
         """The commit records of an hour whose newest events are of minutes with first <= minute <= last."""
-        pks = [table_keys.day_partition(project, hour[:10], shard) for shard in range(table_keys.SHARDS)]
-        start = f"c#{hour[11:13]}"
-        return [record_of(item) for item in self._table.query_each(pks, first=start + first, after=f"{start}{last}~")]
+        pks = table_keys.day_partitions(project, windows.DAY.name_of(hour))
+        return [
+            record_of(item) for item in self._table.query_each(pks, table_keys.commit_records_of(hour, first, last))
+        ]
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
         """The archive object that each chunk's commit record names, by chunk_id; without those that have no

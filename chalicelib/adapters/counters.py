@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.adapters.table import Item, Table, add_part, key_item, put_part
+from chalicelib.adapters.table import Item, Table, add_part, key_item, key_of, put_part
 from chalicelib.core import table_keys
 from chalicelib.core.counting import HourCounter
+from chalicelib.core.windows import DAY
 
 
 def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], shard: int) -> list[Item]:
@@ -22,7 +23,7 @@ def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], 
 
 def day_parts(hours: Iterable[tuple[str, str]], shard: int) -> list[Item]:
     """List the days of (project, hour) pairs."""
-    days = sorted({(project, hour[:10]) for project, hour in hours})
+    days = sorted({(project, DAY.name_of(hour)) for project, hour in hours})
     return [put_part(key_item(table_keys.day(project, day, shard))) for project, day in days]
 
 
@@ -32,16 +33,16 @@ class Counters:
 
     def days(self, project: str) -> list[str]:
         """Return the days that have events, oldest first."""
-        return sorted({item["sk"]["S"][:10] for item in self._table.query(table_keys.days_partition(project))})
+        items = self._table.query(table_keys.days_partition(project))
+        return sorted({table_keys.parse_day(key_of(item))[1] for item in items})
 
     def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         """Return every counter of some days; a counter may come in several parts."""
-        pks = [table_keys.day_partition(project, day, shard) for day in days for shard in range(table_keys.SHARDS)]
-        return [_counter(item) for item in self._table.query_each(pks, first="n#", after="n$")]
+        pks = [pk for day in days for pk in table_keys.day_partitions(project, day)]
+        return [_counter(item) for item in self._table.query_each(pks, table_keys.COUNTERS)]
 
 
 def _counter(item: Item) -> HourCounter:
-    day = item["pk"]["S"].split("#")[2]
-    _, hour, event_type = item["sk"]["S"].split("#", 2)
+    _, hour, event_type = table_keys.parse_counter(key_of(item))
     minutes = {name[1:]: int(value["N"]) for name, value in item.items() if name.startswith("m")}
-    return HourCounter(f"{day}T{hour}", event_type, minutes)
+    return HourCounter(hour, event_type, minutes)

@@ -11,10 +11,9 @@ from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import update_part
 from chalicelib.adapters.table import Cancelled, Item, Table, key_item, text
 from chalicelib.core import commit, retries, table_keys
-from chalicelib.core.chunk import owner_of
+from chalicelib.core.chunk_id import owner_of
 from chalicelib.core.commit import CommitRecord
-from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import Event, EventRef
 
 
 class Erasure:

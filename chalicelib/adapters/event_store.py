@@ -8,12 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.adapters.event_item import chunk_id_of, event_item, owned_item, owner, stands
-from chalicelib.adapters.table import MAX_INSERTS, Item, Table, number, text
+from chalicelib.adapters.table import MAX_INSERTS, Item, Table, key_of, number, text
 from chalicelib.core import event_body, table_keys
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.event import Event
+from chalicelib.core.event import Event, EventRef
 from chalicelib.core.event_body import StoredEvent
-from chalicelib.core.table_keys import EventRef, Key
+from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 
 
@@ -147,9 +147,9 @@ class EventStore:
         for items, stopped_at in self._table.pages(  # noqa: B007 - where the last page ended
             pk, first=first, after=after, newest_first=True, at_most=at_most, **options
         ):
-            yield from ((_ref(pk, item["sk"]["S"]), _event(item)) for item in items if stands(item))
+            yield from ((_ref(key_of(item)), _event(item)) for item in items if stands(item))
         if stopped_at is not None:
-            yield _ref(pk, stopped_at), None
+            yield _ref(Key(pk, stopped_at)), None
 
 
 def _batches(rows: Sequence[_Row], size: int) -> Iterator[list[_Row]]:
@@ -164,10 +164,10 @@ def _batches(rows: Sequence[_Row], size: int) -> Iterator[list[_Row]]:
         yield list(batch.values())
 
 
-def _ref(pk: str, sk: str) -> EventRef:
-    return table_keys.parse_event_item(pk, sk)[1]
+def _ref(key: Key) -> EventRef:
+    return table_keys.parse_event_item(key)[1]
 
 
 def _event(item: Item) -> dict[str, Any]:
-    project, ref = table_keys.parse_event_item(item["pk"]["S"], item["sk"]["S"])
+    project, ref = table_keys.parse_event_item(key_of(item))
     return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id_of(item, ref))

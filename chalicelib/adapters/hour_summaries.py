@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from chalicelib.adapters.bucket import GONE_OR_HIDDEN, Bucket
 from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import Cancelled, Item, Table, key_item, number, put_part, text
+from chalicelib.adapters.table import Cancelled, Item, Table, key_item, key_of, number, put_part, text
 from chalicelib.core import hour_summary, limits, table_keys
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report
@@ -87,7 +87,7 @@ class HourSummaryStore:
         for item in self._table.query(table_keys.hour_summaries_partition(project, day)):
             packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
             if packed is not None:
-                found[item["sk"]["S"]] = hour_summary.unpack(packed)
+                found[key_of(item).sk] = hour_summary.unpack(packed)
         return found
 
     def _read(self, name: str) -> bytes | None:

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 
 from chalicelib.adapters.table import Item, Table, add_part
-from chalicelib.core import table_keys, timestamps
+from chalicelib.core import table_keys, timestamps, windows
 from chalicelib.core.ledger import Committed
+from chalicelib.core.table_keys import Range
 
 
 def sum_parts(received: Mapping[tuple[str, str], Committed], shard: int, retention: timedelta) -> list[Item]:
@@ -16,7 +17,7 @@ def sum_parts(received: Mapping[tuple[str, str], Committed], shard: int, retenti
         add_part(
             table_keys.ledger(hour, project, shard),
             {"c": sums.chunks, "n": sums.accepted, "k": sums.stored},
-            int((timestamps.parse(timestamps.window_start(hour)) + retention).timestamp()),
+            int((timestamps.parse(windows.start(hour)) + retention).timestamp()),
         )
         for (hour, project), sums in received.items()
     ]
@@ -28,6 +29,5 @@ class LedgerSums:
 
     def received(self, first: str, after: str) -> Committed:
         """Return what was committed of the chunks received in the hours with first <= hour < after."""
-        pks = [table_keys.ledger_partition(shard) for shard in range(table_keys.SHARDS)]
-        items = self._table.query_each(pks, first=first, after=after)
+        items = self._table.query_each(table_keys.LEDGER_PARTITIONS, Range(first, after))
         return sum((Committed(*(int(item[name]["N"]) for name in "cnk")) for item in items), Committed())

@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
-from chalicelib.adapters.table import Item, Table, key_item, put_part, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, put_part, text
 from chalicelib.core import table_keys
 from chalicelib.core.table_keys import Mark
 
@@ -23,10 +23,9 @@ class Marks:
 
     def all(self) -> Iterator[Mark]:
         """Yield the marks of hours that gained or lost events since their mark was last removed."""
-        for shard in range(table_keys.SHARDS):
-            for item in self._table.query(table_keys.marks_partition(shard)):
-                project, _, hour = item["sk"]["S"].partition("#")
-                yield Mark(project, hour, shard, item["k"]["S"])
+        for pk in table_keys.MARKS_PARTITIONS:
+            for item in self._table.query(pk):
+                yield Mark(*table_keys.parse_mark(key_of(item)), item["k"]["S"])
 
     def remove(self, mark: Mark) -> None:
         """Remove a mark, unless a commit has put it anew since it was read."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.adapters.data_formats import DataFormats
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, text
 from chalicelib.core import table_keys
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project
@@ -88,12 +88,12 @@ def _settings_text(project: Project) -> str:
 
 def _project(item: Item) -> Project:
     settings = json.loads(item["b"]["S"])
-    return Project(item["sk"]["S"], **settings | {"dropped": frozenset(settings["dropped"])})
+    return Project(key_of(item).sk, **settings | {"dropped": frozenset(settings["dropped"])})
 
 
 def _key(item: Item) -> AccessKey:
     return AccessKey(
-        key_id=item["sk"]["S"],
+        key_id=key_of(item).sk,
         project=item["p"]["S"],
         kind=item["k"]["S"],
         key_hash=item["h"]["S"],

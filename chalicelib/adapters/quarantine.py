@@ -7,7 +7,7 @@ from itertools import islice
 
 from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.commit_log import CommitLog
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, text
 from chalicelib.core import table_keys
 from chalicelib.core.failures import Quarantined
 from chalicelib.errors import StoreFailed
@@ -72,9 +72,9 @@ def _item(entry: Quarantined) -> Item:
 
 
 def _entry(item: Item) -> Quarantined:
-    project, _, name = item["sk"]["S"].partition("#")
+    project, name = table_keys.parse_quarantine_record(key_of(item))
     return Quarantined(
-        project=project or None,
+        project=project,
         name=name,
         code=item["code"]["S"],
         accepted=int(item["n"]["N"]),

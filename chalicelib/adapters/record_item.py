@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.adapters.table import Item, key_item, number, text
+from chalicelib.adapters.table import Item, key_item, key_of, number, text
 from chalicelib.core import commit, table_keys
-from chalicelib.core.chunk import minted_at, owner_of
+from chalicelib.core.chunk_id import minted_at, owner_of
 from chalicelib.core.commit import CommitRecord
 
 
@@ -26,9 +26,10 @@ def record_item(record: CommitRecord, retention: timedelta) -> Item:
 
 def record_of(item: Item) -> CommitRecord:
     owned, value_counts = commit.unpack_summary(item["s"]["B"])
+    project, chunk_id = table_keys.parse_commit_record(key_of(item))
     return CommitRecord(
-        project=item["pk"]["S"].partition("#")[0],
-        chunk_id=item["sk"]["S"][len("c#HHMM#") :],
+        project=project,
+        chunk_id=chunk_id,
         accepted=int(item["n"]["N"]),
         owned=owned,
         value_counts=value_counts,

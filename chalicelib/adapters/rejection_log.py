@@ -7,10 +7,13 @@ import time
 import zlib
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from chalicelib.adapters.table import Item, Table, number, text
+from chalicelib.adapters.table import Table, key_item, key_of, number
 from chalicelib.core import table_keys
-from chalicelib.core.rejection import RejectedPost
+
+if TYPE_CHECKING:  # which a cold start needs only to reject
+    from chalicelib.core.rejection import RejectedPost
 
 
 class RejectionLog:
@@ -22,9 +25,7 @@ class RejectionLog:
 
     def keep(self, post: RejectedPost) -> None:
         body = zlib.compress(json.dumps([post.rows, post.uncounted]).encode())
-        item: Item = {
-            "pk": text(table_keys.rejections_partition(post.project)),
-            "sk": text(post.name),
+        item = key_item(table_keys.rejection(post.project, post.name)) | {
             "b": {"B": body},
             "x": number(int(time.time() + self._retention.total_seconds())),
         }
@@ -32,7 +33,9 @@ class RejectionLog:
 
     def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]:
         """The posts with first <= name < after, newest first."""
+        from chalicelib.core.rejection import RejectedPost
+
         pk = table_keys.rejections_partition(project)
         for item in self._table.query(pk, first=first, after=after, newest_first=True):
             rows, uncounted = json.loads(zlib.decompress(item["b"]["B"]))
-            yield RejectedPost(project, item["sk"]["S"], tuple(rows), uncounted)
+            yield RejectedPost(project, key_of(item).sk, tuple(rows), uncounted)

@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 
 from chalicelib.adapters.bucket import Bucket
-from chalicelib.adapters.table import Item, Table, key_item, number, put_part, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, put_part, text
 from chalicelib.core import table_keys
-from chalicelib.core.report import Report, Window, dump
+from chalicelib.core.report import Report, dump
+from chalicelib.core.windows import Window
 
 
 class ReportStore:
@@ -17,7 +18,7 @@ class ReportStore:
         self._bucket = bucket
 
     def get(self, window: Window) -> Report | None:
-        item = self._table.get(table_keys.report(window.project, window.grain, window.name))
+        item = self._table.get(table_keys.report(window))
         return _report(item) if item else None
 
     def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
@@ -25,12 +26,11 @@ class ReportStore:
         has put that version. One transaction: a version that nobody would publish cannot exist. `also`: parts
         without conditions that are applied with it. Raises StoreFailed.
         """
-        window = report.window
         version = {"v": number(report.version)}
         put = put_part(
             _item(report, published=report.published), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]}
         )
-        unfinished = key_item(table_keys.unfinished(window.project, window.grain, window.name)) | version
+        unfinished = key_item(table_keys.unfinished(report.window)) | version
         return not self._table.transact([put, put_part(unfinished), *also])
 
     def archive(self, report: Report, document: str) -> None:
@@ -46,13 +46,11 @@ class ReportStore:
     def unfinished(self) -> Iterator[Window]:
         """Windows whose newest report is not published, or not complete."""
         for item in self._table.query(table_keys.UNFINISHED):
-            yield Window(*item["sk"]["S"].split("#"))
+            yield table_keys.parse_unfinished(key_of(item))
 
     def finish(self, report: Report) -> None:
         """Take a window off the unfinished, unless a newer version has been put."""
-        window = report.window
-        key = table_keys.unfinished(window.project, window.grain, window.name)
-        self._table.delete_if(key, "v = :v", {":v": number(report.version)})
+        self._table.delete_if(table_keys.unfinished(report.window), "v = :v", {":v": number(report.version)})
 
     def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
         """The reports of the windows with first <= name < after, newest first."""
@@ -61,8 +59,7 @@ class ReportStore:
 
 
 def _item(report: Report, *, published: int) -> Item:
-    window = report.window
-    return key_item(table_keys.report(window.project, window.grain, window.name)) | {
+    return key_item(table_keys.report(report.window)) | {
         "v": number(report.version),
         "p": number(published),
         "b": text(dump(report.content)),
@@ -71,7 +68,6 @@ def _item(report: Report, *, published: int) -> Item:
 
 
 def _report(item: Item) -> Report:
-    project, _, grain = item["pk"]["S"].split("#")
-    window = Window(project, grain, item["sk"]["S"])
+    window = table_keys.parse_report(key_of(item))
     fingerprint = item["d"]["S"] if "d" in item else None
     return Report(window, int(item["v"]["N"]), json.loads(item["b"]["S"]), int(item["p"]["N"]), fingerprint)

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.core import retries
 from chalicelib.core.retries import Retry
-from chalicelib.core.table_keys import Key
+from chalicelib.core.table_keys import Key, Range
 from chalicelib.errors import StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
@@ -168,12 +168,12 @@ class Table:
             options["ExclusiveStartKey"] = last
             at_most = at_most and at_most - page["ScannedCount"]
 
-    def query_each(self, pks: Iterable[str], *, first: str, after: str) -> list[Item]:
+    def query_each(self, pks: Iterable[str], wanted: Range) -> list[Item]:
         """The items of several partitions, read side by side."""
         from concurrent.futures import ThreadPoolExecutor  # what a POST and a batch do not need
 
         with ThreadPoolExecutor(max_workers=8) as pool:
-            pages = pool.map(lambda pk: list(self.query(pk, first=first, after=after)), pks)
+            pages = pool.map(lambda pk: list(self.query(pk, first=wanted.first, after=wanted.after)), pks)
             return [item for page in pages for item in page]
 
     def is_empty(self) -> bool:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from chalicelib.core import compact, lifetimes, limits, timestamps
+from chalicelib.core.chunk_id import check_form, hour_of, minted_at, owner_of, single_id
 from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef, event_key, parse_event_key
+from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import Undecodable
 
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-_TO_BASE_32 = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")  # as int reads it
-_CHUNK_ID = re.compile(r"([0-7][0-9A-HJKMNP-TV-Z]{25})-([0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2})([0-5][0-9])(-.+)?")
-_NAME_LENGTH = 42  # of a chunk_id without the key of a single's event
 _FORMAT = 2
 
 
@@ -84,65 +80,6 @@ class Chunk:
         return self.renewed or minted_at(self.chunk_id)
 
 
-def mint_chunk_id(moment: datetime, minute: str, randomness: bytes) -> str:
-    """A ULID (48 bits of milliseconds, 80 random: github.com/ulid/spec), "-", and the minute (2015-05-17T10:05) of
-    the newest of its events, which share an hour.
-
-    The hour tells a receipt where to look: it names the partition of the commit record. By the minute a reader finds
-    the newest events first.
-    """
-    number = int.from_bytes(int(moment.timestamp() * 1000).to_bytes(6, "big") + randomness[:10], "big")
-    ulid = "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
-    return f"{ulid}-{minute.replace(':', '')}"
-
-
-def hour_of(chunk_id: str) -> str:
-    """The hour of a chunk's events, as in 2015-05-17T10."""
-    return chunk_id[27:40]
-
-
-def newest_minute_of(chunk_id: str) -> str:
-    """The minute of the hour, as in 05, after which a chunk has no event."""
-    return chunk_id[40:42]
-
-
-def owner_of(chunk_id: str) -> str:
-    """What items name a chunk by: its id, without the key of a single's event."""
-    return chunk_id[:_NAME_LENGTH]
-
-
-def single_id(owner: str, ref: EventRef) -> str:
-    """The chunk_id of a single: who it is and which event."""
-    return f"{owner}-{event_key(ref)}"
-
-
-def single_ref(chunk_id: str) -> EventRef | None:
-    """The event that a single's id names; None for other chunks."""
-    return parse_event_key(chunk_id[_NAME_LENGTH + 1 :])
-
-
-@lru_cache(maxsize=2048)  # asked several times for each chunk of a batch
-def minted_at(chunk_id: str) -> datetime:
-    """When a chunk was minted; `chunk_id` must be one."""
-    return datetime.fromtimestamp(int(chunk_id[:10].translate(_TO_BASE_32), 32) / 1000, UTC)
-
-
-def check_id(chunk_id: str) -> None:
-    """Raises Undecodable for what is not a chunk id."""
-    match = _CHUNK_ID.fullmatch(chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else None
-    if not match or (match[4] and not _names_event_of(match[2], single_ref(chunk_id))):
-        raise Undecodable("not a chunk id")
-    try:
-        timestamps.parse(timestamps.window_start(match[2]))
-        minted_at(chunk_id)
-    except (ValueError, OverflowError) as error:
-        raise Undecodable("not a chunk id") from error
-
-
-def _names_event_of(hour: str, ref: EventRef | None) -> bool:
-    return ref is not None and timestamps.window_of(ref.time, "hour") == hour
-
-
 def pack(
     events: Iterable[Event], *, sender: Sender, repeats: dict[str, int], mint: Callable[[str], str]
 ) -> list[tuple[Chunk, str]]:
@@ -153,11 +90,11 @@ def pack(
     """
     by_hour: dict[str, list[Event]] = defaultdict(list)
     for event in events:
-        by_hour[timestamps.window_of(event.time, "hour")].append(event)
+        by_hour[HOUR.name_of(event.time)].append(event)
     packed = []
     for hour in sorted(by_hour):
         for number, (group, texts) in enumerate(_cut(by_hour[hour])):
-            newest = timestamps.window_of(max(event.time for event in group), "minute")
+            newest = MINUTE.name_of(max(event.time for event in group))
             chunk = Chunk(mint(newest), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0)
             chunk = _stamp(chunk, texts)
             packed.append((chunk, _message(chunk, texts)))
@@ -224,10 +161,8 @@ def decode(body: str) -> Chunk:
         document = json.loads(body)
         if document["format"] != _FORMAT:
             raise Undecodable(f"format {document['format']!r} is not known")
-        # The hour, and what follows in a single's id, are compared with the events below.
-        if not _CHUNK_ID.fullmatch(owner_of(document["chunk_id"])):
-            raise Undecodable("not a chunk id")
-        minted_at(document["chunk_id"])
+        # Its hour, and what follows in a single's id, are compared with the events below.
+        check_form(document["chunk_id"])
         events = tuple(_event_of_message(event) for event in document["events"])
         sender = Sender(
             str(document["project"]),
@@ -239,7 +174,8 @@ def decode(body: str) -> Chunk:
         chunk = Chunk(document["chunk_id"], sender, events, int(document["repeats"]), renewed)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
-    if not events or any(timestamps.window_of(event.time, "hour") != chunk.hour for event in events):
+    hour = chunk.hour
+    if not events or any(HOUR.name_of(event.time) != hour for event in events):
         raise Undecodable("the events are not all of the chunk's hour")
     if chunk.is_single and (chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, events[0].ref)):
         raise Undecodable("not the event that its chunk_id names")

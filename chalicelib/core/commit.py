@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
 
-from chalicelib.core import limits, summary, timestamps
-from chalicelib.core.chunk import Chunk, hour_of, minted_at, newest_minute_of, single_ref
-from chalicelib.core.event import Event
+from chalicelib.core import limits, summary, timestamps, windows
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk_id import hour_of, minted_at, newest_minute_of, single_ref
+from chalicelib.core.event import Event, EventRef
 from chalicelib.core.ledger import Committed
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.windows import DAY, HOUR, minute_of_hour
 
 _ROUNDING = timedelta(milliseconds=2)
 
@@ -111,7 +112,7 @@ def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[t
         (
             CommitRecord(
                 project=project,
-                chunk_id=mint(f"{hour}:{max(newest_minute_of(record.chunk_id) for record in records)}"),
+                chunk_id=mint(windows.join_minute(hour, max(newest_minute_of(record.chunk_id) for record in records))),
                 accepted=len(records),
                 owned=tuple(event for record in records for event in record.owned),
                 value_counts=_sum_value_counts(records),
@@ -182,7 +183,7 @@ def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Co
     for record in records:
         for event in record.owned:
             counter = (record.project, record.hour, event.event_type)
-            sums.setdefault(counter, Counter())[event.ref.time[14:16]] += 1
+            sums.setdefault(counter, Counter())[minute_of_hour(event.ref.time)] += 1
     return sums
 
 
@@ -200,7 +201,7 @@ def received_hours(records: Iterable[CommitRecord]) -> dict[tuple[str, str], Com
     for record in records:
         if record.is_replayed:
             continue
-        entry = (timestamps.window_of(record.received, "hour"), record.project)
+        entry = (HOUR.name_of(record.received), record.project)
         sums[entry] = sums.get(entry, Committed()) + Committed(1, record.accepted, record.stored)
     return sums
 
@@ -232,10 +233,10 @@ def _own_item(record: CommitRecord) -> tuple[str, ...]:
 
 def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
     """What names the items that a commit of the record writes and that others may write as well."""
-    received_hour = timestamps.window_of(record.received, "hour")
+    received_hour = HOUR.name_of(record.received)
     items: set[tuple[str, ...]] = {("ledger", received_hour, record.project)}
     if record.owned:
-        items |= {(record.project, record.hour), (record.project, record.hour[:10])}
+        items |= {(record.project, record.hour), (record.project, DAY.name_of(record.hour))}
         items |= {(record.project, record.hour, event.event_type) for event in record.owned}
     if record.body is not None:
         items.add(("shared", record.project, record.hour))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.table_keys import EventRef, is_text
+
+_TIME_LENGTH = 27
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 #: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
 REJECTION_CODES = {
@@ -36,6 +42,14 @@ class Rejected(Exception):
         self.code, self.field = code, field
         self.message = message or REJECTION_CODES[code]
         super().__init__(self.message)
+
+
+class EventRef(NamedTuple):
+    """What names an event inside its project, in the order of the time index."""
+
+    time: str
+    user: str
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +118,33 @@ class Event:
         if not all(is_text(name, length) for name, length in zip(names, lengths, strict=True)):
             raise ValueError("an id or type cannot be part of a key")
         return event
+
+
+def event_key(ref: EventRef) -> str:
+    """The opaque key of an event, safe in a URL."""
+    return base64.urlsafe_b64encode(_encode(ref).encode()).decode().rstrip("=")
+
+
+def parse_event_key(key: str) -> EventRef | None:
+    """The inverse of `event_key`; None for what is no key of an event that could exist."""
+    try:
+        parts = json.loads(base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True))
+        ref = EventRef(*parts)
+    except (ValueError, TypeError, binascii.Error, RecursionError):
+        return None
+    parts_fit = (
+        is_text(ref.time, _TIME_LENGTH)
+        and is_text(ref.user, limits.MAX_USER_LENGTH)
+        and is_text(ref.event_id, limits.MAX_EVENT_ID_LENGTH)
+    )
+    return ref if parts_fit and event_key(ref) == key else None
+
+
+def is_text(value: object, max_length: int) -> bool:
+    """Whether a value can be part of a key: a string, not empty or too long, and whole in UTF-8."""
+    if not isinstance(value, str) or not 0 < len(value) <= max_length:
+        return False
+    return value.isascii() or not _HALF_A_PAIR.search(value)
 
 
 def stable_id(*parts: str) -> str:

@@ -7,8 +7,7 @@ from typing import Any, Self
 
 from chalicelib.core import compact, timestamps
 from chalicelib.core.chunk import Chunk, stored_form
-from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import Event, EventRef
 
 # What events of web sites and apps have in common, as browsers and the Segment specification name it; the most
 # frequent comes last, where it takes the fewest bits. Every body that is stored needs it to be read: what is written

@@ -71,15 +71,11 @@ def object_content(
         {
             "code": code,
             "reason": REASONS[code],
-            "received_at": _time(received),
-            "first_delivered_at": _time(first_delivered),
-            "last_delivered_at": _time(last_delivered),
+            "received_at": timestamps.readable_of(received),
+            "first_delivered_at": timestamps.readable_of(first_delivered),
+            "last_delivered_at": timestamps.readable_of(last_delivered),
             "receive_count": receive_count,
-            "quarantined_at": _time(now),
+            "quarantined_at": timestamps.readable_of(now),
             "message": body,
         }
     )
-
-
-def _time(moment: datetime | None) -> str | None:
-    return timestamps.readable(timestamps.sortable(moment)) if moment else None

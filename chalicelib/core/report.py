@@ -8,24 +8,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import hour_summary, limits, timestamps
+from chalicelib.core import hour_summary, limits, windows
 from chalicelib.core.hour_summary import HourSummary
+from chalicelib.core.windows import Window
 
 # SNS: at most 100 characters of ASCII, no line breaks.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _MAX_SUBJECT = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """What a report is about: the hour 2015-05-17T10, or the day 2015-05-17, of a project."""
-
-    project: str
-    grain: str
-    name: str
-
-    def is_over(self, now: datetime) -> bool:
-        return timestamps.window_end(self.name, self.grain) <= now
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +30,9 @@ class Report:
     fingerprint: str | None = None
 
     def to_json(self) -> dict[str, Any]:
-        start = timestamps.window_start(self.window.name)
+        start = windows.start(self.window.name)
         head = {"project": self.window.project, "grain": self.window.grain, "start": start, "version": self.version}
         return {**head, **self.content}
-
-
-def windows_of(project: str, hour: str) -> list[Window]:
-    """The windows whose reports an hour is part of."""
-    return [Window(project, "hour", hour), Window(project, "day", hour[:10])]
 
 
 def renewed(current: Report | None, window: Window, summary: HourSummary, now: datetime) -> Report:
@@ -56,7 +40,7 @@ def renewed(current: Report | None, window: Window, summary: HourSummary, now: d
     # Once complete, always complete: a run that started earlier may still hold an earlier time.
     complete = window.is_over(now) or (current is not None and bool(current.content["complete"]))
     content = summarise(summary, complete=complete)
-    fingerprint = hour_summary.fingerprint(summary) if window.grain == "hour" else None
+    fingerprint = hour_summary.fingerprint(summary) if window.made_of is None else None
     if current is None:
         return Report(window, 1, content, fingerprint=fingerprint)
     if (current.content, current.fingerprint) == (content, fingerprint):
@@ -107,7 +91,7 @@ def plain_text(report: Report) -> str:
     content, window = report.content, report.window
     state = "complete" if content["complete"] else "still open"
     lines = [
-        f"{window.project}, {window.grain} {timestamps.window_start(window.name)}, version {report.version} ({state})",
+        f"{window.project}, {window.grain} {windows.start(window.name)}, version {report.version} ({state})",
         f"{content['events']} events of {content['unique_users']} users",
         "",
         *(f"{count:>9}  {event_type}" for event_type, count in content["counts"].items()),

@@ -13,7 +13,7 @@ from os.path import commonprefix
 from typing import Any
 
 from chalicelib.core import compact
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import EventRef
 
 ByType = dict[str, list[EventRef]]
 ValueCounts = dict[str, dict[str, int]]

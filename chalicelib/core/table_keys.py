@@ -1,4 +1,4 @@
-"""The keys of the one table, and the event key that clients see.
+"""The keys of the one table: no other module builds or reads a part of them.
 
 Every partition key starts with the project and "#" (a project's name never holds one) or, for what
 belongs to the whole stage, with "#". What follows last in a key may hold anything.
@@ -27,29 +27,33 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
 
 from __future__ import annotations
 
-import base64
-import binascii
-import json
 import re
 import zlib
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from chalicelib.core import limits
+from chalicelib.core import windows
+from chalicelib.core.chunk_id import hour_of, newest_minute_of
+from chalicelib.core.event import EventRef
+from chalicelib.core.windows import Window
 
 # Writes of one hour spread over this many partitions (1,000 write units a second each). It is part
 # of every commit record's key: changing it makes chunks in flight commit twice.
 SHARDS = 8
 
-_TIME_LENGTH = 27
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-_HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
 
 
 class Key(NamedTuple):
     pk: str
     sk: str
+
+
+class Range(NamedTuple):
+    """The sort keys with first <= sk < after."""
+
+    first: str
+    after: str
 
 
 def is_project_name(name: str) -> bool:
@@ -62,6 +66,13 @@ def user_partition(project: str, user: str) -> str:
 
 def event_item(project: str, ref: EventRef) -> Key:
     return Key(user_partition(project, ref.user), f"{ref.time}#{ref.event_id}")
+
+
+def parse_event_item(key: Key) -> tuple[str, EventRef]:
+    """The project, and what names the event."""
+    project, _, user = key.pk.partition("#e#")
+    time, _, event_id = key.sk.partition("#")
+    return project, EventRef(time, user, event_id)
 
 
 def guard_item(project: str, user: str, event_id: str) -> Key:
@@ -78,7 +89,12 @@ def shard_of(chunk_id: str) -> int:
     return zlib.crc32(chunk_id.encode()) % SHARDS
 
 
-def day_partition(project: str, day: str, shard: int) -> str:
+def day_partitions(project: str, day: str) -> list[str]:
+    """The partitions of a day's commit records, counters and failures."""
+    return [_day_partition(project, day, shard) for shard in range(SHARDS)]
+
+
+def _day_partition(project: str, day: str, shard: int) -> str:
     return f"{project}#d#{day}#{shard}"
 
 
@@ -91,12 +107,40 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    day, minute = chunk_id[27:37], chunk_id[38:42]
-    return Key(day_partition(project, day, shard_of(chunk_id)), f"{kind}#{minute}#{chunk_id}")
+    day, hour = windows.day_and_hour(hour_of(chunk_id))
+    pk = _day_partition(project, day, shard_of(chunk_id))
+    return Key(pk, f"{kind}#{hour}{newest_minute_of(chunk_id)}#{chunk_id}")
+
+
+def parse_commit_record(key: Key) -> tuple[str, str]:
+    """The project, and the chunk_id."""
+    return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
+
+
+def is_commit_record(key: Key) -> bool:
+    return key.pk.partition("#")[2].startswith("d#") and key.sk.startswith("c#")
+
+
+def commit_records_of(hour: str, first: str = "", last: str = "") -> Range:
+    """The commit records of an hour, or of its minutes with first <= minute <= last, in the partitions of its day."""
+    _, hour_of_day = windows.day_and_hour(hour)
+    return Range(f"c#{hour_of_day}{first}", f"c#{hour_of_day}{last}~")
+
+
+#: The counters in the partitions of a day.
+COUNTERS = Range("n#", "n$")
 
 
 def counter(project: str, hour: str, event_type: str, shard: int) -> Key:
-    return Key(day_partition(project, hour[:10], shard), f"n#{hour[11:13]}#{event_type}")
+    day, hour_of_day = windows.day_and_hour(hour)
+    return Key(_day_partition(project, day, shard), f"n#{hour_of_day}#{event_type}")
+
+
+def parse_counter(key: Key) -> tuple[str, str, str]:
+    """The project, the hour, and the event type."""
+    project, _, day, _ = key.pk.split("#")
+    _, hour_of_day, event_type = key.sk.split("#", 2)
+    return project, windows.join_hour(day, hour_of_day), event_type
 
 
 def days_partition(project: str) -> str:
@@ -107,12 +151,22 @@ def day(project: str, day: str, shard: int) -> Key:
     return Key(days_partition(project), f"{day}#{shard}")
 
 
+def parse_day(key: Key) -> tuple[str, str]:
+    """The project, and the day."""
+    return key.pk.partition("#")[0], key.sk.partition("#")[0]
+
+
 def report_partition(project: str, grain: str) -> str:
     return f"{project}#r#{grain}"
 
 
-def report(project: str, grain: str, window: str) -> Key:
-    return Key(report_partition(project, grain), window)
+def report(window: Window) -> Key:
+    return Key(report_partition(window.project, window.grain), window.name)
+
+
+def parse_report(key: Key) -> Window:
+    project, _, grain = key.pk.split("#")
+    return Window(project, grain, key.sk)
 
 
 def hour_summaries_partition(project: str, day: str) -> str:
@@ -120,15 +174,20 @@ def hour_summaries_partition(project: str, day: str) -> str:
 
 
 def hour_summary(project: str, hour: str) -> Key:
-    return Key(hour_summaries_partition(project, hour[:10]), hour)
+    return Key(hour_summaries_partition(project, windows.DAY.name_of(hour)), hour)
 
 
-def marks_partition(shard: int) -> str:
-    return f"#marks#{shard}"
+MARKS_PARTITIONS = [f"#marks#{shard}" for shard in range(SHARDS)]
 
 
 def mark(project: str, hour: str, shard: int) -> Key:
-    return Key(marks_partition(shard), f"{project}#{hour}")
+    return Key(MARKS_PARTITIONS[shard], f"{project}#{hour}")
+
+
+def parse_mark(key: Key) -> tuple[str, str, int]:
+    """The project, the hour, and the shard."""
+    project, _, hour = key.sk.partition("#")
+    return project, hour, int(key.pk.rpartition("#")[2])
 
 
 class Mark(NamedTuple):
@@ -145,19 +204,22 @@ class Mark(NamedTuple):
         return datetime.fromtimestamp(int(self.token.partition("-")[0]), UTC)
 
 
-def ledger_partition(shard: int) -> str:
-    return f"#ledger#{shard}"
+LEDGER_PARTITIONS = [f"#ledger#{shard}" for shard in range(SHARDS)]
 
 
 def ledger(received_hour: str, project: str, shard: int) -> Key:
-    return Key(ledger_partition(shard), f"{received_hour}#{project}")
+    return Key(LEDGER_PARTITIONS[shard], f"{received_hour}#{project}")
 
 
 UNFINISHED = "#unfinished"
 
 
-def unfinished(project: str, grain: str, window: str) -> Key:
-    return Key(UNFINISHED, f"{project}#{grain}#{window}")
+def unfinished(window: Window) -> Key:
+    return Key(UNFINISHED, "#".join(window))
+
+
+def parse_unfinished(key: Key) -> Window:
+    return Window(*key.sk.split("#"))
 
 
 PROJECTS, ACCESS_KEYS = "#projects", "#keys"
@@ -186,6 +248,10 @@ def rejections_partition(project: str) -> str:
     return f"{project}#rejected"
 
 
+def rejection(project: str, name: str) -> Key:
+    return Key(rejections_partition(project), name)
+
+
 QUARANTINE = "#quarantine"
 
 
@@ -194,43 +260,7 @@ def quarantine_record(project: str | None, name: str) -> Key:
     return Key(QUARANTINE, f"{project or ''}#{name}")
 
 
-class EventRef(NamedTuple):
-    """What names an event inside its project, in the order of the time index."""
-
-    time: str
-    user: str
-    event_id: str
-
-
-def parse_event_item(pk: str, sk: str) -> tuple[str, EventRef]:
-    """The inverse of `event_item`: the project, and what names the event."""
-    project, _, user = pk.partition("#e#")
-    time, _, event_id = sk.partition("#")
-    return project, EventRef(time, user, event_id)
-
-
-def event_key(ref: EventRef) -> str:
-    """The opaque key of an event, safe in a URL."""
-    return base64.urlsafe_b64encode(_encode(ref).encode()).decode().rstrip("=")
-
-
-def parse_event_key(key: str) -> EventRef | None:
-    """The inverse of `event_key`; None for what is no key of an event that could exist."""
-    try:
-        parts = json.loads(base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True))
-        ref = EventRef(*parts)
-    except (ValueError, TypeError, binascii.Error, RecursionError):
-        return None
-    parts_fit = (
-        is_text(ref.time, _TIME_LENGTH)
-        and is_text(ref.user, limits.MAX_USER_LENGTH)
-        and is_text(ref.event_id, limits.MAX_EVENT_ID_LENGTH)
-    )
-    return ref if parts_fit and event_key(ref) == key else None
-
-
-def is_text(value: object, max_length: int) -> bool:
-    """Whether a value can be part of a key: a string, not empty or too long, and whole in UTF-8."""
-    if not isinstance(value, str) or not 0 < len(value) <= max_length:
-        return False
-    return value.isascii() or not _HALF_A_PAIR.search(value)
+def parse_quarantine_record(key: Key) -> tuple[str | None, str]:
+    """The project if there is one, and the name."""
+    project, _, name = key.sk.partition("#")
+    return project or None, name

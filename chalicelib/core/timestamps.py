@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from typing import Any, overload
 
 # Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's. Hours end at
 # 23 and minutes at 59 here, since Python's own parser takes 24:00 or not, as its version has it.
@@ -17,9 +17,6 @@ _DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds reached it in 1973.
 _MILLISECONDS_FROM = 100_000_000_000
-
-GRAINS = {"minute": 16, "hour": 13, "day": 10}  # characters of the sortable form that name the window
-_SPANS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}
 
 
 def parse(value: Any) -> datetime:
@@ -60,27 +57,13 @@ def readable(sortable_time: str) -> str:
     return f"{seconds}.{fraction[:3] if fraction.endswith('000') else fraction}Z"
 
 
-def window_of(sortable_time: str, grain: str) -> str:
-    """The name of the minute, hour or day that holds a time: 2015-05-17T10:05, 2015-05-17T10, 2015-05-17."""
-    return sortable_time[: GRAINS[grain]]
-
-
-def window_start(window: str) -> str:
-    """The readable first second of a window."""
-    return window + "0000-00-00T00:00:00Z"[len(window) :]
-
-
-def first_time(window: str) -> str:
-    """The sortable first moment of a window."""
-    return window + "0000-00-00T00:00:00.000000Z"[len(window) :]
-
-
-def window_end(window: str, grain: str) -> datetime:
-    """The moment at which a window is over; the end of time for its last one."""
-    try:
-        return parse(window_start(window)) + _SPANS[grain]
-    except OverflowError:
-        return datetime.max.replace(tzinfo=UTC)
+@overload
+def readable_of(moment: datetime) -> str: ...
+@overload
+def readable_of(moment: None) -> None: ...
+def readable_of(moment: datetime | None) -> str | None:
+    """The readable form of a moment, if there is one."""
+    return readable(sortable(moment)) if moment else None
 
 
 def zone_of(name: str) -> tzinfo:
@@ -91,22 +74,6 @@ def zone_of(name: str) -> tzinfo:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError) as error:  # no such zone, a folder of zones, no name of a file
         raise ValueError(f"{name[:40]!r} is no IANA time zone") from error
-
-
-def start_of_window(minute: str, grain: str, zone: tzinfo | None) -> str:
-    """The readable first second, in UTC, of the minute, hour or day in which a zone's clocks show this minute."""
-    if zone is None:
-        return window_start(window_of(minute, grain))
-    try:
-        local = parse(window_start(minute)).astimezone(zone)
-        if grain == "day":
-            start = local.replace(hour=0, minute=0, second=0, fold=0)
-        else:
-            start = local - timedelta(minutes=local.minute if grain == "hour" else 0, seconds=local.second)
-            start = start.replace(fold=local.fold)  # Python's arithmetic is of the clock's face
-        return readable(sortable(start))
-    except OverflowError:  # the first or last day of all time
-        return window_start(window_of(minute, grain))
 
 
 def with_zone(readable_time: str, zone: tzinfo | None) -> str:

@@ -1,7 +1,7 @@
 """The aggregator: makes reports of the hours and days that changed, and publishes new versions.
 
 Reports are computed anew each time, never added up: an hour's from its commit records, a day's from the
-hour_summaries of its hours. Running again gives the same, and a late event of whatever year gives a new version.
+summaries of its hours. Running again gives the same, and a late event of whatever year gives a new version.
 A window stays listed as unfinished until its newest version is published and its time is over, so nothing
 depends on this run reaching its end.
 """
@@ -9,6 +9,7 @@ depends on this run reaching its end.
 from __future__ import annotations
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import TypeVar
@@ -17,8 +18,9 @@ from chalicelib import ports
 from chalicelib.core import hour_summary, retries
 from chalicelib.core import report as reporting
 from chalicelib.core.hour_summary import HourSummary
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
 from chalicelib.core.table_keys import Mark
+from chalicelib.core.windows import DAY, Window, first_time, reported, windows_of
 from chalicelib.errors import ProcessingFailed, StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -43,35 +45,58 @@ def aggregate(
     marked = list(marks.all())
     meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in marked) if marked else 0)
     unfinished = list(reports.unfinished())
-    due = {window for mark in marked for window in reporting.windows_of(mark.project, mark.hour)}
+    due = {window for mark in marked for window in windows_of(mark.project, mark.hour)}
     due |= {window for window in unfinished if window.is_over(now)}
     refreshed: set[Window] = set()
     looked_at: set[Window] = set()
+    waiting: set[Window] = set()
     published: list[Window] = []
     removed: set[Mark] = set()
     # Day by day to the end, newest first: a run that is killed has finished what it reached, and a backfill of
     # years keeps nobody's live reports waiting.
-    by_day: dict[tuple[str, str], set[Window]] = {}
-    marks_of: dict[tuple[str, str], list[Mark]] = {}
-    for mark in marked:
-        marks_of.setdefault((mark.hour[:10], mark.project), []).append(mark)
-    for window in due.union(unfinished):
-        by_day.setdefault((window.name[:10], window.project), set()).add(window)
-    for day, windows in sorted(by_day.items(), reverse=True):
-        hours = {window for window in windows & due if window.grain == "hour"}
-        refreshed |= _each(hours, lambda window: _refresh(window, commits, reports, hour_summaries, now))
-        if hours <= refreshed:  # a day is made of its hours: where one of them failed, it waits for the next run
-            days = (windows & due) - hours
-            refreshed |= _each(days, lambda window: _refresh(window, commits, reports, hour_summaries, now))
-        # Published before its mark goes: an hour that is taken off the marks is surely listed or done.
-        in_order = sorted(windows, key=lambda window: (window.grain, window.name))
-        looked_at |= _each(in_order, lambda window: _publish(window, reports, topic, published))
-        if windows & due <= refreshed:  # a mark that a commit has put anew meanwhile stays
-            removed |= _each(marks_of.get(day, ()), marks.remove)
+    for windows, their_marks in _by_day(marked, unfinished):
+        wanted = windows & due
+        done = _refresh_in_order(wanted, lambda window: _refresh(window, commits, reports, hour_summaries, now))
+        # Published before its mark goes: an hour that is taken off the marks is listed as unfinished, or done.
+        looked_at |= _each(sorted(windows), lambda window: _publish(window, reports, topic, published))
+        if wanted == done:  # a mark that a commit has put anew meanwhile stays
+            removed |= _each(their_marks, marks.remove)
+        refreshed |= done
+        waiting |= wanted - done
     meter.add("reports_published", len(published))
-    if len(refreshed) < len(due) or len(looked_at) < len(due.union(unfinished)) or len(removed) < len(marked):
+    if waiting or len(looked_at) < len(due.union(unfinished)) or len(removed) < len(marked):
         raise ProcessingFailed("some windows must be looked at again")
     return {"refreshed": len(refreshed), "published": len(published)}
+
+
+def _by_day(marks: Iterable[Mark], unfinished: Iterable[Window]) -> Iterable[tuple[set[Window], list[Mark]]]:
+    """The windows to look at and the marks of each day and project, newest first.
+
+    A window that is longer than a day comes, and is made, with each of its days that has marks, since a mark goes only
+    when all its windows are made. If it came once, for all of its days, they would all have to fit into one run.
+    """
+    days: dict[tuple[str, str], tuple[set[Window], list[Mark]]] = defaultdict(lambda: (set(), []))
+    for mark in marks:
+        windows, their_marks = days[DAY.name_of(mark.hour), mark.project]
+        windows.update(windows_of(mark.project, mark.hour))
+        their_marks.append(mark)
+    for window in unfinished:
+        days[DAY.name_of(first_time(window.name)), window.project][0].add(window)
+    return [days[day] for day in sorted(days, reverse=True)]
+
+
+def _refresh_in_order(wanted: set[Window], refresh: Callable[[Window], object]) -> set[Window]:
+    """Refresh windows from fine to coarse, and answer those for which it did not fail. A window is made of finer
+    ones: where one of them failed, it waits for the next run.
+    """
+    done: set[Window] = set()
+    expected: set[Window] = set()
+    for grain in reported():
+        if done == expected:
+            ours = {window for window in wanted if window.grain == grain.name}
+            expected |= ours
+            done |= _each(ours, refresh)
+    return done
 
 
 def _each(subjects: Iterable[_Subject], action: Callable[[_Subject], object]) -> set[_Subject]:
@@ -105,10 +130,10 @@ def _refresh(
             return None
         report = reporting.renewed(current, window, summary, now)
         if report == current:
-            if window.grain == "hour":
+            if window.made_of is None:
                 hour_summaries.keep(report, summary)
             return summary
-        if hour_summaries.save(report, summary) if window.grain == "hour" else reports.save(report):
+        if hour_summaries.save(report, summary) if window.made_of is None else reports.save(report):
             return summary
     raise StoreFailed("another aggregator kept winning")
 
@@ -122,16 +147,22 @@ def _look(
     hour_summaries: ports.HourSummaryStore,
     now: datetime,
 ) -> HourSummary | None:
-    """What an hour's commit records, or a day's hours, say now; None if some of those records have expired."""
-    if window.grain == "hour":
+    """What a window's commit records, or the windows that it is made of, say now; None if some of those records have
+    expired.
+    """
+    part = window.made_of
+    if part is None:
         records = commits.records(window.project, window.name)
         ever_stored = sum(record.stored + record.erased for record in records)
         is_whole = records and (current is None or ever_stored >= current.content["events"])
         return hour_summary.of(records) if is_whole else None
-    found: dict[str, HourSummary | None] = {**hour_summaries.of_day(window.project, window.name)}
-    for hour in reports.between(window.project, "hour", first=window.name, after=f"{window.name}~"):
-        if hour.window.name not in found:  # it has expired, or none was made yet
-            found[hour.window.name] = _refresh(hour.window, commits, reports, hour_summaries, now)
+    found: dict[str, HourSummary | None] = {}
+    if part.made_of is None:
+        found |= hour_summaries.of_day(window.project, window.name)
+    first, after = part.windows(window.span)
+    for each in reports.between(window.project, part.name, first=first, after=after):
+        if each.window.name not in found:  # it has expired, or none was made yet
+            found[each.window.name] = _refresh(each.window, commits, reports, hour_summaries, now)
     whole = [summary for summary in found.values() if summary is not None]
     return hour_summary.merge(whole) if len(whole) == len(found) else None
 

@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, limits, timestamps
+from chalicelib.core import chunk, limits
 from chalicelib.core.chunk import Sender
+from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
-from chalicelib.core.event import Event, Rejected, stable_id
+from chalicelib.core.event import Event, Rejected, event_key, stable_id
 from chalicelib.core.project import Project
 from chalicelib.core.schema import read_event
-from chalicelib.core.table_keys import event_key
+from chalicelib.core.windows import HOUR
 from chalicelib.errors import Problem
 from chalicelib.flows.quota import Quota
 from chalicelib.flows.rejections import Rejections
@@ -69,7 +70,7 @@ def ingest(
         post.events,
         sender=sender,
         repeats=post.repeats,
-        mint=lambda minute: chunk.mint_chunk_id(sender.received, minute, randomness(10)),
+        mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
     )
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
@@ -126,7 +127,7 @@ def _sort(
         if first is event:
             post.events.append(event)
         else:
-            post.repeats[timestamps.window_of(first.time, "hour")] += 1
+            post.repeats[HOUR.name_of(first.time)] += 1
         key = event_key(event.ref)
         post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
         if warning:

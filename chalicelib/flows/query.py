@@ -10,11 +10,12 @@ from itertools import islice
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, commit, counting, cursor, limits, table_keys, timestamps
+from chalicelib.core import chunk_id as chunk_ids
+from chalicelib.core import commit, counting, cursor, limits, table_keys, timestamps, windows
 from chalicelib.core.commit import OwnedEvent
-from chalicelib.core.counting import Span
+from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key
 from chalicelib.core.report import Report
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
 
 Parameters = Mapping[str, str]
@@ -46,7 +47,7 @@ def find_events(
     before = _unseal(parameters, question, secret, parts=3)
     if user is not None:
         user = user_as_stored(user)
-        after = f"{before[0]}#{before[2]}" if before else span.after
+        after = table_keys.event_item(project, EventRef(*before)).sk if before else span.after
         found = events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
     else:
         last_seen = EventRef(*before) if before else None
@@ -67,8 +68,8 @@ def _refs(
 ) -> Iterator[EventRef]:
     """References of the project's events, newest first; reads on only as far as they are taken."""
     latest = min(span.after, before.time) if before else span.after
-    for day in reversed(counters.days(project)):
-        if not span.meets(day) or day > latest[:10]:
+    for day in reversed(_days(counters, project, span)):
+        if windows.first_time(day) > latest:
             continue
         # The counters, few and small, tell which minutes are worth reading.
         hours: dict[str, Counter[str]] = {}
@@ -82,11 +83,18 @@ def _refs(
                     yield event.ref
 
 
+def _days(counters: ports.Counters, project: str, span: Span) -> list[str]:
+    """The days with events that have any time in the span, oldest first."""
+    first, after = DAY.windows(span)
+    return [day for day in counters.days(project) if first <= day < after]
+
+
 def _steps(hour: str, counts: Counter[str], earliest: str, latest: str) -> Iterator[str]:
     """Minutes of an hour, newest first, down to each of which there is about a page of events."""
     waiting = 0
     minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
-    wanted = [minute for minute in minutes if earliest[:16] <= f"{hour}:{minute}" <= latest[:16]]
+    first, last = MINUTE.name_of(earliest), MINUTE.name_of(latest)
+    wanted = [minute for minute in minutes if first <= windows.join_minute(hour, minute) <= last]
     for minute in wanted:
         waiting += counts[minute]
         if waiting >= limits.DEFAULT_PAGE or minute == wanted[-1]:
@@ -107,7 +115,7 @@ def _newest_first(commits: ports.CommitLog, project: str, hour: str, steps: Iter
             minutes = minutes[-1:]
         held += [event for record in records for event in record.owned]
         held.sort(key=lambda event: event.ref)
-        while held and held[-1].ref.time[14:16] >= minute:
+        while held and windows.minute_of_hour(held[-1].ref.time) >= minute:
             yield held.pop()
         last = f"{int(minute) - 1:02}"
 
@@ -134,7 +142,7 @@ def _page(
     for ref, event in found:
         if event is None:  # so far it was read
             return page, ref
-        row = {"key": table_keys.event_key(ref), **event}
+        row = {"key": event_key(ref), **event}
         size += limits.answer_bytes(row)
         if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
             return page, last
@@ -176,11 +184,11 @@ def find_rejections(
 
 
 def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, Any]:
-    ref = table_keys.parse_event_key(key)
+    ref = parse_event_key(key)
     event = events.get(project, ref) if ref else None
     if event is None:
         raise Problem("no_such_event")
-    return {"key": table_keys.event_key(_ref_of(event)), **event}
+    return {"key": event_key(_ref_of(event)), **event}
 
 
 def get_receipt(
@@ -194,7 +202,7 @@ def get_receipt(
 ) -> dict[str, Any]:
     """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
     try:
-        chunk.check_id(chunk_id)
+        chunk_ids.check_id(chunk_id)
     except Undecodable as error:
         raise Problem("no_such_chunk") from error
     record = commits.record(project, chunk_id)
@@ -212,7 +220,7 @@ def get_receipt(
     code = quarantine.code_of(project, chunk_id)
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
-    if chunk.minted_at(chunk_id) < oldest:
+    if chunk_ids.minted_at(chunk_id) < oldest:
         raise Problem("no_such_chunk")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
     if failure := failure_notes.of([(project, chunk_id)]).get(chunk_id):
@@ -226,10 +234,10 @@ def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> 
     _refuse_unknown(parameters, {"event_type", "from", "to", "grain", "tz"})
     zone = _zone(parameters)
     event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
-    grain = _grain(parameters, ("minute", "hour", "day"))
-    days = [day for day in counters.days(project) if span.meets(day)]
-    windows = len(days) * {"minute": 1440, "hour": 24, "day": 1}[grain]
-    if windows > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
+    grain = _grain(parameters, windows.GRAINS.values())
+    days = _days(counters, project, span)
+    most = len(days) * max(1, DAY.longest // grain.longest)
+    if most > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
         raise Problem("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
     wanted = [counter for counter in counters.of_days(project, days) if event_type in (None, counter.event_type)]
     rows = counting.sum_windows(wanted, grain, span, zone)
@@ -241,13 +249,13 @@ def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> 
 def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
     """Reports newest first; those whose window has any time in the span."""
     _refuse_unknown(parameters, {"grain", "from", "to", "limit", "cursor"})
-    grain, span, limit = _grain(parameters, ("hour", "day")), _span(parameters), _limit(parameters)
-    question = ("reports", project, grain, span.first, span.after)
+    grain, span, limit = _grain(parameters, windows.reported()), _span(parameters), _limit(parameters)
+    question = ("reports", project, grain.name, span.first, span.after)
     before = _unseal(parameters, question, secret, parts=1)
-    first, after = span.windows(grain)
+    first, after = grain.windows(span)
     page: list[Report] = []
     size = 0
-    for report in reports.between(project, grain, first=first, after=before[0] if before else after):
+    for report in reports.between(project, grain.name, first=first, after=before[0] if before else after):
         size += limits.answer_bytes(report.to_json())
         if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
             position = [page[-1].window.name]
@@ -275,7 +283,7 @@ def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
     if not value:
         return None
     text = unicodedata.normalize("NFC", value)
-    if not table_keys.is_text(text, max_length):
+    if not is_text(text, max_length):
         raise Problem("bad_parameter", f"{name} is not text of at most {max_length} characters.")
     return text
 
@@ -309,8 +317,9 @@ def _limit(parameters: Parameters) -> int:
     return int(value)
 
 
-def _grain(parameters: Parameters, allowed: tuple[str, ...]) -> str:
-    grain = parameters.get("grain") or "hour"
-    if grain not in allowed:
+def _grain(parameters: Parameters, offered: Iterable[Grain]) -> Grain:
+    allowed = {grain.name: grain for grain in offered}
+    name = parameters.get("grain") or HOUR.name
+    if name not in allowed:
         raise Problem("bad_parameter", f"grain must be one of {', '.join(allowed)}.")
-    return grain
+    return allowed[name]

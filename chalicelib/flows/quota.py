@@ -15,7 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from chalicelib import ports
+from chalicelib.core import timestamps
 from chalicelib.core.project import Project
+from chalicelib.core.windows import MINUTE
 from chalicelib.errors import Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -55,7 +57,7 @@ class Quota:
                 )
 
     def _take(self, project: Project, quota: int, events: int, now: datetime) -> bool:
-        minute = self._minute(project.name, f"{now:%Y-%m-%dT%H:%M}")
+        minute = self._minute(project.name, MINUTE.name_of(timestamps.sortable(now)))
         if minute.is_spent:
             return False
         if minute.left < events:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from chalicelib import ports
 from chalicelib.core import timestamps
 from chalicelib.core.ledger import Amount, Ledger
+from chalicelib.core.windows import HOUR
 from chalicelib.errors import StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -65,8 +66,8 @@ def check(
     """
     try:
         missing = reconcile(
-            first=_start_of_hour(now - look_back),
-            after=_start_of_hour(now - _SETTLED_AFTER),
+            first=HOUR.floor(now - look_back),
+            after=HOUR.floor(now - _SETTLED_AFTER),
             ledger_sums=ledger_sums,
             quarantine=quarantine,
             queue=queue,
@@ -81,9 +82,5 @@ def check(
         _log.error("%d accepted chunks are nowhere", missing)
 
 
-def _start_of_hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
 def _hour(moment: datetime) -> str:
-    return timestamps.window_of(timestamps.sortable(moment), "hour")
+    return HOUR.name_of(timestamps.sortable(moment))

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import rejection, timestamps
+from chalicelib.core import timestamps
 from chalicelib.core.project import Project
 from chalicelib.errors import StoreFailed
 
@@ -41,6 +41,8 @@ class Rejections:
         """
         if not found:
             return
+        from chalicelib.core import rejection  # which a cold start needs only to reject
+
         uncounted = self._uncounted.pop(project.name, 0) + max(0, len(found) - rejection.MAX_KEPT_EVENTS)
         if self._is_full(project.name, f"{now:%H:%M}"):
             self._uncounted[project.name] = uncounted + min(len(found), rejection.MAX_KEPT_EVENTS)

@@ -13,6 +13,7 @@ from chalicelib import ports
 from chalicelib.core import timestamps
 from chalicelib.core.failures import REASONS
 from chalicelib.core.ledger import Amount
+from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import StoreFailed
 from chalicelib.flows.reconciliation import reconcile
 
@@ -52,7 +53,7 @@ def look(
         return {"depth": queue.depth(), "oldest_seconds": metrics.oldest_message_seconds(now)}
 
     def balance() -> Document:
-        first, after = _start_of_hour(now - look_back), _start_of_hour(now) + timedelta(hours=1)
+        first, after = HOUR.floor(now - look_back), HOUR.floor(now) + HOUR.longest
         stock = reconcile(
             first=first,
             after=after,
@@ -62,10 +63,10 @@ def look(
             metrics=metrics,
             dead=lambda: Amount(chunks=dead_letters.depth()),
         )
-        return {"from": _readable(first), "to": _readable(after), **stock.to_json()}
+        return {"from": timestamps.readable_of(first), "to": timestamps.readable_of(after), **stock.to_json()}
 
     return {
-        "at": _readable(now),
+        "at": timestamps.readable_of(now),
         "queue": _or_none(look_at_queue),
         # Counted and no more: what faces the internet has no right to take letters, even to look at them.
         "dead_letters": _or_none(count_dead_letters),
@@ -77,12 +78,12 @@ def look(
 
 def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:
     """The last hour, oldest minute first; the last one is still running."""
-    last = now.replace(second=0, microsecond=0)
+    last = MINUTE.floor(now)
     starts = [last - timedelta(minutes=ago) for ago in reversed(range(_MINUTES))]
     found = metrics.by_minute(_SERIES, starts[0], last + timedelta(minutes=1))
     return [
         {
-            "start": _readable(start),
+            "start": timestamps.readable_of(start),
             **{name: round(found[name, "Sum"].get(start, 0)) for name in _SUMS},
             **{f"seconds_to_stored_{each}": found["seconds_to_stored", each].get(start) for each in _PERCENTILES},
         }
@@ -113,14 +114,6 @@ def _or_none(ask: Callable[[], Any]) -> Any:
     except StoreFailed as error:
         _log.warning("a part of the status is missing: %s", error)
         return None
-
-
-def _start_of_hour(moment: datetime) -> datetime:
-    return moment.replace(minute=0, second=0, microsecond=0)
-
-
-def _readable(moment: datetime) -> str:
-    return timestamps.readable(timestamps.sortable(moment))
 
 
 class Remembered:

@@ -14,6 +14,7 @@ from typing import Any
 from chalicelib.core import limits, schema
 from chalicelib.core.event import REJECTION_CODES
 from chalicelib.core.schema import EventSchema
+from chalicelib.core.windows import GRAINS, HOUR, reported
 from chalicelib.errors import ERROR_CODES, TITLES
 from millrace.api_docs import client_routes
 from millrace.api_docs.docs_page import render
@@ -160,17 +161,18 @@ def _header(name: str, description: str) -> Json:
 
 _SPAN, _PAGE = ("from", "to"), ("limit", "cursor")
 _DAY_OR_TIME = "A day (2015-05-17), or ISO 8601 with a zone, or epoch seconds or milliseconds"
+_REPORTED: Json = {"enum": [grain.name for grain in reported()]}
 _PARAMETERS = {
     "user_id": _query("user_id", {"type": "string", "maxLength": limits.MAX_USER_LENGTH}, "Only this user's."),
     "event_type": _query("event_type", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only of this type."),
     "code": _query("code", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only with this code."),
     "from": _query("from", {"type": "string"}, f"{_DAY_OR_TIME}; included."),
     "to": _query("to", {"type": "string"}, f"{_DAY_OR_TIME}; not included."),
-    "grain_of_counts": _query("grain", {"enum": ["minute", "hour", "day"], "default": "hour"}, "The windows."),
+    "grain_of_counts": _query("grain", {"enum": list(GRAINS), "default": HOUR.name}, "The windows."),
     "tz": _query(
         "tz", {"type": "string"}, "An IANA zone (Europe/Berlin): windows and days are those of its clocks; else UTC."
     ),
-    "grain_of_reports": _query("grain", {"enum": ["hour", "day"], "default": "hour"}, "The windows."),
+    "grain_of_reports": _query("grain", _REPORTED | {"default": HOUR.name}, "The windows."),
     "limit": _query(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": limits.MAX_PAGE, "default": limits.DEFAULT_PAGE},
@@ -248,7 +250,7 @@ def _schemas() -> Json:
         ),
         "Reports": _page_of(
             "reports",
-            _object({"project": _TEXT, "grain": {"enum": ["hour", "day"]}, "start": _TIME, "version": _COUNT}),
+            _object({"project": _TEXT, "grain": _REPORTED, "start": _TIME, "version": _COUNT}),
         ),
         "Rejections": _page_of("rejections", _rejection(rejected)),
         "Status": _status(),

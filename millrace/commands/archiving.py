@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 import click
 
+from chalicelib.core.windows import DAY
 from chalicelib.errors import StoreFailed
 from chalicelib.flows import query
 from chalicelib.wiring import Pipeline
@@ -178,7 +179,7 @@ def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_
     with output.progress() as bar:
         objects = [
             each
-            for each in pipeline.archive.find(wanted.first[:10])
+            for each in pipeline.archive.find(DAY.name_of(wanted.first))
             if sweeping.may_be_judged(each, now, pipeline.lifetimes) and sweeping.was_processed(each, wanted)
         ]
         task = bar.add_task("sweeping", total=len(objects))

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from chalicelib.core.windows import DAY, GRAINS, HOUR, Window, reported
 from millrace import output
 from millrace.commands.options import client_options, span_options
 from millrace.io.client import Client
@@ -47,7 +48,7 @@ def events(
 
 @click.command()
 @click.option("--type", "event_type", help="Only events of this type.")
-@click.option("--grain", type=click.Choice(["minute", "hour", "day"]), default="hour", show_default=True)
+@click.option("--grain", type=click.Choice(list(GRAINS)), default=HOUR.name, show_default=True)
 @span_options
 @client_options
 def counts(client: Client, span: dict[str, str], event_type: str | None, grain: str, *, as_json: bool) -> None:
@@ -65,7 +66,7 @@ def counts(client: Client, span: dict[str, str], event_type: str | None, grain: 
 
 
 @click.command()
-@click.option("--grain", type=click.Choice(["hour", "day"]), default="day", show_default=True)
+@click.option("--grain", type=click.Choice([grain.name for grain in reported()]), default=DAY.name, show_default=True)
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
 @span_options
 @client_options
@@ -107,8 +108,8 @@ def rejections(client: Client, span: dict[str, str], code: str | None, limit: in
 
 
 def _report_text(document: dict[str, Any]) -> str:
-    from chalicelib.core.report import Report, Window, plain_text
+    from chalicelib.core.report import Report, plain_text
 
     head = {name: document.pop(name) for name in ("project", "grain", "start", "version")}
-    window = Window(head["project"], head["grain"], head["start"][: 10 if head["grain"] == "day" else 13])
+    window = Window(head["project"], head["grain"], GRAINS[head["grain"]].name_of(head["start"]))
     return plain_text(Report(window, head["version"], document))

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from chalicelib.core import timestamps
+from chalicelib.core.windows import HOUR
 from chalicelib.flows.reconciliation import reconcile
 from chalicelib.wiring import Pipeline
 from millrace import output
@@ -55,7 +56,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
     )
     document = stock.to_json()
     if as_json:
-        output.print_json([{"from": _readable(first), "to": _readable(after), **document}])
+        output.print_json([{"from": timestamps.readable_of(first), "to": timestamps.readable_of(after), **document}])
     else:
         output.print_table(("", "events", ""), [(name, document[name], _MEANING[name]) for name in _MEANING])
         output.say("It balances." if stock.balances else f"{stock.missing_chunks} chunks are missing.")
@@ -69,11 +70,4 @@ def _whole_hours(span: dict[str, str | None], now: datetime, look_back: timedelt
         first, after = (timestamps.parse_loosely(text) if (text := span[end]) else None for end in ("from", "to"))
     except ValueError as error:
         raise click.UsageError(f"A time {error}.") from error
-    start = (first or now - look_back).replace(minute=0, second=0, microsecond=0)
-    end = after or now
-    whole = end.replace(minute=0, second=0, microsecond=0)
-    return start, whole if whole == end else whole + timedelta(hours=1)
-
-
-def _readable(moment: datetime) -> str:
-    return timestamps.readable(timestamps.sortable(moment))
+    return HOUR.floor(first or now - look_back), HOUR.ceil(after or now)

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
-from chalicelib.core.counting import Span
 from chalicelib.core.failures import REASONS
+from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
 from millrace import stage_address
 from millrace.command_error import CommandError

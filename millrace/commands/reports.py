@@ -37,13 +37,13 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
     Example:
       millrace reports rebuild --from 2015-05-17 --to 2015-05-18 --json
     """
-    days, archived, now = rebuilding.whole_days(time_span(span)), Archived(), datetime.now(UTC)
+    whole, archived, now = rebuilding.whole_windows(time_span(span)), Archived(), datetime.now(UTC)
     with output.progress() as bar:
-        objects = archive_scan.objects_of(pipeline.archive, days)
+        objects = archive_scan.objects_of(pipeline.archive, whole)
         task = bar.add_task("reading", total=len(objects))
         for count in rebuilding.read(
             objects,
-            span=days,
+            span=whole,
             project=project,
             archive=pipeline.archive,
             commits=pipeline.commits,
@@ -52,7 +52,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
             archived=archived,
         ):
             bar.advance(task, count)
-    found = list(rebuilding.differences(archived, pipeline.reports, days, project))
+    found = list(rebuilding.differences(archived, pipeline.reports, whole, project))
     if as_json:
         output.print_json(found)
     elif found:

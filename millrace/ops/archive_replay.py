@@ -14,10 +14,10 @@ from datetime import datetime
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
-from chalicelib.core import timestamps
 from chalicelib.core.chunk import Chunk, Sender
-from chalicelib.core.counting import Span
+from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import Event
+from chalicelib.core.windows import HOUR, Span
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
@@ -127,7 +127,7 @@ def _pack(lines: Iterable[ArchivedEvent], now: datetime) -> list[Chunk]:
         sender, event = line.sender, line.event
         first = by_sender.setdefault(sender, {}).setdefault(event.identity, event)
         if first is not event:
-            repeats.setdefault(sender, Counter())[timestamps.window_of(event.time, "hour")] += 1
+            repeats.setdefault(sender, Counter())[HOUR.name_of(event.time)] += 1
     return [
         chunk
         for sender, identities in by_sender.items()
@@ -135,6 +135,6 @@ def _pack(lines: Iterable[ArchivedEvent], now: datetime) -> list[Chunk]:
             identities.values(),
             sender=sender,
             repeats=repeats.get(sender, {}),
-            mint=lambda minute: chunks.mint_chunk_id(now, minute, os.urandom(10)),
+            mint=lambda minute: mint_chunk_id(now, minute, os.urandom(10)),
         )
     ]

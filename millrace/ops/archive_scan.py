@@ -6,15 +6,16 @@ import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 
 from chalicelib import ports
 from chalicelib.core import limits, timestamps
-from chalicelib.core.chunk import Sender, check_id
-from chalicelib.core.counting import Span
+from chalicelib.core.chunk import Sender
+from chalicelib.core.chunk_id import check_id
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
+from chalicelib.core.windows import DAY, Span
 from chalicelib.errors import Undecodable
 from chalicelib.ports import ArchiveObject, Content
 
@@ -70,10 +71,10 @@ def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
     if span.start is None:
         return list(archive.find())
     try:
-        earliest = span.start.astimezone(UTC) - timedelta(seconds=limits.MAX_FUTURE_SECONDS)
+        earliest = span.start - timedelta(seconds=limits.MAX_FUTURE_SECONDS)
     except OverflowError:
         return list(archive.find())
-    return list(archive.find(f"{earliest:%Y-%m-%d}"))
+    return list(archive.find(DAY.name_of(timestamps.sortable(earliest))))
 
 
 def scan(archive: ports.Archive, objects: Iterable[ArchiveObject]) -> Iterator[list[Scanned]]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from chalicelib.core import limits
+from chalicelib.core.event import is_text
 from chalicelib.core.project import Project
-from chalicelib.core.table_keys import is_text
 from chalicelib.ports import ProjectStore
 from millrace.command_error import CommandError
 from millrace.ops.registry import change_project

@@ -68,15 +68,11 @@ class DeadLetter:
             "code": self.code,
             "reason": failures.REASONS[self.code] + (f" ({self.wrong})" if self.wrong else ""),
             "events": self.chunk.accepted if self.chunk else None,
-            "received_at": _time(self.received),
-            "first_delivered_at": _time(self.message.first_delivered),
+            "received_at": timestamps.readable_of(self.received),
+            "first_delivered_at": timestamps.readable_of(self.message.first_delivered),
             "last_failed_at": timestamps.readable(self.note.at) if self.note else None,
             "deliveries": self.note.deliveries if self.note else None,
         }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return timestamps.readable(timestamps.sortable(moment)) if moment else None
 
 
 class DeadLetterScan:

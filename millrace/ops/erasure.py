@@ -15,9 +15,8 @@ from itertools import islice
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
 from chalicelib.core import limits, retries, timestamps
-from chalicelib.core.chunk import minted_at
-from chalicelib.core.event import Event, stable_id
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.chunk_id import minted_at
+from chalicelib.core.event import Event, EventRef, stable_id
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject, Content
 from millrace.ops import archive_scan
@@ -172,15 +171,11 @@ def receipt(person: Person, totals: Erased, started: datetime, finished: datetim
     return {
         "project": person.project,
         "user_hash": stable_id(person.project, person.user),
-        "started": _readable(started),
-        "finished": _readable(finished),
+        "started": timestamps.readable_of(started),
+        "finished": timestamps.readable_of(finished),
         **asdict(totals),
     }
 
 
 def receipt_name(receipt: dict[str, str | int]) -> str:
     return f"{receipt['started']}-{receipt['user_hash']}"
-
-
-def _readable(moment: datetime) -> str:
-    return timestamps.readable(timestamps.sortable(moment))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import commit, hour_summary, report, timestamps
-from chalicelib.core.chunk import Chunk, hour_of, minted_at
+from chalicelib.core import commit, hour_summary, report, windows
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk_id import hour_of, minted_at
 from chalicelib.core.commit import CommitRecord
-from chalicelib.core.counting import Span
-from chalicelib.core.report import Window
+from chalicelib.core.windows import Grain, Span, Window, reported
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
 from millrace.ops.archive_scan import ArchivedEvent, Scanned
@@ -35,16 +35,11 @@ class Archived:
     projects: set[str] = field(default_factory=set)
 
 
-def whole_days(span: Span) -> Span:
-    """The days that a span touches: a day's report is about all of it."""
-    if span.end is None:
-        return Span(_midnight(span.start), None)
-    last = _midnight(span.end)
-    return Span(_midnight(span.start), last if last == span.end or last is None else last + timedelta(days=1))
-
-
-def _midnight(moment: datetime | None) -> datetime | None:
-    return moment.replace(hour=0, minute=0, second=0, microsecond=0) if moment else None
+def whole_windows(span: Span) -> Span:
+    """The windows that a span touches: a report is about all of its window."""
+    for grain in reported():
+        span = grain.whole(span)
+    return span
 
 
 def read(
@@ -112,19 +107,19 @@ def differences(
     """Each window whose live report differs, with what it says and what the archive says; nothing if all agree."""
     projects = archived.projects | ({project} if project else set())
     for owner in sorted(projects):
-        for grain in ("hour", "day"):
+        for grain in reported():
             rebuilt = _rebuild(archived, owner, grain)
-            first, after = span.windows(grain)
-            live = {each.window: each.content for each in reports.between(owner, grain, first=first, after=after)}
+            first, after = grain.windows(span)
+            live = {each.window: each.content for each in reports.between(owner, grain.name, first=first, after=after)}
             for window in sorted(rebuilt.keys() | live.keys(), key=lambda window: window.name):
                 yield from _compare(window, live.get(window, _NOTHING), rebuilt.get(window, _NOTHING))
 
 
-def _rebuild(archived: Archived, project: str, grain: str) -> dict[Window, dict[str, Any]]:
+def _rebuild(archived: Archived, project: str, grain: Grain) -> dict[Window, dict[str, Any]]:
     records: dict[Window, list[CommitRecord]] = defaultdict(list)
     for (owner, hour), found in archived.records.items():
         if owner == project:
-            records[Window(owner, grain, timestamps.window_of(hour, grain))] += found
+            records[Window(owner, grain.name, grain.name_of(hour))] += found
     return {window: report.summarise(hour_summary.of(found), complete=True) for window, found in records.items()}
 
 
@@ -134,7 +129,7 @@ def _compare(window: Window, live: dict[str, Any], rebuilt: dict[str, Any]) -> I
         yield {
             "project": window.project,
             "grain": window.grain,
-            "start": timestamps.window_start(window.name),
+            "start": windows.start(window.name),
             "live": {name: live[name] for name in different},
             "archive": {name: rebuilt[name] for name in different},
         }

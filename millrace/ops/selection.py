@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import click
 
 from chalicelib.core import timestamps
-from chalicelib.core.counting import Span
+from chalicelib.core.windows import Span
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 from chalicelib import ports
 from chalicelib.core import timestamps
-from chalicelib.core.counting import Span
 from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.windows import Span
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
 from millrace.ops.archive_scan import Scanned

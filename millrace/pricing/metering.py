@@ -8,8 +8,9 @@ from collections import Counter
 from hashlib import md5
 from typing import Any
 
+from chalicelib.adapters.table import key_item, key_of
+from chalicelib.core import table_keys
 from chalicelib.core.data_format import CURRENT
-from chalicelib.core.table_keys import DATA_FORMAT
 from millrace.pricing import units
 
 _FIELD = re.compile(r"'(\w+)': ?\?")
@@ -18,7 +19,7 @@ _PUBLISHED = (
     b"<MessageId>m</MessageId></PublishResult></PublishResponse>"
 )
 
-_FORMAT_KEY = {"pk": {"S": DATA_FORMAT.pk}, "sk": {"S": DATA_FORMAT.sk}}
+_FORMAT_KEY = key_item(table_keys.DATA_FORMAT)
 _FORMAT = {**_FORMAT_KEY, "w": {"N": str(CURRENT)}, "o": {"N": str(CURRENT)}}
 
 Call = dict[str, Any]
@@ -115,9 +116,7 @@ class Meter:
             ((kind, request),) = action.items()
             if kind == "Put":
                 self._write(units.item_bytes(request["Item"]), factor=2)
-                if (
-                    request["Item"].get("sk", {}).get("S", "").startswith("c#")
-                ):  # a commit record: chalicelib/core/keys.py
+                if table_keys.is_commit_record(key_of(request["Item"])):
                     self.units["record_bytes"] += units.item_bytes(request["Item"])
             else:
                 size = self._changed_bytes(request) if kind == "Update" else units.item_bytes(request["Key"])

@@ -10,8 +10,7 @@ import pytest
 
 from builders import NOW, make_chunk, make_event
 from chalicelib.core.chunk import Chunk, stored_form
-from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import Event, EventRef
 from chalicelib.ports import EventStore
 from fakes import FakeEventStore
 from stage import Stage

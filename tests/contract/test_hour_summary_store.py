@@ -9,7 +9,8 @@ import pytest
 
 from builders import make_report
 from chalicelib.core.hour_summary import HourSummary
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
+from chalicelib.core.windows import Window
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import HourSummaryStore, ReportStore
 from fakes import FakeHourSummaryStore, FakeReportStore

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from builders import make_report
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
+from chalicelib.core.windows import Window
 from chalicelib.ports import ReportStore
 from fakes import FakeReportStore
 from stage import Stage

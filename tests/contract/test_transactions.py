@@ -14,8 +14,8 @@ from builders import make_chunk, make_event, make_record, make_report
 from chalicelib.adapters.table import Cancelled, Table, key_item, number, put_part
 from chalicelib.core.commit import Outcome
 from chalicelib.core.hour_summary import HourSummary
-from chalicelib.core.report import Window
 from chalicelib.core.table_keys import Key
+from chalicelib.core.windows import Window
 from chalicelib.errors import StoreFailed
 from injector import answer
 from stage import Clients, Stage, no_pause

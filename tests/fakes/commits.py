@@ -8,12 +8,13 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from chalicelib.core import commit, event_body
-from chalicelib.core.chunk import Chunk, newest_minute_of
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk_id import newest_minute_of
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import HourCounter
-from chalicelib.core.event import Event
+from chalicelib.core.event import Event, EventRef
 from chalicelib.core.ledger import Committed
-from chalicelib.core.table_keys import EventRef, Mark
+from chalicelib.core.table_keys import Mark
 from chalicelib.errors import StoreFailed
 from fakes.events import FakeEventStore
 

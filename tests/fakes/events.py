@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from chalicelib.core.chunk import Chunk, owner_of, stored_form
-from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.chunk import Chunk, stored_form
+from chalicelib.core.chunk_id import owner_of
+from chalicelib.core.event import Event, EventRef
 
 
 @dataclass

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.core.hour_summary import HourSummary
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
+from chalicelib.core.windows import Window
 from chalicelib.errors import StoreFailed
 
 

@@ -65,14 +65,14 @@ VARIANTS = {
     "chunk id minted by each invocation": Variant("process", "flows/process.py", [
         ("            chunk = chunks.decode(message.body)\n",
          "            chunk = chunks.decode(message.body)\n"
-         "            fresh = chunks.mint_chunk_id(chunk.sender.received, chunk.hour + ':05', __import__('os').urandom(10))\n"
+         "            fresh = __import__('chalicelib.core.chunk_id', fromlist=['']).mint_chunk_id(chunk.sender.received, chunk.hour + ':05', __import__('os').urandom(10))\n"
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
     ]),
     "message id in place of the chunk id": Variant("process", "flows/process.py", [
         ("            chunk = chunks.decode(message.body)\n",
          "            chunk = chunks.decode(message.body)\n"
          "            stable = __import__('hashlib').sha256(message.receipt_handle.split('/')[0].encode()).digest()\n"
-         "            fresh = chunks.mint_chunk_id(chunk.sender.received, chunk.hour + ':05', stable[:10])\n"
+         "            fresh = __import__('chalicelib.core.chunk_id', fromlist=['']).mint_chunk_id(chunk.sender.received, chunk.hour + ':05', stable[:10])\n"
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
     ]),
     "counters not computed anew after a cancel": Variant("process", "adapters/commit_log.py", [
@@ -186,7 +186,7 @@ VARIANTS = {
     ]),
     "a parked chunk sent under a new id": Variant("park", "../millrace/ops/quarantine_replay.py", [
         ("        return body\n",
-         "        fresh = chunks.mint_chunk_id(now, chunk.hour + ':05', __import__('os').urandom(10))\n"
+         "        fresh = __import__('chalicelib.core.chunk_id', fromlist=['']).mint_chunk_id(now, chunk.hour + ':05', __import__('os').urandom(10))\n"
          "        return chunks.encode(replace(chunk, chunk_id=fresh))\n"),
     ]),
 }  # fmt: skip

@@ -10,7 +10,7 @@ import pytest
 
 from builders import NOW, World, make_chunk, make_event
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.report import Window
+from chalicelib.core.windows import Window
 from chalicelib.errors import ProcessingFailed
 
 OPEN = NOW  # the hour of the events still runs

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from builders import NOW, ROWS, World, make_chunk, make_event, make_row, world_of_rows
-from chalicelib.core.counting import Span
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.timestamps import parse
+from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
 from fakes import FakeCommitLog, FakeEventStore
 from millrace.ops import archive_replay, archive_scan

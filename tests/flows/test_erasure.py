@@ -11,7 +11,7 @@ import pytest
 from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, world_of_rows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event_body import StoredEvent
-from chalicelib.core.report import Window
+from chalicelib.core.windows import Window
 from chalicelib.errors import Problem
 from chalicelib.flows.query import get_event
 from fakes import FakeErasure, FakeEventStore

@@ -10,7 +10,7 @@ import pytest
 from builders import World, make_chunk, make_event
 from chalicelib.core import hour_summary
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.report import Window
+from chalicelib.core.windows import Window
 from chalicelib.errors import ProcessingFailed
 
 DAY = Window("acme", "day", "2015-05-17")

@@ -12,7 +12,7 @@ import pytest
 from builders import NOW, World, raw_events
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk, Sender
-from chalicelib.core.table_keys import event_key
+from chalicelib.core.event import event_key
 from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
 from fakes import FakeMeter, FakeQueue

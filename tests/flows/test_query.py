@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from builders import NEWEST_FIRST, World, make_chunk, make_event, read_pages, world_of_rows
-from chalicelib.core.table_keys import EventRef, event_key
+from chalicelib.core.event import EventRef, event_key
 from chalicelib.errors import Problem
 from chalicelib.flows.query import get_event
 

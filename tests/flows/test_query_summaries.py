@@ -23,7 +23,8 @@ from builders import (
     world_of_rows,
 )
 from chalicelib.core.failures import Failure
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
+from chalicelib.core.windows import Window
 from chalicelib.errors import Problem
 from fakes import FakeReportStore
 

@@ -9,12 +9,11 @@ from typing import Any
 import pytest
 
 from builders import LIFETIMES, NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
-from chalicelib.core.counting import Span
-from chalicelib.core.report import Window
 from chalicelib.core.timestamps import parse
+from chalicelib.core.windows import Span, Window
 from chalicelib.errors import ProcessingFailed
 from millrace.ops import archive_scan, rebuild
-from millrace.ops.rebuild import Archived, whole_days
+from millrace.ops.rebuild import Archived, whole_windows
 
 HOUR = Window("acme", "hour", "2015-05-17T10")
 
@@ -25,7 +24,7 @@ def difference(
     project: str | None = None,
     now: datetime = NOW,
 ) -> list[dict[str, Any]]:
-    archived, days = Archived(), whole_days(span)
+    archived, days = Archived(), whole_windows(span)
     for _ in rebuild.read(
         archive_scan.objects_of(world.archive, days),
         span=days,
@@ -106,5 +105,5 @@ def test_lines_of_expired_records_count_once_each(world: World) -> None:
     ],
 )
 def test_a_span_is_rounded_to_the_days_it_touches(first: str, after: str, days: tuple[str, str]) -> None:
-    assert whole_days(Span(parse(first), parse(after))) == Span(*(parse(f"{day}T00:00:00Z") for day in days))
-    assert whole_days(Span()) == Span()
+    assert whole_windows(Span(parse(first), parse(after))) == Span(*(parse(f"{day}T00:00:00Z") for day in days))
+    assert whole_windows(Span()) == Span()

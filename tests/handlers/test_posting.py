@@ -10,7 +10,7 @@ import pytest
 from api_client import Api
 
 import app
-from chalicelib.core.chunk import hour_of
+from chalicelib.core.chunk_id import hour_of
 from stage import Clients
 
 CLICK = {"event_type": "click", "user_id": "u1"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -12,24 +12,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import limits
-from chalicelib.core.chunk import (
-    Chunk,
-    Sender,
-    check_id,
-    decode,
-    encode,
-    hour_of,
+from chalicelib.core.chunk import Chunk, Sender, decode, encode, pack, stored_form
+from chalicelib.core.chunk_id import (
     mint_chunk_id,
     minted_at,
-    newest_minute_of,
     owner_of,
-    pack,
-    single_id,
     single_ref,
-    stored_form,
 )
-from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef, event_key
+from chalicelib.core.event import Event, event_key
 from chalicelib.errors import Undecodable
 
 RECEIVED = datetime(2015, 5, 17, 12, tzinfo=UTC)
@@ -172,49 +162,6 @@ def test_a_message_with_one_bad_part_is_undecodable(changes: dict[str, Any]) -> 
     assert decode(json.dumps(sound)).chunk_id == CHUNK_ID
     with pytest.raises(Undecodable):
         decode(json.dumps(sound | changes))
-
-
-@settings(deadline=None)
-@given(st.datetimes(datetime(1970, 1, 2), timezones=st.just(UTC)), st.binary(min_size=10, max_size=10))  # noqa: DTZ001 - Hypothesis adds the zone
-def test_a_chunk_id_tells_its_hour_and_when_it_was_minted(moment: datetime, randomness: bytes) -> None:
-    chunk_id = mint_chunk_id(moment, MINUTE, randomness)
-    assert (hour_of(chunk_id), newest_minute_of(chunk_id)) == (HOUR, "05")
-    assert abs(minted_at(chunk_id) - moment) <= timedelta(milliseconds=1)
-
-
-@settings(deadline=None, max_examples=50)
-@given(st.lists(st.binary(min_size=10, max_size=10), min_size=2, max_size=5, unique=True))
-def test_different_randomness_makes_different_chunk_ids(randomness: list[bytes]) -> None:
-    assert len({mint_chunk_id(RECEIVED, MINUTE, each) for each in randomness}) == len(randomness)
-
-
-def test_later_chunk_ids_sort_later() -> None:
-    seconds = range(0, 10**8, 10**6)
-    minted = [mint_chunk_id(RECEIVED + timedelta(seconds=each), MINUTE, b"\xff" * 10) for each in seconds]
-    assert minted == sorted(set(minted))
-
-
-FOREIGN_IDS = [
-    "",
-    "x",
-    CHUNK_ID.lower(),
-    f"{CHUNK_ID}\n",
-    f"{CHUNK_ID}0",
-    CHUNK_ID[:-1],
-    f"U{CHUNK_ID[1:]}",
-    f"{CHUNK_ID[:-1]}\u0663",
-    f"../{CHUNK_ID}",
-    single_id(CHUNK_ID, EventRef(f"{HOUR}:05:03.000000Z", "u" * 256, "e" * 200)),
-]
-
-
-@pytest.mark.parametrize(
-    "text", [*FOREIGN_IDS, f"8{CHUNK_ID[1:]}", f"7{'Z' * 25}{CHUNK_ID[26:]}", CHUNK_ID.replace("05-17", "99-99")]
-)
-def test_what_is_no_chunk_id_is_told_from_one(text: str) -> None:
-    check_id(CHUNK_ID)
-    with pytest.raises(Undecodable):
-        check_id(text)
 
 
 def test_the_stored_form_holds_what_was_sent_and_what_is_known() -> None:

@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import commit, limits
-from chalicelib.core.chunk import Chunk, Sender, mint_chunk_id, pack
+from chalicelib.core.chunk import Chunk, Sender, pack
+from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.commit import CommitRecord, OwnedEvent
-from chalicelib.core.event import Event
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import Event, EventRef
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
 SENDER = Sender("default", RECEIVED)

@@ -15,9 +15,9 @@ from builders import NOW, World, make_chunk, make_event, make_record
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.counting import Span
 from chalicelib.core.failures import Failure
 from chalicelib.core.ledger import Amount
+from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
 from millrace.command_error import CommandError
 from millrace.ops import dead_letters

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import limits
-from chalicelib.core.chunk import Chunk, Sender, decode, encode, mint_chunk_id, stored_form
+from chalicelib.core.chunk import Chunk, Sender, decode, encode, stored_form
+from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import REJECTION_CODES, Event, Rejected, stable_id
 from chalicelib.core.payload import BadNumber
 from chalicelib.core.schema import read_event

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import compact, event_body
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import EventRef
 
 CHUNK_ID = "01JDG8Z3ZZ0123456789ABCDEF-2024-11-24T20"
 REF = EventRef("2024-11-24T20:05:03.250000Z", "user-7", "0f8fad5b-d9cb-469f-a165-70867728950e")

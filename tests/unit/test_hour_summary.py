@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from chalicelib.core import hour_summary
 from chalicelib.core.commit import CommitRecord, OwnedEvent
+from chalicelib.core.event import EventRef
 from chalicelib.core.hour_summary import HourSummary
-from chalicelib.core.table_keys import EventRef
 
 HOUR = "2015-05-17T10"
 TIME = f"{HOUR}:05:03.000000Z"

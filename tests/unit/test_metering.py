@@ -44,7 +44,7 @@ def test_a_message_takes_a_request_for_each_64_kilobytes(size: int, expected: in
 
 
 def test_a_transaction_takes_twice_the_units() -> None:
-    put = {"Put": {"TableName": "t", "Item": {"pk": {"S": "x" * 1500}}}}
+    put = {"Put": {"TableName": "t", "Item": {"pk": {"S": "x" * 1500}, "sk": {"S": "-"}}}}
     update = {"Update": {"TableName": "t", "Key": {"pk": {"S": "x"}}, "UpdateExpression": "ADD n :n"}}
     assert metered("DynamoDB_20120810.TransactWriteItems", TransactItems=[put, update])["write_units"] == 4 + 2
 

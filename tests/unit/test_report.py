@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import hour_summary, limits, report
 from chalicelib.core.commit import CommitRecord, OwnedEvent
-from chalicelib.core.report import Report, Window
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import EventRef
+from chalicelib.core.report import Report
+from chalicelib.core.windows import Window
 
 HOUR = "2015-05-17T10"
 CHUNK_ID = f"01ARZ3NDEKTSV4RRFFQ69G5FAV-{HOUR}"
@@ -138,19 +137,3 @@ def test_a_report_of_more_types_than_a_message_takes_lists_the_most_frequent() -
     document, text = report.dump(made(content).to_json()), report.plain_text(made(content))
     assert f"{content['other_types']}  of other types" in text
     assert len(json.dumps({"default": document, "email": text})) < 128 * 1024
-
-
-def test_an_hour_is_part_of_its_own_report_and_of_its_days() -> None:
-    assert report.windows_of("p", HOUR) == [Window("p", "hour", HOUR), Window("p", "day", "2015-05-17")]
-
-
-@pytest.mark.parametrize(
-    ("window", "end"),
-    [
-        (Window("p", "hour", HOUR), datetime(2015, 5, 17, 11, tzinfo=UTC)),
-        (Window("p", "day", "2015-05-17"), datetime(2015, 5, 18, tzinfo=UTC)),
-    ],
-)
-def test_a_window_is_over_from_its_end_on(window: Window, end: datetime) -> None:
-    assert window.is_over(end)
-    assert not window.is_over(end - timedelta(microseconds=1))

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import summary
-from chalicelib.core.table_keys import EventRef
+from chalicelib.core.event import EventRef
 from millrace.pricing.workload import Traffic
 
 TIME = "2015-05-17T10:05:03.000000Z"

@@ -1,9 +1,9 @@
-"""Keys of the table never collide, and event keys name what they were made from or nothing."""
+"""Keys of the table never collide, and tell what they were made of."""
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from itertools import product
 from typing import Any
 
@@ -12,7 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chalicelib.core import table_keys
-from chalicelib.core.table_keys import EventRef, Key, event_key, parse_event_key
+from chalicelib.core.chunk_id import hour_of, mint_chunk_id, newest_minute_of, single_id
+from chalicelib.core.event import EventRef
+from chalicelib.core.table_keys import Key
+from chalicelib.core.timestamps import sortable
+from chalicelib.core.windows import DAY, GRAINS, HOUR, MINUTE, Window
 
 REF = EventRef("2015-05-17T10:05:03.000000Z", "u123", "e1")
 
@@ -33,14 +37,92 @@ KINDS: list[tuple[Callable[..., Key], *tuple[Sequence[Any], ...]]] = [
     (lambda _, message_id: table_keys.quarantine_record(None, message_id), [""], TRICKY),
     (table_keys.counter, PROJECTS, HOURS, TRICKY, SHARDS),
     (table_keys.day, PROJECTS, ["2015-05-17", "2015-05-18"], SHARDS),
-    (table_keys.report, PROJECTS, ["hour", "day"], HOURS),
+    (lambda *parts: table_keys.report(Window(*parts)), PROJECTS, ["hour", "day"], HOURS),
+    (table_keys.hour_summary, PROJECTS, HOURS),
     (table_keys.mark, PROJECTS, HOURS, SHARDS),
-    (table_keys.unfinished, PROJECTS, ["hour", "day"], HOURS),
+    (lambda *parts: table_keys.unfinished(Window(*parts)), PROJECTS, ["hour", "day"], HOURS),
+    (lambda project, hour, shard: table_keys.ledger(hour, project, shard), PROJECTS, HOURS, SHARDS),
+    (table_keys.catalogue, PROJECTS, ["0a", "0b"]),
+    (table_keys.quota, PROJECTS, [f"{hour}:05" for hour in HOURS]),
+    (table_keys.rejection, PROJECTS, [f"{time}#{chance}" for time in TIMES for chance in ("0a", "0b")]),
+    (table_keys.project, PROJECTS),
+    (lambda _, key_id: table_keys.access_key(key_id), [""], ["0123456789ab", "0123456789ac"]),
 ]
 ITEMS = [(kind[0](*parts), parts[0]) for kind in KINDS for parts in product(*kind[1:])]
 texts = st.text(alphabet="ab#", min_size=1, max_size=4) | st.text(min_size=1)
 identities = st.builds(EventRef, st.sampled_from(TIMES), texts, texts)
-refs = st.builds(EventRef, *[st.text(min_size=1, max_size=27)] * 3)
+projects = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,39}", fullmatch=True)
+times = st.datetimes(timezones=st.just(UTC)).map(sortable)
+refs = st.builds(EventRef, times, texts, texts)
+hours, days, minutes = (times.map(grain.name_of) for grain in (HOUR, DAY, MINUTE))
+shards = st.sampled_from(SHARDS)
+plain_ids = st.builds(mint_chunk_id, st.just(datetime(2015, 5, 17, tzinfo=UTC)), minutes, st.binary(min_size=10))
+chunk_ids = plain_ids | st.builds(single_id, plain_ids, refs)
+reported = st.builds(Window, projects, st.sampled_from(list(GRAINS)), hours | days)
+# How a key is built, what it is built of, and how that is read from it; None: nobody needs to.
+WAYS: dict[str, tuple[Callable[..., Key], st.SearchStrategy[tuple[Any, ...]], Callable[[Key], Any] | None]] = {
+    "event": (table_keys.event_item, st.tuples(projects, refs), table_keys.parse_event_item),
+    "guard": (table_keys.guard_item, st.tuples(projects, texts, texts), None),
+    "guard of an id": (table_keys.id_guard_item, st.tuples(projects, texts), None),
+    "commit record": (table_keys.commit_record, st.tuples(projects, chunk_ids), table_keys.parse_commit_record),
+    "failure": (table_keys.failure_note, st.tuples(projects, chunk_ids), None),
+    "counter": (table_keys.counter, st.tuples(projects, hours, texts, shards), table_keys.parse_counter),
+    "day": (table_keys.day, st.tuples(projects, days, shards), table_keys.parse_day),
+    "report": (table_keys.report, st.tuples(reported), lambda key: (table_keys.parse_report(key),)),
+    "hour summary": (table_keys.hour_summary, st.tuples(projects, hours), lambda key: (..., key.sk)),
+    "mark": (table_keys.mark, st.tuples(projects, hours, shards), table_keys.parse_mark),
+    "unfinished": (table_keys.unfinished, st.tuples(reported), lambda key: (table_keys.parse_unfinished(key),)),
+    "ledger": (table_keys.ledger, st.tuples(hours, projects, shards), None),
+    "catalogue": (table_keys.catalogue, st.tuples(projects, texts), None),
+    "quota": (table_keys.quota, st.tuples(projects, minutes), None),
+    "rejection": (table_keys.rejection, st.tuples(projects, texts), lambda key: (..., key.sk)),
+    "project": (table_keys.project, st.tuples(projects), lambda key: (key.sk,)),
+    "access key": (table_keys.access_key, st.tuples(texts), lambda key: (key.sk,)),
+    "quarantined": (
+        table_keys.quarantine_record,
+        st.tuples(projects, chunk_ids) | st.tuples(st.none(), texts),
+        table_keys.parse_quarantine_record,
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, (*_, parse) in WAYS.items() if parse])
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_a_key_tells_what_it_was_built_of(kind: str, data: st.DataObject) -> None:
+    build, parts, parse = WAYS[kind]
+    given_parts = data.draw(parts)
+    assert parse is not None
+    told = parse(build(*given_parts))
+    assert all(one in (..., other) for one, other in zip(told, given_parts, strict=False))
+
+
+@pytest.mark.parametrize("kind", WAYS)
+@settings(deadline=None, max_examples=40)
+@given(st.data())
+def test_other_parts_make_another_key(kind: str, data: st.DataObject) -> None:
+    build, parts, _ = WAYS[kind]
+    one, other = data.draw(parts), data.draw(parts)
+    assert (build(*one) == build(*other)) == (one == other)
+
+
+@settings(deadline=None)
+@given(projects, chunk_ids, st.sampled_from(["00", "05", "30", "59"]), st.sampled_from(["00", "29", "59"]))
+def test_the_records_of_an_hour_are_found_by_their_newest_minute(
+    project: str, chunk_id: str, first: str, last: str
+) -> None:
+    key, hour = table_keys.commit_record(project, chunk_id), hour_of(chunk_id)
+    assert table_keys.is_commit_record(key)
+    assert key.pk in table_keys.day_partitions(project, DAY.name_of(hour))
+    whole, some = table_keys.commit_records_of(hour), table_keys.commit_records_of(hour, first, last)
+    assert whole.first <= key.sk < whole.after
+    assert (some.first <= key.sk < some.after) == (first <= newest_minute_of(chunk_id) <= last)
+    assert not table_keys.COUNTERS.first <= key.sk < table_keys.COUNTERS.after
+
+
+def test_only_a_commit_records_key_looks_like_one() -> None:
+    records = {key for key, _ in ITEMS if table_keys.is_commit_record(key)}
+    assert records == {table_keys.commit_record(*parts) for parts in product(PROJECTS, CHUNK_IDS)}
 
 
 def test_a_separator_in_a_user_or_an_id_hides_no_event() -> None:
@@ -52,12 +134,6 @@ def test_a_separator_in_a_user_or_an_id_hides_no_event() -> None:
 
 def test_no_two_items_of_whatever_kind_share_a_table_key() -> None:
     assert len({key for key, _ in ITEMS}) == len(ITEMS)
-
-
-@given(st.sampled_from(PROJECTS), texts, st.sampled_from(TIMES), texts)
-def test_an_events_item_says_whose_it_is(project: str, user: str, time: str, event_id: str) -> None:
-    ref = EventRef(time, user, event_id)
-    assert table_keys.parse_event_item(*table_keys.event_item(project, ref)) == (project, ref)
 
 
 @settings(deadline=None, max_examples=200)
@@ -87,74 +163,3 @@ def test_chunks_spread_over_all_shards_and_each_stays_where_it_is() -> None:
     )
     assert table_keys.shard_of("01ARZ3NDEKTSV4RRFFQ69G5FA0-2015-05-17T10") == 1
     assert table_keys.shard_of("01ARZ3NDEKTSV4RRFFQ69G5FA4-2015-05-17T10") == 2
-
-
-@settings(deadline=None)
-@given(refs)
-def test_an_event_key_is_safe_in_a_url_and_leads_back(ref: EventRef) -> None:
-    key = event_key(ref)
-    assert key.isascii()
-    assert key.replace("-", "").replace("_", "").isalnum()
-    assert parse_event_key(key) == ref
-
-
-@settings(deadline=None, max_examples=150)
-@given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")))
-def test_a_foreign_string_is_no_event_key(text: str) -> None:
-    ref = parse_event_key(text)
-    assert ref is None or event_key(ref) == text
-
-
-@settings(deadline=None, max_examples=150)
-@given(refs, st.data())
-def test_a_tampered_key_never_leads_to_the_same_event(ref: EventRef, data: st.DataObject) -> None:
-    key = event_key(ref)
-    position = data.draw(st.integers(0, len(key)))
-    tampered = key[:position] + data.draw(st.text(max_size=2)) + key[position + data.draw(st.integers(0, 1)) :]
-    assert (parse_event_key(tampered) == ref) == (tampered == key)
-
-
-@pytest.mark.parametrize(
-    "document",
-    [
-        b"",
-        b"5",
-        b"null",
-        b"\xff\xfe",
-        b'"abc"',
-        b'{"a":1,"b":2,"c":3}',
-        b'["a","b"]',
-        b'["a","b","c","d"]',
-        b'["a", "b", "c"]',
-        b'["a","","c"]',
-        b'["a","b",""]',
-        b'["a",1,"c"]',
-        b'["a","b",5]',
-        b'["a",null,"c"]',
-        b'["a",["b"],"c"]',
-        b'["a","\xff","c"]',
-        b'["a","\\ud800","c"]',
-        b"[NaN,NaN,NaN]",
-        b"[" + b"9" * 4301 + b',"b","c"]',
-        b"[" * 100_000,
-    ],
-    ids=lambda document: str(document[:20]),
-)
-def test_a_key_of_another_form_leads_nowhere(document: bytes) -> None:
-    assert parse_event_key(base64.urlsafe_b64encode(document).decode().rstrip("=")) is None
-
-
-@pytest.mark.parametrize(
-    "ref", [REF._replace(time="2" * 28), REF._replace(user="u" * 257), REF._replace(event_id="e" * 201)]
-)
-def test_a_key_longer_than_any_event_has_leads_nowhere(ref: EventRef) -> None:
-    longest = EventRef(REF.time, "𝄞" * 256, "𝄞" * 200)
-    assert parse_event_key(event_key(longest)) == longest
-    assert parse_event_key(event_key(ref)) is None
-
-
-def test_an_event_key_has_one_spelling() -> None:
-    key = event_key(REF)
-    assert parse_event_key(key) == REF
-    for other in (key + "=", key + "==", key + "\n", " " + key, key + "A", key[:-1]):
-        assert parse_event_key(other) is None

@@ -150,18 +150,3 @@ def test_the_order_of_sortable_forms_is_the_order_of_time(one: datetime, other: 
 )
 def test_the_readable_form_has_no_more_digits_than_it_needs(sortable: str, readable: str) -> None:
     assert timestamps.readable(sortable) == readable
-
-
-@settings(deadline=None)
-@given(ordinary_moments, st.sampled_from(["minute", "hour", "day"]))
-def test_a_window_holds_its_time(moment: datetime, grain: str) -> None:
-    window = timestamps.window_of(timestamps.sortable(moment), grain)
-    assert timestamps.first_time(window) == timestamps.sortable(timestamps.parse(timestamps.window_start(window)))
-    start, end = timestamps.parse(timestamps.window_start(window)), timestamps.window_end(window, grain)
-    assert start <= moment < end
-    assert end - start == {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}[grain]
-
-
-@pytest.mark.parametrize(("window", "grain"), [("9999-12-31", "day"), ("9999-12-31T23", "hour")])
-def test_the_last_window_ends_with_time_itself(window: str, grain: str) -> None:
-    assert timestamps.window_end(window, grain) == datetime.max.replace(tzinfo=UTC)

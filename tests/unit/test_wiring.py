@@ -17,8 +17,9 @@ from chalicelib.core.failures import Failure
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import RejectedPost
-from chalicelib.core.report import Report, Window
+from chalicelib.core.report import Report
 from chalicelib.core.retries import Retry
+from chalicelib.core.windows import Window
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 

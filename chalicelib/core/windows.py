@@ -1,0 +1,152 @@
+"""Time windows: the minutes, hours and days in which times are counted, stored and reported.
+
+Only this module knows how a window is named and how long it is. Whoever needs another grain adds it to GRAINS.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, tzinfo
+from operator import itemgetter
+from typing import NamedTuple
+
+from chalicelib.core import timestamps
+
+
+class Span(NamedTuple):
+    """Event times from `start` (included) to `end` (excluded); None is open."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+
+    @property
+    def first(self) -> str:
+        """Sorts at or before every time in the span."""
+        return timestamps.sortable(self.start) if self.start else ""
+
+    @property
+    def after(self) -> str:
+        """Sorts after every time in the span."""
+        return timestamps.sortable(self.end) if self.end else "~"
+
+    def holds(self, sortable_time: str) -> bool:
+        return self.first <= sortable_time < self.after
+
+
+class Grain(NamedTuple):
+    """A size of windows, which follow each other without gaps. A window's name is the beginning of its first time
+    in the sortable form, so that names sort by time and a name alone tells when its window starts.
+
+    `name_of`: from a time in the sortable form, or a finer window's name, to the name of the window that holds it.
+    `longest`: what no window exceeds. `made_of`: the finer grain whose reports its reports are made of; None: they
+    are made of commit records.
+    """
+
+    name: str
+    name_of: Callable[[str], str]
+    longest: timedelta
+    made_of: Grain | None = None
+    has_reports: bool = True
+
+    def floor(self, moment: datetime) -> datetime:
+        """The start of the window that holds a moment."""
+        return timestamps.parse(first_time(self.name_of(timestamps.sortable(moment))))
+
+    def ceil(self, moment: datetime) -> datetime:
+        """The moment itself if a window starts with it, or else the end of the window that holds it."""
+        return moment if moment == self.floor(moment) else self.end(self.name_of(timestamps.sortable(moment)))
+
+    def end(self, window: str) -> datetime:
+        """The moment at which a window is over; the end of time for its last one."""
+        try:
+            return self.floor(timestamps.parse(first_time(window)) + self.longest)
+        except OverflowError:
+            return datetime.max.replace(tzinfo=UTC)
+
+    def windows(self, span: Span) -> tuple[str, str]:
+        """The windows that hold any time of the span are those with first <= name < after."""
+        first = self.name_of(span.first) if span.start else ""
+        if span.end is None:
+            return first, "~"
+        last = self.name_of(span.after)
+        return first, last if first_time(last) == span.after else f"{last}~"
+
+    def whole(self, span: Span) -> Span:
+        """The span of those windows."""
+        return Span(span.start and self.floor(span.start), span.end and self.ceil(span.end))
+
+    def start_on_clocks(self, minute: str, zone: tzinfo | None) -> str:
+        """The readable first second, in UTC, of the window in which a zone's clocks show this minute."""
+        if zone is None:
+            return start(self.name_of(minute))
+        try:
+            local = timestamps.parse(start(minute)).astimezone(zone)
+            shown = self.floor(local.replace(tzinfo=UTC))
+            # An hour that clocks show twice is two windows; a day starts when its midnight is first shown.
+            fold = local.fold if self.longest < timedelta(days=1) else 0
+            return timestamps.readable(timestamps.sortable(shown.replace(tzinfo=zone, fold=fold)))
+        except OverflowError:  # the first or last day of all time
+            return start(self.name_of(minute))
+
+
+MINUTE = Grain("minute", itemgetter(slice(len("2015-05-17T10:05"))), timedelta(minutes=1), has_reports=False)
+HOUR = Grain("hour", itemgetter(slice(len("2015-05-17T10"))), timedelta(hours=1))
+DAY = Grain("day", itemgetter(slice(len("2015-05-17"))), timedelta(days=1), made_of=HOUR)
+#: By name, from fine to coarse.
+GRAINS = {grain.name: grain for grain in (MINUTE, HOUR, DAY)}
+
+#: The minute of the hour, 00 to 59, in a time or in the name of a minute.
+minute_of_hour: Callable[[str], str] = itemgetter(slice(14, 16))
+
+
+def reported() -> list[Grain]:
+    """The grains that have reports, from fine to coarse."""
+    return [grain for grain in GRAINS.values() if grain.has_reports]
+
+
+class Window(NamedTuple):
+    """What a report is about: the hour 2015-05-17T10, or the day 2015-05-17, of a project."""
+
+    project: str
+    grain: str
+    name: str
+
+    @property
+    def made_of(self) -> Grain | None:
+        return GRAINS[self.grain].made_of
+
+    @property
+    def span(self) -> Span:
+        return Span(timestamps.parse(first_time(self.name)), GRAINS[self.grain].end(self.name))
+
+    def is_over(self, now: datetime) -> bool:
+        return GRAINS[self.grain].end(self.name) <= now
+
+
+def windows_of(project: str, hour: str) -> list[Window]:
+    """The windows whose reports an hour is part of, from fine to coarse."""
+    return [Window(project, grain.name, grain.name_of(hour)) for grain in reported()]
+
+
+def start(window: str) -> str:
+    """The readable first second of a window."""
+    return window + "0000-01-01T00:00:00Z"[len(window) :]
+
+
+def first_time(window: str) -> str:
+    """The sortable first moment of a window."""
+    return window + "0000-01-01T00:00:00.000000Z"[len(window) :]
+
+
+def day_and_hour(hour: str) -> tuple[str, str]:
+    """The two parts of an hour's name: its day, and the hour of the day, 00 to 23."""
+    return hour[:10], hour[11:13]
+
+
+def join_hour(day: str, hour_of_day: str) -> str:
+    """The inverse of `day_and_hour`."""
+    return f"{day}T{hour_of_day}"
+
+
+def join_minute(hour: str, minute_of_hour: str) -> str:
+    return f"{hour}:{minute_of_hour}"
