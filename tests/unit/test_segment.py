@@ -161,7 +161,7 @@ def test_a_body_without_a_batch_is_refused(document: Any) -> None:
 @pytest.mark.parametrize("call", ["batch", "track"])
 def test_a_body_that_cannot_be_read_is_refused(call: str, body: bytes) -> None:
     with pytest.raises(Problem):
-        segment.read(Incoming(body, {}, {}, NOW), call)
+        called(body, call)
 
 
 def test_too_many_events_and_an_unknown_call_are_refused() -> None:

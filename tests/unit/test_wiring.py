@@ -96,7 +96,7 @@ def _commit(wired: Pipeline, chunk: Chunk) -> None:
 
 
 def _fail(wired: Pipeline) -> None:
-    wired.commits.note_failure(_chunk(), Failure("unfinished", timestamps.sortable(NOW), 2))
+    wired.failure_notes.save(_chunk(), Failure("unfinished", timestamps.sortable(NOW), 2))
 
 
 def _summarise(wired: Pipeline) -> None:
@@ -164,12 +164,13 @@ def test_a_call_is_tried_as_often_as_its_use_wants() -> None:
     wired = Wired()
     for make in ("queue", "rejections", "events", "archive", "topic", "metrics", "dead_letters"):
         getattr(wired, make)
+    list(wired.archive.find())  # its client is made on first use
     assert wired.retried == [
         ("sqs", retries.SINGLE_CALL),
         ("dynamodb", retries.QUICK_CALL),
         ("dynamodb", retries.CALL),
-        ("s3", retries.CALL),
         ("sns", retries.CALL),
         ("cloudwatch", retries.CALL),
         ("sqs", retries.CALL),
+        ("s3", retries.CALL),
     ]
