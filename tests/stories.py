@@ -341,7 +341,7 @@ class Replaying(Story):
         with dead_letters.DeadLetterScan(
             stage.dead_letters, stage.commits, stage.failure_notes, now=datetime.now(UTC), hold_seconds=1
         ) as scan:
-            for _ in dead_letters.redrive(scan, Selection(), 0, dead_letters.Outcome(), queue=stage.queue):
+            for _ in dead_letters.redrive(scan, Selection(), 0, dead_letters.MoveOutcome(), queue=stage.queue):
                 continue
 
     def settle(self) -> None:
@@ -382,7 +382,7 @@ class Parking(Replaying):
             stage.dead_letters, stage.commits, stage.failure_notes, now=datetime.now(UTC), hold_seconds=1
         ) as scan:
             for _ in dead_letters.move_to_quarantine(
-                scan, Selection(), 0, dead_letters.Outcome(), quarantine=stage.quarantine, now=NOW
+                scan, Selection(), 0, dead_letters.MoveOutcome(), quarantine=stage.quarantine, now=NOW
             ):
                 continue
         self.send_again(stage)
