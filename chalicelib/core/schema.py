@@ -20,6 +20,7 @@ from chalicelib.core.payload import BadNumber
 
 # Of a name that a client made up, an answer repeats no more.
 _SHOWN_LENGTH = 60
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _refusal(code: str, message: str) -> ValidationError:
@@ -203,7 +204,7 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
 
 def _check_text_and_size(raw: dict[str, Any]) -> None:
     try:
-        size = len(json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8"))
+        size = len(_encode(raw).encode("utf-8"))
     except UnicodeEncodeError as error:
         raise Rejected("bad_text") from error
     if size > limits.MAX_EVENT_BYTES:
