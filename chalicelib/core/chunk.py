@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.core import compact, lifetimes, limits, timestamps
 from chalicelib.core.chunk_id import check_form, hour_of, minted_at, owner_of, single_id
-from chalicelib.core.event import Event
+from chalicelib.core.event import FIELDS, Event, Field
 from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import Undecodable
 
@@ -182,8 +182,19 @@ def decode(body: str) -> Chunk:
     return chunk
 
 
+#: The stored form of an event: its own fields, and what we know of it.
+STORED_FIELDS = (
+    *FIELDS,
+    Field("received_at", "time"),
+    Field("source_ip", "text", is_optional=True),
+    Field("user_agent", "text", is_optional=True),
+    Field("project", "text"),
+    Field("chunk_id", "text"),
+)
+
+
 def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
-    """An event as the table, the archive and the API know it: what was sent, and what we know of it."""
+    """An event as the table, the archive and the API know it."""
     sender = chunk.sender
     document = event.to_json()
     document["received_at"] = timestamps.readable(sender.received_at)

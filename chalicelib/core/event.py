@@ -1,4 +1,4 @@
-"""An event: the one form that everything behind ingestion relies on."""
+"""An event: the one form that everything behind ingestion relies on, and the table of its fields."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields
+from typing import Any, Literal, NamedTuple
 
 from chalicelib.core import limits, timestamps
 
@@ -52,9 +52,33 @@ class EventRef(NamedTuple):
     event_id: str
 
 
-@dataclass(frozen=True, slots=True)
+class Field(NamedTuple):
+    """A row of the table of fields: all that ingestion, messages, the API, exports, Athena and privacy know of one.
+
+    Clients send it in the body or, unless it is an object, in the pixel's query; every field is a column of text.
+    `is_optional`: a stored event may lack it; `is_required`: a client must send it; `is_person`: an id of a person,
+    which a project may have hashed. `attribute`: its name in an Event.
+    """
+
+    name: str
+    kind: Literal["text", "time", "object"]
+    max_length: int = 0
+    is_optional: bool = False
+    attribute: str = ""
+    is_required: bool = False
+    is_person: bool = False
+
+
+def _text(max_length: int, **more: Any) -> dict[str, Any]:
+    return {"kind": "text", "max_length": max_length, **more}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One accepted event. `time` is the sortable form; `user` is whom the event is stored under.
+    """One accepted event. What has metadata is a row of the table of fields, in the order of the stored form: a new
+    field is a line here, `None` by default, and a column in stack.yaml.
+
+    `time` is the sortable form; `user` is whom the event is stored under.
 
     `guarded`: the time depends on when the event was received, because the client gave none or one
     that its own clock's error was taken out of. A retry would come with another time; a guard item
@@ -62,13 +86,13 @@ class Event:
     one for each event and may name another user when it sends again.
     """
 
-    event_id: str
-    event_type: str
-    time: str
-    user_id: str | None
-    anonymous_id: str | None
-    properties: dict[str, Any]
-    context: dict[str, Any]
+    event_id: str = field(metadata=_text(limits.MAX_EVENT_ID_LENGTH))
+    event_type: str = field(metadata=_text(limits.MAX_TYPE_LENGTH, is_required=True))
+    user_id: str | None = field(default=None, metadata=_text(limits.MAX_USER_LENGTH, is_person=True))
+    anonymous_id: str | None = field(default=None, metadata=_text(limits.MAX_USER_LENGTH, is_person=True))
+    time: str = field(metadata={"name": "timestamp", "kind": "time"})
+    properties: dict[str, Any] = field(metadata={"kind": "object"})
+    context: dict[str, Any] = field(metadata={"kind": "object"})
     guarded: bool
     sole_id: bool = False
 
@@ -86,37 +110,30 @@ class Event:
         return ("" if self.sole_id else self.user, "" if self.guarded else self.time, self.event_id)
 
     def to_json(self) -> dict[str, Any]:
-        """The public fields; absent ids are left out. `from_json` is the inverse."""
-        document: dict[str, Any] = {"event_id": self.event_id, "event_type": self.event_type}
-        if self.user_id is not None:
-            document["user_id"] = self.user_id
-        if self.anonymous_id is not None:
-            document["anonymous_id"] = self.anonymous_id
-        document["timestamp"] = timestamps.readable(self.time)
-        document["properties"] = self.properties
-        document["context"] = self.context
+        """The public fields; absent ones are left out. `from_json` is the inverse."""
+        document: dict[str, Any] = {}
+        for name, attribute, kind, _, _ in _ROWS:
+            value = getattr(self, attribute)
+            if value is not None:
+                document[name] = timestamps.readable(value) if kind == "time" else value
         return document
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, guarded: bool, sole_id: bool = False) -> Event:
-        """Raises KeyError, TypeError or ValueError on what `to_json` did not write."""
-        event = cls(
-            event_id=document["event_id"],
-            event_type=document["event_type"],
-            time=timestamps.sortable(timestamps.parse(document["timestamp"])),
-            user_id=document.get("user_id"),
-            anonymous_id=document.get("anonymous_id"),
-            properties=document["properties"],
-            context=document["context"],
-            guarded=guarded,
-            sole_id=sole_id,
-        )
-        if not (isinstance(event.properties, dict) and isinstance(event.context, dict)):
-            raise TypeError("properties and context must be objects")
-        lengths = (limits.MAX_EVENT_ID_LENGTH, limits.MAX_TYPE_LENGTH, limits.MAX_USER_LENGTH)
-        names = (event.event_id, event.event_type, event.user)
-        if not all(is_text(name, length) for name, length in zip(names, lengths, strict=True)):
-            raise ValueError("an id or type cannot be part of a key")
+        """Raises TypeError or ValueError on what `to_json` did not write."""
+        values: dict[str, Any] = {}
+        for name, attribute, kind, max_length, is_optional in _ROWS:
+            value = document.get(name)
+            if value is None and is_optional:
+                continue
+            if kind == "time":
+                value = timestamps.sortable(timestamps.parse(value))
+            elif not (is_text(value, max_length) if kind == "text" else isinstance(value, dict)):
+                raise TypeError(f"{name} is not what ingestion accepts")
+            values[attribute] = value
+        event = cls(**values, guarded=guarded, sole_id=sole_id)
+        if not event.user:
+            raise ValueError("an event has a user")
         return event
 
 
@@ -145,6 +162,26 @@ def is_text(value: object, max_length: int) -> bool:
     if not isinstance(value, str) or not 0 < len(value) <= max_length:
         return False
     return value.isascii() or not _HALF_A_PAIR.search(value)
+
+
+#: The table, from the attributes of an Event.
+FIELDS = tuple(
+    Field(**{"name": each.name, **each.metadata, "attribute": each.name, "is_optional": each.default is None})
+    for each in fields(Event)
+    if each.metadata
+)
+#: In the order in which ingestion checks them: first what must be there.
+SENT_FIELDS = tuple(sorted(FIELDS, key=lambda each: (not each.is_required, not each.is_person)))
+#: Ids of people, which a project may have hashed.
+PERSON_FIELDS = tuple(each.name for each in FIELDS if each.is_person)
+# Unpacked, since every event goes through them.
+_ROWS = tuple((each.name, each.attribute, each.kind, each.max_length, each.is_optional) for each in FIELDS)
+
+
+def user_of(document: Mapping[str, Any]) -> Any:
+    """Whom an event is stored under; None if its fields name nobody."""
+    user = document.get("user_id")
+    return document.get("anonymous_id") if user is None else user
 
 
 def stable_id(*parts: str) -> str:

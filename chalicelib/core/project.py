@@ -12,19 +12,25 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.core.chunk import Sender
-from chalicelib.core.event import Event
+from chalicelib.core.event import FIELDS, PERSON_FIELDS, Event
 
 IP_MODES = ("keep", "truncate", "drop")
 CATALOGUE_MODES = ("off", "warn", "enforce")
 
 # Where client libraries put addresses and ids besides the fields that Millrace knows.
 _IP_NAMES = {"ip", "$ip", "ip_address", "ipAddress"}
+#: Where an event, in whatever dialect, says at its top who it is about.
+TOP_USER_NAMES = (*PERSON_FIELDS, "userId", "anonymousId", "distinct_id")
 _USER_NAMES = {
-    "user_id", "userId", "anonymous_id", "anonymousId", "previous_id", "previousId", "distinct_id", "alias",
-    "$user_id", "$anon_distinct_id", "$device_id", "$alias", "userid", "anonymousid",
+    *TOP_USER_NAMES, "previous_id", "previousId", "alias", "$user_id", "$anon_distinct_id", "$device_id", "$alias",
+    "userid", "anonymousid",
 }  # fmt: skip
 _TELLING_LENGTH = 6
 _HASHED = re.compile(r"u_[0-9a-f]{32}")
+
+# Of the fields that name nobody: those that every event has, whose values may be hidden, and those that may go.
+_OBJECTS = tuple(row.attribute for row in FIELDS if row.kind == "object" and not row.is_optional)
+_OTHERS = tuple(row.attribute for row in FIELDS if row.is_optional and not row.is_person)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +70,14 @@ class Project:
         """The event as this project wants it kept."""
         if not self.is_private:
             return event
-        users = frozenset(user for user in (event.user_id, event.anonymous_id) if user is not None)
-        return replace(
-            event,
-            user_id=self._user(event.user_id),
-            anonymous_id=self._user(event.anonymous_id),
-            properties=self.hide_values(event.properties, users),
-            context=self.hide_values(event.context, users),
-        )
+        people = {name: user for name in PERSON_FIELDS if (user := getattr(event, name)) is not None}
+        users = frozenset(people.values())
+        changes: dict[str, Any] = {name: self.hide_values(getattr(event, name), users) for name in _OBJECTS}
+        for name in _OTHERS:
+            changes[name] = self.hide_values({name: getattr(event, name)}, users).get(name)
+        if self.hashes_users:
+            changes |= {name: self._hash(user) for name, user in people.items()}
+        return replace(event, **changes)
 
     def hide_values(self, document: dict[str, Any], users: frozenset[str] = frozenset()) -> Any:
         """A document without what the project hides, however deep; `users`: ids to hash wherever they stand."""
@@ -87,9 +93,6 @@ class Project:
         if self.hashes_users and ((name in _USER_NAMES and _is_id(value)) or _is_one_of(value, users)):
             return self._hash(str(value))
         return value
-
-    def _user(self, user: str | None) -> str | None:
-        return self._hash(user) if self.hashes_users and user is not None else user
 
     def _hash(self, user: str) -> str:
         text = unicodedata.normalize("NFC", user).encode("utf-8", "surrogatepass")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import limits
-from chalicelib.core.project import Project
+from chalicelib.core.project import TOP_USER_NAMES, Project
 
 # Of one POST so many events, and of each so many characters: one item, far below 400 KB.
 MAX_KEPT_EVENTS = 20
@@ -56,13 +56,9 @@ def _excerpt(raw: Any, project: Project) -> str | None:
     if project.is_private:
         if not isinstance(shallow, dict):
             return None
-        shallow = project.hide_values(shallow, users_in(shallow))
+        users = frozenset(value for name in TOP_USER_NAMES if isinstance(value := shallow.get(name), str))
+        shallow = project.hide_values(shallow, users)
     return _KEY.sub(_REDACTED, json.dumps(shallow))[:MAX_KEPT_CHARACTERS]
-
-
-def users_in(raw: dict[str, Any]) -> frozenset[str]:
-    ids = (raw.get(name) for name in ("user_id", "anonymous_id", "userId", "anonymousId", "distinct_id"))
-    return frozenset(each for each in ids if isinstance(each, str))
 
 
 def _redact(value: Any, depth: int) -> Any:

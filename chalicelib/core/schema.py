@@ -15,7 +15,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.event import Event, Rejected, stable_id
+from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, stable_id, user_of
 from chalicelib.core.payload import BadNumber
 
 # Of a name that a client made up, an answer repeats no more.
@@ -62,22 +62,23 @@ class Object(fields.Field[dict[str, Any]]):
         return value
 
 
-class EventSchema(Schema):
-    """What a client may send. Fields that are not named here become properties."""
+def _declare(row: Field) -> fields.Field[Any]:
+    if row.kind == "text":
+        return Text(row.max_length, required=row.is_required)
+    return Time(required=row.is_required) if row.kind == "time" else Object(required=row.is_required)
+
+
+class _OpenSchema(Schema):
+    """Fields that are not declared become properties."""
 
     class Meta:
         unknown = INCLUDE
 
-    event_type = Text(limits.MAX_TYPE_LENGTH, required=True)
-    user_id = Text(limits.MAX_USER_LENGTH)
-    anonymous_id = Text(limits.MAX_USER_LENGTH)
-    event_id = Text(limits.MAX_EVENT_ID_LENGTH)
-    timestamp = Time()
-    properties = Object()
-    context = Object()
 
-
-_SCHEMA = EventSchema()
+#: What a client may send.
+EventSchema = _OpenSchema.from_dict({row.name: _declare(row) for row in SENT_FIELDS}, name="EventSchema")
+_DECLARED = EventSchema().fields
+_OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 
 
 def read_event(
@@ -112,17 +113,24 @@ def read_event(
         guarded = moment is not None and sent is not None
     else:
         guarded = moment is None or sent is not None or sole_id
+    optional = {}
+    for name, attribute in _OPTIONAL:
+        if name in fields:
+            optional[attribute] = _as_kept(fields[name])
     return Event(
         event_id=event_id,
         event_type=fields["event_type"],
         time=timestamps.sortable(moment or received),
-        user_id=fields.get("user_id"),
-        anonymous_id=fields.get("anonymous_id"),
         properties=_gather_properties(fields),
         context=fields.get("context", {}),
         guarded=guarded,
         sole_id=sole_id,
+        **optional,
     )
+
+
+def _as_kept(value: Any) -> Any:
+    return timestamps.sortable(value) if isinstance(value, datetime) else value
 
 
 def _corrected(moment: datetime | None, sent: datetime | None, received: datetime) -> datetime | None:
@@ -150,9 +158,9 @@ def _load(raw: Any) -> dict[str, Any]:
     _check_values(raw, depth=1)
     _check_text_and_size(raw)
     # A null id, time or object is what many clients send for "none".
-    present = {name: value for name, value in raw.items() if value is not None or name not in _SCHEMA.fields}
+    present = {name: value for name, value in raw.items() if value is not None or name not in _DECLARED}
     sent = _check_fields(present)
-    if sent.get("user_id") is None and sent.get("anonymous_id") is None:
+    if user_of(sent) is None:
         raise Rejected("missing_field", "user_id or anonymous_id is required.", "user_id")
     return sent
 
@@ -162,7 +170,7 @@ def _check_fields(present: dict[str, Any]) -> dict[str, Any]:
     that Schema.load adds are the other refusals, at three times the CPU.
     """
     sent = present.copy()
-    for name, field in _SCHEMA.fields.items():
+    for name, field in _DECLARED.items():
         if name in present:
             try:
                 sent[name] = field.deserialize(present[name], name, present)
@@ -177,7 +185,7 @@ def _check_fields(present: dict[str, Any]) -> dict[str, Any]:
 def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
     properties = dict(sent.get("properties", {}))
     for name, value in sent.items():
-        if name in _SCHEMA.fields:
+        if name in _DECLARED:
             continue
         if name in properties and _as_json(properties[name]) != _as_json(value):
             shown = name[:_SHOWN_LENGTH]

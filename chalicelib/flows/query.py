@@ -13,7 +13,7 @@ from chalicelib import ports
 from chalicelib.core import chunk_id as chunk_ids
 from chalicelib.core import commit, counting, cursor, limits, table_keys, timestamps, windows
 from chalicelib.core.commit import OwnedEvent
-from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key
+from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key, user_of
 from chalicelib.core.report import Report
 from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
@@ -129,8 +129,7 @@ def _with_bodies(
 
 
 def _ref_of(event: dict[str, Any]) -> EventRef:
-    user = event["user_id"] if "user_id" in event else event["anonymous_id"]
-    return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user, event["event_id"])
+    return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user_of(event), event["event_id"])
 
 
 def _page(

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from chalicelib.core.dialects import segment
+from chalicelib.core.dialects.own import PIXEL_FIELDS
 from chalicelib.core.dialects.registry import DIALECTS, PIXEL
 
 Json = dict[str, Any]
@@ -62,11 +63,12 @@ def _parameters(path: str) -> Json:
 
 
 def _pixel() -> Json:
-    names = ("event_type", "user_id", "anonymous_id", "event_id", "timestamp", *PIXEL.key_in_query)
     return {
         "summary": "Send an event by an image",
         "description": "For mail and pages without script. Any other parameter is a property of the event.",
         "security": [],
-        "parameters": [{"name": name, "in": "query", "schema": {"type": "string"}} for name in names],
+        "parameters": [
+            {"name": name, "in": "query", "schema": {"type": "string"}} for name in (*PIXEL_FIELDS, *PIXEL.key_in_query)
+        ],
         "responses": _IMAGE,
     }

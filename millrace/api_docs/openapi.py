@@ -11,9 +11,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from chalicelib.core import limits, schema
-from chalicelib.core.event import REJECTION_CODES
-from chalicelib.core.schema import EventSchema
+from chalicelib.core import limits
+from chalicelib.core.chunk import STORED_FIELDS
+from chalicelib.core.event import REJECTION_CODES, SENT_FIELDS, Field
 from chalicelib.core.windows import GRAINS, HOUR, reported
 from chalicelib.errors import ERROR_CODES, TITLES
 from millrace.api_docs import client_routes
@@ -283,12 +283,11 @@ def _rejection(rejected: Json) -> Json:
 
 
 def _sent_event() -> Json:
-    properties = {name: _field(field) for name, field in EventSchema().fields.items()}
     return {
         "type": "object",
         "description": f"At most {limits.MAX_EVENT_BYTES} bytes. What is not named here becomes a property.",
-        "properties": properties,
-        "required": [name for name, field in EventSchema().fields.items() if field.required],
+        "properties": {row.name: _sent(row) for row in SENT_FIELDS},
+        "required": [row.name for row in SENT_FIELDS if row.is_required],
         "anyOf": [
             {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
             for name in ("user_id", "anonymous_id")
@@ -296,35 +295,22 @@ def _sent_event() -> Json:
     }
 
 
-def _field(field: Any) -> Json:
-    """The JSON Schema of a field of the code's schema."""
-    nullable = [] if field.required else ["null"]
-    if isinstance(field, schema.Text):
-        return {"type": ["string", "integer", *nullable], "minLength": 1, "maxLength": field.max_length}
-    if isinstance(field, schema.Object):
+def _sent(row: Field) -> Json:
+    nullable = [] if row.is_required else ["null"]
+    if row.kind == "text":
+        return {"type": ["string", "integer", *nullable], "minLength": 1, "maxLength": row.max_length}
+    if row.kind == "object":
         return {"type": ["object", *nullable]}
-    if isinstance(field, schema.Time):
-        return {
-            "type": ["string", "number", *nullable],
-            "description": "ISO 8601 with a zone, or epoch seconds or milliseconds; at most a day ahead.",
-        }
-    raise TypeError(f"{field} has no description")
+    until = "" if row.is_optional else "; at most a day ahead"
+    form = f"ISO 8601 with a zone, or epoch seconds or milliseconds{until}."
+    return {"type": ["string", "number", *nullable], "description": form}
 
 
 def _stored_event() -> Json:
+    kinds: Json = {"text": _TEXT, "time": _TIME, "object": {"type": "object"}}
     return _object(
-        {
-            "key": _TEXT,
-            "event_id": _TEXT,
-            "event_type": _TEXT,
-            "timestamp": _TIME,
-            "properties": {"type": "object"},
-            "context": {"type": "object"},
-            "received_at": _TIME,
-            "project": _TEXT,
-            "chunk_id": _TEXT,
-        },
-        {"user_id": _TEXT, "anonymous_id": _TEXT, "source_ip": _TEXT, "user_agent": _TEXT},
+        {"key": _TEXT} | {row.name: kinds[row.kind] for row in STORED_FIELDS if not row.is_optional},
+        {row.name: kinds[row.kind] for row in STORED_FIELDS if row.is_optional},
     )
 
 

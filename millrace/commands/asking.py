@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from chalicelib.core.event import user_of
 from chalicelib.core.windows import DAY, GRAINS, HOUR, Window, reported
 from millrace import output
 from millrace.commands.options import client_options, span_options
@@ -34,15 +35,7 @@ def events(
         return
     output.print_table(
         ("time", "type", "user", "properties"),
-        (
-            (
-                row["timestamp"],
-                row["event_type"],
-                row.get("user_id", row.get("anonymous_id")),
-                json.dumps(row["properties"]),
-            )
-            for row in rows
-        ),
+        ((row["timestamp"], row["event_type"], user_of(row), json.dumps(row["properties"])) for row in rows),
     )
 
 

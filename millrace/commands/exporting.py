@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 import click
 from click.shell_completion import get_completion_class
 
+from chalicelib.core.event import user_of
 from millrace import output
 from millrace.commands.options import client_options, span_options
 from millrace.io import export as exporting
@@ -94,8 +95,7 @@ def _print_event(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.print_json([row])
         return
-    user = row.get("user_id", row.get("anonymous_id"))
-    output.print_line(f"{row['timestamp']}  {row['event_type']}  {user}  {json.dumps(row['properties'])}")
+    output.print_line(f"{row['timestamp']}  {row['event_type']}  {user_of(row)}  {json.dumps(row['properties'])}")
 
 
 @click.command()

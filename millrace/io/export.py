@@ -11,13 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
+from chalicelib.core.chunk import STORED_FIELDS
 from millrace.command_error import CommandError
 
+# What people look for first.
+_FIRST = ("timestamp", "event_type", "user_id", "anonymous_id")
 #: Columns of CSV and Parquet; objects are JSON in one cell each.
-COLUMNS = (
-    "timestamp", "event_type", "user_id", "anonymous_id", "event_id", "properties", "context",
-    "received_at", "source_ip", "user_agent", "project", "chunk_id", "key",
-)  # fmt: skip
+COLUMNS = tuple(dict.fromkeys((*_FIRST, *(row.name for row in STORED_FIELDS), "key")))
 
 # A spreadsheet takes a cell that starts so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")

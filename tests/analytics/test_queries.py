@@ -13,13 +13,14 @@ from cfnlint.decode import cfn_yaml
 
 from builders import NOW, World, make_chunk, make_event
 from chalicelib.adapters import archive_format
+from chalicelib.core.chunk import STORED_FIELDS
 from chalicelib.core.event import Event
 
 ROOT = Path(__file__).parents[2]
 QUERIES = ROOT / "analytics"
 TABLE = cfn_yaml.load(str(ROOT / "stack.yaml"))["Resources"]["ArchiveEvents"]["Properties"]["TableInput"]
 # What is an object in a line is its JSON in a string.
-COLUMNS = [column["Name"] for column in TABLE["StorageDescriptor"]["Columns"]]
+COLUMNS = {column["Name"]: column["Type"] for column in TABLE["StorageDescriptor"]["Columns"]}
 # Athena's names for what DuckDB calls otherwise.
 DIALECT = "CREATE MACRO json_extract_scalar(document, path) AS json_extract_string(document, path)"
 
@@ -80,6 +81,10 @@ def test_the_table_is_the_one_that_the_view_reads_and_its_columns_are_what_a_lin
     line = archive.execute("SELECT * EXCLUDE (anonymous_id, date, hour) FROM archive LIMIT 1").fetchone()
     assert line is not None
     assert None not in line
+
+
+def test_every_stored_field_is_a_column() -> None:
+    assert list(COLUMNS.items()) == [(row.name, "string") for row in STORED_FIELDS]
 
 
 def test_daily_actives_count_each_user_once_a_day(archive: duckdb.DuckDBPyConnection) -> None:

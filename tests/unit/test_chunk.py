@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_event
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk, Sender, decode, encode, pack, stored_form
 from chalicelib.core.chunk_id import (
@@ -30,7 +31,7 @@ CHUNK_ID = mint_chunk_id(RECEIVED, MINUTE, bytes(range(10)))
 
 
 def event(number: int = 0, hour: str = HOUR, event_type: str = "view", filler: str = "") -> Event:
-    return Event(f"e{number}", event_type, f"{hour}:05:03.000000Z", "u", None, {"filler": filler}, {}, guarded=False)
+    return make_event(f"e{number}", at=f"{hour}:05:03Z", user="u", event_type=event_type, filler=filler)
 
 
 # A run: how many events, their hour, how many types they take in turn, and their size.
@@ -102,10 +103,15 @@ ids = st.text(st.characters(codec="utf-8") | st.sampled_from("\0\x1f\x7f\ufffe\u
 times = st.sampled_from([f"{HOUR}:00:00.000000Z", f"{HOUR}:59:59.999999Z", f"{HOUR}:05:03.120000Z"])
 users = st.tuples(ids, st.none() | ids) | st.tuples(st.none(), ids)
 events = st.builds(
-    lambda event_id, event_type, time, user, properties, context, guarded, sole_id: Event(
-        event_id, event_type, time, *user, properties, context, guarded, sole_id
-    ),
-    *(ids, ids, times, users, objects, objects, st.booleans(), st.booleans()),
+    lambda users, **fields: Event(user_id=users[0], anonymous_id=users[1], **fields),
+    users=users,
+    event_id=ids,
+    event_type=ids,
+    time=times,
+    properties=objects,
+    context=objects,
+    guarded=st.booleans(),
+    sole_id=st.booleans(),
 )
 senders = st.builds(
     Sender, st.just("default"), st.datetimes(timezones=st.just(UTC)), st.none() | st.text(), st.none() | st.text()

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from builders import make_event
 from chalicelib.core import commit, limits
 from chalicelib.core.chunk import Chunk, Sender, pack
 from chalicelib.core.chunk_id import mint_chunk_id
@@ -22,7 +23,7 @@ HOUR = "2015-05-17T10"
 
 
 def event(number: int, event_type: str = "view", time: str = f"{HOUR}:05:03.000000Z", **properties: object) -> Event:
-    return Event(f"e{number}", event_type, time, "u", None, properties, {}, guarded=False)
+    return make_event(f"e{number}", at=time, user="u", event_type=event_type, **properties)
 
 
 def chunk_id(number: int, hour: str = HOUR) -> str:

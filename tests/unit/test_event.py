@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk, Sender, decode, encode, stored_form
 from chalicelib.core.chunk_id import mint_chunk_id
-from chalicelib.core.event import REJECTION_CODES, Event, Rejected, stable_id
+from chalicelib.core.event import FIELDS, REJECTION_CODES, Event, Rejected, stable_id
 from chalicelib.core.payload import BadNumber
 from chalicelib.core.schema import read_event
 
@@ -181,7 +181,7 @@ values = st.recursive(
     lambda child: st.lists(child, max_size=3) | st.dictionaries(texts, child, max_size=3),
     max_leaves=6,
 )
-names = st.sampled_from(["event_type", "user_id", "anonymous_id", "event_id", "timestamp", "properties", "context"])
+names = st.sampled_from([row.name for row in FIELDS])
 raw_events = st.dictionaries(names | texts, values, max_size=4) | st.dictionaries(texts, values).map(TIMED.__or__)
 
 

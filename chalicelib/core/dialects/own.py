@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from chalicelib.core import payload
 from chalicelib.core.dialects import Incoming, Post, RawEvent, text_in, without
 from chalicelib.core.dialects.registry import OWN, PIXEL
+from chalicelib.core.event import SENT_FIELDS
 
-_FIELDS = ("event_type", "user_id", "anonymous_id", "event_id", "timestamp")
+#: The fields that a query can tell, by name.
+PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object"}
+_EPOCH = re.compile("[0-9]{1,15}")
 
 
 def read(incoming: Incoming) -> Post:
@@ -31,9 +35,9 @@ def _own(raw: Any) -> RawEvent:
 
 def read_pixel(incoming: Incoming) -> Post:
     """The one event that a query string tells; what is not a field of an event is a property."""
-    fields: dict[str, Any] = {name: value for name in _FIELDS if (value := incoming.query.get(name))}
-    timestamp = fields.get("timestamp", "")
-    if timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15:
-        fields["timestamp"] = int(timestamp)
-    properties = without(incoming.query, *_FIELDS, *PIXEL.key_in_query)
+    fields: dict[str, Any] = {}
+    for name, kind in PIXEL_FIELDS.items():
+        if value := incoming.query.get(name):
+            fields[name] = int(value) if kind == "time" and _EPOCH.fullmatch(value) else value
+    properties = without(incoming.query, *PIXEL_FIELDS, *PIXEL.key_in_query)
     return Post([RawEvent({**fields, "properties": properties})])
