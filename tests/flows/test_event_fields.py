@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, World, raw_events, read_lines
+from builders import NOW, World, raw_events
 from chalicelib.core.chunk import STORED_FIELDS, Sender
 from chalicelib.core.dialects import Incoming, own
 from chalicelib.core.event import FIELDS, SENT_FIELDS, Field
+from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import make_row
-from chalicelib.errors import AllRejected
+from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
 from millrace.api_docs import openapi
 from millrace.io import export
@@ -48,9 +49,9 @@ def run(*events: dict[str, Any], **settings: Any) -> World:
     return world
 
 
-def archived(world: World) -> list[bytes]:
-    (body,) = (body for name, body in world.archive.objects.items() if name.startswith("events/"))
-    return [json.dumps(line).encode() for line in read_lines(body)]
+def archived(world: World) -> list[StoredEvent]:
+    (events,) = world.archive.objects.values()
+    return events
 
 
 def exported(rows: list[dict[str, Any]]) -> dict[str, str]:
@@ -65,14 +66,18 @@ def seen(world: World, name: str) -> list[Any]:
     of_user = world.find_events({"user_id": found.get("user_id", found.get("anonymous_id"))})["events"]
     assert found in of_user
     (sent,) = (each for each in json.loads(world.queue.bodies[0])["events"] if each["event_id"] == found["event_id"])
-    (line,) = (each for each in map(json.loads, archived(world)) if each["event_id"] == found["event_id"])
+    (line,) = (
+        each
+        for each in (json.loads(stored.dumped) for stored in archived(world))
+        if each["event_id"] == found["event_id"]
+    )
     cell = exported([found])[name]
     is_object = isinstance(found.get(name), dict)
     return [sent.get(name), found.get(name), line.get(name), json.loads(cell) if is_object else cell or None]
 
 
 def refusal(event: dict[str, Any]) -> tuple[str, str]:
-    with pytest.raises(AllRejected) as rejected:
+    with pytest.raises(Problem) as rejected:
         run(event)
     (verdict,) = rejected.value.extra["events"]
     return verdict["code"], verdict["field"]
@@ -89,8 +94,8 @@ def test_a_field_goes_from_the_post_to_the_export_as_it_was_sent(row: Field, ear
 
 @each_field
 def test_a_field_is_what_it_was_when_the_archive_is_replayed(row: Field) -> None:
-    (line,) = archived(run(FULL))
-    assert archive_scan.read_line(line).event.to_json()[row.name] == sample(row)
+    (stored,) = archived(run(FULL))
+    assert archive_scan.read_event(stored).event.to_json()[row.name] == sample(row)
 
 
 @each_field

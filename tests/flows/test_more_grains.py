@@ -61,8 +61,8 @@ def test_weeks_are_made_of_their_days_and_published() -> None:
     told = [json.loads(message["document"]) for message in world.topic.published]
     newest = {each["start"]: each["events"] for each in told if each["grain"] == "week"}
     assert newest == {"2015-05-18T00:00:00Z": 1, "2015-05-11T00:00:00Z": 4}
-    assert "reports/project=acme/grain=week/2015-05-11/v3.json" in world.archive.objects
-    assert (world.commits.mark_tokens, world.reports.listed) == ({}, {})
+    assert (THE_WEEK, 3) in world.reports.archived
+    assert (world.marks.tokens, world.reports.listed) == ({}, {})
 
 
 def test_weeks_are_asked_for_like_other_grains() -> None:
@@ -89,14 +89,14 @@ def test_a_late_event_gives_its_week_a_new_version_and_a_week_is_complete_when_i
 def test_a_mark_stays_until_its_week_is_made() -> None:
     reports = WeeksFail()
     world = take(World(reports=reports), 0, 3)
-    marks = dict(world.commits.mark_tokens)
+    marks = dict(world.marks.tokens)
     with pytest.raises(ProcessingFailed):
         world.aggregate(ALL_OVER)
-    assert world.commits.mark_tokens == marks
+    assert world.marks.tokens == marks
     assert {window.grain for window in reports.reports} == {"hour", "day"}
     reports.fails = False
     world.aggregate(ALL_OVER)
-    assert world.commits.mark_tokens == {}
+    assert world.marks.tokens == {}
     assert reports.reports[THE_WEEK].content["events"] == 2
 
 
@@ -118,5 +118,5 @@ def test_a_backfill_of_weeks_ends_in_some_runs() -> None:
         commits.left = iter(range(30))
         with suppress(TimeIsUp):
             world.aggregate(ALL_OVER)
-    assert world.commits.mark_tokens == {}
+    assert world.marks.tokens == {}
     assert world.reports.reports[THE_WEEK].content["events"] == 24 * 7 - 10
