@@ -73,8 +73,8 @@ def test_every_module_of_the_package_has_bytecode_that_python_takes(packaged: Pa
 
 
 def test_the_same_code_makes_the_same_package(checkout: Deployment, packaged: Path) -> None:
-    (checkout.folder / "chalicelib" / "ingest.py").touch()  # as in a new checkout
-    of_another_python = checkout.folder / "chalicelib" / "__pycache__" / "ingest.cpython-399.pyc"
+    (checkout.folder / "chalicelib" / "flows" / "ingest.py").touch()  # as in a new checkout
+    of_another_python = checkout.folder / "chalicelib" / "flows" / "__pycache__" / "ingest.cpython-399.pyc"
     of_another_python.write_bytes(b"whatever")
     shutil.rmtree(checkout.folder / ".chalice" / "deployments")  # where Chalice keeps what it has built
     checkout.run("millrace", "package", "--stage", "prod", "again")
