@@ -7,6 +7,7 @@ python -m bench.drain_stage record STATE CALLS    drains it once, and writes the
 from __future__ import annotations
 
 import json
+import os
 import sys
 import threading
 import time
@@ -17,10 +18,12 @@ from pathlib import Path
 from typing import Any
 
 from bench.replaying import Call
+from chalicelib.adapters import aws
 from millrace.io import sending
 from millrace.io.client import Client
-from millrace.local.emulator import PROJECT, free_port
-from millrace.local.function import load_app, make_caller
+from millrace.local.emulator import PROJECT
+from millrace.local.function import load_app
+from millrace.local.triggers import QueueTrigger
 from millrace.local.up import WORKERS, local_stack
 
 _LOG = PROJECT / "examples" / "access.log.gz"
@@ -29,7 +32,7 @@ _NO_REPORTS = 3600.0
 
 def fill(state: Path, events_a_post: int) -> None:
     """POST every request of the sample log to a local stack whose trigger is not started."""
-    with local_stack(state, port=free_port(), aggregate_seconds=_NO_REPORTS, workers=0) as (running, _):
+    with local_stack(state, port=0, aggregate_seconds=_NO_REPORTS, workers=0) as (running, _):
         client = Client(running.url)
         with _LOG.open("rb") as log:
             events = sending.read_events(sending.open_lines(log), "combined", sys.exit, sending.Totals())
@@ -48,8 +51,8 @@ def record(state: Path, calls: Path) -> None:
             sent[threading.get_ident()].append(_call(request))
 
     BUILTIN_HANDLERS.append(("before-send", note))
-    with local_stack(state, port=free_port(), aggregate_seconds=_NO_REPORTS, workers=0):
-        workers = [make_caller(load_app()[0], "process") for _ in range(WORKERS)]
+    with local_stack(state, port=0, aggregate_seconds=_NO_REPORTS, workers=0):
+        workers = [_worker() for _ in range(WORKERS)]
         for worker in workers:
             worker.start()
         _wait_until(lambda: bool(sent) and all(_is_idle(each) for each in list(sent.values())))
@@ -58,6 +61,14 @@ def record(state: Path, calls: Path) -> None:
             worker.join()
     cut = [list(_without_idling(each)) for each in sent.values()]
     calls.write_text(json.dumps([[_as_text(call) for call in each] for each in cut]))
+
+
+def _worker() -> QueueTrigger:
+    """One that asks often: that it asks in vain again and again is how its end is recognised."""
+    app = load_app()
+    source = next(each for each in app.event_sources if each.name == "process")
+    queue_url, function = os.environ["QUEUE_URL"], app.handler_map["process"]
+    return QueueTrigger(aws.client("sqs"), queue_url, source, function, wait_seconds=1)
 
 
 def _call(request: Any) -> Call:

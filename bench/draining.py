@@ -17,7 +17,7 @@ from typing import Any
 
 from bench.replaying import Call, replay
 from bench.side_by_side import ROOT, say
-from millrace.local.emulator import Emulator, free_port
+from millrace.local.emulator import Emulator
 from millrace.stage_address import Running, running_stack
 
 _EVENTS = 10_000
@@ -91,7 +91,7 @@ def _replay(state: Path, calls: list[list[Call]]) -> float:
 
 def _drain(state: Path, aggregate_seconds: int) -> float:
     """Seconds from the first message in flight until everything is committed and the queue is empty."""
-    command = [sys.executable, "-m", "millrace", "up", "--port", str(free_port()), "--state", str(state)]
+    command = [sys.executable, "-m", "millrace", "up", "--port", "0", "--state", str(state)]
     command += ["--aggregate-every", str(aggregate_seconds)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
     try:

@@ -2,63 +2,59 @@
 
 from __future__ import annotations
 
+import importlib
+
 import click
 
 from chalicelib.core.data_format import CURRENT
-from millrace.commands import (
-    archiving,
-    asking,
-    cost,
-    dead_letters,
-    deploying,
-    exporting,
-    keys,
-    ledger,
-    projects,
-    quarantine,
-    reports,
-    running,
-    schemas,
-    sending,
-    upgrading,
-)
+
+#: Which module of millrace/commands/ has which commands, in the order of the help.
+_COMMANDS = {
+    "up": "running",
+    "demo": "running",
+    "env": "running",
+    "send": "sending",
+    "events": "asking",
+    "counts": "asking",
+    "report": "asking",
+    "reports": "reports",
+    "tail": "exporting",
+    "export": "exporting",
+    "ledger": "ledger",
+    "replay": "archiving",
+    "dlq": "dead_letters",
+    "quarantine": "quarantine",
+    "keys": "keys",
+    "projects": "projects",
+    "schemas": "schemas",
+    "rejections": "asking",
+    "sweep": "archiving",
+    "erase": "archiving",
+    "cost": "cost",
+    "completion": "exporting",
+    "deploy": "deploying",
+    "upgrade": "upgrading",
+    "destroy": "deploying",
+    "policies": "deploying",
+    "doctor": "deploying",
+    "package": "deploying",
+}
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _Toolbox(click.Group):
+    """Imports a command when it is asked for: all of them would take as long as most of them run."""
+
+    def list_commands(self, _context: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, _context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"millrace.commands.{_COMMANDS[name]}"), name)
+        return command
+
+
+@click.group(cls=_Toolbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="millrace", message=f"%(prog)s %(version)s (data format {CURRENT})")
 def main() -> None:
     """Millrace: an event pipeline whose effects happen exactly once."""
-
-
-_COMMANDS = (
-    running.up,
-    running.demo,
-    running.env,
-    sending.send,
-    asking.events,
-    asking.counts,
-    asking.report,
-    reports.reports,
-    exporting.tail,
-    exporting.export,
-    ledger.ledger,
-    archiving.replay,
-    dead_letters.dlq,
-    quarantine.quarantine,
-    keys.keys,
-    projects.projects,
-    schemas.schemas,
-    asking.rejections,
-    archiving.sweep,
-    archiving.erase,
-    cost.cost,
-    exporting.completion,
-    deploying.deploy,
-    upgrading.upgrade,
-    deploying.destroy,
-    deploying.policies,
-    deploying.doctor,
-    deploying.package,
-)
-for command in _COMMANDS:
-    main.add_command(command)

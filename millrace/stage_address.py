@@ -7,11 +7,14 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from chalicelib.errors import UnknownFormat
 from chalicelib.settings import Settings
-from chalicelib.wiring import Pipeline
 from millrace.command_error import CommandError
+
+if TYPE_CHECKING:  # it brings the AWS SDK, which a command that speaks HTTP does without
+    from chalicelib.wiring import Pipeline
 
 #: Where Chalice notes what it deployed; a file a stage.
 _DEPLOYED = Path(".chalice/deployed")
@@ -63,6 +66,8 @@ def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = Fals
     Raises CommandError and StoreFailed.
     A stage whose data has an unknown format is refused, unless `of_any_format`.
     """
+    from chalicelib.wiring import Pipeline
+
     os.environ.update(local_stack_at(state).environment if stage is None else _outputs(stage))
     pipeline = Pipeline(Settings.from_environ())
     return pipeline if of_any_format else checked(pipeline)

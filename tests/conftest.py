@@ -20,7 +20,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Where tests run side by side, those that share a running stack or a module's set-up share one process.
+    """Where tests run side by side, those that share a stack, a deployment or a module's set-up share one process.
 
     A scheduler of our own: xdist 3.8 marks groups in a place where pytest 9.2 no longer looks.
     """
@@ -30,7 +30,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             folder = file.rpartition("/")[0].rpartition("/")[2]
-            groups = {"system": folder, "clients": folder, "browser": folder, "deployment": file, "handlers": file}
+            groups = {"handlers": file} | dict.fromkeys(("system", "clients", "browser", "deployment"), folder)
             return groups.get(folder, nodeid)
 
     return Grouped(config, log)
@@ -53,8 +53,10 @@ def figures(record_property: Callable[[str, object], None]) -> Callable[[str], N
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     """The AWS emulator, started for the session on a port of its own."""
     running = Emulator(tmp_path_factory.mktemp("aws"))
-    yield running
-    running.stop()
+    try:
+        yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +15,6 @@ import requests
 from millrace.local.emulator import PROJECT, Emulator
 
 BIN = Path(sys.executable).parent
-
-
-def eventually(probe: Callable[[], Any], seconds: float = 60) -> Any:
-    """What the probe answers as soon as it is true; it must become so before the deadline."""
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, f"{probe} stayed {answer!r}"
-        time.sleep(0.2)
-    return answer
 
 
 class Deployment:
@@ -48,7 +37,7 @@ class Deployment:
             capture_output=True,
             text=True,
             check=False,
-            timeout=300,
+            timeout=900,
         )
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout
@@ -64,10 +53,10 @@ class Deployment:
         )
 
     def post(self, *events: dict[str, Any]) -> requests.Response:
-        return requests.post(f"{self.url}/events", json=list(events), timeout=60)
+        return requests.post(f"{self.url}/events", json=list(events), timeout=120)
 
     def get(self, path: str, **parameters: Any) -> Any:
-        return requests.get(self.url + path, params=parameters, timeout=60).json()
+        return requests.get(self.url + path, params=parameters, timeout=120).json()
 
     def queue(self, name: str) -> str:
         return str(self.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])

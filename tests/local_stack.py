@@ -3,59 +3,84 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
-from millrace.local.emulator import free_port
+from millrace.io.client import Client
+from millrace.stage_address import running_stack
+from millrace.testing import Events, end
 from oracle import Findings
 from stage import Clients
+from waiting import eventually, processes_of
 
 COMMAND = Path(sys.executable).with_name("millrace")
-START_SECONDS = 30
+_COMMAND_SECONDS = 600
 
 
-def eventually(probe: Callable[[], Any], seconds: float = 30) -> Any:
-    """What the probe answers as soon as it is true; it must become so before the deadline."""
-    deadline = time.monotonic() + seconds
-    while not (answer := probe()):
-        assert time.monotonic() < deadline, f"{probe} stayed {answer!r}"
-        time.sleep(0.05)
-    return answer
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """One running stack for all tests of a folder: each looks at what is its own by project, user, type or time."""
+    running = LocalStack(tmp_path_factory.mktemp("state"))
+    try:
+        running.start()
+        yield running
+    finally:
+        running.end()
 
 
 class LocalStack:
     """`millrace up` with a state folder of its own."""
 
     def __init__(self, state: Path) -> None:
-        self.state, self.port = state, free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.state, self.url = state, ""
+        self._log = state / "up.log"
 
     def start(self, *options: str) -> None:
-        state = ["--state", str(self.state), "--port", str(self.port), "--aggregate-every", "1"]
-        self.process = subprocess.Popen(
-            [COMMAND, "up", *state, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        eventually(self.answers, START_SECONDS)
-
-    def answers(self) -> bool:
-        assert self.process.poll() is None, self.process.stdout and self.process.stdout.read()
+        """Start it; leaves nothing behind if that fails."""
+        command = [COMMAND, "up", "--attached", "--state", self.state, "--port", "0", "--aggregate-every", "1"]
+        with self._log.open("wb") as output:
+            self.process = subprocess.Popen([*command, *options], stdin=subprocess.PIPE, stdout=output, stderr=output)
         try:
-            return requests.get(f"{self.url}/health", timeout=5).ok
-        except requests.ConnectionError:
-            return False
+            self.url = eventually(self._address, f"the local stack in {self.state} to start")
+            self.__dict__.pop("clients", None)  # the emulator has another port now
+        except BaseException:
+            self.end()
+            raise
 
-    def stop(self, signum: int = signal.SIGINT) -> str:
-        """What it printed."""
+    def is_running(self) -> bool:
+        return self.process.poll() is None
+
+    def printed(self) -> str:
+        return self._log.read_text()
+
+    def stop(self, signum: int) -> None:
+        """Ask it to end, as a user does, and wait until it has; nothing of it may be left."""
         self.process.send_signal(signum)
-        printed, _ = self.process.communicate(timeout=60)
-        return printed
+        self.end_of_all()
+
+    def end_of_all(self) -> None:
+        """Wait until nothing of it is left."""
+        eventually(lambda: not self.is_running(), "the local stack to end")
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        eventually(lambda: not processes_of(self.state), "all processes of the local stack to end")
+
+    def end(self) -> None:
+        """End it, whatever happened to it; nothing of it may be left."""
+        end(self.process)
+        self.end_of_all()
+
+    def _address(self) -> str | None:
+        assert self.is_running(), self.printed()
+        running = running_stack(self.state)
+        return running.url if running else None
 
     def run(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
         """A command's standard output."""
@@ -67,17 +92,26 @@ class LocalStack:
             text=True,
             env=environment,
             check=False,
-            timeout=180,
+            timeout=_COMMAND_SECONDS,
         )
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout
 
     def get(self, path: str, **parameters: Any) -> Any:
-        return requests.get(self.url + path, params=parameters, timeout=30).json()
+        return requests.get(self.url + path, params=parameters, timeout=120).json()
 
     def environment(self) -> dict[str, str]:
-        return dict(line.split("=", 1) for line in self.run("env").splitlines())
+        running = running_stack(self.state)
+        assert running, self.printed()
+        return running.environment
+
+    @cached_property
+    def clients(self) -> Clients:
+        return Clients(self.environment())
 
     def findings(self) -> Findings:
         environment = self.environment()
-        return Findings(Clients(environment), environment["TABLE_NAME"], environment["BUCKET_NAME"])
+        return Findings(self.clients, environment["TABLE_NAME"], environment["BUCKET_NAME"])
+
+    def forget_events(self) -> None:
+        Events(Client(self.url), self.environment()).reset()

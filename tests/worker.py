@@ -12,8 +12,10 @@ from chalice.app import SQSEventConfig
 
 import app
 from millrace.local.triggers import QueueTrigger, Schedule
+from waiting import end_with_parent
 
 if __name__ == "__main__":
+    end_with_parent()
     queue_url = app.pipeline().settings.queue_url
     sqs = boto3.client("sqs", endpoint_url=sys.argv[1])
     source = next(each for each in app.app.event_sources if isinstance(each, SQSEventConfig))

@@ -22,20 +22,23 @@ _CURL = """\
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8000, show_default=True)
+@click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True, help="0: any.")
 @state_option
 @click.option("--fresh", is_flag=True, help="Forget all events first.")
+@click.option("--attached", is_flag=True, help="End with standard input: for programs, which it then never outlives.")
 @click.option(
     "--aggregate-every",
     type=click.FloatRange(min=0.1),
     default=5,
     show_default=True,
-    help="Seconds between two runs of the aggregator; on AWS it is 5 minutes.",
+    help="Seconds between two runs of the aggregator, while anything changes; on AWS it is 5 minutes.",
 )
-def up(port: int, state: Path, *, fresh: bool, aggregate_every: float) -> None:
+def up(port: int, state: Path, *, fresh: bool, attached: bool, aggregate_every: float) -> None:
     """Run the whole pipeline on this machine, until Ctrl-C."""
-    from millrace.local.up import local_stack, wait_for_the_end
+    from millrace.local.up import end_with_standard_input, local_stack, wait_for_the_end
 
+    if attached:
+        end_with_standard_input()
     with local_stack(state.resolve(), port=port, fresh=fresh, aggregate_seconds=aggregate_every) as (running, crashed):
         if crashed:
             output.say(

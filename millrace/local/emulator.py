@@ -3,50 +3,64 @@
 from __future__ import annotations
 
 import os
+import select
 import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
-from urllib.error import URLError
 from urllib.request import urlopen
 
+from millrace import output
 from millrace.command_error import CommandError
 
 #: The folder of the checkout; the local stack runs from one.
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 _MAIN = Path(__file__).with_name("emulator_main.py")
-_START_SECONDS = 30
+# A busy machine may take long; one that hangs must end with a word all the same.
+_START_SECONDS = 180
+_STOP_SECONDS = 60
+_CHANGES_SECONDS = 60
 
 
 class Emulator:
     """A running emulator. `crashed`: the one before it ended without saving its last moments.
 
     `enforces_iam`: refuse what no policy allows; the credentials of `environment` may do everything.
+    Raises CommandError, with nothing left running, if it does not start.
     """
 
-    def __init__(self, state: Path, *, port: int | None = None, enforces_iam: bool = False) -> None:
-        self.port = port or free_port()
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+    def __init__(self, state: Path, *, enforces_iam: bool = False, start_seconds: float = _START_SECONDS) -> None:
         state.mkdir(parents=True, exist_ok=True)
-        log = (state / "emulator.log").open("ab")
-        # A session of its own: Ctrl-C reaches us alone, and we end it in order. The bare environment
-        # keeps credentials, proxies and this environment's packages out of it.
-        self._process = subprocess.Popen(
-            [_python(), str(_MAIN), str(state), str(self.port)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            env={
-                "PATH": os.environ.get("PATH", ""),
-                "TMPDIR": str(state),
-                "AUTH": "true" if enforces_iam else "false",
-            },
-            start_new_session=True,
-        )
-        log.close()
-        self.crashed = self._wait_until_ready(state) == b"restored-after-crash"
+        self._state = state
+        # We bind the port and hand it over: nobody can take it in between, and who asks early waits.
+        with socket.create_server(("127.0.0.1", 0)) as listener, (state / "emulator.log").open("ab") as log:
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each connection inherits it
+            self.port: int = listener.getsockname()[1]
+            self.endpoint = f"http://127.0.0.1:{self.port}"
+            # A session of its own: Ctrl-C reaches us alone, and we end it in order. The bare environment
+            # keeps credentials, proxies and this environment's packages out of it.
+            self._process = subprocess.Popen(
+                [_python(), str(_MAIN), str(state), str(self.port), str(listener.fileno())],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                bufsize=0,  # what it says is waited for: no line may hide in a buffer
+                env={
+                    "PATH": os.environ.get("PATH", ""),
+                    "TMPDIR": str(state),
+                    "AUTH": "true" if enforces_iam else "false",
+                },
+                pass_fds=[listener.fileno()],
+                start_new_session=True,
+            )
+        try:
+            self.crashed = self._wait_until_ready(time.monotonic() + start_seconds)
+        except BaseException:
+            self._process.kill()  # it has nothing to save
+            self.stop()
+            raise
 
     def environment(self) -> dict[str, str]:
         """What makes boto3 speak to this emulator, and to nothing else."""
@@ -59,38 +73,47 @@ class Emulator:
 
     def stop(self) -> None:
         """End it and wait until its state is saved."""
-        if self._process.stdin and not self._process.stdin.closed:
-            self._process.stdin.close()
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.close()
         try:
-            self._process.wait(timeout=60)
+            self._process.wait(timeout=_STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
         self._process.wait()
-        if self._process.stdout:
-            self._process.stdout.close()
+        self._process.stdout.close()
 
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
-    def _wait_until_ready(self, state: Path) -> bytes:
-        deadline = time.monotonic() + _START_SECONDS
+    def _wait_until_ready(self, deadline: float) -> bool:
+        """Whether it comes back from a crash."""
+        said = self._next_line(deadline)
+        if said == b"waiting":
+            output.say("Another emulator still saves this state. Waiting for it to end ...")
+            said = self._next_line(deadline)
+        try:
+            with urlopen(f"{self.endpoint}/_ministack/health", timeout=max(1, deadline - time.monotonic())):
+                return said == b"restored-after-crash"
+        except OSError as error:  # URLError among them
+            raise self._failure() from error
+
+    def _next_line(self, deadline: float) -> bytes:
         assert self._process.stdout is not None
-        said = self._process.stdout.readline().strip()
-        while time.monotonic() < deadline and self.is_alive():
-            try:
-                with urlopen(f"{self.endpoint}/_ministack/health", timeout=1):
-                    return said
-            except (URLError, OSError):
-                time.sleep(0.02)
-        self.stop()
-        raise CommandError(f"The AWS emulator did not start. Its log: {state / 'emulator.log'}")
+        readable, _, _ = select.select([self._process.stdout], [], [], max(0, deadline - time.monotonic()))
+        line = self._process.stdout.readline().strip() if readable else b""
+        if not line:
+            raise self._failure()
+        return line
+
+    def _failure(self) -> CommandError:
+        return CommandError(f"The AWS emulator did not start. Its log: {self._state / 'emulator.log'}")
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+def changes(endpoint: str) -> int:
+    """How many calls an emulator has answered that may have changed something."""
+    with urlopen(f"{endpoint}/_millrace/changes", timeout=_CHANGES_SECONDS) as answer:
+        return int(answer.read())
 
 
 def _python() -> str:

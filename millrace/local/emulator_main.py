@@ -1,6 +1,9 @@
 """Runs the AWS emulator (ministack) with a state that survives; a script for the emulator's own environment.
 
-    python emulator_main.py STATE_DIR PORT
+    python emulator_main.py STATE_DIR PORT LISTENER
+
+LISTENER is the inherited descriptor of a socket that listens on PORT. Prints "waiting" if another emulator has the
+state, and then what it found: "restored", or "restored-after-crash".
 
 Ends, saving its state, when its standard input does: so it never outlives the process that started
 it, however that dies. Saves snapshots while it runs, each whole: what services know is one moment's.
@@ -12,22 +15,27 @@ import asyncio
 import contextlib
 import fcntl
 import os
+import select
 import shutil
 import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from emulator_additions import complete_api_gateway, complete_iam, wake_receivers
+
 # Calls that change nothing a restart should know. Metrics come all the time: they are saved with what else changes.
 _READS = (b"ReceiveMessage", b"Query", b"GetItem", b"BatchGetItem", b"Scan", b"GetQueueAttributes", b"MetricData")
+_CHANGES = "/_millrace/changes"
 _SNAPSHOT_SECONDS = 3.0
 # Saving a snapshot takes a core: never more than this share of the time.
 _MOST_OF_THE_TIME = 0.05
 # Far more than saving takes; a copy of the process may wait for a lock whose holder was not copied.
-_LONGEST_SECONDS = 60.0
+_LONGEST_SECONDS = 60
+_LOCK_SECONDS = 0.1
 
 
 class Snapshots:
@@ -55,30 +63,61 @@ class Snapshots:
 
 
 class Watched:
-    """The emulator's application; notes whether a call may have changed something."""
+    """The emulator's application; counts the calls that may have changed something, and tells how many."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
-        self.changed = False
+        self.changes = 0
+        self._changed = asyncio.Event()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        await self._application(scope, receive, send)
-        if scope["type"] == "http":
-            target = dict(scope["headers"]).get(b"x-amz-target", b"")
-            if scope["method"] != "GET" and not target.endswith(_READS):
-                self.changed = True
+        target = dict(scope["headers"]).get(b"x-amz-target", b"") if scope["type"] == "http" else b""
+        if target.endswith(b"ReceiveMessage"):
+            await self._answer_while_heard(scope, receive, send)
+        elif scope["type"] == "http" and scope["path"] == _CHANGES:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": str(self.changes).encode()})
+        else:
+            await self._application(scope, receive, send)
+            if scope["type"] == "http" and scope["method"] != "GET" and not target.endswith(_READS):
+                self.changes += 1
+                self._changed.set()
+                self._changed.clear()
+
+    async def wait_for_a_change(self, at_most_seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(at_most_seconds):
+                await self._changed.wait()
+
+    async def _answer_while_heard(self, scope: Any, receive: Any, send: Any) -> None:
+        """Drop a long poll whose client is gone: it would hide the next message from all others for a while."""
+        messages = [await receive()]
+        while messages[-1].get("more_body"):
+            messages.append(await receive())
+        body = iter(messages)
+
+        async def receive_again() -> Any:
+            return next(body, {"type": "http.disconnect"})
+
+        answer = asyncio.ensure_future(self._application(scope, receive_again, send))
+        gone = asyncio.ensure_future(receive())  # after the body there is nothing to receive but the end
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not answer.done():
+            answer.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await answer
 
 
 async def _save_regularly(watched: Watched, take_snapshot: Callable[[], None]) -> None:
-    pause = _SNAPSHOT_SECONDS
+    pause, saved = _SNAPSHOT_SECONDS, 0
     while True:
         await asyncio.sleep(pause)
-        if not watched.changed:
+        if watched.changes == saved:
             continue
-        watched.changed = False
-        started = time.monotonic()
-        if not await _done_by_a_copy(take_snapshot):
-            watched.changed = True
+        changes, started = watched.changes, time.monotonic()
+        if await _done_by_a_copy(take_snapshot):
+            saved = changes
         pause = max(_SNAPSHOT_SECONDS, (time.monotonic() - started) / _MOST_OF_THE_TIME)
 
 
@@ -87,6 +126,7 @@ async def _done_by_a_copy(action: Callable[[], None]) -> bool:
     copy = os.fork()
     if not copy:
         with contextlib.suppress(BaseException):
+            signal.alarm(_LONGEST_SECONDS)  # it holds the lock of the state, and nobody may be left to end it
             action()
             os._exit(0)
         os._exit(1)
@@ -105,12 +145,12 @@ async def _done_by_a_copy(action: Callable[[], None]) -> bool:
             os.waitpid(copy, 0)  # noqa: ASYNC222 - it is dead
 
 
-async def _serve(watched: Watched, port: int, take_snapshot: Callable[[], None]) -> None:
+async def _serve(watched: Watched, listener: int, take_snapshot: Callable[[], None]) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
     config = Config()
-    config.bind = [f"127.0.0.1:{port}"]
+    config.bind = [f"fd://{listener}"]
     config.keep_alive_timeout = 75
     config.graceful_timeout = 1
     loop = asyncio.get_running_loop()
@@ -124,81 +164,39 @@ async def _serve(watched: Watched, port: int, take_snapshot: Callable[[], None])
         await saving
 
 
-def _complete_api_gateway() -> None:
-    """Add ImportRestApi and PutRestApi, which `chalice deploy` makes an API with."""
-    import json
-
-    from ministack.services import apigateway_v1 as gateway
-
-    unable = gateway.handle_request
-
-    def import_api(body: bytes) -> str:
-        document = json.loads(body)
-        known = {"binaryMediaTypes": document.get("x-amazon-apigateway-binary-media-types", [])}
-        name: str = gateway._import_rest_api(document, known)
-        return name
-
-    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
-        mode = query.get("mode", "")
-        if method == "POST" and path == "/restapis" and "import" in mode:
-            return 201, *gateway._get_rest_api(import_api(body))[1:]
-        if method == "PUT" and "overwrite" in mode:  # make it anew, and give it the old name and stages
-            old, new = path.rpartition("/")[2], import_api(body)
-            gateway._resources[old] = gateway._resources[new]
-            gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
-            gateway._delete_rest_api(new)
-            gateway._gateway_responses.pop(old, None)  # as AWS does: the document names none
-            return gateway._get_rest_api(old)
-        return await unable(method, path, headers, body, query)
-
-    gateway.handle_request = handle_request
+def _say(word: str) -> None:
+    sys.stdout.write(word + "\n")
+    sys.stdout.flush()
 
 
-def _complete_iam() -> None:
-    """Ask for the actions that AWS asks for: batches of SQS by their single action, PartiQL by its statements.
-
-    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
-    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
-    """
-    import re
-
-    from ministack.core import iam_actions as iam
-
-    extract_action, table_arns = iam.extract_iam_action, iam.dynamodb_resource_arns
-    statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\"([\w.-]+)\\"')
-
-    def action(service: str, *request: Any) -> Any:  # method, path, headers, body, query
-        name, body = extract_action(service, *request), request[3]
-        if service == "sqs" and name:
-            return name.removesuffix("Batch")
-        if name in ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement") and (
-            found := statement.search(body)
-        ):
-            return f"dynamodb:PartiQL{found[1].decode().title()}"
-        return name
-
-    def arns(body: bytes, region: str, account: str) -> Any:
-        found = statement.search(body or b"")
-        return (
-            [iam._dynamodb_table_arn(found[2].decode(), region, account)]
-            if found
-            else table_arns(body, region, account)
-        )
-
-    iam.extract_iam_action, iam.dynamodb_resource_arns = action, arns
-
-
-def main(state: Path, port: int) -> None:
-    state.mkdir(parents=True, exist_ok=True)
+@contextlib.contextmanager
+def _sole_user_of(state: Path) -> Iterator[None]:
+    """An orphan may still be saving what this one is to load."""
+    waiting = False
     with (state / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # an orphan may still be saving what this one is to load
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not waiting:
+                    _say("waiting")
+                    sys.stderr.write(f"Another emulator has the state in {state}: waiting for it to end.\n")
+                waiting = True
+                if select.select([sys.stdin], [], [], _LOCK_SECONDS)[0]:  # nobody waits for us any more
+                    sys.exit(1)
+        yield
+
+
+def main(state: Path, port: int, listener: int) -> None:
+    state.mkdir(parents=True, exist_ok=True)
+    with _sole_user_of(state):
         snapshots = Snapshots(state / "services")
         loaded = snapshots.newest()
         if loaded is None:  # killed before its first snapshot: objects of services that know nothing of them
             shutil.rmtree(state / "objects", ignore_errors=True)
         clean = state / "clean-shutdown"
-        sys.stdout.write("restored\n" if clean.exists() or loaded is None else "restored-after-crash\n")
-        sys.stdout.flush()
+        _say("restored" if clean.exists() or loaded is None else "restored-after-crash")
         clean.unlink(missing_ok=True)
         os.environ.update(
             PERSIST_STATE="1",
@@ -215,8 +213,10 @@ def main(state: Path, port: int) -> None:
         from ministack import app as ministack
         from ministack.core import persistence
 
-        _complete_api_gateway()
-        _complete_iam()
+        watched = Watched(ministack.app)
+        complete_api_gateway()
+        complete_iam()
+        wake_receivers(watched.wait_for_a_change)
 
         def take_snapshot() -> None:
             folder = snapshots.begin()
@@ -224,10 +224,10 @@ def main(state: Path, port: int) -> None:
             persistence.save_all(ministack._build_persistence_save_dict())
             snapshots.finish(folder)
 
-        asyncio.run(_serve(Watched(ministack.app), port, take_snapshot))
+        asyncio.run(_serve(watched, listener, take_snapshot))
         take_snapshot()
         clean.touch()
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))

@@ -8,28 +8,30 @@ Ends when its standard input does, after the call at hand: so it never outlives 
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import subprocess
 import sys
 import threading
+import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import boto3
+from botocore.config import Config
 from chalice.app import SQSEventConfig
-from chalice.cli.factory import CLIFactory
 
-from millrace.local.emulator import PROJECT
+from chalicelib.adapters import aws
+from millrace.local.emulator import PROJECT, changes
 from millrace.local.logs import output_watched
-from millrace.local.triggers import QueueTrigger, Schedule
+from millrace.local.triggers import WAIT_SECONDS, Due, QueueTrigger, Schedule
 
 _log = logging.getLogger(__name__)
 
-STAGE = "local"
-_LOOK_SECONDS = 0.5
-_LONGEST_PAUSE_SECONDS = 30  # between starts of one that ends again at once
-_END_SECONDS = 10
+# Between starts of one that ends again and again.
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30
+_END_SECONDS = 60
 
 
 class FunctionProcess(threading.Thread):
@@ -38,38 +40,49 @@ class FunctionProcess(threading.Thread):
     def __init__(self, state: Path, *arguments: str) -> None:
         super().__init__(name=f"function {arguments[0]}", daemon=True)
         self._command = [sys.executable, "-m", "millrace.local.function", str(state), *arguments]
-        self._ending = threading.Event()
+        self._ending, self._replacing = threading.Event(), threading.Lock()
+        self._process = self._start_one()
 
     def run(self) -> None:
-        process, pause = self._start_one(), _LOOK_SECONDS
-        while not self._ending.wait(pause):
-            if process.poll() is None:
-                pause = _LOOK_SECONDS
-                continue
-            _log.warning("a process of the %s ended with %d, and is started again", self.name, process.returncode)
-            process, pause = self._start_one(), min(2 * pause, _LONGEST_PAUSE_SECONDS)
-        assert process.stdin is not None
-        process.stdin.close()
-        try:
-            process.wait(timeout=_END_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        pause: float = _FIRST_PAUSE_SECONDS
+        while True:
+            started = time.monotonic()
+            code = self._process.wait()
+            if time.monotonic() - started > _LONGEST_PAUSE_SECONDS:
+                pause = _FIRST_PAUSE_SECONDS
+            self._ending.wait(pause)
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            with self._replacing:
+                if self._ending.is_set():
+                    return
+                _log.warning("a process of the %s ended with %d, and is started again", self.name, code)
+                self._process = self._start_one()
 
     def end(self) -> None:
-        """Finish the call at hand, and begin no other."""
+        """Let it finish the call at hand, and begin no other. Does not wait for it."""
         self._ending.set()
+        with self._replacing:
+            assert self._process.stdin is not None
+            self._process.stdin.close()
+
+    def wait_for_the_end(self) -> None:
+        try:
+            self._process.wait(timeout=_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
     def _start_one(self) -> subprocess.Popen[bytes]:
         # A session of its own: Ctrl-C reaches the local stack alone, which ends everything in order.
         return subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
 
 
-def load_app() -> tuple[Any, Any]:
-    """The application, and Chalice's configuration of it."""
+def load_app() -> Any:
+    """The application of app.py."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    config = CLIFactory(str(PROJECT), environ=os.environ).create_config_obj(chalice_stage_name=STAGE)
-    return config.chalice_app, config
+    if str(PROJECT) not in sys.path:
+        sys.path.insert(0, str(PROJECT))
+    return importlib.import_module("app").app
 
 
 def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger | Schedule:
@@ -77,22 +90,38 @@ def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger |
     function = app.handler_map[name]
     source = next(each for each in app.event_sources if each.name == name)
     if isinstance(source, SQSEventConfig):
-        return QueueTrigger(boto3.client("sqs"), os.environ["QUEUE_URL"], source, function)
-    return Schedule(function, every_seconds)
+        sqs = aws.client("sqs", Config(read_timeout=2 * WAIT_SECONDS))
+        return QueueTrigger(sqs, os.environ["QUEUE_URL"], source, function)
+    return Schedule(function, every_seconds, is_due=Due(partial(changes, os.environ["AWS_ENDPOINT_URL"])))
+
+
+def wait_for_standard_input_to_end() -> None:
+    """Past its buffer, whose lock a thread that waits would hold when the interpreter ends."""
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
 
 
 def main(state: Path, name: str, *details: str) -> None:
-    app, _ = load_app()
-    caller = make_caller(app, name, *map(float, details))
+    caller = make_caller(load_app(), name, *map(float, details))
+    over = threading.Event()
+
+    def call() -> None:
+        try:
+            caller.run()
+        finally:  # whatever it died of, another process takes its place
+            over.set()
 
     def end_with_standard_input() -> None:
-        sys.stdin.read()
+        wait_for_standard_input_to_end()
         caller.end()
+        over.set()
 
-    threading.Thread(target=end_with_standard_input, daemon=True).start()
     with output_watched(state):
-        caller.run()
+        for each in (call, end_with_standard_input):
+            threading.Thread(target=each, daemon=True).start()
+        over.wait()
 
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), *sys.argv[2:])
+    os._exit(0)  # taking the interpreter apart would cost a third of what its start does

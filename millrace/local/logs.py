@@ -15,12 +15,14 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, TextIO
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+
+from chalicelib.adapters import aws
 
 _log = logging.getLogger(__name__)
 
-_EVERY_SECONDS = 0.3
+# What comes within so many seconds goes in one call.
+_GATHER_SECONDS = 0.3
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 _MAX_VALUES = 150
 # A call takes 1,000 of them, but 1 MB as well: values and counts of one are 8 KB at most.
@@ -79,28 +81,34 @@ class MetricForwarder(threading.Thread):
     def __init__(self, cloudwatch: Any) -> None:
         super().__init__(name="metrics", daemon=True)
         self._cloudwatch = cloudwatch
-        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._lines: SimpleQueue[str | None] = SimpleQueue()  # None is the last
         self._ending = threading.Event()
 
     def put(self, line: str) -> None:
         self._lines.put(line)
 
     def run(self) -> None:
-        while not self._ending.wait(_EVERY_SECONDS):
-            self._forward()
-        self._forward()
+        line = self._lines.get()
+        while line is not None:
+            self._ending.wait(_GATHER_SECONDS)
+            lines = [line]
+            while (line := self._next()) is not None:
+                lines.append(line)
+            self._forward(lines)
+            line = None if self._ending.is_set() else self._lines.get()
 
     def end(self) -> None:
         """Forward what there is, and stop."""
         self._ending.set()
+        self._lines.put(None)
 
-    def _forward(self) -> None:
-        lines = []
-        while True:
-            try:
-                lines.append(self._lines.get_nowait())
-            except Empty:
-                break
+    def _next(self) -> str | None:
+        try:
+            return self._lines.get_nowait()
+        except Empty:
+            return None
+
+    def _forward(self, lines: list[str]) -> None:
         try:
             for namespace, data in _metric_data(lines):
                 self._cloudwatch.put_metric_data(Namespace=namespace, MetricData=data)
@@ -111,7 +119,7 @@ class MetricForwarder(threading.Thread):
 @contextlib.contextmanager
 def output_watched(state: Path) -> Iterator[None]:
     """What functions of this process print goes where CloudWatch would put it."""
-    forwarder = MetricForwarder(boto3.client("cloudwatch"))
+    forwarder = MetricForwarder(aws.client("cloudwatch"))
     forwarder.start()
     try:
         output = FunctionOutput(sys.stdout, state / "functions.log", forwarder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -16,48 +17,75 @@ from chalice.app import SQSEventConfig
 _log = logging.getLogger(__name__)
 
 _RECEIVE_AT_ONCE = 10
-_WAIT_SECONDS = 1
+# The longest there is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+WAIT_SECONDS = 20
+_PAUSE_SECONDS = 0.5
+# What a run leaves for a later one, as some things take time, is done before all counts as still.
+_STILL_SECONDS, _IDLE_SECONDS = 15, 60
 
 
 class QueueTrigger(threading.Thread):
     """Receives batches and calls the function, as Lambda's event source mapping does: a batch that
     succeeds is deleted, one that raises comes back when its visibility timeout is over.
+
+    `wait_seconds`: how long a receive may wait for a message.
     """
 
-    def __init__(self, sqs: Any, queue_url: str, source: SQSEventConfig, function: Callable[..., Any]) -> None:
+    def __init__(
+        self,
+        sqs: Any,
+        queue_url: str,
+        source: SQSEventConfig,
+        function: Callable[..., Any],
+        *,
+        wait_seconds: int = WAIT_SECONDS,
+    ) -> None:
         super().__init__(name="queue-trigger", daemon=True)
         self._sqs, self._queue_url, self._source, self._function = sqs, queue_url, source, function
-        self._ending = threading.Event()
+        self._wait_seconds = wait_seconds
+        self._ended = threading.Event()
+        self._batch_at_hand = threading.Lock()
 
     def run(self) -> None:
-        while not self._ending.is_set():
+        while not self._ended.is_set():
             try:
-                if messages := self._receive_batch():
-                    self._deliver(messages)
+                self._take_a_batch()
             except (ClientError, BotoCoreError) as error:
-                if not self._ending.wait(0.5):
+                if not self._ended.wait(_PAUSE_SECONDS):
                     _log.warning("the queue did not answer: %s", error)
 
     def end(self) -> None:
-        """Finish the batch at hand, and no other."""
-        self._ending.set()
+        """Finish the batch at hand, and begin no other. Does not wait for a receive that waits for messages."""
+        self._ended.set()
+        with self._batch_at_hand:
+            pass
 
-    def _receive_batch(self) -> list[dict[str, Any]]:
-        window_ends = time.monotonic() + self._source.maximum_batching_window_in_seconds
-        batch: list[dict[str, Any]] = []
-        while len(batch) < self._source.batch_size:
-            left = window_ends - time.monotonic()
-            if batch and left <= 0:
-                break
-            batch += self._sqs.receive_message(
-                QueueUrl=self._queue_url,
-                MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, self._source.batch_size - len(batch)),
-                WaitTimeSeconds=_WAIT_SECONDS if not batch else min(_WAIT_SECONDS, int(left)),
-                MessageSystemAttributeNames=["All"],
-            ).get("Messages", [])
-            if not batch or self._ending.is_set():
+    def _take_a_batch(self) -> None:
+        messages = self._receive(self._source.batch_size, self._wait_seconds)
+        if not messages:
+            return
+        with self._batch_at_hand:
+            if not self._ended.is_set():  # otherwise they come back when their visibility timeout is over
+                self._deliver(self._fill_up(messages))
+
+    def _fill_up(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The batch with what comes before its window closes, unless it becomes full, or all is to end."""
+        closes = time.monotonic() + self._source.maximum_batching_window_in_seconds
+        while len(batch) < self._source.batch_size and (left := closes - time.monotonic()) > 0:
+            batch += self._receive(self._source.batch_size - len(batch), min(1, math.ceil(left)))
+            if self._ended.is_set():
                 break
         return batch
+
+    def _receive(self, at_most: int, wait_seconds: int) -> list[dict[str, Any]]:
+        answer = self._sqs.receive_message(
+            QueueUrl=self._queue_url,
+            MaxNumberOfMessages=min(_RECEIVE_AT_ONCE, at_most),
+            WaitTimeSeconds=wait_seconds,
+            MessageSystemAttributeNames=["All"],
+        )
+        messages: list[dict[str, Any]] = answer.get("Messages", [])
+        return messages
 
     def _deliver(self, messages: list[dict[str, Any]]) -> None:
         records = [
@@ -85,22 +113,50 @@ class QueueTrigger(threading.Thread):
 
 
 class Schedule(threading.Thread):
-    """Calls a function every so many seconds."""
+    """Calls a function every so many seconds, where `is_due` agrees."""
 
-    def __init__(self, function: Callable[..., Any], every_seconds: float) -> None:
+    def __init__(
+        self, function: Callable[..., Any], every_seconds: float, *, is_due: Callable[[], bool] = lambda: True
+    ) -> None:
         super().__init__(name="schedule", daemon=True)
-        self._function, self._every_seconds = function, every_seconds
-        self._ending = threading.Event()
+        self._function, self._every_seconds, self._is_due = function, every_seconds, is_due
+        self._ended = threading.Event()
+        self._call_at_hand = threading.Lock()
 
     def run(self) -> None:
-        while not self._ending.wait(self._every_seconds):
-            try:
-                self._function(_scheduled_event(), None)
-            except Exception as error:  # noqa: BLE001 - a function may fail in any way, and runs again
-                _log.warning("the aggregator failed and will run again: %s", error)
+        while not self._ended.wait(self._every_seconds):
+            with self._call_at_hand:
+                try:
+                    if not self._ended.is_set() and self._is_due():
+                        self._function(_scheduled_event(), None)
+                except Exception as error:  # noqa: BLE001 - a function may fail in any way, and runs again
+                    _log.warning("the aggregator failed and will run again: %s", error)
 
     def end(self) -> None:
-        self._ending.set()
+        """Finish the call at hand, and begin no other."""
+        self._ended.set()
+        with self._call_at_hand:
+            pass
+
+
+class Due:
+    """Whether a run can find anything new: something has changed of late, or it is long since it was due.
+
+    `changes`: grows with every change.
+    """
+
+    def __init__(self, changes: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+        self._changes, self._clock = changes, clock
+        self._seen, self._changed_at, self._due_at = -1, clock(), -math.inf
+
+    def __call__(self) -> bool:
+        now, changes = self._clock(), self._changes()
+        if changes != self._seen:
+            self._seen, self._changed_at = changes, now
+        if now - self._changed_at > _STILL_SECONDS and now - self._due_at < _IDLE_SECONDS:
+            return False
+        self._due_at = now
+        return True
 
 
 def _scheduled_event() -> dict[str, Any]:

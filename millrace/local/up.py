@@ -14,16 +14,18 @@ from dataclasses import asdict
 from pathlib import Path
 
 import boto3
+from chalice.config import Config
 
 from millrace import stack
 from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
-from millrace.local.function import STAGE, FunctionProcess, load_app
+from millrace.local.function import FunctionProcess, load_app, wait_for_standard_input_to_end
 from millrace.local.logs import output_watched
 from millrace.local.server import create_server
 from millrace.ops import upgrade
 from millrace.stage_address import Running, running_stack
 
+STAGE = "local"
 # Two workers at once keep the emulator busy on two cores, and keep us honest about concurrency.
 WORKERS = 2
 # A message whose worker died comes back after this; AWS waits six times the function's timeout.
@@ -34,10 +36,15 @@ _VISIBILITY_SECONDS = 15
 def local_stack(
     state: Path, *, port: int, fresh: bool = False, aggregate_seconds: float = 5, workers: int = WORKERS
 ) -> Iterator[tuple[Running, bool]]:
-    """Everything running; ends it all, in order, when left. Also says if the last stop was a crash."""
+    """Everything running; ends it all, in order, when left. Also says if the last stop was a crash.
+
+    `port` 0: any free one. If something does not start, what did is ended. Raises CommandError.
+    """
     state.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as closing:
         closing.enter_context(_sole_user_of(state))
+        server = create_server(load_app(), _configuration(), port)  # who asks before all runs waits
+        closing.callback(server.server.server_close)
         if fresh:
             shutil.rmtree(state / "aws", ignore_errors=True)
         emulator = Emulator(state / "aws")
@@ -48,25 +55,36 @@ def local_stack(
         functions_see = stack.apply(cloudformation, f"millrace-{STAGE}", PROJECT / "stack.yaml", parameters)
         os.environ.update(functions_see)
         upgrade.prepare(functions_see)
-        app, config = load_app()
         closing.enter_context(output_watched(state))
-        server = create_server(app, config, port)
-        closing.callback(server.server.server_close)
-        closing.callback(server.shutdown)
         threading.Thread(target=server.server.serve_forever, name="http", daemon=True).start()
+        closing.callback(server.shutdown)
         closing.enter_context(_event_functions(state, aggregate_seconds, workers))
-        running = Running(f"http://127.0.0.1:{port}", os.getpid(), {**emulator.environment(), **functions_see})
+        url = f"http://127.0.0.1:{server.server.server_port}"
+        running = Running(url, os.getpid(), {**emulator.environment(), **functions_see})
         (state / "running.json").write_text(json.dumps(asdict(running)))
         closing.callback((state / "running.json").unlink)
         yield running, emulator.crashed
 
 
+def end_with_standard_input() -> None:
+    """Get SIGTERM once nobody holds the other end of it any more. What this process has started ends likewise."""
+
+    def watch() -> None:
+        wait_for_standard_input_to_end()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, name="standard input", daemon=True).start()
+
+
 def wait_for_the_end() -> None:
-    """Until Ctrl-C or SIGTERM."""
-    ending = threading.Event()
+    """Until Ctrl-C or SIGTERM. More of them change nothing: all is ended in order."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    # Whichever thread the kernel hands a signal to, this thread wakes; a handler alone would wait for it to wake.
+    signal.set_wakeup_fd(writing)
     for signum in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(signum, lambda *_: ending.set())
-    ending.wait()
+        signal.signal(signum, lambda *_: None)
+    os.read(reading, 1)
 
 
 @contextlib.contextmanager
@@ -81,6 +99,14 @@ def _sole_user_of(state: Path) -> Iterator[None]:
         yield
 
 
+def _configuration() -> Config:
+    """Chalice's configuration of the stage; from here on its environment is ours, and that of the functions."""
+    written = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    config = Config(chalice_stage=STAGE, config_from_disk=written)
+    os.environ.update(config.environment_variables)
+    return config
+
+
 def _point_boto3_at(emulator: Emulator) -> None:
     """From here on this process knows no AWS but the emulator."""
     for name in [name for name in os.environ if name.startswith("AWS_")]:
@@ -92,14 +118,15 @@ def _point_boto3_at(emulator: Emulator) -> None:
 @contextlib.contextmanager
 def _event_functions(state: Path, aggregate_seconds: float, workers: int) -> Iterator[None]:
     """Processes apart from this one, so that what they do keeps no request waiting for the interpreter."""
-    processes = [FunctionProcess(state, "process") for _ in range(workers)]
-    processes.append(FunctionProcess(state, "aggregate", str(aggregate_seconds)))
-    for process in processes:
-        process.start()
+    arguments = [("process",)] * workers + [("aggregate", str(aggregate_seconds))]
+    processes: list[FunctionProcess] = []
     try:
+        for each in arguments:
+            processes.append(FunctionProcess(state, *each))
+            processes[-1].start()
         yield
     finally:
         for process in processes:
             process.end()
         for process in processes:
-            process.join()
+            process.wait_for_the_end()

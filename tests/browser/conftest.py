@@ -7,35 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chromium import PATH, Opened, chromium
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from local_stack import LocalStack
+from chromium import NEEDED, PATIENCE_MS, Opened, browser
+from local_stack import LocalStack, stack
+
+__all__ = ["browser", "stack"]
 
 #: What the browser itself says of an answer above 400, or of none: the page asks for what may not be there.
 EXPECTED = "Failed to load resource:"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = [item for item in items if Path(__file__).parent in item.path.parents]
-    for item in here:
-        item.add_marker(pytest.mark.xdist_group("browser"))
-        if PATH is None:
-            item.add_marker(pytest.mark.skip(reason="Chromium is not installed: apt-get install chromium"))
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    running = LocalStack(tmp_path_factory.mktemp("state"))
-    running.start()
-    yield running
-    running.stop()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(NEEDED)
 
 
 @pytest.fixture
@@ -48,13 +34,14 @@ def opened(browser: Browser, stack: LocalStack) -> Iterator[Opened]:
         if message.type in ("error", "warning") and not message.text.startswith(EXPECTED):
             complaints.append(message.text)
 
-    def open_page(before: Callable[[Page], None] = lambda _: None, **options: Any) -> Page:
+    def open_page(before: Callable[[Page], None] = lambda _: None, *, url: str = stack.url, **options: Any) -> Page:
         contexts.append(browser.new_context(**{"reduced_motion": "reduce", "timezone_id": "Asia/Kolkata", **options}))
+        contexts[-1].set_default_timeout(PATIENCE_MS)
         page = contexts[-1].new_page()
         page.on("console", note)
         page.on("pageerror", lambda error: complaints.append(str(error)))
         before(page)
-        page.goto(stack.url)
+        page.goto(url)
         return page
 
     yield open_page

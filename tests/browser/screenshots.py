@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from chromium import chromium
 from playwright.sync_api import Browser, Page
 
+from chromium import chromium
 from local_stack import LocalStack
 from millrace.io.client import Client
 from millrace.io.sending import Totals, open_lines, read_events
@@ -81,7 +81,7 @@ def main(minutes: float) -> None:
                 page.wait_for_timeout(300)
                 page.screenshot(path=IMAGES / "page-event.png")
         finally:
-            stack.stop()
+            stack.end()
 
 
 if __name__ == "__main__":

@@ -8,15 +8,10 @@ import pytest
 from line import Line
 from tap import Tap
 
-from local_stack import LocalStack
+from chromium import browser
+from local_stack import LocalStack, stack
 
-
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    running = LocalStack(tmp_path_factory.mktemp("state"))
-    running.start()
-    yield running
-    running.stop()
+__all__ = ["browser", "stack"]
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from typing import Any
 
 from tap import Heard, Tap
 
-from local_stack import LocalStack, eventually
+from local_stack import LocalStack
+from waiting import eventually
 
 
 @dataclass(frozen=True)
@@ -25,14 +26,14 @@ class Line:
         return self.tap.url
 
     def run(self, *command: str) -> None:
-        done = subprocess.run([*command, self.url], capture_output=True, text=True, check=False, timeout=120)
+        done = subprocess.run([*command, self.url], capture_output=True, text=True, check=False, timeout=600)
         assert done.returncode == 0, (done.stdout, done.stderr)
 
     def arrived(self) -> list[dict[str, Any]]:
         """What the posted events are when they are read back, once every chunk is committed; each event once."""
         posts = self.tap.posts
         for chunk_id in _chunks(posts):
-            eventually(partial(self._is_committed, chunk_id))
+            eventually(partial(self._is_committed, chunk_id), f"the chunk {chunk_id} to be committed")
         keys = {event["key"] for post in posts for event in post.reply["events"] if "key" in event}
         events = {event["key"]: event for event in (self.stack.get(f"/events/{key}") for key in keys)}
         return sorted(events.values(), key=lambda event: (event["timestamp"], event["event_id"]))

@@ -77,7 +77,7 @@ class Tap:
         request.wfile.write(answer)
 
     def send(self, method: str, path: str, headers: dict[str, str], body: bytes) -> requests.Response:
-        return requests.request(method, self.target + path, headers=headers, data=body, timeout=30)
+        return requests.request(method, self.target + path, headers=headers, data=body, timeout=120)
 
     @property
     def posts(self) -> list[Heard]:

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 from line import Line
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Browser, Page
 from shop import MODULES, Shop
 
-from local_stack import eventually
+from chromium import NEEDED, PATIENCE_MS
+from needed import skip_without
+from waiting import eventually
 
-CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="chromium is not installed (apt-get install chromium)")
-LIBRARIES = pytest.mark.skipif(
-    not (MODULES / "ready").exists(),
-    reason="Node.js is not installed, or its libraries are not set up",
-)
-FLAGS = [
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-]
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield running
-        running.close()
+pytestmark = NEEDED
+LIBRARIES = skip_without((MODULES / "ready").exists(), "Node.js is not installed, or its libraries are not set up")
 
 
 @pytest.fixture
-def page(browser: Any) -> Iterator[Page]:
+def page(browser: Browser) -> Iterator[Page]:
     """An empty page of a shop, in a browser that has seen nothing yet."""
     shop, context = Shop(), browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     page.goto(shop.url)
     yield page
@@ -81,7 +67,10 @@ def test_segment_needs_only_a_host_and_a_key_and_its_own_retry_changes_nothing(
     line.tap.lose = 1
     page.add_script_tag(url="/segment.js")
     page.evaluate(SEGMENT, {"url": line.url, "strategy": strategy})
-    eventually(lambda: len(line.arrived()) == len(SEGMENT_STREAM) and line.tap.lose == 0 and line.was_sent_again())
+    eventually(
+        lambda: len(line.arrived()) == len(SEGMENT_STREAM) and line.tap.lose == 0 and line.was_sent_again(),
+        "all events, and a retry",
+    )
     names = ("label", "plan", "name", "category", "step", "size", "groupId", "previousId")
     events = line.arrived()
     assert sorted((told(event, *names) for event in events), key=repr) == sorted(SEGMENT_STREAM, key=repr)
@@ -107,9 +96,12 @@ def test_posthog_needs_only_a_host_and_a_key_and_its_own_retry_changes_nothing(l
     page.add_script_tag(url="/posthog.js")
     page.evaluate(POSTHOG, line.url)
     wanted = {"$pageview", "button clicked", "$identify", "$groupidentify", "order completed"}
-    eventually(lambda: {event["event_type"] for event in line.arrived()} >= wanted and line.was_sent_again())
+    eventually(
+        lambda: {event["event_type"] for event in line.arrived()} >= wanted and line.was_sent_again(),
+        "all events, and a retry",
+    )
     page.goto("about:blank")  # sends $pageleave as a beacon
-    eventually(lambda: "$pageleave" in {event["event_type"] for event in line.arrived()})
+    eventually(lambda: "$pageleave" in {event["event_type"] for event in line.arrived()}, "the beacon")
     events = line.arrived()
     by_type = {event["event_type"]: event for event in events}
     assert len(by_type) == len(events)
@@ -139,7 +131,7 @@ def test_a_refused_event_is_not_sent_for_ever(line: Line, page: Page, script: st
                capture_pageview: false, capture_pageleave: false }); posthog.capture('x'.repeat(200)) }""",
             line.url,
         )
-    eventually(lambda: line.tap.posts)
+    eventually(lambda: line.tap.posts, "the event to be sent")
     page.wait_for_timeout(8000)  # longer than the first pause of either library
     assert [post.status for post in line.tap.posts] == [422]
 
@@ -149,7 +141,7 @@ def test_a_beacon_arrives(line: Line, page: Page, where: str) -> None:
     event = {"event_type": "left", "user_id": "ann", "seconds": 7} | ({} if where else {"write_key": "write-key"})
     beacon = "([url, event]) => navigator.sendBeacon(url, JSON.stringify(event))"
     assert page.evaluate(beacon, [f"{line.url}/events{where}", event]) is True
-    eventually(lambda: len(line.arrived()) == 1)
+    eventually(lambda: len(line.arrived()) == 1, "the beacon")
     (event,) = line.arrived()
     assert told(event, "seconds") == ("left", "ann", {"seconds": 7})
     assert "write-key" not in str(event)
@@ -183,5 +175,5 @@ def test_the_pixel_is_an_image_whatever_becomes_of_its_event(
     (heard,) = line.tap.heard
     assert heard.headers_of_answer.get("Millrace-Rejected") == (None if stored else "missing_field")
     if stored:
-        [event] = eventually(lambda: line.stack.get("/events", user_id="pixel")["events"])
+        [event] = eventually(lambda: line.stack.get("/events", user_id="pixel")["events"], "the event to be stored")
         assert told(event, "campaign", "key") == ("mail_opened", "pixel", {"campaign": "may"})

@@ -59,7 +59,7 @@ def test_an_event_of_the_sdk_comes_back_and_a_retry_changes_nothing(
 ) -> None:
     headers, body = built(number + (10 if mode == "binary" else 0), mode)
     for _ in range(2):
-        requests.post(f"{line.url}/events", data=body, headers=headers, timeout=30).raise_for_status()
+        requests.post(f"{line.url}/events", data=body, headers=headers, timeout=120).raise_for_status()
     events = line.arrived()
     assert (len(events), line.stored()) == (1, 1)
     check(events)
@@ -68,7 +68,7 @@ def test_an_event_of_the_sdk_comes_back_and_a_retry_changes_nothing(
 def test_a_batch_of_the_sdks_events_comes_back(line: Line) -> None:
     batch = [json.loads(as_old(number, "structured")[1]) for number in (21, 22, 23)]
     content_type = {"Content-Type": "application/cloudevents-batch+json"}
-    answer = requests.post(f"{line.url}/events", data=json.dumps(batch), headers=content_type, timeout=30)
+    answer = requests.post(f"{line.url}/events", data=json.dumps(batch), headers=content_type, timeout=120)
     assert (answer.status_code, answer.json()["accepted"]) == (200, 3)
     events = line.arrived()
     assert len(events) == 3

@@ -11,10 +11,12 @@ from typing import Any
 import pytest
 from line import Line
 
+from needed import skip_without
+
 HERE = Path(__file__).parent
-NODE = pytest.mark.skipif(
-    not (shutil.which("node") and (HERE / "node/node_modules/ready").exists()),
-    reason="Node.js is not installed, or its libraries are not set up (make test does so)",
+NODE = skip_without(
+    shutil.which("node") and (HERE / "node/node_modules/ready").exists(),
+    "Node.js is not installed, or its libraries are not set up (make test does so)",
 )
 AT = "2020-01-02T03:04:05Z"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import zipfile
 from importlib.util import MAGIC_NUMBER, cache_from_source, source_hash
@@ -12,32 +11,8 @@ from typing import Any
 
 import pytest
 
-from deployed import BIN, Deployment
+from deployed import BIN
 from millrace import gateway
-from millrace.deploy import stages
-from millrace.local.emulator import Emulator
-
-ENVIRONMENT = {
-    "STACK_NAME": "millrace-prod",
-    "QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-chunks",
-    "DEAD_LETTER_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-dead-letters",
-    "TABLE_NAME": "millrace-prod-table",
-    "BUCKET_NAME": "millrace-prod-archive-123456789012",
-    "TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:millrace-prod-reports",
-}
-
-
-@pytest.fixture(scope="module")
-def checkout(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Deployment:
-    copy = Deployment(emulator, tmp_path_factory.mktemp("checkout"))
-    stages.record(copy.folder, "prod", ENVIRONMENT, [])
-    return copy
-
-
-@pytest.fixture(scope="module")
-def packaged(checkout: Deployment) -> Path:
-    checkout.run("millrace", "package", "--stage", "prod", "out")
-    return checkout.folder / "out"
 
 
 @pytest.fixture(scope="module")
@@ -70,20 +45,6 @@ def test_every_module_of_the_package_has_bytecode_that_python_takes(packaged: Pa
     assert {"app.py", "chalice/app.py", "chalicelib/core/schema.py", "marshmallow/validate.py"} <= set(modules)
     assert len(names) == len(set(names))
     assert sum(name.endswith(".pyc") for name in names) == len(modules)
-
-
-def test_the_same_code_makes_the_same_package(checkout: Deployment, packaged: Path) -> None:
-    (checkout.folder / "chalicelib" / "flows" / "ingest.py").touch()  # as in a new checkout
-    of_another_python = checkout.folder / "chalicelib" / "flows" / "__pycache__" / "ingest.cpython-399.pyc"
-    of_another_python.write_bytes(b"whatever")
-    shutil.rmtree(checkout.folder / ".chalice" / "deployments")  # where Chalice keeps what it has built
-    checkout.run("millrace", "package", "--stage", "prod", "again")
-    assert _content(checkout.folder / "again") == _content(packaged)
-
-
-def _content(packaged: Path) -> dict[str, tuple[int, ...]]:
-    with zipfile.ZipFile(packaged / "deployment.zip") as package:
-        return {each.filename: (each.CRC, *each.date_time) for each in package.infolist()}
 
 
 def test_functions_have_the_names_that_log_groups_and_alarms_know(resources: dict[str, Any]) -> None:

@@ -1,28 +1,28 @@
-"""Local stacks: one of the module, and one of a test's own."""
+"""Local stacks: one that is shared, and one that tests may end, kill and empty."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from local_stack import LocalStack
+from local_stack import LocalStack, stack
+
+__all__ = ["stack"]
+
+
+@pytest.fixture(scope="session")
+def mortal_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    mortal = LocalStack(tmp_path_factory.mktemp("mortal"))
+    mortal.start()
+    yield mortal
+    mortal.end()
 
 
 @pytest.fixture
-def own_stack(tmp_path: Path) -> Iterator[LocalStack]:
-    """A stack of the test's own, running; ended whatever the test did to it."""
-    running = LocalStack(tmp_path)
-    running.start()
-    yield running
-    if running.process.poll() is None:
-        running.stop()
-
-
-@pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    running = LocalStack(tmp_path_factory.mktemp("state"))
-    running.start()
-    yield running
-    running.stop()
+def own_stack(mortal_stack: LocalStack) -> LocalStack:
+    """A stack that is the test's own while it runs: empty, and nobody minds what becomes of it."""
+    if not mortal_stack.is_running():
+        mortal_stack.start()
+    mortal_stack.forget_events()
+    return mortal_stack

@@ -10,8 +10,8 @@ from typing import Any
 from builders import make_chunk, make_event
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
-from local_stack import LocalStack, eventually
-from stage import Clients
+from local_stack import LocalStack
+from waiting import eventually
 
 
 def fresh_chunk(name: str, *, age: timedelta = timedelta()) -> Chunk:
@@ -23,10 +23,8 @@ def fresh_chunk(name: str, *, age: timedelta = timedelta()) -> Chunk:
 
 
 def bury(stack: LocalStack, *bodies: str) -> None:
-    environment = stack.environment()
-    sqs = Clients(environment).sqs
     for body in bodies:
-        sqs.send_message(QueueUrl=environment["DEAD_LETTER_URL"], MessageBody=body)
+        stack.clients.sqs.send_message(QueueUrl=stack.environment()["DEAD_LETTER_URL"], MessageBody=body)
 
 
 def run_json(stack: LocalStack, *arguments: str, code: int = 0) -> list[dict[str, Any]]:
@@ -36,7 +34,8 @@ def run_json(stack: LocalStack, *arguments: str, code: int = 0) -> list[dict[str
 def settle(stack: LocalStack, *given: Chunk) -> None:
     """Every chunk is committed, and nothing is wrong in the whole stage."""
     for chunk in given:
-        eventually(lambda chunk=chunk: stack.get(f"/chunks/{chunk.chunk_id}")["status"] == "committed")
+        path = f"/chunks/{chunk.chunk_id}"
+        eventually(lambda path=path: stack.get(path)["status"] == "committed", f"{path} to be committed")
     findings = stack.findings()
     stored = Counter((event["user_id"], event["event_id"]) for event in findings.stored_events())
     assert findings.violations(Counter(dict.fromkeys(stored, 1))) == []
@@ -76,7 +75,8 @@ def test_dead_letters_are_looked_at_replayed_twice_and_parked(own_stack: LocalSt
     assert stack.findings().quarantine_violations(["garbage"]) == []
 
 
-def test_what_was_parked_is_replayed_under_its_own_chunk_id(stack: LocalStack) -> None:
+def test_what_was_parked_is_replayed_under_its_own_chunk_id(own_stack: LocalStack) -> None:
+    stack = own_stack
     young, old = fresh_chunk("young"), fresh_chunk("old", age=timedelta(days=31))
     bury(stack, *map(chunks.encode, (young, old)))
     assert run_json(stack, "dlq", "park")[0]["moved"] == 2

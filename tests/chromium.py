@@ -5,12 +5,16 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from playwright.sync_api import Browser, Page, sync_playwright
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from needed import skip_without
+from waiting import PATIENCE_SECONDS
 
 PATH = shutil.which("chromium")
-AXE = Path(__file__).parent / "node" / "node_modules" / "axe-core" / "axe.min.js"
+NEEDED = skip_without(PATH, "Chromium is not installed: apt-get install chromium")
+PATIENCE_MS = PATIENCE_SECONDS * 1000
 
 #: Opens the live page: opened(before(page), **options of the browser's context).
 Opened = Callable[..., Page]
@@ -24,6 +28,14 @@ _FLAGS = [
 @contextmanager
 def chromium() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PATH, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=PATH, args=_FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a folder: each opens a context of its own, which has seen nothing yet."""
+    expect.set_options(timeout=PATIENCE_MS)
+    with chromium() as running:
+        yield running

@@ -1,0 +1,91 @@
+"""What the emulator (ministack) lacks and we need; imported by emulator_main.py, in the emulator's own environment."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+# Messages become visible with time as well.
+_LOOK_SECONDS = 0.5
+
+
+def wake_receivers(wait_for_a_change: Callable[[float], Awaitable[None]]) -> None:
+    """Let a long poll look at its queue when something has changed, rather than ten times a second."""
+    import asyncio
+
+    from ministack.services import sqs
+
+    class Asyncio:
+        """What that module uses of asyncio."""
+
+        iscoroutine = staticmethod(asyncio.iscoroutine)
+
+        @staticmethod
+        async def sleep(_seconds: float) -> None:
+            await wait_for_a_change(_LOOK_SECONDS)
+
+    sqs.asyncio = Asyncio
+
+
+def complete_api_gateway() -> None:
+    """Add ImportRestApi and PutRestApi, which `chalice deploy` makes an API with."""
+    import json
+
+    from ministack.services import apigateway_v1 as gateway
+
+    unable = gateway.handle_request
+
+    def import_api(body: bytes) -> str:
+        document = json.loads(body)
+        known = {"binaryMediaTypes": document.get("x-amazon-apigateway-binary-media-types", [])}
+        name: str = gateway._import_rest_api(document, known)
+        return name
+
+    async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
+        mode = query.get("mode", "")
+        if method == "POST" and path == "/restapis" and "import" in mode:
+            return 201, *gateway._get_rest_api(import_api(body))[1:]
+        if method == "PUT" and "overwrite" in mode:  # make it anew, and give it the old name and stages
+            old, new = path.rpartition("/")[2], import_api(body)
+            gateway._resources[old] = gateway._resources[new]
+            gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
+            gateway._delete_rest_api(new)
+            gateway._gateway_responses.pop(old, None)  # as AWS does: the document names none
+            return gateway._get_rest_api(old)
+        return await unable(method, path, headers, body, query)
+
+    gateway.handle_request = handle_request
+
+
+def complete_iam() -> None:
+    """Ask for the actions that AWS asks for: batches of SQS by their single action, PartiQL by its statements.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+    """
+    import re
+
+    from ministack.core import iam_actions as iam
+
+    extract_action, table_arns = iam.extract_iam_action, iam.dynamodb_resource_arns
+    statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\"([\w.-]+)\\"')
+
+    def action(service: str, *request: Any) -> Any:  # method, path, headers, body, query
+        name, body = extract_action(service, *request), request[3]
+        if service == "sqs" and name:
+            return name.removesuffix("Batch")
+        if name in ("dynamodb:BatchExecuteStatement", "dynamodb:ExecuteStatement") and (
+            found := statement.search(body)
+        ):
+            return f"dynamodb:PartiQL{found[1].decode().title()}"
+        return name
+
+    def arns(body: bytes, region: str, account: str) -> Any:
+        found = statement.search(body or b"")
+        return (
+            [iam._dynamodb_table_arn(found[2].decode(), region, account)]
+            if found
+            else table_arns(body, region, account)
+        )
+
+    iam.extract_iam_action, iam.dynamodb_resource_arns = action, arns
