@@ -22,7 +22,7 @@ _COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", 
 
 @click.group()
 def dlq() -> None:
-    """Look at dead batch, send them back, or park them. None is ever just deleted."""
+    """Look at dead letters, send them back, or park them. None is ever just deleted."""
 
 
 @dlq.command(name="list")
@@ -30,7 +30,7 @@ def dlq() -> None:
 @selection_options
 @pipeline_options
 def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
-    """List dead batch and why they are there; they stay where they are.
+    """List dead letters and why they are there; they stay where they are.
 
     \b
     Example:
@@ -71,7 +71,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
 @selection_options
 @pipeline_options
 def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    """Send dead batch back to the queue, to be processed; safe to run again at any time.
+    """Send dead letters back to the queue, to be processed; safe to run again at any time.
 
     Without a filter SQS moves them all by itself, where it can. What is no chunk stays: park it.
     Exits with 3 if something had to stay.
@@ -99,7 +99,7 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: boo
 @selection_options
 @pipeline_options
 def park(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    """Move dead batch whole into the quarantine, where they do not expire; safe to run again at any time.
+    """Move dead letters whole into the quarantine, where they do not expire; safe to run again at any time.
 
     From there `millrace quarantine replay` sends chunks again. Exits with 3 if something had to stay.
 
@@ -138,7 +138,7 @@ def _tell_plan(pipeline: Pipeline, selection: Selection, limit: int, *, as_json:
 
 def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
     with output.progress() as bar:
-        task = bar.add_task("dead batch", total=pipeline.dead_letters.depth())
+        task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
         for count in looked_at:
             bar.advance(task, count)
 
@@ -146,7 +146,7 @@ def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
 def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
     output.say("SQS moves them all by itself; what is no chunk will come back. Ctrl-C does not stop it.")
     with output.progress() as bar:
-        task = bar.add_task("dead batch", total=pipeline.dead_letters.depth())
+        task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
         for moved in dead_letters.move_all(pipeline.dead_letters):
             bar.update(task, completed=moved)
             outcome.moved = moved

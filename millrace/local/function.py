@@ -15,14 +15,15 @@ import subprocess
 import sys
 import threading
 import time
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from botocore.config import Config
 from chalice.app import SQSEventConfig
 
 from chalicelib.adapters import aws
+from chalicelib.core import retries
 from millrace.local.emulator import PROJECT, changes
 from millrace.local.logs import output_watched
 from millrace.local.triggers import WAIT_SECONDS, Due, QueueTrigger, Schedule
@@ -90,7 +91,7 @@ def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger |
     function = app.handler_map[name]
     source = next(each for each in app.event_sources if each.name == name)
     if isinstance(source, SQSEventConfig):
-        sqs = aws.client("sqs", Config(read_timeout=2 * WAIT_SECONDS))
+        sqs = aws.client("sqs", replace(retries.CALL, timeouts=(2, 2 * WAIT_SECONDS)))
         return QueueTrigger(sqs, os.environ["QUEUE_URL"], source, function)
     return Schedule(function, every_seconds, is_due=Due(partial(changes, os.environ["AWS_ENDPOINT_URL"])))
 

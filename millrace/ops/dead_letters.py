@@ -118,7 +118,7 @@ class DeadLetterScan:
             yield _read(fresh, self._commits, self._failure_notes)
 
     def delete(self, batch: Sequence[DeadLetter]) -> int:
-        """Delete batch that are safe elsewhere; answers how many are surely gone."""
+        """Delete messages that are safe elsewhere; return how many are gone."""
         handles = [self._handles.pop(dead_letter.message.message_id) for dead_letter in batch]
         return self._dead_letters.delete(handles)
 

@@ -1,4 +1,4 @@
-"""Working through dead batch: what is selected, moved, left, and what a failure leaves."""
+"""Working through dead letters: what is selected, moved, left, and what a failure leaves."""
 
 from __future__ import annotations
 
