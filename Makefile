@@ -6,7 +6,7 @@ AXE := tests/browser/node/node_modules
 NODE := tests/clients/node/node_modules
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run demo test chaos fault bench setup lint fix types check lock clean openapi screenshots
+.PHONY: help run demo test quick chaos fault bench setup lint fix types check lock clean openapi screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,8 +20,11 @@ demo: setup ## stream real traffic through it, live (starts it if it isn't runni
 test: .venv/dev-ready .venv-emulator/ready $(AXE)/ready $(NODE)/ready ## set up, then run every test
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
-chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, the tests of the tests, and what else is thorough
-	@$(VENV)/python -m pytest tests/faults tests/deployment tests/contract tests/handlers/test_openapi.py -n auto --dist loadgroup --thorough
+quick: lint types ## style, types, unit and flow tests: less than a minute
+	@$(VENV)/python -m pytest tests/unit tests/flows
+
+chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, many more examples, the tests of the tests
+	@$(VENV)/python -m pytest tests/unit tests/flows tests/faults tests/deployment tests/contract tests/handlers/test_openapi.py -n auto --dist loadgroup --thorough
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.windows import Span
+from chalicelib.errors import StoreFailed
 from injector import Crash
 from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection
@@ -19,10 +20,10 @@ from stories import NOW, Story, event
 
 @contextmanager
 def interrupted() -> Iterator[None]:
-    """Whatever a command dies of, its operator runs it again."""
+    """A command that fails, or dies, is run again by its operator."""
     try:
         yield
-    except (Exception, Crash):  # noqa: BLE001 - a fault may come out as anything
+    except (StoreFailed, Crash):
         return
 
 
@@ -99,10 +100,14 @@ class Erasing(Story):
     def prepare(self) -> None:
         for post in self.posts:
             self.post(post)
-        self.batch = self.poller.receive()
-        self.process(self.batch)
+        self.process(self.poller.receive())
         self.stage.archive.write(archived_in(self.stage), NOW)
         self.aggregate(self.stage)
+
+    def begin(self) -> None:
+        """What is processed already is still in the queue: it comes a second time."""
+        super().begin()
+        self.batch = self.poller.receive()
 
     def erase(self, stage: Stage, user: str = "ann") -> Erased:
         eraser = Eraser(

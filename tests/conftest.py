@@ -6,16 +6,29 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from millrace.local.emulator import Emulator
 from stage import Clients, Stage
+
+# A busy machine makes examples slow and proves nothing. The same examples every time: what fails, fails again.
+settings.register_profile(
+    "default", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "thorough", settings.get_profile("default"), max_examples=1000, derandomize=False, print_blob=True
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--fault", help="Run one fault scenario, as process/12:lost.")
     parser.addoption(
-        "--thorough", action="store_true", help="Run every fault scenario and every contract, not a sample."
+        "--thorough", action="store_true", help="Every fault scenario, every contract on moto, and many more examples."
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    settings.load_profile("thorough" if config.getoption("--thorough") else "default")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -1,22 +1,30 @@
-"""Numbers every AWS call through botocore's events, and makes a chosen one go wrong in a chosen way."""
+"""Numbers every AWS call of its clients, and makes a chosen one go wrong in a chosen way."""
 
 from __future__ import annotations
 
-import io
 import json
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from threading import Lock
+from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
-from botocore.httpsession import URLLib3Session
 
 from stage import Clients
+from wire import make_answer
 
 
 class Crash(BaseException):
     """The process is gone: nothing in the product may catch it."""
+
+
+class Call(NamedTuple):
+    """`operation`: as "dynamodb.PutItem"; `step`: the functions of the product that led to it, outermost first."""
+
+    operation: str
+    step: str
 
 
 @dataclass(frozen=True)
@@ -25,7 +33,6 @@ class Fault:
 
     number: int
     kind: str
-    operation: str = ""
 
     def __str__(self) -> str:
         return f"{self.number}:{self.kind}"
@@ -63,73 +70,79 @@ _BATCHES = {
     "BatchExecuteStatement": ("Statements", "Responses"),
     "BatchGetItem": ("RequestItems", "UnprocessedKeys"),
 }
-_ANYWHERE = ["unreachable", "outage", "lost", "crash-before", "crash-after"]
-# Another worker does the same work, or with "half" a part of it, just before or just after the call. A "zombie"
-# stands still there: its time runs out, all comes again and is done by others, reports are made; then it goes on.
-_RIVALS = ("all", "half", "zombie")
-_ANYWHERE += [f"rival-{what}-{when}" for what in _RIVALS for when in ("before", "after")]
+_PRODUCT = ("chalicelib.", "millrace.")
+# Another worker does the same work, or with "half" a part of it. A "zombie" stands still there: its time runs out,
+# all comes again and is done by others, reports are made; then it goes on.
+_BETWEEN = ("crash", "rival-all", "rival-half", "rival-zombie")
+BEFORE, AFTER = ([f"{each}-{when}" for each in _BETWEEN] for when in ("before", "after"))
 
 
-def kinds_for(operation: str) -> list[str]:
-    """Every way in which a call of this operation ("dynamodb.PutItem") can go wrong."""
+def is_read(operation: str) -> bool:
+    return operation.partition(".")[2].startswith(("Get", "BatchGet", "Query", "List"))
+
+
+def ways_to_fail(operation: str) -> list[list[str]]:
+    """Every way in which a call of this operation ("dynamodb.PutItem") can fail, in groups that come to the same."""
     service, _, name = operation.partition(".")
     errors = {"dynamodb": _DYNAMODB, "s3": _S3, "sqs": _SQS, "sns": _SNS}[service]
-    kinds = _ANYWHERE + [f"error-{status}-{code}" for status, code in errors]
+    refused, lost = ["unreachable"] + [f"error-{status}-{code}" for status, code in errors], ["lost"]
+    ways = [[*refused, *lost]] if is_read(operation) else [refused, lost]
+    ways.append(["outage"])
     if name == "TransactWriteItems":
-        kinds += [f"cancelled-{code}" for code in _CANCELLED] + ["error-400-TransactionInProgressException"]
+        ways += [[f"cancelled-{code}" for code in _CANCELLED], ["error-400-TransactionInProgressException"]]
     if name in ("PutItem", "UpdateItem", "DeleteItem"):
-        kinds += ["error-400-TransactionConflictException"]
+        ways += [["error-400-TransactionConflictException"]]
     if name in _BATCHES:
-        kinds += ["partly-refused", "partly-applied-but-refused"]
-    return kinds
+        partly = [["partly-refused"], ["partly-applied-but-refused"]]
+        ways += [[*partly[0], *partly[1]]] if is_read(operation) else partly
+    return ways
 
 
-@dataclass
+@dataclass(eq=False)
 class Injector:
-    """Registered with clients once; `arm` starts a new numbering. `rival` is what another worker does."""
+    """Takes over what its clients send; `arm` starts a new numbering. `rival` is what another worker does."""
 
     clients: Clients
-    calls: list[str] = field(default_factory=list)
+    calls: list[Call] = field(default_factory=list)
     fired: bool = False
     fault: Fault | None = None
     rival: Callable[[str], None] | None = None
     total_fired: int = 0
 
     def __post_init__(self) -> None:
-        self._wire = URLLib3Session()
-        for client in self.clients.all:
-            client.meta.events.register("before-send", self._before_send)
+        self.clients.carry = self._carry
+        self._numbering = Lock()  # some calls are made side by side
 
     def arm(self, fault: Fault | None, rival: Callable[[str], None] | None = None) -> None:
         self.calls, self.fired, self.fault, self.rival = [], False, fault, rival
 
-    def _before_send(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        operation = event_name.removeprefix("before-send.")
-        self.calls.append(operation)
-        fault = self.fault
-        if fault is None or len(self.calls) < fault.number or (self.fired and fault.kind != "outage"):
-            return None
-        self.total_fired += not self.fired
-        self.fired = True
-        return self._go_wrong(fault.kind, operation, request)
+    def _carry(self, operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        with self._numbering:
+            fault = self.fault
+            self.calls.append(Call(operation, "" if fault else _step()))
+            goes_wrong = (
+                fault is not None and len(self.calls) >= fault.number and (not self.fired or fault.kind == "outage")
+            )
+            self.total_fired += goes_wrong and not self.fired
+            self.fired |= goes_wrong
+        return self._go_wrong(fault.kind, operation, request) if goes_wrong else self._send(request)
 
-    def _go_wrong(self, kind: str, operation: str, request: AWSPreparedRequest) -> AWSResponse | None:
+    def _go_wrong(self, kind: str, operation: str, request: AWSPreparedRequest) -> AWSResponse:
         if kind in ("unreachable", "outage"):
             raise EndpointConnectionError(endpoint_url=request.url)
         if kind == "crash-before":
             raise Crash
         if kind.startswith("rival-") and kind.endswith("before"):
             self._let_rival_run(kind)
-            return None
+            return self._send(request)
         if kind.startswith("error-"):
             _, status, code = kind.split("-")
-            return answer(request, int(status), _error_body(operation, code), {"x-amzn-errortype": code})
+            return reply(request, int(status), _error_body(operation, code), {"x-amzn-errortype": code})
         if kind.startswith("cancelled-"):
             return _cancelled(request, kind.removeprefix("cancelled-"))
         if kind.startswith("partly-") and operation.partition(".")[2] in _BATCHES:  # a second act makes other calls
             return self._partly(operation, request, applied="applied" in kind)
-        response = self._wire.send(request)
-        response.content  # noqa: B018 - reads it, where it would be streamed: a socket is not left open
+        response = self._send(request)
         if kind == "lost":
             raise ReadTimeoutError(endpoint_url=request.url)
         if kind == "crash-after":
@@ -150,13 +163,13 @@ class Injector:
         if name == "BatchGetItem":
             (table, wanted), *_ = document["RequestItems"].items()
             first = wanted["Keys"].pop(0)
-            answer = self._send(request, document) if wanted["Keys"] else {"Responses": {table: []}}
+            answer = self._send_document(request, document) if wanted["Keys"] else {"Responses": {table: []}}
             answer["UnprocessedKeys"] = {table: {**wanted, "Keys": [first]}}
-            return answer(request, 200, json.dumps(answer))
+            return reply(request, 200, json.dumps(answer))
         first = document[entries_name][0]
         if not applied:
             document[entries_name] = document[entries_name][1:]
-        answer = self._send(request, document) if document[entries_name] else {failures_name: []}
+        answer = self._send_document(request, document) if document[entries_name] else {failures_name: []}
         if name == "BatchExecuteStatement":
             rest = answer["Responses"][1:] if applied else answer["Responses"]
             refused = {
@@ -166,22 +179,29 @@ class Injector:
         else:
             answer["Successful"] = [each for each in answer.get("Successful", []) if each["Id"] != first["Id"]]
             answer["Failed"] = [{"Id": first["Id"], "Code": "InternalError", "SenderFault": False}]
-        return answer(request, 200, json.dumps(answer))
+        return reply(request, 200, json.dumps(answer))
 
-    def _send(self, request: AWSPreparedRequest, document: dict[str, Any]) -> dict[str, Any]:
+    def _send(self, request: AWSPreparedRequest) -> AWSResponse:
+        return self.clients.wire.send(request)
+
+    def _send_document(self, request: AWSPreparedRequest, document: dict[str, Any]) -> dict[str, Any]:
         request.body = json.dumps(document).encode()
         request.headers["Content-Length"] = str(len(request.body))
-        answer: dict[str, Any] = json.loads(self._wire.send(request).content)
+        answer: dict[str, Any] = json.loads(self._send(request).content)
         return answer
 
 
-class _Raw(io.BytesIO):
-    def stream(self, **_: Any) -> Any:
-        yield self.read()
+def _step() -> str:
+    """Which way through the product the running call came."""
+    names, frame = list[str](), sys._getframe()  # noqa: SLF001 - the documented way, and many times as fast as inspect
+    while frame := frame.f_back:
+        if frame.f_globals.get("__name__", "").startswith(_PRODUCT):
+            names.append(frame.f_code.co_qualname)
+    return " > ".join(reversed(names))
 
 
-def answer(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
-    return AWSResponse(request.url, status, headers or {}, _Raw(body.encode()))
+def reply(request: AWSPreparedRequest, status: int, body: str, headers: dict[str, str] | None = None) -> AWSResponse:
+    return make_answer(request, status, body.encode(), headers)
 
 
 def _error_body(operation: str, code: str) -> str:
@@ -197,4 +217,4 @@ def _cancelled(request: AWSPreparedRequest, code: str) -> AWSResponse:
     # The last item, a counter or an index, is the one that collided.
     reasons = [{"Code": "None"} for _ in items[1:]] + [{"Code": code, "Message": "injected"}]
     body = {"__type": "TransactionCanceledException", "message": "injected", "CancellationReasons": reasons}
-    return answer(request, 400, json.dumps(body), {"x-amzn-errortype": "TransactionCanceledException"})
+    return reply(request, 400, json.dumps(body), {"x-amzn-errortype": "TransactionCanceledException"})

@@ -21,6 +21,27 @@ from stage import Clients
 Identity = tuple[str, str, str]  # user, time (to the second), event_id
 
 
+class Violation(AssertionError):
+    """A guarantee does not hold. A test of the tests demands this, and takes nothing else for it."""
+
+
+def demand(holds: object, violation: str, *facts: object) -> None:
+    """Raise a Violation, which states the facts, unless it holds."""
+    if not holds:
+        raise Violation(violation.format(*facts))
+
+
+def read_objects(clients: Clients, bucket_name: str, prefixes: tuple[str, ...] = ("",)) -> dict[str, bytes]:
+    """The objects whose names start so, by their names."""
+    pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
+    names = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
+    return {
+        name: clients.s3.get_object(Bucket=bucket_name, Key=name)["Body"].read()
+        for name in names
+        if name.startswith(prefixes)
+    }
+
+
 class Findings:
     """The raw content of a stage, and everything that is wrong with it."""
 
@@ -35,38 +56,20 @@ class Findings:
         # A single's event is its commit record, and names the record that it shares with others.
         self.singles = {item["c"]["S"]: item for item in known.values() if "i" in item}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
-        self.summary_objects = self._read_summaries(clients, bucket_name)
         self.hour_summaries = {i["sk"]["S"]: i for i in items if "#summary#" in i["pk"]["S"]}
         self.marks = [item for item in items if item["pk"]["S"].startswith("#marks#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
         self.quarantined = {i["sk"]["S"]: i for i in items if i["pk"]["S"] == "#quarantine"}
-        self.objects = self._read_quarantine(clients, bucket_name)
-        self.lines = self._read_archive(clients, bucket_name)
-
-    @staticmethod
-    def _read_archive(clients: Clients, bucket_name: str) -> list[tuple[str, dict[str, Any]]]:
-        lines = []
-        pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix="events/")
-        for name in [entry["Key"] for page in pages for entry in page.get("Contents", [])]:
-            body = clients.s3.get_object(Bucket=bucket_name, Key=name)["Body"].read()
-            lines += [(name, json.loads(line)) for line in gzip.decompress(body).splitlines()]
-        return lines
-
-    @staticmethod
-    def _read_quarantine(clients: Clients, bucket_name: str) -> dict[str, dict[str, Any]]:
-        entries = clients.s3.list_objects_v2(Bucket=bucket_name, Prefix="quarantine/").get("Contents", [])
-        return {
-            each["Key"]: json.loads(clients.s3.get_object(Bucket=bucket_name, Key=each["Key"])["Body"].read())
-            for each in entries
-        }
-
-    @staticmethod
-    def _read_summaries(clients: Clients, bucket_name: str) -> dict[str, bytes]:
-        entries = clients.s3.list_objects_v2(Bucket=bucket_name, Prefix="summaries/").get("Contents", [])
-        return {
-            each["Key"]: clients.s3.get_object(Bucket=bucket_name, Key=each["Key"])["Body"].read() for each in entries
-        }
+        objects = read_objects(clients, bucket_name, ("events/", "quarantine/", "summaries/"))
+        self.summary_objects = {name: body for name, body in objects.items() if name.startswith("summaries/")}
+        self.objects = {name: json.loads(body) for name, body in objects.items() if name.startswith("quarantine/")}
+        self.lines: list[tuple[str, dict[str, Any]]] = [
+            (name, json.loads(line))
+            for name, body in objects.items()
+            if name.startswith("events/")
+            for line in gzip.decompress(body).splitlines()
+        ]
 
     def quarantine_violations(self, bodies: Iterable[str]) -> list[str]:
         """The quarantine lists exactly these messages, each with its object, which holds it whole."""
@@ -158,7 +161,8 @@ class Findings:
         if "b" in single:
             return _is_replayed(owner, _event(single)["received_at"])
         # Of an erased event only this is left: when the last of those was received whose record it shares.
-        return _is_replayed(owner, self.records[single["i"]["S"]]["r"]["S"], within_seconds=60)
+        record = self.records.get(single["i"]["S"])
+        return record is not None and _is_replayed(owner, record["r"]["S"], within_seconds=60)
 
     def report_violations(self) -> list[str]:
         """After an aggregator run: every hour and day with events has one report, and it is right."""

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from chalicelib.errors import ProcessingFailed, StoreFailed
 from chalicelib.ports import Message
+from oracle import Violation
 from stage import Clients, Stage
 
 
 class Poller:
-    """`crash`: an exception that stands for a dead process; like any failure it leaves the batch."""
+    """`crash`: an exception that stands for a dead process; like the failures that the product raises on purpose it
+    leaves the batch. Lambda does so whatever is raised; here anything else is a defect, and ends the test.
+    """
 
-    def __init__(self, stage: Stage, clients: Clients, crash: type[BaseException] = Exception) -> None:
-        self._url, self._sqs, self._crash = stage.settings.queue_url, clients.sqs, crash
+    def __init__(self, stage: Stage, clients: Clients, crash: type[BaseException]) -> None:
+        self._url, self._sqs = stage.settings.queue_url, clients.sqs
+        self._failures = (StoreFailed, ProcessingFailed, crash)
         self._in_flight: list[str] = []
 
     def receive(self) -> list[Message]:
@@ -30,7 +35,7 @@ class Poller:
         """Call the function with a batch; whether it succeeded."""
         try:
             function(messages)
-        except (Exception, self._crash):  # noqa: BLE001 - whatever it raises, Lambda does the same
+        except self._failures:
             return False
         handles = [message.receipt_handle for message in messages]
         if handles:
@@ -57,4 +62,4 @@ class Poller:
             if not messages:
                 return
             self.deliver(messages, function)
-        raise AssertionError("the queue does not become empty")
+        raise Violation("the queue does not become empty")

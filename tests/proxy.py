@@ -39,7 +39,7 @@ class Proxy:
 
     def stop(self) -> None:
         self._process.kill()  # asked politely, it waits for the connections of those that are gone
-        self._process.wait()
+        self._process.communicate()
 
     def _answers(self) -> bool:
         assert self._process.poll() is None, self._log.read_text()

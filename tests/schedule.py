@@ -41,6 +41,7 @@ from fakes import (
     FakeReportStore,
     FakeTopic,
 )
+from oracle import demand
 from posted import Door, Letters, Post
 from turns import FAULTS, Turns
 
@@ -140,7 +141,7 @@ class Schedule(RuleBasedStateMachine):
             self.figures["answers 503"] += 1
             self._send(post, 9, 9)
             return
-        assert reply["accepted"] == len(post.events)
+        demand(reply["accepted"] == len(post.events), "an event was not accepted")
         self.posts.append(post)
         self.figures["posts"] += 1
         for identity in post.identities():
@@ -191,7 +192,7 @@ class Schedule(RuleBasedStateMachine):
     def wait(self, hours: int, really: bool) -> None:
         """No invocation outlives hours: its time runs out. What is past its expiry is deleted."""
         if really:
-            self.running = []
+            self._kill_all()
             self.now += timedelta(hours=hours)
             self.era += hours > 100
             self._expire()
@@ -263,6 +264,11 @@ class Schedule(RuleBasedStateMachine):
             turns.finish()
             self._end(turns, handles)
 
+    def _kill_all(self) -> None:
+        for turns, _ in self.running:
+            turns.kill()
+        self.running.clear()
+
     @rule(survive=st.booleans(), really=RARELY)
     def quieten(self, survive: bool, really: bool) -> None:
         if really:
@@ -270,7 +276,7 @@ class Schedule(RuleBasedStateMachine):
 
     def settle(self, *, survive: bool) -> None:
         """Whatever runs ends or dies; everything is delivered until the queue is empty, then reported."""
-        self._finish_all() if survive else self.running.clear()
+        self._finish_all() if survive else self._kill_all()
         for _ in range(20):
             self.redrive(twice=True)
             left = self.letters.of("queued")
@@ -278,7 +284,7 @@ class Schedule(RuleBasedStateMachine):
                 break
             self._start_worker(left[:10])
             self._finish_all()
-        assert not self.letters.of("queued"), "the queue does not become empty"
+        demand(not self.letters.of("queued"), "the queue does not become empty")
         for _ in range(2):
             self._start_aggregator()
             self._finish_all()
@@ -296,12 +302,12 @@ class Schedule(RuleBasedStateMachine):
             self.owners.setdefault((project, ref), set()).add(event["chunk_id"])
         self.records |= self.commits.records_by_id
         self.shared |= {chunk_id: record_id for (_, chunk_id), record_id in self.commits.shared.items()}
-        assert all(len(owners) == 1 for owners in self.owners.values()), "an identity changed its owner"
+        demand(all(len(owners) == 1 for owners in self.owners.values()), "an identity changed its owner")
         refs = Counter((record.project, event.ref) for record in self.records.values() for event in record.owned)
-        assert set(refs) <= set(self.owners), "a commit record refers to what was never stored"
-        assert all(number == 1 for number in refs.values()), "two commit records own one event"
+        demand(set(refs) <= set(self.owners), "a commit record refers to what was never stored")
+        demand(all(number == 1 for number in refs.values()), "two commit records own one event")
         counted = sum(minutes.total() for minutes in self.commits.counters.counts.values())
-        assert counted <= len(self.accepted), f"{counted} counted, {len(self.accepted)} accepted"
+        demand(counted <= len(self.accepted), "{} counted, {} accepted", counted, len(self.accepted))
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
@@ -310,7 +316,7 @@ class Schedule(RuleBasedStateMachine):
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
         accepted = Counter(name[:2] for name in self.accepted)
         owned = Counter((record.project, event.ref.user) for record in self.records.values() for event in record.owned)
-        assert certain <= owned <= accepted, f"accepted {accepted}, parked {accepted - certain}, owned {owned}"
+        demand(certain <= owned <= accepted, "accepted {}, certain {}, owned {}", accepted, certain, owned)
         duplicates = sum(record.duplicates for record in self.records.values())
         self.figures["duplicates"] += duplicates
         self.figures["singles"] += len(self.shared)
@@ -332,7 +338,7 @@ class Schedule(RuleBasedStateMachine):
                 for minute, number in minutes.items()
             }
         )
-        assert counted == truth, f"counters say {counted}, commit records {truth}"
+        demand(counted == truth, "counters say {}, commit records {}", counted, truth)
 
     def _check_archive(self) -> None:
         lines = Counter(
@@ -351,7 +357,7 @@ class Schedule(RuleBasedStateMachine):
             for record in self.records.values()
             for event in record.owned
         )
-        assert lines == refs, "the archive does not hold each owned event once"
+        demand(lines == refs, "the archive does not hold each owned event once")
 
     def _record_of(self, chunk_id: str) -> CommitRecord | None:
         return self.records.get(self.shared.get(chunk_id, chunk_id))
@@ -359,12 +365,12 @@ class Schedule(RuleBasedStateMachine):
     def _check_receipts(self, parked: set[str]) -> None:
         for chunk_ids in self.accepted.values():
             for chunk_id in chunk_ids:
-                assert self._record_of(chunk_id) or chunk_id in parked, f"{chunk_id} has no receipt"
+                demand(self._record_of(chunk_id) or chunk_id in parked, "{} has no receipt", chunk_id)
         bodies = {f"quarantine/{chunk_id}.json" for chunk_id in parked}
-        assert bodies <= set(self.quarantine.contents), "a quarantined message is not kept"
+        demand(bodies <= set(self.quarantine.contents), "a quarantined message is not kept")
 
     def _check_reports(self) -> None:
-        assert not self.commits.marks.tokens, f"marks left: {self.commits.marks.tokens}"
+        demand(not self.commits.marks.tokens, "marks left: {}", self.commits.marks.tokens)
         events: Counter[Any] = Counter()
         expired = set()
         for chunk_id, record in self.records.items():
@@ -372,20 +378,21 @@ class Schedule(RuleBasedStateMachine):
             events.update({window: record.stored for window in windows if record.stored})
             if chunk_id not in self.commits.records_by_id:
                 expired.update(windows)  # a report says what the records that are there say
-        reported = {(w.project, w.grain, w.name): report for w, report in self.reports.reports.items()}
+        reported = {(w.project, w.grain, w.name): each.content["events"] for w, each in self.reports.reports.items()}
         for window, number in events.items():
             if window not in expired:
-                assert reported[window].content["events"] == number, f"{window}: {reported[window]}, not {number}"
+                demand(reported.get(window) == number, "{}: {}, not {}", window, reported.get(window), number)
         newest: dict[Any, tuple[int, str]] = {}
         seen: dict[Any, str] = {}
         for message in self.topic.published:
             report = json.loads(message["document"])
             window = (report["project"], report["grain"], report["start"])
             same = seen.setdefault((*window, report["version"]), message["document"])
-            assert same == message["document"], f"two reports under one version: {window}"
+            demand(same == message["document"], "two reports under one version: {}", window)
             newest[window] = max(newest.get(window, (0, "")), (report["version"], message["document"]))
         for report in self.reports.reports.values():
-            assert newest[self._window(report)][0] == report.version, "the newest version was not published"
+            published, _ = newest.get(self._window(report), (0, ""))
+            demand(published == report.version, "published {}, not {}", published, report.version)
 
     @staticmethod
     def _window(report: Report) -> tuple[str, str, str]:

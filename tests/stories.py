@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import json
-import time
 from collections import Counter
 from collections.abc import Sequence
+from copy import deepcopy
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from chalicelib.core.chunk import Sender, decode
 from chalicelib.core.dialects import RawEvent
-from chalicelib.errors import Problem, StoreFailed
+from chalicelib.errors import Problem, ProcessingFailed, StoreFailed
 from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.process import process
 from chalicelib.flows.quarantine import remove_resolved
 from chalicelib.ports import Message
-from injector import Crash, Fault, Injector
+from injector import Call, Crash, Fault, Injector
 from millrace.ops import dead_letters, quarantine_replay
 from millrace.ops.selection import Selection
-from oracle import Findings
+from oracle import Findings, Violation
+from patience import patiently
 from poller import Poller
+from scene import Scene, send
 from stage import Clients, Stage
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
@@ -34,10 +36,14 @@ def event(event_id: str, user: str = "ann", event_type: str = "view", hour: int 
 
 
 class Story:
-    """Base: prepare, act through faulty clients, settle without faults, then nothing may be wrong."""
+    """Base: prepare, act through faulty clients, settle without faults, then nothing may be wrong.
+
+    What a story prepares is prepared once; each scenario begins with a copy of it.
+    """
 
     name = ""
     posts: Sequence[Sequence[dict[str, Any]]] = ()
+    _prepared: ClassVar[dict[type, tuple[Scene, dict[str, Any]]]] = {}
 
     def __init__(self, clients: Clients, injector: Injector) -> None:
         self.clients, self.injector = clients, injector
@@ -51,9 +57,9 @@ class Story:
         self.posted, self.fired = 0, 0
 
     def run(self, *faults: Fault) -> list[str]:
-        """What is wrong in the end. The number of the first act's calls is left in `calls`."""
-        self.prepare()
-        self.calls: list[str] = []
+        """What is wrong in the end. The first act's calls are left in `calls`."""
+        self.begin()
+        self.calls: list[Call] = []
         before = self.injector.total_fired
         for fault in faults or (None,):
             self.injector.arm(fault, self.rival)
@@ -63,6 +69,19 @@ class Story:
         self.fired = self.injector.total_fired - before
         self.settle()
         return self.found_early + self.violations()
+
+    def begin(self) -> None:
+        """Go on from what the story prepares: what its stage holds, and what it knows itself."""
+        if type(self) not in self._prepared:
+            first = type(self)(self.clients, self.injector)
+            first.prepare()
+            first.poller.time_out()
+            bound = ("clients", "injector", "stage", "faulty", "poller")
+            known = {name: value for name, value in vars(first).items() if name not in bound}
+            self._prepared[type(self)] = Scene.of(first.stage), known
+        scene, known = self._prepared[type(self)]
+        scene.set_up(self.stage)
+        vars(self).update(deepcopy(known))
 
     def prepare(self) -> None: ...
     def act(self) -> None: ...
@@ -94,7 +113,10 @@ class Story:
         return []
 
     def dead_letters(self) -> list[str]:
-        answer = self.clients.sqs.receive_message(QueueUrl=self.stage.settings.dead_letter_url, MaxNumberOfMessages=10)
+        """All that were ever there: each is received once, and then hidden for longer than any test takes."""
+        answer = self.clients.sqs.receive_message(
+            QueueUrl=self.stage.settings.dead_letter_url, MaxNumberOfMessages=10, VisibilityTimeout=3600
+        )
         self.dead += [message["Body"] for message in answer.get("Messages", [])]
         return self.dead
 
@@ -164,19 +186,17 @@ class Processing(Story):
         self.poller.drain(self.process)
         for post in self.posts:
             self.post(post)
-        self.send_message("poison")
+        self.send(["poison"])
 
     def settle(self) -> None:
         """Everything is processed; then all that was in the batch comes from a redrive, as new messages."""
         super().settle()
         self.found_early = self.violations()
-        for message in self.batch:
-            if message.body != "poison":
-                self.send_message(message.body)
+        self.send([message.body for message in self.batch if message.body != "poison"])
         super().settle()
 
-    def send_message(self, body: str) -> None:
-        self.clients.sqs.send_message(QueueUrl=self.stage.settings.queue_url, MessageBody=body)
+    def send(self, bodies: Sequence[str]) -> None:
+        send(self.clients, self.stage.settings.queue_url, bodies)
 
     def poison(self) -> list[str]:
         return ["poison"]
@@ -246,8 +266,8 @@ class Aggregating(Story):
     def act(self) -> None:
         try:
             self.aggregate(self.faulty)
-        except (Exception, Crash):  # noqa: BLE001 - whatever it raises, the schedule runs it again
-            return
+        except (StoreFailed, ProcessingFailed, Crash):
+            return  # the schedule runs it again
 
     def rival(self, what: str) -> None:
         """Events come in and, unless by half, another aggregator makes and publishes their reports."""
@@ -322,8 +342,7 @@ class Replaying(Story):
         self.bury([*self.bodies, self.bodies[0], "poison"])
 
     def bury(self, bodies: Sequence[str]) -> None:
-        for body in bodies:
-            self.clients.sqs.send_message(QueueUrl=self.stage.settings.dead_letter_url, MessageBody=body)
+        send(self.clients, self.stage.settings.dead_letter_url, bodies)
 
     def act(self) -> None:
         try:
@@ -354,21 +373,20 @@ class Replaying(Story):
         super().settle()
 
     def dig_until(self, left: int) -> None:
-        self.dig(self.stage)
-        deadline = time.monotonic() + 10
-        while self.stage.dead_letters.depth() != left:
-            assert time.monotonic() < deadline, "dead letters stay"
-            time.sleep(0.02)  # what a lost answer has hidden shows up when its time is over
+        for _ in patiently():  # what a lost answer has hidden shows up when its time is over
             self.dig(self.stage)
+            if self.stage.dead_letters.depth() == left:
+                return
+        raise Violation(f"{self.stage.dead_letters.depth()} dead letters stay, not {left}")
 
     def poison(self) -> list[str]:
         return ["poison"]
 
     def dead_letters(self) -> list[str]:
         """Also those that the act still holds, when their time is over."""
-        deadline = time.monotonic() + 3
-        while len(super().dead_letters()) < len(self.poison()) and time.monotonic() < deadline:
-            time.sleep(0.02)
+        for _ in patiently():
+            if len(super().dead_letters()) >= len(self.poison()):
+                break
         return self.dead
 
 
@@ -410,9 +428,7 @@ class Parking(Replaying):
     def settle(self) -> None:
         super().settle()
         self.dig(self.stage)
-        self.found_early += Findings(
-            self.clients, self.stage.settings.table_name, self.stage.settings.bucket_name
-        ).quarantine_violations(["poison"])
+        self.found_early += self.look().quarantine_violations(["poison"])
 
     def poison(self) -> list[str]:
         return []

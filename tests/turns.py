@@ -7,8 +7,9 @@ of a call can be given up anywhere (a dead process), or left standing as long as
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from threading import Semaphore, Thread
 from typing import Any
+
+from greenlet import getcurrent, greenlet
 
 from chalicelib.core import table_keys
 from chalicelib.core.commit import Outcome
@@ -23,30 +24,30 @@ class Crash(BaseException):
 
 
 class Turns:
-    """`act` runs in a thread of its own, but never while its owner does. It gets a function that wraps a port."""
+    """`act` runs in a greenlet of its own, and never while its owner does. It gets a function that wraps a port."""
 
     def __init__(self, act: Callable[[Callable[[Any], Any]], object]) -> None:
         self._act = act
-        self._go, self._paused = Semaphore(0), Semaphore(0)
-        self._outcome = "fine"
         self.over, self.succeeded, self.steps = False, False, 0
         self.defect: BaseException | None = None
-        Thread(target=self._run, daemon=True).start()
-        self._paused.acquire()
+        self._owner, self._worker = getcurrent(), greenlet(self._run)
+        self._worker.switch()
 
     def step(self, outcome: str = "fine") -> None:
         """Let the next use of a port go like this, and what follows up to the one after it."""
         if not self.over:
             self.steps += 1
-            self._outcome = outcome
-            self._go.release()
-            self._paused.acquire()
+            self._worker.switch(outcome)
         if self.defect:
             raise self.defect
 
     def finish(self) -> None:
         while not self.over:
             self.step()
+
+    def kill(self) -> None:
+        while not self.over:
+            self.step("crash-before")
 
     def _run(self) -> None:
         try:
@@ -57,12 +58,9 @@ class Turns:
         except Exception as error:  # noqa: BLE001 - handed to whoever steps
             self.defect = error
         self.over = True
-        self._paused.release()
 
     def _use(self, name: str, method: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
-        self._paused.release()
-        self._go.acquire()
-        outcome = self._outcome
+        outcome = self._owner.switch()
         if outcome == "crash-before":
             raise Crash
         answer = _unknown if outcome == "refused" else method(*arguments, **options)

@@ -1,6 +1,6 @@
 """A worker: AWS's triggers call the functions of app.py, whose AWS is behind a proxy; the triggers' own is not.
 
-python worker.py ENDPOINT: the environment names the stage and the proxy, ENDPOINT the emulator itself.
+python bound.py worker ENDPOINT: the environment names the stage and the proxy, ENDPOINT the emulator itself.
 """
 
 from __future__ import annotations

@@ -170,7 +170,7 @@ FIELDS = tuple(
     for each in fields(Event)
     if each.metadata
 )
-#: In the order in which ingestion checks them: first what must be there.
+#: In the order in which ingestion checks them: the type that must be there, then who, then the rest.
 SENT_FIELDS = tuple(sorted(FIELDS, key=lambda each: (not each.is_required, not each.is_person)))
 #: Ids of people, which a project may have hashed.
 PERSON_FIELDS = tuple(each.name for each in FIELDS if each.is_person)

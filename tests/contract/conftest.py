@@ -53,7 +53,8 @@ def moto() -> Iterator[Clients]:
             "AWS_ACCESS_KEY_ID": "testing",
             "AWS_SECRET_ACCESS_KEY": "testing",
             "AWS_DEFAULT_REGION": "us-east-1",
-        }
+        },
+        signed=True,
     )
     server.stop()
 

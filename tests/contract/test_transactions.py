@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,8 +17,8 @@ from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.table_keys import Key
 from chalicelib.core.windows import Window
 from chalicelib.errors import StoreFailed
-from injector import answer
-from stage import Clients, Stage, no_pause
+from injector import reply
+from stage import Stage, no_pause
 
 HOUR = Window("acme", "hour", "2015-05-17T10")
 PASSING = ("TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded")
@@ -30,6 +30,7 @@ KEYS = [Key("p", f"{position}") for position in range(3)]
 class Refusals:
     """Answers calls of one operation with an error, as DynamoDB words it, until it is let go."""
 
+    carried: Callable[[str, AWSPreparedRequest], AWSResponse]
     operation: str = ""
     body: dict[str, Any] = field(default_factory=dict)
 
@@ -41,18 +42,18 @@ class Refusals:
     def refuse(self, operation: str, code: str) -> None:
         self.operation, self.body = f"dynamodb.{operation}", {"__type": code, "message": "refused"}
 
-    def before_send(self, event_name: str, request: AWSPreparedRequest, **_: Any) -> AWSResponse | None:
-        if event_name.removeprefix("before-send.") != self.operation:
-            return None
-        return answer(request, 400, json.dumps(self.body), {"x-amzn-errortype": self.body["__type"]})
+    def carry(self, operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        if operation != self.operation:
+            return self.carried(operation, request)
+        return reply(request, 400, json.dumps(self.body), {"x-amzn-errortype": self.body["__type"]})
 
 
 @pytest.fixture
-def refusals(clients: Clients) -> Iterator[Refusals]:
-    refusing = Refusals()
-    clients.dynamodb.meta.events.register("before-send", refusing.before_send)
+def refusals(stage: Stage) -> Iterator[Refusals]:
+    refusing = Refusals(stage.clients.carry)
+    stage.clients.carry = refusing.carry
     yield refusing
-    clients.dynamodb.meta.events.unregister("before-send", refusing.before_send)
+    stage.clients.carry = refusing.carried
 
 
 @pytest.fixture
@@ -114,12 +115,12 @@ def test_a_report_that_was_not_saved_for_another_reason_is_not_taken_for_a_lost_
     assert not stage.reports.save(make_report(HOUR))
 
 
-def test_an_hour_summary_that_was_not_saved_leaves_no_object(clients: Clients, refusals: Refusals) -> None:
-    stage = Stage(clients, max_summary_item_bytes=0)
+def test_an_hour_summary_that_was_not_saved_leaves_no_object(stage: Stage, refusals: Refusals) -> None:
+    stage.max_summary_item_bytes = 0
     refusals.cancel("None", "None", "ThrottlingError")
     with pytest.raises(StoreFailed):
         stage.hour_summaries.save(make_report(HOUR), HourSummary())
-    assert "Contents" not in clients.s3.list_objects_v2(Bucket=stage.settings.bucket_name)
+    assert "Contents" not in stage.clients.s3.list_objects_v2(Bucket=stage.settings.bucket_name)
 
 
 @pytest.mark.parametrize("reason", PASSING + LASTING)

@@ -151,7 +151,7 @@ class Version:
 
     def __init__(self, stage: Stage, known: set[int]) -> None:
         table = TableOf3(stage.clients.dynamodb, stage.settings.table_name)
-        self.stage, self.poller = stage, Poller(stage, stage.clients)
+        self.stage, self.poller = stage, Poller(stage, stage.clients, UnknownFormat)
         self.formats = DataFormats(table, known=known, clock=lambda: time.monotonic() * HASTE)
         table.formats = self.formats
         self.commits = CommitLog(table, retention=stage.lifetimes.events) if 3 in known else stage.commits

@@ -20,6 +20,7 @@ from chalicelib.core.event import Event
 from chalicelib.core.report import Report
 from chalicelib.core.table_keys import Mark
 from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMarks, FakeReportStore
+from oracle import Violation
 from schedule import Schedule
 
 
@@ -38,11 +39,11 @@ def run(schedule: type[Schedule], examples: int, *, repeatable: bool = True, pha
         settings=settings(
             max_examples=examples,
             stateful_step_count=40,
-            deadline=None,
             derandomize=repeatable,
             database=None,
-            suppress_health_check=list(HealthCheck),
+            suppress_health_check=list(HealthCheck),  # a schedule draws much and throws much away
             print_blob=False,
+            report_multiple_bugs=False,
             phases=tuple(phases),
         ),
     )
@@ -191,8 +192,14 @@ BROKEN = {
 }
 
 
-#: Caught within a hundred schedules; the others run with `make chaos`.
-SAMPLE = ["commit without its condition", "orphans deleted early", "no age guard"]
+#: Caught within some ten schedules; the others, of which one takes thousands, run with `make chaos`.
+SAMPLE = [
+    "commit without its condition",
+    "a cancel acknowledges the whole group",
+    "a stale read of the owner taken for one's own",
+    "what exists is taken as mine",
+    "events expire before commit records",
+]
 
 
 @pytest.mark.parametrize("name", BROKEN)
@@ -202,8 +209,8 @@ def test_schedules_catch_a_broken_pipeline(
     if name not in SAMPLE and not request.config.getoption("--thorough"):
         pytest.skip("runs with make chaos")
     try:
-        run(BROKEN[name], 4000, phases=[Phase.generate])
-    except (AssertionError, KeyError) as violation:
+        run(BROKEN[name], 10_000, phases=[Phase.generate])
+    except Violation as violation:
         figures(f"{name}: caught by schedule {BROKEN[name].figures['schedules']}: {str(violation)[:100]}")
     else:
         pytest.fail("no schedule caught it")

@@ -20,6 +20,8 @@ from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
 from injector import Injector
 from millrace.local.emulator import PROJECT, Emulator
+from oracle import Violation
+from patience import patiently
 from proxy import Proxy
 from stage import Clients, Stage
 from stories import Aggregating, event
@@ -27,7 +29,6 @@ from stories import Aggregating, event
 WORKERS = 4
 ROUNDS = 4  # of twelve POSTs each, and a worker killed after each
 VISIBILITY_SECONDS = 2
-DEADLINE_SECONDS = 60
 
 
 def _error(service: str, code: str, probability: float, **more: Any) -> dict[str, Any]:
@@ -77,13 +78,20 @@ class Crew(Aggregating):
                 event(f"r{number}-{each}", user=f"u{each % 5}", hour=9 + each % 3) for each in range(start, start + 15)
             )
             self.posts = (*self.posts, post)
-            while True:
-                try:
-                    self.post(post, self.stage.through(through))
+            for _ in patiently():
+                if self.is_accepted(post, through):
                     break
-                except Problem as problem:
-                    if problem.code != "queue_unavailable":
-                        raise
+            else:
+                raise AssertionError("no POST is accepted")
+
+    def is_accepted(self, post: Sequence[dict[str, Any]], through: Clients) -> bool:
+        try:
+            self.post(post, self.stage.through(through))
+        except Problem as problem:
+            if problem.code != "queue_unavailable":
+                raise
+            return False
+        return True
 
     def post(self, events: Sequence[dict[str, Any]], stage: Stage | None = None) -> dict[str, Any]:
         """As app.py does: the workers' clock is the real one."""
@@ -91,16 +99,24 @@ class Crew(Aggregating):
         through = stage or self.stage
         return ingest([RawEvent(each) for each in events], sender=sender, queue=through.queue, meter=through.meter)
 
-    def left(self) -> int:
+    def depths(self) -> tuple[int, int]:
+        """How many messages wait, and how many somebody works on."""
         answer = self.clients.sqs.get_queue_attributes(QueueUrl=self.stage.settings.queue_url, AttributeNames=["All"])
         names = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible")
-        return sum(int(answer["Attributes"][name]) for name in names)
+        waiting, held = (int(answer["Attributes"][name]) for name in names)
+        return waiting, held
+
+    def wait_until_at_work(self) -> None:
+        for _ in patiently():
+            if self.depths()[1]:
+                return
+        raise AssertionError("no worker takes a message")
 
     def wait_until_done(self) -> None:
-        deadline = time.monotonic() + DEADLINE_SECONDS
-        while self.left():
-            assert time.monotonic() < deadline, "the queue does not become empty"
-            time.sleep(0.1)
+        for _ in patiently(300):
+            if not any(self.depths()):
+                return
+        raise Violation(f"the queue does not become empty: {self.depths()}")
 
     def redrive_twice(self) -> int:
         redriven = 0
@@ -126,11 +142,17 @@ def start_worker(crew: Crew, emulator: Emulator, proxy: Proxy, log: Path) -> sub
     environment = {**os.environ, **emulator.environment(), **stage, "AWS_ENDPOINT_URL": proxy.endpoint}
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, str(PROJECT / "tests" / "worker.py"), emulator.endpoint],
+            [sys.executable, str(PROJECT / "tests" / "bound.py"), "worker", emulator.endpoint],
             env=environment | {"PYTHONPATH": str(PROJECT)},
+            stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
         )
+
+
+def end(worker: subprocess.Popen[bytes]) -> None:
+    worker.kill()
+    worker.communicate()
 
 
 def test_workers_that_fail_collide_and_die_leave_exact_totals(
@@ -152,17 +174,15 @@ def test_workers_that_fail_collide_and_die_leave_exact_totals(
                 workers.append(start_worker(crew, emulator, proxy, tmp_path / "workers.log"))
                 started += 1
             crew.post_all(through, number)
-            time.sleep(chosen.uniform(0.5, 1.5))
-            victim = workers.pop(chosen.randrange(len(workers)))
-            victim.kill()
-            victim.wait()
+            crew.wait_until_at_work()
+            time.sleep(chosen.uniform(0, 0.5))
+            end(workers.pop(chosen.randrange(len(workers))))
         crew.wait_until_done()
         redriven = crew.redrive_twice()
         assert all(worker.poll() is None for worker in workers), "a worker ended by itself"
     finally:
         for worker in workers:
-            worker.kill()
-            worker.wait()
+            end(worker)
     crew.settle()
     faults = proxy.faults()
     figures(f"workers: {started}, {ROUNDS} killed, {redriven} messages redriven, faults: {dict(faults)}")

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import make_event
@@ -49,7 +49,6 @@ def expand(rows: list[tuple[int, str, int, str]]) -> list[Event]:
     return [event(number, *facts) for number, facts in enumerate(plan)]
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(runs | giants, min_size=1, max_size=3).map(expand), st.integers(0, 9))
 def test_packing_keeps_every_event_once_and_every_limit(events: list[Event], repeated: int) -> None:
     repeats = dict.fromkeys({each.time[:13] for each in events}, repeated)
@@ -118,7 +117,6 @@ senders = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=60)
 @given(senders, st.lists(events, min_size=1, max_size=3), st.integers(0, 2500))
 def test_a_message_is_plain_ascii_and_gives_back_the_chunk(sender: Sender, events: list[Event], repeats: int) -> None:
     chunk = Chunk(CHUNK_ID, sender, tuple(events), repeats)

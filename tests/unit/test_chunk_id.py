@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.chunk_id import (
@@ -33,7 +33,6 @@ moments = st.datetimes(datetime(1970, 1, 2), timezones=st.just(UTC))  # noqa: DT
 names = st.text(st.characters(codec="utf-8"), min_size=1, max_size=30)
 
 
-@settings(deadline=None)
 @given(moments, moments, st.binary(min_size=10, max_size=10), names, names)
 def test_a_chunk_id_tells_what_it_was_made_of(
     minted: datetime, newest: datetime, randomness: bytes, user: str, event_id: str
@@ -48,7 +47,6 @@ def test_a_chunk_id_tells_what_it_was_made_of(
         assert (owner_of(chunk_id), single_ref(chunk_id)) == (owner, single)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(st.binary(min_size=10, max_size=10), min_size=2, max_size=5, unique=True))
 def test_different_randomness_makes_different_chunk_ids(randomness: list[bytes]) -> None:
     assert len({mint_chunk_id(RECEIVED, THE_MINUTE, each) for each in randomness}) == len(randomness)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import make_event
@@ -50,7 +50,6 @@ hours = st.sampled_from([HOUR, "2015-05-17T11", "2015-05-18T00"])
 kinds = st.tuples(st.sampled_from("pq"), hours, st.sampled_from([1, 2, 40, 90]), st.sampled_from([0, 1, 90]))
 
 
-@settings(deadline=None, max_examples=30)
 @given(st.lists(kinds, max_size=60), st.integers(1, 4))
 def test_groups_keep_every_record_once_and_fit_a_transaction(rows: list[tuple[str, str, int, int]], times: int) -> None:
     records = [record(number, *row) for number, row in enumerate(rows * times)]
@@ -143,7 +142,6 @@ owned_events = st.builds(OwnedEvent, st.builds(EventRef, names, names, names), s
 value_counts = st.dictionaries(names, st.dictionaries(st.text(), st.integers(1), min_size=1, max_size=3), max_size=3)
 
 
-@settings(deadline=None, max_examples=50)
 @given(st.lists(owned_events, max_size=8), value_counts)
 def test_a_summary_gives_back_what_went_in(owned: list[OwnedEvent], value_counts: dict[str, dict[str, int]]) -> None:
     packed = commit.pack_summary(replace(record(1), owned=tuple(owned), value_counts=value_counts))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.counting import HourCounter, sum_windows
@@ -31,7 +31,6 @@ edges = st.builds(
 spans = st.tuples(st.none() | edges, st.none() | edges).filter(lambda pair: None in pair or pair[0] < pair[1])
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.lists(counters, max_size=6), st.sampled_from(list(FORMATS)), spans)
 def test_sums_are_those_of_the_minutes_that_meet_the_span(
     counters: list[HourCounter], grain: str, ends: tuple[datetime | None, datetime | None]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.cursor import seal, unseal
@@ -21,7 +21,6 @@ def refused(cursor: str, question: tuple[str | None, ...] = QUESTION, secret: st
     return refusal.value.code == "bad_cursor"
 
 
-@settings(deadline=None)
 @given(st.lists(st.text()), st.lists(st.none() | st.text()), st.text(min_size=1))
 def test_a_cursor_gives_back_its_position(position: list[str], question: list[str | None], secret: str) -> None:
     cursor = seal(position, question=question, secret=secret)
@@ -80,7 +79,6 @@ def test_a_position_of_another_form_is_refused_though_it_is_signed(position: lis
     assert refused(seal(position, question=QUESTION, secret=SECRET))
 
 
-@settings(deadline=None)
 @given(st.text(st.characters() | st.sampled_from("\ud800+/=-_")))
 def test_hostile_text_is_refused(text: str) -> None:
     assert refused(text)

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import limits
@@ -185,7 +185,6 @@ names = st.sampled_from([row.name for row in FIELDS])
 raw_events = st.dictionaries(names | texts, values, max_size=4) | st.dictionaries(texts, values).map(TIMED.__or__)
 
 
-@settings(deadline=None)
 @given(raw_events)
 def test_what_the_door_accepts_fails_nowhere_behind_it(raw: dict[str, Any]) -> None:
     try:

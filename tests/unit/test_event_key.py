@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.event import EventRef, event_key, parse_event_key
@@ -14,7 +14,6 @@ REF = EventRef("2015-05-17T10:05:03.000000Z", "u123", "e1")
 refs = st.builds(EventRef, *[st.text(min_size=1, max_size=27)] * 3)
 
 
-@settings(deadline=None)
 @given(refs)
 def test_an_event_key_is_safe_in_a_url_and_leads_back(ref: EventRef) -> None:
     key = event_key(ref)
@@ -23,14 +22,12 @@ def test_an_event_key_is_safe_in_a_url_and_leads_back(ref: EventRef) -> None:
     assert parse_event_key(key) == ref
 
 
-@settings(deadline=None, max_examples=150)
 @given(st.text() | st.binary().map(lambda raw: base64.urlsafe_b64encode(raw).decode().rstrip("=")))
 def test_a_foreign_string_is_no_event_key(text: str) -> None:
     ref = parse_event_key(text)
     assert ref is None or event_key(ref) == text
 
 
-@settings(deadline=None, max_examples=150)
 @given(refs, st.data())
 def test_a_tampered_key_never_leads_to_the_same_event(ref: EventRef, data: st.DataObject) -> None:
     key = event_key(ref)

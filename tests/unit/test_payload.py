@@ -9,7 +9,7 @@ import zlib
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.core import limits
@@ -152,7 +152,6 @@ bodies = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(bodies, st.integers(0, 200))
 @example(b"\x1f\x8b\x08\xff", 200)
 def test_hostile_bytes_are_read_or_refused(body: bytes, cut: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.core import hour_summary, limits, report
@@ -32,7 +32,6 @@ value_counts = st.dictionaries(few, st.dictionaries(st.text(max_size=2), st.inte
 records = st.lists(st.builds(record, st.lists(st.tuples(few, few), max_size=4), value_counts), max_size=5)
 
 
-@settings(deadline=None, max_examples=50)
 @given(records.flatmap(lambda each: st.tuples(st.just(each), st.permutations(each))))
 def test_the_order_of_records_changes_nothing(orders: tuple[list[CommitRecord], list[CommitRecord]]) -> None:
     one, other = (report.summarise(hour_summary.of(each), complete=True) for each in orders)
@@ -40,7 +39,6 @@ def test_the_order_of_records_changes_nothing(orders: tuple[list[CommitRecord], 
     assert report.plain_text(made(one)) == report.plain_text(made(other))
 
 
-@settings(deadline=None, max_examples=50)
 @given(records)
 def test_a_report_counts_events_users_and_types(records: list[CommitRecord]) -> None:
     owned = [event for each in records for event in each.owned]
@@ -72,7 +70,6 @@ def test_a_report_of_nothing_is_a_report() -> None:
     assert content == {"complete": True, "events": 0, "unique_users": 0, "counts": {}, "top": {}}
 
 
-@settings(deadline=None, max_examples=100)
 @given(st.text(max_size=150), st.text(), st.integers(0, 10**60), st.integers(1))
 @example("p" * 150, HOUR, 88, 3)
 def test_a_subject_is_a_line_of_ascii_of_at_most_100_characters(

@@ -6,7 +6,7 @@ import zlib
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import summary
@@ -42,7 +42,6 @@ def by_type(ids: st.SearchStrategy[str]) -> st.SearchStrategy[summary.ByType]:
     return st.dictionaries(texts, refs(ids), max_size=4)
 
 
-@settings(max_examples=300)
 @given(st.one_of(by_type(uuids), by_type(st.uuids().map(lambda each: each.hex)), by_type(ids)), value_counts)
 def test_what_is_packed_comes_back_in_its_order(events: summary.ByType, value_counts: summary.ValueCounts) -> None:
     assert summary.unpack(summary.pack(events, value_counts)) == (events, value_counts)

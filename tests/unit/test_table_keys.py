@@ -8,7 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import table_keys
@@ -87,7 +87,6 @@ WAYS: dict[str, tuple[Callable[..., Key], st.SearchStrategy[tuple[Any, ...]], Ca
 
 
 @pytest.mark.parametrize("kind", [kind for kind, (*_, parse) in WAYS.items() if parse])
-@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_a_key_tells_what_it_was_built_of(kind: str, data: st.DataObject) -> None:
     build, parts, parse = WAYS[kind]
@@ -98,7 +97,6 @@ def test_a_key_tells_what_it_was_built_of(kind: str, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("kind", WAYS)
-@settings(deadline=None, max_examples=40)
 @given(st.data())
 def test_other_parts_make_another_key(kind: str, data: st.DataObject) -> None:
     build, parts, _ = WAYS[kind]
@@ -106,7 +104,6 @@ def test_other_parts_make_another_key(kind: str, data: st.DataObject) -> None:
     assert (build(*one) == build(*other)) == (one == other)
 
 
-@settings(deadline=None)
 @given(projects, chunk_ids, st.sampled_from(["00", "05", "30", "59"]), st.sampled_from(["00", "29", "59"]))
 def test_the_records_of_an_hour_are_found_by_their_newest_minute(
     project: str, chunk_id: str, first: str, last: str
@@ -136,7 +133,6 @@ def test_no_two_items_of_whatever_kind_share_a_table_key() -> None:
     assert len({key for key, _ in ITEMS}) == len(ITEMS)
 
 
-@settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.sampled_from(PROJECTS), identities), min_size=2, unique=True))
 def test_no_two_identities_share_a_table_key(identities: list[tuple[str, EventRef]]) -> None:
     assert len({table_keys.event_item(*identity) for identity in identities}) == len(identities)

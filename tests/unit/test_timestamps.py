@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import timestamps
@@ -117,7 +117,6 @@ def test_what_is_no_time_as_people_type_it_is_refused(text: str) -> None:
         timestamps.parse_loosely(text)
 
 
-@settings(deadline=None)
 @given(moments)
 def test_the_sortable_and_the_readable_form_name_the_same_moment(moment: datetime) -> None:
     sortable = timestamps.sortable(moment)
@@ -126,7 +125,6 @@ def test_the_sortable_and_the_readable_form_name_the_same_moment(moment: datetim
     assert timestamps.parse(timestamps.readable(sortable)) == moment
 
 
-@settings(deadline=None)
 @given(ordinary_moments, st.integers(-1439, 1439))
 def test_the_zone_in_which_a_time_was_written_leaves_no_trace(moment: datetime, offset_minutes: int) -> None:
     elsewhere = moment.astimezone(timezone(timedelta(minutes=offset_minutes)))
@@ -134,7 +132,6 @@ def test_the_zone_in_which_a_time_was_written_leaves_no_trace(moment: datetime, 
     assert timestamps.sortable(timestamps.parse(elsewhere.isoformat())) == timestamps.sortable(moment)
 
 
-@settings(deadline=None)
 @given(moments, moments)
 def test_the_order_of_sortable_forms_is_the_order_of_time(one: datetime, other: datetime) -> None:
     assert (timestamps.sortable(one) < timestamps.sortable(other)) == (one < other)

@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import windows
@@ -32,7 +32,6 @@ spans = st.builds(Span, st.none() | near, st.none() | near).filter(
 )
 
 
-@settings(deadline=None, max_examples=200)
 @given(moments, grains)
 def test_a_window_holds_its_times_and_no_others(moment: datetime, grain: Grain) -> None:
     name = grain.name_of(sortable(moment))
@@ -45,7 +44,6 @@ def test_a_window_holds_its_times_and_no_others(moment: datetime, grain: Grain) 
     assert grain.end(name) - first <= grain.longest
 
 
-@settings(deadline=None)
 @given(moments, grains)
 def test_a_finer_window_names_the_window_that_holds_it(moment: datetime, grain: Grain) -> None:
     for finer in GRAINS.values():
@@ -85,14 +83,12 @@ def test_an_hour_is_part_of_a_window_of_each_grain_that_has_reports() -> None:
     assert [window.made_of for window in found] == [None, HOUR]
 
 
-@settings(deadline=None)
 @given(near, spans)
 def test_a_span_holds_its_start_but_not_its_end(moment: datetime, span: Span) -> None:
     inside = (span.start is None or span.start <= moment) and (span.end is None or moment < span.end)
     assert span.holds(sortable(moment)) == inside
 
 
-@settings(deadline=None, max_examples=300)
 @given(spans, near, grains)
 def test_the_windows_of_a_span_are_those_that_share_a_time_with_it(span: Span, moment: datetime, grain: Grain) -> None:
     name = grain.name_of(sortable(moment))
@@ -104,7 +100,6 @@ def test_the_windows_of_a_span_are_those_that_share_a_time_with_it(span: Span, m
     assert (lowest <= name < after) == shares
 
 
-@settings(deadline=None)
 @given(near, grains)
 def test_a_whole_span_starts_and_ends_with_windows(moment: datetime, grain: Grain) -> None:
     whole = grain.whole(Span(moment, moment + timedelta(seconds=1)))
