@@ -19,9 +19,17 @@ PATIENCE_MS = PATIENCE_SECONDS * 1000
 #: Opens the live page: opened(before(page), **options of the browser's context).
 Opened = Callable[..., Page]
 
+_FEATURES = [
+    # Two windows of the address bar, loaded anew for each context: a fifth of the CPU of the tests of the page.
+    *("WebUIOmniboxPopup", "WebUIOmniboxAimPopup", "WebUIOmniboxFullPopup"),
+    # What Playwright turns off and would be on again, as the last list counts.
+    *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "MediaRouter"),
+    *("NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning"),
+]
 _FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    f"--disable-features={','.join(_FEATURES)}",
 ]
 
 

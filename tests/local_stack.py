@@ -44,7 +44,7 @@ class LocalStack:
 
     def start(self, *options: str) -> None:
         """Start it; leaves nothing behind if that fails."""
-        command = [COMMAND, "up", "--attached", "--state", self.state, "--port", "0", "--aggregate-every", "1"]
+        command = [COMMAND, "up", "--attached", "--state", self.state, "--port", "0", "--aggregate-every", "3"]
         with self._log.open("wb") as output:
             self.process = subprocess.Popen([*command, *options], stdin=subprocess.PIPE, stdout=output, stderr=output)
         try:
