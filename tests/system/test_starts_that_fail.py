@@ -11,9 +11,11 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from local_stack import COMMAND, LocalStack
+from millrace import stack
 from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
 from stage import Clients
@@ -68,6 +70,19 @@ def test_a_stack_that_cannot_be_applied_is_told_with_the_reason(tmp_path: Path) 
     assert "The stack millrace-local could not be applied: " in start(tmp_path)
 
 
+def test_data_of_0_1_0_is_refused_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    emulator = Emulator(tmp_path / "aws")
+    for name, value in emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    stack.apply(boto3.client("cloudformation"), "millrace-local", PROJECT / "stack.yaml", {})
+    item = {"pk": {"S": "default#days"}, "sk": {"S": "2026-11-27#6"}}  # of a stage that records no format
+    Clients(emulator.environment()).dynamodb.put_item(TableName="millrace-local-table", Item=item)
+    emulator.stop()
+    said = start(tmp_path)
+    assert said.startswith("Error: This stage holds data of Millrace 0.1.0")
+    assert "--fresh" in said
+
+
 def test_an_error_that_nobody_foresaw_leaves_nothing_either(tmp_path: Path) -> None:
     (tmp_path / "running.json").mkdir()
     assert "IsADirectoryError" in start(tmp_path)
@@ -88,12 +103,12 @@ def test_functions_that_end_at_once_are_told_and_keep_nothing_from_ending(
 ) -> None:
     for name, value in broken_functions.items():
         monkeypatch.setenv(name, value)
-    stack = LocalStack(tmp_path / "state")
-    stack.state.mkdir()
-    stack.start()
-    eventually(lambda: "function process ended with 3" in stack.printed(), "the end of a worker to be told")
-    stack.stop(signal.SIGTERM)
-    assert stack.process.returncode == 0
+    local = LocalStack(tmp_path / "state")
+    local.state.mkdir()
+    local.start()
+    eventually(lambda: "function process ended with 3" in local.printed(), "the end of a worker to be told")
+    local.stop(signal.SIGTERM)
+    assert local.process.returncode == 0
 
 
 @pytest.fixture
@@ -127,13 +142,13 @@ def test_a_start_that_is_broken_off_leaves_nothing(
 
 
 def test_a_running_stack_ends_when_the_program_is_gone_that_started_it(tmp_path: Path) -> None:
-    stack = LocalStack(tmp_path)
-    stack.start()
+    local = LocalStack(tmp_path)
+    local.start()
     assert len(processes_of(tmp_path)) == 5
-    assert stack.process.stdin is not None
-    stack.process.stdin.close()
-    stack.end_of_all()
-    assert stack.process.returncode == 0
+    assert local.process.stdin is not None
+    local.process.stdin.close()
+    local.end_of_all()
+    assert local.process.returncode == 0
 
 
 _HANGING_COPY = f"""
