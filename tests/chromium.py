@@ -6,7 +6,6 @@ import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from needed import skip_without
@@ -35,15 +34,8 @@ _FLAGS = [
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=PATH, args=_FLAGS, timeout=PATIENCE_MS)
         yield browser
         browser.close()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """One for all tests of a folder: each opens a context of its own, which has seen nothing yet."""
-    expect.set_options(timeout=PATIENCE_MS)
-    with chromium() as running:
-        yield running

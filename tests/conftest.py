@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from millrace.local.emulator import Emulator
 from stage import Clients, Stage
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # A busy machine makes examples slow and proves nothing. The same examples every time: what fails, fails again.
 settings.register_profile(
@@ -70,6 +73,15 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
         yield running
     finally:
         running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One for all tests of a process, as Playwright runs once in each: every test opens a context of its own."""
+    from chromium import chromium
+
+    with chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

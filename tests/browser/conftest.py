@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from chromium import NEEDED, PATIENCE_MS, Opened, browser
+from chromium import NEEDED, PATIENCE_MS, Opened
 from local_stack import LocalStack, stack
 
-__all__ = ["browser", "stack"]
+__all__ = ["stack"]
 
 #: What the browser itself says of an answer above 400, or of none: the page asks for what may not be there.
 EXPECTED = "Failed to load resource:"

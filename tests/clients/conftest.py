@@ -8,10 +8,9 @@ import pytest
 from line import Line
 from tap import Tap
 
-from chromium import browser
 from local_stack import LocalStack, stack
 
-__all__ = ["browser", "stack"]
+__all__ = ["stack"]
 
 
 @pytest.fixture
