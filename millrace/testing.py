@@ -27,6 +27,8 @@ _END_SECONDS = 120
 # Partitions that say what the stage is, and not what happened in it.
 _CONFIGURATION = ("#projects", "#keys", "#stage")
 _CATALOGUE = "#catalogue"
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
+_MAX_REQUESTS = 25
 
 
 @dataclass(frozen=True)
@@ -55,16 +57,18 @@ class Events:
         """Forget everything that was posted; projects, keys and catalogues stay."""
         self._settle()
         table, bucket = self.environment["TABLE_NAME"], self.environment["BUCKET_NAME"]
-        for page in (
-            self._client("dynamodb").get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk")
-        ):
-            for key in page["Items"]:
-                pk = key["pk"]["S"]
-                if pk not in _CONFIGURATION and not pk.endswith(_CATALOGUE):
-                    self._client("dynamodb").delete_item(TableName=table, Key=key)
-        for page in self._client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket):
-            for entry in page.get("Contents", []):
-                self._client("s3").delete_object(Bucket=bucket, Key=entry["Key"])
+        dynamodb, s3 = self._client("dynamodb"), self._client("s3")
+        pages = dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk")
+        keys = [key for page in pages for key in page["Items"] if not _is_configuration(key["pk"]["S"])]
+        requests = [{"DeleteRequest": {"Key": key}} for key in keys]
+        while requests:
+            answer = dynamodb.batch_write_item(RequestItems={table: requests[:_MAX_REQUESTS]})
+            requests = requests[_MAX_REQUESTS:] + answer["UnprocessedItems"].get(table, [])
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            if objects := [{"Key": entry["Key"]} for entry in page.get("Contents", [])]:
+                answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                if answer.get("Errors"):
+                    raise RuntimeError(f"objects were not deleted: {answer['Errors'][:3]}")
 
     def _settle(self) -> None:
         deadline = time.monotonic() + _SETTLE_SECONDS
@@ -129,6 +133,10 @@ def millrace(millrace_stack: Millrace) -> Millrace:
     """The local stack, empty."""
     millrace_stack.events.reset()
     return millrace_stack
+
+
+def _is_configuration(partition: str) -> bool:
+    return partition in _CONFIGURATION or partition.endswith(_CATALOGUE)
 
 
 def _wait_until_ready(state: Path, process: subprocess.Popen[bytes], log: Path) -> Millrace:

@@ -7,6 +7,7 @@ import json
 import re
 from collections import Counter
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ BETWEEN = ("--from", FIRST, "--to", AFTER)
 EMPTY = {"unreadable": 0, "rejected": 0, "chunks_in_flight": 0, "chunks_quarantined": 0}
 
 
+@cache
 def requests_in_log() -> list[tuple[str, str]]:
     """(address, hour) of every line, read with no code of ours."""
     lines = gzip.decompress(LOG.read_bytes()).decode().splitlines()
