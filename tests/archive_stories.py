@@ -84,6 +84,7 @@ class Erasing(Story):
     """Ann is erased, whose events share chunks and objects with Bob's; she tries to come back in every way."""
 
     name = "erase"
+    has_zombies = True
     kept = (
         event("b1", user="bob"),
         event("b2", user="bob", hour=11),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # A busy machine makes examples slow and proves nothing. The same examples every time: what fails, fails again.
 settings.register_profile(
-    "default", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+    "default", max_examples=30, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.register_profile(
     "thorough", settings.get_profile("default"), max_examples=1000, derandomize=False, print_blob=True

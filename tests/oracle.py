@@ -19,6 +19,8 @@ from chalicelib.core.table_keys import Key
 from stage import Clients
 
 Identity = tuple[str, str, str]  # user, time (to the second), event_id
+# Reports are written for people: nothing of ours reads them in the bucket.
+PREFIXES = ("events/", "quarantine/", "summaries/")
 
 
 class Violation(AssertionError):
@@ -31,7 +33,7 @@ def demand(holds: object, violation: str, *facts: object) -> None:
         raise Violation(violation.format(*facts))
 
 
-def read_objects(clients: Clients, bucket_name: str, prefixes: tuple[str, ...] = ("",)) -> dict[str, bytes]:
+def read_objects(clients: Clients, bucket_name: str, prefixes: tuple[str, ...]) -> dict[str, bytes]:
     """The objects whose names start so, by their names."""
     pages = clients.s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name)
     names = [entry["Key"] for page in pages for entry in page.get("Contents", [])]
@@ -61,7 +63,7 @@ class Findings:
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
         self.quarantined = {i["sk"]["S"]: i for i in items if i["pk"]["S"] == "#quarantine"}
-        objects = read_objects(clients, bucket_name, ("events/", "quarantine/", "summaries/"))
+        objects = read_objects(clients, bucket_name, PREFIXES)
         self.summary_objects = {name: body for name, body in objects.items() if name.startswith("summaries/")}
         self.objects = {name: json.loads(body) for name, body in objects.items() if name.startswith("quarantine/")}
         self.lines: list[tuple[str, dict[str, Any]]] = [

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-from waiting import end_with_parent, eventually
+from millrace.local.up import end_with_standard_input
+from waiting import eventually
 
 
 class Proxy:
@@ -25,7 +26,9 @@ class Proxy:
         config.write_text(json.dumps({"upstream": upstream, "port": port, "rules": rules}))  # JSON is YAML
         self._log = folder / "proxy.log"
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen([sys.executable, __file__, str(config)], stdout=log, stderr=log)
+            self._process = subprocess.Popen(
+                [sys.executable, __file__, str(config)], stdin=subprocess.PIPE, stdout=log, stderr=log
+            )
         try:
             eventually(self._answers, "the proxy to answer")
         except BaseException:
@@ -61,6 +64,6 @@ def _free_port() -> int:
 
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_standard_input()
     sys.argv = ["microburst", "--no-resign", "--config", sys.argv[1]]
     runpy.run_module("microburst", run_name="__main__")

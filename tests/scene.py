@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from oracle import read_objects
+from oracle import PREFIXES, read_objects
 from stage import Clients, Stage
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
@@ -17,7 +17,9 @@ _MAX_MESSAGES = 10
 
 @dataclass(frozen=True)
 class Scene:
-    """Items, objects by their names, and the bodies of visible messages; `published` is None where nobody listens."""
+    """Items, those objects that anybody reads, by their names, and the bodies of visible messages; `published` is
+    None where nobody listens.
+    """
 
     items: list[dict[str, Any]]
     objects: dict[str, bytes]
@@ -31,7 +33,7 @@ class Scene:
         clients, settings = stage.clients, stage.settings
         return cls(
             clients.dynamodb.scan(TableName=settings.table_name, ConsistentRead=True)["Items"],
-            read_objects(clients, settings.bucket_name),
+            read_objects(clients, settings.bucket_name, PREFIXES),
             _receive(clients, settings.queue_url),
             _receive(clients, settings.dead_letter_url),
             _receive(clients, stage.subscriber_url) if stage.subscriber_url else None,

@@ -1,6 +1,6 @@
 """A worker: AWS's triggers call the functions of app.py, whose AWS is behind a proxy; the triggers' own is not.
 
-python bound.py worker ENDPOINT: the environment names the stage and the proxy, ENDPOINT the emulator itself.
+worker.py ENDPOINT: the environment names the stage and the proxy, ENDPOINT the emulator itself.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from chalice.app import SQSEventConfig
 
 import app
 from millrace.local.triggers import QueueTrigger, Schedule
-from waiting import end_with_parent
+from millrace.local.up import end_with_standard_input
 
 if __name__ == "__main__":
-    end_with_parent()
+    end_with_standard_input()
     queue_url = app.pipeline().settings.queue_url
     sqs = boto3.client("sqs", endpoint_url=sys.argv[1])
     source = next(each for each in app.app.event_sources if isinstance(each, SQSEventConfig))

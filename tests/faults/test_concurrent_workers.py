@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from chalicelib.flows.ingest import ingest
 from injector import Injector
 from millrace.local.emulator import PROJECT, Emulator
 from oracle import Violation
-from patience import patiently
 from proxy import Proxy
 from stage import Clients, Stage
 from stories import Aggregating, event
+from waiting import eventually
 
 WORKERS = 4
 ROUNDS = 4  # of twelve POSTs each, and a worker killed after each
@@ -78,11 +79,7 @@ class Crew(Aggregating):
                 event(f"r{number}-{each}", user=f"u{each % 5}", hour=9 + each % 3) for each in range(start, start + 15)
             )
             self.posts = (*self.posts, post)
-            for _ in patiently():
-                if self.is_accepted(post, through):
-                    break
-            else:
-                raise AssertionError("no POST is accepted")
+            eventually(partial(self.is_accepted, post, through), "a POST to be accepted")
 
     def is_accepted(self, post: Sequence[dict[str, Any]], through: Clients) -> bool:
         try:
@@ -107,16 +104,10 @@ class Crew(Aggregating):
         return waiting, held
 
     def wait_until_at_work(self) -> None:
-        for _ in patiently():
-            if self.depths()[1]:
-                return
-        raise AssertionError("no worker takes a message")
+        eventually(lambda: self.depths()[1], "a worker to take a message")
 
     def wait_until_done(self) -> None:
-        for _ in patiently(300):
-            if not any(self.depths()):
-                return
-        raise Violation(f"the queue does not become empty: {self.depths()}")
+        eventually(lambda: not any(self.depths()), "the queue to become empty", Violation)
 
     def redrive_twice(self) -> int:
         redriven = 0
@@ -142,7 +133,7 @@ def start_worker(crew: Crew, emulator: Emulator, proxy: Proxy, log: Path) -> sub
     environment = {**os.environ, **emulator.environment(), **stage, "AWS_ENDPOINT_URL": proxy.endpoint}
     with log.open("ab") as output:
         return subprocess.Popen(
-            [sys.executable, str(PROJECT / "tests" / "bound.py"), "worker", emulator.endpoint],
+            [sys.executable, str(PROJECT / "tests" / "worker.py"), emulator.endpoint],
             env=environment | {"PYTHONPATH": str(PROJECT)},
             stdin=subprocess.PIPE,
             stdout=output,

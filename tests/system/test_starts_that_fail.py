@@ -19,7 +19,7 @@ from millrace import stack
 from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
 from stage import Clients
-from waiting import eventually, processes_of
+from waiting import command_line, eventually, processes_of
 
 LONG = 300
 
@@ -168,4 +168,4 @@ def test_a_copy_of_the_emulator_that_hangs_does_not_outlive_it_for_ever() -> Non
         assert emulator.stdout is not None
         copy = int(emulator.stdout.readline())
         emulator.kill()
-    eventually(lambda: not Path(f"/proc/{copy}").exists(), "the copy to end by itself")
+    eventually(lambda: not command_line(copy), "the copy to end by itself")
