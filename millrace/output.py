@@ -61,4 +61,4 @@ def progress() -> Progress:
 
 
 def _printable(text: str) -> str:
-    return "".join(letter if letter.isprintable() else "�" for letter in text)
+    return "".join(character if character.isprintable() else "�" for character in text)

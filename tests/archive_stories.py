@@ -160,7 +160,7 @@ class Erasing(Story):
         found = super().violations() + self.findings.report_violations()
         if any(line["user_id"] == "ann" for _, line in self.findings.lines):
             found.append("the archive holds a line of an erased user")
-        if "ann" in self.findings.digested_users():
+        if "ann" in self.findings.summarized_users():
             found.append("a summary holds an erased user")
         for item in self.findings.records.values():
             accepted, stored, erased = (int(item.get(name, {"N": "0"})["N"]) for name in "nke")

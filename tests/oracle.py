@@ -182,23 +182,23 @@ class Findings:
         return found + self._summary_violations()
 
     def _summary_violations(self) -> list[str]:
-        """Every hour's digest says what is stored of the hour."""
+        """Every hour summary says what is stored of the hour."""
         found = []
         for hour, item in self.hour_summaries.items():
             packed = item["b"]["B"] if "b" in item else self.summary_objects.get(f"summaries/{item['o']['S']}")
             types, users, _ = json.loads(zlib.decompress(packed)) if packed else ({}, [], {})
             stored = [event for event in self.stored_events() if event["timestamp"].startswith(hour)]
             if types != Counter(event["event_type"] for event in stored):
-                found.append(f"the digest of {hour} counts {types}")
+                found.append(f"the summary of {hour} counts {types}")
             if users != sorted({_identity(event)[0] for event in stored}):
-                found.append(f"the digest of {hour} holds {users}")
+                found.append(f"the summary of {hour} holds {users}")
         hours = {window for pk, window in self.reports if pk.endswith("#hour")}
         if hours != set(self.hour_summaries):
-            found.append(f"digests of {set(self.hour_summaries)}, reports of {hours}")
+            found.append(f"hour summaries of {set(self.hour_summaries)}, reports of {hours}")
         return found
 
-    def digested_users(self) -> set[str]:
-        """Whoever any digest holds, whether or not an item names it."""
+    def summarized_users(self) -> set[str]:
+        """Return the users that any hour summary holds, whether or not an item names it."""
         every = [item["b"]["B"] for item in self.hour_summaries.values() if "b" in item] + [
             *self.summary_objects.values()
         ]
@@ -219,8 +219,8 @@ def _sum(items: Iterable[dict[str, Any]], name: str) -> int:
 
 def _is_replayed(chunk_id: str, received: str, within_seconds: float = 0.01) -> bool:
     """Whether a chunk's id is of another time than its receipt."""
-    letters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-    minted = sum(letters.index(letter) * 32 ** (9 - place) for place, letter in enumerate(chunk_id[:10])) / 1000
+    characters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+    minted = sum(characters.index(each) * 32 ** (9 - place) for place, each in enumerate(chunk_id[:10])) / 1000
     return abs(minted - datetime.fromisoformat(received).timestamp()) > within_seconds
 
 

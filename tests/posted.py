@@ -16,7 +16,7 @@ RETRY_WITHOUT_TIME, RETRY = timedelta(days=7), timedelta(days=360)
 
 
 @dataclass
-class Letter:
+class QueuedMessage:
     """A message, and what the queue knows of it."""
 
     body: str
@@ -24,45 +24,45 @@ class Letter:
     state: str = "queued"  # or "gone", or "dead"
 
 
-class Letters:
+class MessageQueue:
     """The queue: whatever is not deleted can be received, by several at once; a deleted one perhaps once more."""
 
     def __init__(self) -> None:
-        self.all: list[Letter] = []
+        self.all: list[QueuedMessage] = []
         self.queued_until = 0  # how many bodies of the next send are queued, and of how many the caller learns
 
     def put(self, body: str) -> None:
-        self.all.append(Letter(body))
+        self.all.append(QueuedMessage(body))
 
     def delete(self, receipt_handles: list[str]) -> None:
         for handle in receipt_handles:
             self.all[int(handle)].state = "gone"
 
     def of(self, *states: str) -> list[int]:
-        return [number for number, letter in enumerate(self.all) if letter.state in states]
+        return [number for number, message in enumerate(self.all) if message.state in states]
 
     def receive(self, numbers: list[int], *, stale: bool) -> list[Message]:
-        """Messages, but those received too often, which are dead letters now."""
+        """Messages, but those received too often, which are dead queue now."""
         messages = []
         for number in dict.fromkeys(numbers):
-            letter = self.all[number]
-            letter.receives += 1
-            if letter.receives > MAX_RECEIVES and letter.state == "queued":
-                letter.state = "dead"
+            message = self.all[number]
+            message.receives += 1
+            if message.receives > MAX_RECEIVES and message.state == "queued":
+                message.state = "dead"
             else:
-                messages.append(Message(letter.body, str(number), 1 if stale else letter.receives))
+                messages.append(Message(message.body, str(number), 1 if stale else message.receives))
         return messages
 
 
-class Door:
+class IngestionQueue:
     """The queue as ingestion sees it: it takes some messages, and admits to some of those."""
 
-    def __init__(self, letters: Letters, takes: int, admits: int) -> None:
-        self._letters, self._takes, self._admits = letters, takes, admits
+    def __init__(self, queue: MessageQueue, takes: int, admits: int) -> None:
+        self._queue, self._takes, self._admits = queue, takes, admits
 
     def send(self, bodies: list[str]) -> set[int]:
         for body in bodies[: self._takes]:
-            self._letters.put(body)
+            self._queue.put(body)
         return set(range(min(len(bodies), self._takes, self._admits)))
 
 

@@ -43,7 +43,7 @@ from fakes import (
     FakeTopic,
 )
 from oracle import demand
-from posted import Door, Letters, Post
+from posted import IngestionQueue, MessageQueue, Post
 from turns import FAULTS, Turns
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -84,7 +84,7 @@ class Schedule(RuleBasedStateMachine):
         super().__init__()
         self.now, self.era = START, 0
         self.dice = random.Random(1)  # noqa: S311 - a schedule can be run again
-        self.letters, self.posts = Letters(), list[Post]()
+        self.messages, self.posts = MessageQueue(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
         self.commits.events, self.commits.marks = self.events, self.mark_store()
         self.failure_notes, self.quarantine = FakeFailureNotes(), FakeQuarantine(self.commits)
@@ -100,7 +100,7 @@ class Schedule(RuleBasedStateMachine):
 
     @initialize()
     def poison(self) -> None:
-        self.letters.put("poison")
+        self.messages.put("poison")
 
     # --- what clients do
 
@@ -137,7 +137,7 @@ class Schedule(RuleBasedStateMachine):
             reply = ingest(
                 [RawEvent(each) for each in post.events],
                 sender=Sender(post.project, self.now),
-                queue=Door(self.letters, takes, admits),
+                queue=IngestionQueue(self.messages, takes, admits),
                 meter=self.meter,
                 idempotency_key=post.key,
                 randomness=self.dice.randbytes,
@@ -160,7 +160,7 @@ class Schedule(RuleBasedStateMachine):
     @rule(picks=PICKS, stale=st.booleans(), again=RARELY, steps=STEPS, outcome=OUTCOMES)
     def deliver(self, picks: list[int], stale: bool, again: bool, steps: int, outcome: str) -> None:
         """A batch of whatever is not deleted, in flight elsewhere or not; rarely of what is deleted."""
-        there = self.letters.of("queued", "gone") if again else self.letters.of("queued")
+        there = self.messages.of("queued", "gone") if again else self.messages.of("queued")
         if there:
             self._start_worker([there[pick % len(there)] for pick in picks], stale=stale)
             self.go_on(-1, steps, outcome)
@@ -184,15 +184,15 @@ class Schedule(RuleBasedStateMachine):
             if turns.over:
                 self._end(turns, handles)
 
-    @precondition(lambda self: self.letters.of("dead"))
+    @precondition(lambda self: self.messages.of("dead"))
     @rule(twice=st.booleans())
     def redrive(self, twice: bool) -> None:
-        for number in self.letters.of("dead"):
-            letter = self.letters.all[number]
-            if letter.body != "poison":
-                letter.state = "gone"
+        for number in self.messages.of("dead"):
+            message = self.messages.all[number]
+            if message.body != "poison":
+                message.state = "gone"
                 for _ in range(1 + twice):
-                    self.letters.put(letter.body)
+                    self.messages.put(message.body)
                     self.figures["redriven"] += 1
 
     @rule(hours=st.sampled_from((1, 2, 12, 24, *(24 * days for days in (6, 29, 31, 38, 401)))), really=RARELY)
@@ -220,12 +220,12 @@ class Schedule(RuleBasedStateMachine):
     # --- how it runs
 
     def _start_worker(self, numbers: list[int], *, stale: bool = False) -> None:
-        messages, now = self.letters.receive(numbers, stale=stale), self.now
+        messages, now = self.messages.receive(numbers, stale=stale), self.now
         self.figures["deliveries"] += len(messages)
         self._start(
             lambda port: processor.process(
                 messages,
-                queue=port(self.letters),
+                queue=port(self.messages),
                 events=port(self.events),
                 commits=port(self.commits),
                 failure_notes=port(self.failure_notes),
@@ -264,7 +264,7 @@ class Schedule(RuleBasedStateMachine):
         self.running.remove((turns, handles))
         self.figures["steps"] += turns.steps
         if turns.succeeded:
-            self.letters.delete(handles)
+            self.messages.delete(handles)
 
     def _finish_all(self) -> None:
         for turns, handles in self.running[:]:
@@ -286,12 +286,12 @@ class Schedule(RuleBasedStateMachine):
         self._finish_all() if survive else self._kill_all()
         for _ in range(20):
             self.redrive(twice=True)
-            left = self.letters.of("queued")
+            left = self.messages.of("queued")
             if not left:
                 break
             self._start_worker(left[:10])
             self._finish_all()
-        demand(not self.letters.of("queued"), "the queue does not become empty")
+        demand(not self.messages.of("queued"), "the queue does not become empty")
         for _ in range(2):
             self._start_aggregator()
             self._finish_all()
@@ -318,9 +318,9 @@ class Schedule(RuleBasedStateMachine):
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
-        parked = {chunk_id for _, chunk_id in self.quarantine.entries} - set(self.records) - set(self.shared)
-        self.figures["quarantined"] += len(parked)
-        certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & parked)
+        quarantined = {chunk_id for _, chunk_id in self.quarantine.entries} - set(self.records) - set(self.shared)
+        self.figures["quarantined"] += len(quarantined)
+        certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & quarantined)
         accepted = Counter(name[:2] for name in self.accepted)
         owned = Counter((record.project, event.ref.user) for record in self.records.values() for event in record.owned)
         demand(certain <= owned <= accepted, "accepted {}, certain {}, owned {}", accepted, certain, owned)
@@ -329,7 +329,7 @@ class Schedule(RuleBasedStateMachine):
         self.figures["singles"] += len(self.shared)
         self._check_counters()
         self._check_archive()
-        self._check_receipts(parked)
+        self._check_receipts(quarantined)
         self._check_reports()
 
     def _check_counters(self) -> None:
@@ -369,11 +369,11 @@ class Schedule(RuleBasedStateMachine):
     def _record_of(self, chunk_id: str) -> CommitRecord | None:
         return self.records.get(self.shared.get(chunk_id, chunk_id))
 
-    def _check_receipts(self, parked: set[str]) -> None:
+    def _check_receipts(self, quarantined: set[str]) -> None:
         for chunk_ids in self.accepted.values():
             for chunk_id in chunk_ids:
-                demand(self._record_of(chunk_id) or chunk_id in parked, "{} has no receipt", chunk_id)
-        bodies = {f"quarantine/{chunk_id}.json" for chunk_id in parked}
+                demand(self._record_of(chunk_id) or chunk_id in quarantined, "{} has no receipt", chunk_id)
+        bodies = {f"quarantine/{chunk_id}.json" for chunk_id in quarantined}
         demand(bodies <= set(self.quarantine.contents), "a quarantined message is not kept")
 
     def _check_reports(self) -> None:

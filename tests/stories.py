@@ -320,7 +320,7 @@ class Aggregating(Story):
 
 
 class Replaying(Story):
-    """Dead letters of every kind are sent back: untouched, half done, done, twice there, and no chunk."""
+    """Dead letters of every kind are sent back: untouched, half done, done, twice there, and undecodable."""
 
     name = "replay"
     posts = (
@@ -393,10 +393,10 @@ class Replaying(Story):
         return self.dead
 
 
-class Parking(Replaying):
-    """The same letters are parked, sent again from the quarantine, and leave it when they are committed."""
+class Quarantining(Replaying):
+    """The same dead letters are quarantined, sent again from the quarantine, and leave it when they are committed."""
 
-    name = "park"
+    name = "quarantine"
 
     def dig(self, stage: Stage) -> None:
         with dead_letters.DeadLetterScan(
@@ -437,4 +437,4 @@ class Parking(Replaying):
         return []
 
 
-STORIES = {story.name: story for story in (Processing, Ingesting, Aggregating, Replaying, Parking)}
+STORIES = {story.name: story for story in (Processing, Ingesting, Aggregating, Replaying, Quarantining)}

@@ -17,7 +17,7 @@ _MAX_ENTRIES = 10
 
 
 class DeadLetters:
-    """`target_url`: the queue that the letters came from. `wait_seconds`: with any at all SQS asks every
+    """`target_url`: the queue that the messages came from. `wait_seconds`: with any at all SQS asks every
     server of its before it answers that there is nothing.
     """
 
@@ -28,7 +28,7 @@ class DeadLetters:
         self._wait_seconds = wait_seconds
 
     def receive(self, *, hold_seconds: int) -> list[Message]:
-        """Some letters, which nobody else sees for so long; none if there are none. Raises StoreFailed."""
+        """Some dead letters, which nobody else sees for so long; none if there are none. Raises StoreFailed."""
         with translated_errors():
             answer = self._client.receive_message(
                 QueueUrl=self._url,
@@ -43,14 +43,14 @@ class DeadLetters:
         ]
 
     def release(self, receipt_handles: Sequence[str]) -> None:
-        """Let others see letters again at once; those for which it fails are seen when their time is over."""
+        """Show dead letters to others again at once; those for which it fails are shown when their time is over."""
         for entries in _batches(receipt_handles):
             shown = [entry | {"VisibilityTimeout": 0} for entry in entries]
             with translated_errors():
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
 
     def delete(self, receipt_handles: Sequence[str]) -> int:
-        """Delete letters; answers how many are surely gone. One that stays is a harmless copy of what was moved."""
+        """Delete dead letters; returns how many are surely gone. One that stays is a harmless copy of a moved one."""
         gone = 0
         for entries in _batches(receipt_handles):
             with contextlib.suppress(ClientError, BotoCoreError):
@@ -59,14 +59,14 @@ class DeadLetters:
         return gone
 
     def depth(self) -> int:
-        """About how many letters there are, those included that somebody looks at."""
+        """About how many dead letters there are, those included that somebody looks at."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with translated_errors():
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def start_moving_all(self) -> bool:
-        """Have SQS itself move every letter back; False where it cannot (https://docs.aws.amazon.com/
+        """Have SQS itself move every dead letter back; False where it cannot (https://docs.aws.amazon.com/
         AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html) or may not have begun.
         """
         try:
@@ -74,11 +74,11 @@ class DeadLetters:
                 SourceArn=self._arn(self._url), DestinationArn=self._arn(self._target_url)
             )
         except (ClientError, BotoCoreError):
-            return False  # should it have begun all the same, some letters are moved twice: harmless
+            return False  # should it have begun all the same, some messages are moved twice: harmless
         return True
 
     def moving(self) -> tuple[str, int]:
-        """The status of the newest move, in SQS's words, and how many letters it has moved."""
+        """The status of the newest move, in SQS's words, and how many messages it has moved."""
         with translated_errors():
             answer = self._client.list_message_move_tasks(SourceArn=self._arn(self._url))
         task: dict[str, Any] = next(iter(answer.get("Results", [])), {})

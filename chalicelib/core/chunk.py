@@ -43,7 +43,7 @@ def _in_utc(moment: datetime) -> str:
 class Chunk:
     """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth.
 
-    `renewed`: when an operator sent it again although it was older than the age guard.
+    `renewed`: when an operator sent it again although it was older than the maximum chunk age.
     A *single* is a chunk of one small event of these days, whose item is at once the commit record. It is stamped
     on its chunk_id, which holds the key of the event: whether a chunk is a single is never decided anew.
     """
@@ -76,7 +76,7 @@ class Chunk:
 
     @property
     def age_counts_from(self) -> datetime:
-        """What the age guard measures from."""
+        """What the maximum chunk age measures from."""
         return self.renewed or minted_at(self.chunk_id)
 
 

@@ -11,7 +11,7 @@ from chalicelib.core.event import Event, EventRef
 
 # What events of web sites and apps have in common, as browsers and the Segment specification name it; the most
 # frequent comes last, where it takes the fewest bits. Every body that is stored needs it to be read: what is written
-# here stays as it is, letter by letter.
+# here stays as it is, byte by byte.
 # https://segment.com/docs/connections/spec/common/
 _COMMON = (
     b'"library":{"name":"analytics.js","version":"","campaign":{"name":"","source":"","medium":"","term":"",'

@@ -14,10 +14,10 @@ REASONS = {
     "owner_unknown": "Who owns one of its events could not be told: the table refused or did not answer.",
     "archive_failed": "Its archive object was not surely written.",
     "commit_failed": "Its commit did not succeed.",
-    "quarantine_failed": "It is older than the age guard, and could not be put into the quarantine.",
+    "quarantine_failed": "It is older than the maximum chunk age, and could not be put into the quarantine.",
     "unfinished": "The function ended before it could say why: a timeout or a crash.",
-    "not_a_chunk": "It is no chunk of this product.",
-    "too_old": "It came when it was older than the age guard allows.",
+    "not_a_chunk": "It is not a chunk of this product.",
+    "too_old": "It came when it was older than the maximum chunk age.",
     "committed": "It was processed after all; only its message is left.",
 }
 
@@ -33,7 +33,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One entry of the quarantine. What is no chunk has no project, and its message id for a `name`."""
+    """One entry of the quarantine. An undecodable message has no project, and its message id for a `name`."""
 
     project: str | None
     name: str

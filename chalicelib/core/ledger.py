@@ -1,4 +1,4 @@
-"""The ledger: whether everything that was accepted is stored, known to be a duplicate, on its way, or parked."""
+"""The ledger: accepted = stored + duplicates + in flight + dead letters + quarantined."""
 
 from __future__ import annotations
 

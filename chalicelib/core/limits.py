@@ -32,7 +32,7 @@ MIN_SKEW_SECONDS = 5
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 MAX_COMMIT_ITEMS = 100
 MAX_COMMIT_BYTES = 3_500_000
-# A chunk alone needs its record, a touched hour, a day and one counter for each type: below 100.
+# A chunk alone needs its record, a mark, a day and one counter for each type: below 100.
 MAX_CHUNK_TYPES = 90
 MAX_CHUNK_EVENTS = 500
 # Its commit record repeats less than the message holds and must fit an item (400 KB); the message
@@ -56,7 +56,7 @@ MAX_TOP_VALUE_LENGTH = 200
 # values above stay below the 256 KB of an SNS message: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_REPORT_TYPES_BYTES = 40_000
 
-# A digest up to this size, compressed, lies in the table, so that one page of a query (1 MB) brings a day's; an
+# An hour summary up to this size, compressed, lies in the table, so that one page of a query (1 MB) brings a day's; an
 # item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 MAX_SUMMARY_ITEM_BYTES = 16_000
 

@@ -83,7 +83,7 @@ def subject(report: Report) -> str:
     """A line for a mail: ASCII without line breaks, at most 100 characters."""
     window = report.window
     text = f"{window.project}: {report.content['events']} events in {window.grain} {window.name} (v{report.version})"
-    return "".join(letter if " " <= letter <= "~" else "?" for letter in text)[:_MAX_SUBJECT]
+    return "".join(character if " " <= character <= "~" else "?" for character in text)[:_MAX_SUBJECT]
 
 
 def plain_text(report: Report) -> str:
@@ -105,7 +105,7 @@ def plain_text(report: Report) -> str:
 
 
 def _one_line(text: str) -> str:
-    return "".join(letter if letter.isprintable() else " " for letter in text)
+    return "".join(character if character.isprintable() else " " for character in text)
 
 
 def dump(document: dict[str, Any]) -> str:

@@ -98,10 +98,10 @@ def read_event(
     by what that clock was off. None: the timestamp stays as it is. `sole_id`: its event_id, if it has one,
     belongs to no other event of the project.
 
-    An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a digest of
+    An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a hash of
     its content where it has its own time, or `random_id`. So whatever can be recognised when it is
     sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
-    `content_secret` keys the digest where the content must not be guessed from it.
+    `content_secret` keys the hash where the content must not be guessed from it.
     """
     fields = _load(raw)
     sole_id = sole_id and "event_id" in fields

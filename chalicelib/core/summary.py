@@ -18,7 +18,7 @@ from chalicelib.core.event import EventRef
 ByType = dict[str, list[EventRef]]
 ValueCounts = dict[str, dict[str, int]]
 
-# The ids that clients and ingestion mint. In other letters, or of other lengths, an id is plain text.
+# The ids that clients and ingestion mint. In other characters, or of other lengths, an id is plain text.
 _HEX = re.compile("[0-9a-f]{32}")
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -69,7 +69,7 @@ def _ids_of(raw: bytes, form: str) -> list[str]:
 
 def _fold(values: Sequence[str]) -> list[str]:
     """What all values begin with, what they end with, and what is left of each."""
-    start = commonprefix(values)  # noqa: RUF071 - letters, no parts of a path
+    start = commonprefix(values)  # noqa: RUF071 - characters, no parts of a path
     rest = [value[len(start) :] for value in values]
     end = commonprefix([each[::-1] for each in rest])[::-1]  # noqa: RUF071
     return [start, end, *(each[: len(each) - len(end)] for each in rest)]

@@ -22,7 +22,7 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     mark            #marks#SHARD                  PROJECT#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
     ledger          #ledger#SHARD                 HOUR#PROJECT
-    quarantined     #quarantine                   PROJECT#CHUNK_ID, or #MESSAGE_ID of what is no chunk
+    quarantined     #quarantine                   PROJECT#CHUNK_ID, or #MESSAGE_ID of an undecodable message
 """
 
 from __future__ import annotations
@@ -256,7 +256,7 @@ QUARANTINE = "#quarantine"
 
 
 def quarantine_record(project: str | None, name: str) -> Key:
-    """Of a chunk by its id; of what is no chunk, and so of no project, by its message id."""
+    """Of a chunk by its id; of an undecodable message, and so of no project, by its message id."""
     return Key(QUARANTINE, f"{project or ''}#{name}")
 
 

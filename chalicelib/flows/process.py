@@ -36,7 +36,7 @@ class _Job:
     chunk: Chunk
     messages: list[Message] = field(default_factory=list)
     owned: list[Event] = field(default_factory=list)
-    failure: str = "owner_unknown"  # of parking.REASONS: what it fails of, unless it gets further
+    failure: str = "owner_unknown"  # of core.failures.REASONS, unless it gets further
 
     @property
     def deliveries(self) -> int:
@@ -84,7 +84,7 @@ def process(
 
 
 def _decode(messages: Sequence[Message]) -> list[_Job]:
-    """One job for each chunk, however often the batch holds it; what is no chunk is left to the DLQ."""
+    """One job for each chunk, however often the batch holds it; an undecodable message is left to the DLQ."""
     jobs: dict[str, _Job] = {}
     for message in messages:
         try:
@@ -111,8 +111,8 @@ def _quarantine(
     meter: ports.Meter,
     now: datetime,
 ) -> set[str]:
-    """Park chunks so old that the records which would make them harmless may have expired."""
-    parked = set()
+    """Quarantine chunks so old that the records which would make them harmless may have expired."""
+    quarantined = set()
     for job in jobs:
         chunk = job.chunk
         try:
@@ -126,11 +126,11 @@ def _quarantine(
                     now=now,
                 )
                 meter.add("quarantined_chunks", 1)
-            parked.add(chunk.chunk_id)
+            quarantined.add(chunk.chunk_id)
         except StoreFailed as error:
             job.failure = "quarantine_failed"
             _log.warning("chunk %s could not be quarantined: %s", chunk.chunk_id, error)
-    return parked
+    return quarantined
 
 
 def _in_turn(jobs: Sequence[_Job]) -> Iterable[list[_Job]]:

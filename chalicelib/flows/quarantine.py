@@ -30,7 +30,7 @@ def quarantine_chunk(
 
 
 def quarantine_undecodable(message: Message, *, quarantine: ports.Quarantine, now: datetime) -> None:
-    """Keep a message that is no chunk, under its message id. Raises StoreFailed."""
+    """Keep an undecodable message, under its message id. Raises StoreFailed."""
     sent = message.sent or now
     content = _content(message, code="not_a_chunk", now=now, received=sent, last_delivered=None)
     name = f"quarantine/undecodable/{message.message_id}.json"

@@ -33,10 +33,10 @@ def reconcile(
     Raises StoreFailed. Asked in the order in which chunks move: one that moves meanwhile is seen twice,
     which hides a loss for that moment, and never looks like one.
     """
-    door = metrics.sums(("accepted", "chunks", "rejected"), first, after)
+    ingested = metrics.sums(("accepted", "chunks", "rejected"), first, after)
     return Ledger(
-        accepted=Amount(door["chunks"], door["accepted"]),
-        rejected=door["rejected"],
+        accepted=Amount(ingested["chunks"], ingested["accepted"]),
+        rejected=ingested["rejected"],
         waiting_chunks=queue.depth(),
         dead=dead(),
         quarantined=_amount(quarantine, _hour(first), _hour(after)),

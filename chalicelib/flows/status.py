@@ -68,7 +68,7 @@ def look(
     return {
         "at": timestamps.readable_of(now),
         "queue": _or_none(look_at_queue),
-        # Counted and no more: what faces the internet has no right to take letters, even to look at them.
+        # Counted and no more: what faces the internet has no right to receive dead letters, even to look at them.
         "dead_letters": _or_none(count_dead_letters),
         "quarantined": _or_none(lambda: _newest(quarantine)),
         "minutes": _or_none(lambda: _minutes(metrics, now)),

@@ -87,8 +87,8 @@ def _description_page() -> Response:
     """The one style inside the page is allowed, and nothing else."""
     page = _shipped("docs.html")
     style = page.partition("<style>")[2].partition("</style>")[0]
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'sha256-{digest}'; {_NOT_FRAMED}"
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{style_hash}'; {_NOT_FRAMED}"
     return Response(page, headers={**HEADERS, "Content-Type": _HTML, "Content-Security-Policy": policy})
 
 

@@ -1,4 +1,4 @@
-"""Commands for the dead-letter queue: dlq list, show, replay, park."""
+"""Commands for the dead-letter queue: dlq list, show, replay, quarantine."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", 
 
 @click.group()
 def dlq() -> None:
-    """Look at dead letters, send them back, or park them. None is ever just deleted."""
+    """Look at dead letters, send them back, or move them to the quarantine. None is ever just deleted."""
 
 
 @dlq.command(name="list")
@@ -48,7 +48,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
 @click.argument("name", metavar="ID")
 @pipeline_options
 def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
-    """Show one dead letter whole: by its chunk_id, or by its message id where it is no chunk.
+    """Show one dead letter whole: by its chunk_id, or by its message id where it is undecodable.
 
     \b
     Example:
@@ -73,7 +73,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
 def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
     """Send dead letters back to the queue, to be processed; safe to run again at any time.
 
-    Without a filter SQS moves them all by itself, where it can. What is no chunk stays: park it.
+    Without a filter SQS moves them all by itself, where it can. Quarantine an undecodable message: it stays.
     Exits with 3 if something had to stay.
 
     \b
@@ -98,14 +98,14 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: boo
 @dry_run_option
 @selection_options
 @pipeline_options
-def park(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
+def quarantine(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
     """Move dead letters whole into the quarantine, where they do not expire; safe to run again at any time.
 
     From there `millrace quarantine replay` sends chunks again. Exits with 3 if something had to stay.
 
     \b
     Example:
-      millrace dlq park --code not_a_chunk
+      millrace dlq quarantine --code not_a_chunk
     """
     outcome = MoveOutcome()
     if dry_run:
@@ -144,7 +144,7 @@ def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
 
 
 def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
-    output.say("SQS moves them all by itself; what is no chunk will come back. Ctrl-C does not stop it.")
+    output.say("SQS moves them all by itself; undecodable messages will come back. Ctrl-C does not stop it.")
     with output.progress() as bar:
         task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
         for moved in dead_letters.move_all(pipeline.dead_letters):
@@ -157,7 +157,7 @@ def _finish(outcome: MoveOutcome, *, as_json: bool) -> None:
         output.say(problem)
     _print(outcome.to_json(), as_json=as_json)
     if outcome.undecodable:
-        output.say("What is no chunk stays, since it would only come back. Park it: millrace dlq park")
+        output.say("Undecodable messages stay, since they would only come back. Move them: millrace dlq quarantine")
     if outcome.failed or outcome.copies_left:
         output.say("Some could not be moved or stayed as copies. Run the same again; copies are harmless.")
     if not outcome.is_clean:

@@ -21,7 +21,7 @@ _MEANING = {
     "duplicates": "came again and changed nothing",
     "in_flight": "on their way",
     "dead": "dead letters: see millrace dlq",
-    "quarantined": "parked whole: see millrace quarantine",
+    "quarantined": "kept whole: see millrace quarantine",
     "missing": "accepted, and nowhere",
     "rejected": "refused at ingestion, not in the sum",
 }

@@ -91,5 +91,5 @@ def selection_options(command: Command) -> Command:
 
     only = click.option("--project", help="Only this project's.")
     why = click.option("--code", type=click.Choice(list(REASONS)), help="Only what is there for this reason.")
-    which = click.option("--chunk", metavar="ID", help="Only this chunk, or this message that is no chunk.")
+    which = click.option("--chunk", metavar="ID", help="Only this chunk, or this undecodable message.")
     return only(why(which(span_options(with_selection))))

@@ -48,7 +48,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
 @click.argument("name", metavar="ID")
 @pipeline_options
 def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
-    """Show one entry whole: by its chunk_id, or by its message id where it is no chunk.
+    """Show one entry whole: by its chunk_id, or by its message id where it is undecodable.
 
     \b
     Example:

@@ -1,6 +1,6 @@
 """Feeds archived events to the queue again, as new chunks of what their senders sent.
 
-A chunk keeps who sent its events and when, and gets an id of its own: under the old one the age guard
+A chunk keeps who sent its events and when, and gets an id of its own: under the old one the maximum chunk age
 would refuse it. The identities are the old ones, so what is in the table is a duplicate.
 """
 

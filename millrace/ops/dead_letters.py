@@ -1,4 +1,4 @@
-"""The dead-letter queue as the toolbox works through it: looks at batch, sends them back, parks them."""
+"""Work through the dead-letter queue: look at batches, send them back, move them to the quarantine."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOVING = ("RUNNING", "CANCELLING")
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter, and why it is one. `wrong`: what is wrong with one that is no chunk."""
+    """A dead letter, and why it is one. `wrong`: what is wrong with an undecodable one."""
 
     message: Message
     chunk: Chunk | None = None
@@ -181,7 +181,7 @@ class MoveOutcome:
 def redrive(
     scan: DeadLetterScan, selection: Selection, limit: int, outcome: MoveOutcome, *, queue: ports.Queue
 ) -> Iterator[int]:
-    """Send batch back to the queue and delete them; yields how many were looked at. What is no chunk
+    """Send batch back to the queue and delete them; yields how many were looked at. An undecodable message
     stays: it would only come back.
     """
 

@@ -88,9 +88,9 @@ class Eraser:
             if not standing:
                 return
             # Asked in this order: who sees that a chunk has left the quarantine also sees its record.
-            is_parked = self.quarantine.code_of(project, chunk_id) is not None
+            is_quarantined = self.quarantine.code_of(project, chunk_id) is not None
             record = self.commits.record(project, chunk_id)
-            if record is None and (is_parked or minted_at(chunk_id) >= self.person.settled_before):
+            if record is None and (is_quarantined or minted_at(chunk_id) >= self.person.settled_before):
                 self.totals.events_in_flight += len(standing)
                 return
             if self.dry_run or self.erasure.erase(project, chunk_id, standing, record, attempt=attempt):
@@ -167,7 +167,7 @@ def _lines_of(person: Person, content: Content) -> tuple[dict[int, ArchivedEvent
 
 
 def receipt(person: Person, totals: Erased, started: datetime, finished: datetime) -> dict[str, str | int]:
-    """What may be shown and kept: the user is named by a digest alone."""
+    """What may be shown and kept: the user is named by a hash alone."""
     return {
         "project": person.project,
         "user_hash": stable_id(person.project, person.user),

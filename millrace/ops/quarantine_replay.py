@@ -1,4 +1,4 @@
-"""The quarantine as the toolbox works on it: sends parked chunks again under their own chunk_id."""
+"""The quarantine as the toolbox works on it: sends quarantined chunks again under their own chunk_id."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _body(
 ) -> str:
     """The message to send for an entry. Raises _Refused, StoreFailed."""
     if entry.project is None:
-        raise _Refused("It is no chunk. `millrace quarantine show` prints what it is.")
+        raise _Refused("It is not a chunk. `millrace quarantine show` prints what it is.")
     body: str = json.loads(quarantine.content(entry))["message"]
     chunk = chunks.decode(body)
     if chunk.age_counts_from >= now - lifetimes.max_chunk_age:

@@ -40,7 +40,7 @@ def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: Lifetimes) -> b
     if processed is None:
         return False
     settled = each.modified < now - lifetimes.settled
-    # A record lives from its chunk's minting on, which may have been the age guard before the processing.
+    # A record lives from its chunk's minting on, which may have been the maximum chunk age before the processing.
     remembered = processed > now - lifetimes.events + lifetimes.settled
     return settled and remembered
 

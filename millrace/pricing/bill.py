@@ -13,7 +13,7 @@ from millrace.pricing.prices import PRICES
 DAYS_A_MONTH = 30.4
 SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
 # Each run reads the records of the running hour, so a record is read by the runs that are left of its hour, and
-# once when it is over. A day is made of digests: docs/cost.md.
+# once when it is over. A day is made of hour summaries: docs/cost.md.
 _READS_OF_A_RECORD = (SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
 # Five pollers, each waiting 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _IDLE_POLLS_A_MINUTE = 5 * 3
@@ -74,14 +74,14 @@ def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e
         (api["cpu_us"] + behind["cpu_us"]) / 1000, api["calls"] + behind["calls"], behind.get("objects", 0)
     )
     prefix = "provisioned_" if assumed.provisioned else ""
-    # Of the three doors only the REST API compresses.
+    # Of the three kinds of API only the REST API compresses.
     answered = api.get("compressed_bytes", api["answered_bytes"]) if assumed.api == "rest" else api["answered_bytes"]
     out = answered + _GATEWAY_HEADERS * recorded["posts"]
     logged = sum(each["logged_bytes"] + _LOG_LINE_BYTES * each.get("logged_lines", 0) for each in (api, behind))
     # A function's own address keeps no access log.
     access_log = 0 if assumed.api == "url" else (len(access_log_line()) + _LOG_LINE_BYTES) * recorded["posts"]
     costs = {
-        "API requests": _door(assumed.api, recorded["posts"] * events),
+        "API requests": _api(assumed.api, recorded["posts"] * events),
         "data to clients": PRICES["out_byte"].of(out * events),
         "Lambda calls": PRICES["lambda_request"].of(calls * events),
         "Lambda duration": PRICES["lambda_gb_second"].of(seconds / 1000 * assumed.memory_megabytes / 1024 * events),
@@ -104,7 +104,7 @@ def access_log_line() -> str:
     return line
 
 
-def _door(kind: str, requests: float) -> float:
+def _api(kind: str, requests: float) -> float:
     return 0.0 if kind == "url" else PRICES[f"{kind}_request"].of(requests)
 
 

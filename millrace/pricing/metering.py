@@ -69,9 +69,9 @@ class Meter:
         return {"MessageId": "m", **self._queue([call["MessageBody"]])[0]}
 
     def _SendMessageBatch(self, call: Call) -> Call:  # noqa: N802
-        digests = self._queue([entry["MessageBody"] for entry in call["Entries"]])
-        rows = zip(call["Entries"], digests, strict=True)
-        return {"Successful": [{"Id": entry["Id"], "MessageId": "m", **digest} for entry, digest in rows]}
+        hashes = self._queue([entry["MessageBody"] for entry in call["Entries"]])
+        rows = zip(call["Entries"], hashes, strict=True)
+        return {"Successful": [{"Id": entry["Id"], "MessageId": "m", **hashed} for entry, hashed in rows]}
 
     def _queue(self, bodies: list[str]) -> list[Call]:
         sizes = [len(body.encode()) for body in bodies]

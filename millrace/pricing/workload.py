@@ -51,7 +51,7 @@ class Traffic:
                 "session": chance.randrange(10**9),
             },
         }
-        if self._padding_bytes:  # random letters: 4 of their 8 bits are compressed away
+        if self._padding_bytes:  # random characters: 4 of their 8 bits are compressed away
             event["properties"]["padding"] = chance.randbytes(self._padding_bytes // 2).hex()
         return event
 

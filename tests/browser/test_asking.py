@@ -129,7 +129,7 @@ def test_a_projects_reader_sees_the_project_alone(stack: LocalStack, opened: Ope
     expect(page.locator("#project")).to_have_text("acme")
     expect(page.locator("#tile-own .value")).not_to_have_text("0")
     expect(page.locator("#events")).to_contain_text("own")
-    for hidden in ("#latency", "#parked", "#ledger"):
+    for hidden in ("#latency", "#quarantine", "#ledger"):
         expect(page.locator(hidden)).to_be_hidden()
 
 
@@ -142,7 +142,7 @@ def test_nothing_moves_while_numbers_come_in(stack: LocalStack, opened: Opened) 
     post("u1")
     page = opened()
     expect(page.locator("#reports-list tbody tr").first).to_be_visible()
-    for panel in ("#rejections", "#parked", "#ledger"):  # each is there once its first answer is
+    for panel in ("#rejections", "#quarantine", "#ledger"):  # each is there once its first answer is
         expect(page.locator(panel)).to_be_visible()
     numbers = {tile: page.locator(f"#tile-{tile} .note") for tile in ("accepted", "stored")}
     for number in numbers.values():

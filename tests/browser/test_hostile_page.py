@@ -146,13 +146,13 @@ def test_axe_finds_no_barrier_where_things_go_wrong(opened: Opened, scheme: Any)
     ledger = {"from": "2026-05-01T00:00:00Z", "to": "2026-05-15T00:00:00Z", "accepted": 9, "stored": 3}
     ledger |= {"duplicates": 1, "in_flight": 1, "dead": 1, "quarantined": 1, "rejected": 4, "missing": 2}
     chunks = {"accepted": 9, "committed": 4, "in_flight": 1, "dead": 1, "quarantined": 1, "missing": 2}
-    parked = {"project": None, "name": "m1", "code": "not_a_chunk", "reason": "It is no chunk.", "accepted": 0}
-    parked |= {"quarantined_at": "2026-05-14T10:00:00Z"}
+    quarantined = {"project": None, "name": "m1", "code": "not_a_chunk", "reason": "It is not a chunk.", "accepted": 0}
+    quarantined |= {"quarantined_at": "2026-05-14T10:00:00Z"}
     stage = {
         "at": "2026-05-14T10:00:00Z",
         "queue": {"depth": 4, "oldest_seconds": 4000},
         "dead_letters": {"count": 3, "max_deliveries": 5},
-        "quarantined": {"count": 1, "newest": [parked]},
+        "quarantined": {"count": 1, "newest": [quarantined]},
         "minutes": None,
         "ledger": {**ledger, "balances": False, "chunks": chunks},
     }

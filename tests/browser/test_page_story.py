@@ -200,6 +200,6 @@ def test_a_dead_letter_turns_the_page_and_says_what_to_run(stack: LocalStack, op
     expect(page.locator("#sentence")).to_have_text("1 dead letter waits for a decision.")
     expect(page.locator("#health")).to_have_attribute("data-level", "bad")
     expect(page.locator("#tile-dead .value")).to_have_text("1")
-    expect(page.locator("#parked")).to_contain_text("millrace dlq list")
+    expect(page.locator("#quarantine")).to_contain_text("millrace dlq list")
     sqs.purge_queue(QueueUrl=dead_letters)
     expect(page.locator("#health")).to_have_attribute("data-level", "ok")

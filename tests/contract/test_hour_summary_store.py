@@ -61,7 +61,7 @@ def test_a_version_that_is_refused_leaves_the_summary_that_is_there(
     assert hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("ann")}
 
 
-def test_a_newer_version_brings_its_own_digest(stores: tuple[HourSummaryStore, ReportStore]) -> None:
+def test_a_newer_version_brings_its_own_summary(stores: tuple[HourSummaryStore, ReportStore]) -> None:
     hour_summaries, _ = stores
     for number, summary in ((1, summary_of("ann")), (2, summary_of("bob")), (3, summary_of())):
         assert hour_summaries.save(version(number), summary)

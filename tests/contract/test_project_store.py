@@ -24,7 +24,7 @@ def projects(backend: Stage | None) -> ProjectStore:
 
 
 def make_key(key_id: str, project: str = "acme", kind: str = "write", expires: datetime | None = None) -> AccessKey:
-    return AccessKey(key_id, project, kind, "digest of " + key_id, NOW, expires)
+    return AccessKey(key_id, project, kind, "hash of " + key_id, NOW, expires)
 
 
 def test_an_empty_stage_knows_no_project_and_no_key(projects: ProjectStore) -> None:

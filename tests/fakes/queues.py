@@ -36,38 +36,38 @@ class FakeQueue:
 
 @dataclass
 class FakeDeadLetters:
-    """`letters`: what is in it, by receipt handle; `held`: the handles that nobody else sees.
+    """`messages`: what is in it, by receipt handle; `held`: the handles that nobody else sees.
     `undeletable`: nothing can be deleted.
     """
 
-    letters: dict[str, Message] = field(default_factory=dict)
+    messages: dict[str, Message] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     undeletable: bool = False
 
     def put(self, body: str, **facts: Any) -> Message:
-        number = len(self.letters) + 1
+        number = len(self.messages) + 1
         message = Message(body, f"dead-{number}", message_id=f"message-{number}", **facts)
-        self.letters[message.receipt_handle] = message
+        self.messages[message.receipt_handle] = message
         return message
 
     def receive(self, *, hold_seconds: int) -> list[Message]:  # noqa: ARG002 - no time passes here
-        seen = [handle for handle in self.letters if handle not in self.held][:10]
+        seen = [handle for handle in self.messages if handle not in self.held][:10]
         self.held |= set(seen)
         for handle in seen:
-            message = self.letters[handle]
-            self.letters[handle] = replace(message, receive_count=message.receive_count + 1)
-        return [self.letters[handle] for handle in seen]
+            message = self.messages[handle]
+            self.messages[handle] = replace(message, receive_count=message.receive_count + 1)
+        return [self.messages[handle] for handle in seen]
 
     def release(self, receipt_handles: Sequence[str]) -> None:
         self.held -= set(receipt_handles)
 
     def delete(self, receipt_handles: Sequence[str]) -> int:
-        gone = [handle for handle in receipt_handles if not self.undeletable and self.letters.pop(handle, None)]
+        gone = [handle for handle in receipt_handles if not self.undeletable and self.messages.pop(handle, None)]
         self.held -= set(gone)
         return len(gone)
 
     def depth(self) -> int:
-        return len(self.letters)
+        return len(self.messages)
 
     def start_moving_all(self) -> bool:
         return False

@@ -139,8 +139,8 @@ class DeletesStoredEvents(Schedule):
 
 class PurgesDeadLetters(Schedule):
     def redrive(self, twice: bool) -> None:  # noqa: ARG002
-        for number in self.letters.of("dead"):
-            self.letters.all[number].state = "gone"
+        for number in self.messages.of("dead"):
+            self.messages.all[number].state = "gone"
 
 
 class SweepsEarly(Schedule):
@@ -187,7 +187,7 @@ BROKEN = {
     "events expire before commit records": ForgetsEventsBeforeRecords,
     "dead letters purged": PurgesDeadLetters,
     "orphans deleted early": SweepsEarly,
-    "no age guard": TrustsOldMessages,
+    "no maximum chunk age": TrustsOldMessages,
     "guards expire too early": ForgetsGuards,
 }
 

@@ -150,7 +150,7 @@ VARIANTS = {
     "success for a chunk that is not queued": Variant("ingest", "flows/ingest.py", [
         ("    if len(queued) < len(chunks):", "    if not queued:"),
     ]),
-    "touched hours not marked": Variant("aggregate", "adapters/marks.py", [
+    "hours not marked": Variant("aggregate", "adapters/marks.py", [
         ("for project, hour in hours]", "for project, hour in ()]"),
     ]),
     "a mark deleted whatever came in between": Variant("aggregate", "flows/aggregate.py", [
@@ -168,7 +168,7 @@ VARIANTS = {
     "what is erased still belongs to its chunk": Variant("erase", "adapters/event_item.py", [
         (" if stands(item) else NOBODY", ""),
     ]),
-    "an erased user's digest left behind": Variant("erase", "adapters/hour_summaries.py", [
+    "an erased user's hour summary left behind": Variant("erase", "adapters/hour_summaries.py", [
         ('            self._bucket.delete(f"summaries/{unnamed}")\n', "            pass\n"),
     ]),
     "reports saved over any version": Variant("aggregate", "adapters/report_store.py", [
@@ -178,16 +178,16 @@ VARIANTS = {
         ("        document = reporting.dump(report.to_json())\n",
          "        reports.mark_published(report)\n        document = reporting.dump(report.to_json())\n"),
     ]),
-    "a letter deleted before it is surely moved": Variant("park", "../millrace/ops/dead_letters.py", [
+    "a dead letter deleted before it is surely moved": Variant("quarantine", "../millrace/ops/dead_letters.py", [
         ("        moved = move(waiting)\n"
          "        outcome.copies_left += len(done) + len(moved) - scan.delete([*done, *moved])\n",
          "        scan.delete([*done, *waiting])\n        moved = move(waiting)\n"),
     ]),
-    "a settled record removed before its object": Variant("park", "adapters/quarantine.py", [
+    "a settled record removed before its object": Variant("quarantine", "adapters/quarantine.py", [
         ("        self._bucket.delete(entry.object_name)\n        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n",
          "        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n        self._bucket.delete(entry.object_name)\n"),
     ]),
-    "a parked chunk sent under a new id": Variant("park", "../millrace/ops/quarantine_replay.py", [
+    "a quarantined chunk sent under a new id": Variant("quarantine", "../millrace/ops/quarantine_replay.py", [
         ("        return body\n",
          "        fresh = __import__('chalicelib.core.chunk_id', fromlist=['']).mint_chunk_id(now, chunk.hour + ':05', __import__('os').urandom(10))\n"
          "        return chunks.encode(replace(chunk, chunk_id=fresh))\n"),

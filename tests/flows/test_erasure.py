@@ -101,13 +101,13 @@ def test_reports_are_made_anew_without_the_user() -> None:
 def test_hour_summaries_are_made_anew_without_the_user() -> None:
     world, _ = take_both()
     world.aggregate()
-    assert digested_users(world) == {"u1", "u2"}
+    assert summarized_users(world) == {"u1", "u2"}
     erase(world)
     world.aggregate()
-    assert digested_users(world) == {"u2"}
+    assert summarized_users(world) == {"u2"}
     erase(world, "u2")
     world.aggregate()
-    assert digested_users(world) == set()
+    assert summarized_users(world) == set()
     assert [report.content["events"] for report in world.reports.reports.values()] == [0, 0]
 
 
@@ -118,11 +118,11 @@ def test_a_user_whose_place_another_takes_leaves_the_summary_though_the_numbers_
     erase(world)
     world.take(make_chunk(make_event("e1", user="u2")))
     world.aggregate()
-    assert digested_users(world) == {"u2"}
+    assert summarized_users(world) == {"u2"}
     assert world.reports.reports[HOUR].content["events"] == 1
 
 
-def digested_users(world: World) -> set[str]:
+def summarized_users(world: World) -> set[str]:
     return {user for _, summary in world.hour_summaries.kept.values() for user in summary.users}
 
 

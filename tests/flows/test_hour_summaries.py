@@ -1,4 +1,4 @@
-"""Digests: a day's report is made of its hours, so what a run reads does not grow with the day."""
+"""Hour summaries: a day's report is made of its hours, so what a run reads does not grow with the day."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_a_day_waits_for_an_hour_whose_summary_cannot_be_made() -> None:
     assert world.reports.reports[DAY].content["events"] == 2
 
 
-def test_the_fingerprint_of_an_hour_is_that_of_its_digest() -> None:
+def test_the_fingerprint_of_an_hour_is_that_of_its_summary() -> None:
     world = World()
     world.take(one("e1", 10))
     aggregated(world)

@@ -118,10 +118,10 @@ def test_the_receipt_of_a_chunk_that_keeps_failing_says_why(world: World) -> Non
 
 
 def test_a_receipt_tells_another_project_nothing_of_what_became_of_the_chunk(world: World) -> None:
-    done, parked = make_chunk(), make_chunk()
+    done, quarantined = make_chunk(), make_chunk()
     world.take(done)
-    world.quarantine.add(make_quarantined(parked), "")
-    for chunk in (done, parked):
+    world.quarantine.add(make_quarantined(quarantined), "")
+    for chunk in (done, quarantined):
         assert receipt(world, chunk.chunk_id, "other") == {"chunk_id": chunk.chunk_id, "status": "in_flight"}
 
 

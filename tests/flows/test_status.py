@@ -83,13 +83,13 @@ def test_without_metrics_the_rest_is_still_told() -> None:
     assert found["dead_letters"] == {"count": 0, "max_deliveries": 4}
 
 
-class MuteLetters(FakeDeadLetters):
+class MuteDeadLetters(FakeDeadLetters):
     def depth(self) -> int:
         raise StoreFailed("the dead letters do not answer")
 
 
 def test_dead_letters_that_cannot_be_counted_are_not_said_to_be_none() -> None:
-    found = look(World(), MuteLetters())
+    found = look(World(), MuteDeadLetters())
     assert found["dead_letters"] is None
     assert found["minutes"] is not None
 

@@ -1,4 +1,4 @@
-"""Messages that the processor must not process: garbage comes back, over-aged chunks are parked."""
+"""Messages that the processor must not process: garbage comes back, over-aged chunks are quarantined."""
 
 from __future__ import annotations
 
@@ -71,15 +71,18 @@ def test_a_garbage_message_comes_back_and_costs_its_neighbours_nothing(body: str
     assert world.queue.deleted == [message.receipt_handle]
 
 
-def test_a_chunk_older_than_the_guard_is_parked_whole_and_acknowledged() -> None:
+def test_a_chunk_older_than_the_guard_is_quarantined_whole_and_acknowledged() -> None:
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
     message = make_message(old)
     world.process(message)
     assert list(world.quarantine.waiting()) == [make_quarantined(old)]
-    parked = json.loads(world.quarantine.contents[f"quarantine/{old.chunk_id}.json"])
-    assert (parked["code"], chunks.decode(parked["message"])) == ("too_old", old)
-    assert (parked["received_at"], parked["quarantined_at"]) == ("2015-04-17T10:29:59Z", "2015-05-17T10:30:00Z")
-    assert (parked["first_delivered_at"], parked["last_delivered_at"]) == (None, "2015-05-17T10:30:00Z")
+    quarantined = json.loads(world.quarantine.contents[f"quarantine/{old.chunk_id}.json"])
+    assert (quarantined["code"], chunks.decode(quarantined["message"])) == ("too_old", old)
+    assert (quarantined["received_at"], quarantined["quarantined_at"]) == (
+        "2015-04-17T10:29:59Z",
+        "2015-05-17T10:30:00Z",
+    )
+    assert (quarantined["first_delivered_at"], quarantined["last_delivered_at"]) == (None, "2015-05-17T10:30:00Z")
     assert (world.events.stored, world.counted(), committed(world)) == ({}, {}, set())
 
 
@@ -89,7 +92,7 @@ def test_a_chunk_as_old_as_the_guard_allows_is_processed() -> None:
     assert (world.counted(), world.quarantine.entries) == ({VIEW: 1}, {})
 
 
-def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_parked() -> None:
+def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_quarantined() -> None:
     world, chunk = World(), chunk_of("e1")
     world.take(chunk)
     world.process(make_message(chunk), now=NOW + AGE + SECOND)
@@ -97,7 +100,7 @@ def test_an_old_chunk_that_was_committed_in_time_is_done_and_not_parked() -> Non
 
 
 @pytest.mark.parametrize("broken", ["quarantine", "commits"])
-def test_an_old_chunk_that_cannot_be_parked_comes_back(broken: str) -> None:
+def test_an_old_chunk_that_cannot_be_quarantined_comes_back(broken: str) -> None:
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
     getattr(world, broken).fails = True
     with pytest.raises(ProcessingFailed):
@@ -105,7 +108,7 @@ def test_an_old_chunk_that_cannot_be_parked_comes_back(broken: str) -> None:
     assert (world.quarantine.entries, world.queue.deleted, world.events.stored) == ({}, [], {})
 
 
-def test_an_old_chunk_that_cannot_be_parked_does_not_hold_its_neighbours() -> None:
+def test_an_old_chunk_that_cannot_be_quarantined_does_not_hold_its_neighbours() -> None:
     world, old, new = World(), chunk_of("e1", received=NOW - AGE - SECOND), chunk_of("e2")
     world.commits.fails = True
     message = make_message(new)
@@ -142,7 +145,7 @@ def test_a_chunk_that_fails_again_leaves_a_note_that_says_why(code: str) -> None
     assert world.failure_notes.notes == {("acme", chunk.chunk_id): Failure(code, "2015-05-17T10:30:00.000000Z", 3)}
 
 
-def test_a_chunk_too_old_that_cannot_be_parked_leaves_a_note() -> None:
+def test_a_chunk_too_old_that_cannot_be_quarantined_leaves_a_note() -> None:
     world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
     world.quarantine.fails = True
     with pytest.raises(ProcessingFailed):

@@ -54,7 +54,7 @@ def test_a_number_of_38_digits_is_kept_to_the_last_one(api: Api) -> None:
     ],
     ids=lambda value: value[:60],
 )
-def test_what_could_fail_behind_the_door_costs_only_its_event(api: Api, raw_event: str, code: str) -> None:
+def test_an_event_that_could_fail_in_the_processor_costs_only_itself(api: Api, raw_event: str, code: str) -> None:
     assert post_between_good_ones(api, raw_event)["code"] == code
 
 

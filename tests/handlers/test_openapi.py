@@ -148,9 +148,9 @@ def test_the_page_needs_nothing_that_its_policy_forbids(api: Api) -> None:
     response = api.get("/docs")
     page = response.body.decode()
     [style] = re.findall("<style>(.*?)</style>", page, re.DOTALL)
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = response.headers["Content-Security-Policy"]
-    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{digest}';")
+    assert policy.startswith(f"default-src 'none'; style-src 'sha256-{style_hash}';")
     assert "unsafe" not in policy
     parsed = _Page()
     parsed.feed(page)

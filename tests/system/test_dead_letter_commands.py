@@ -41,7 +41,7 @@ def settle(stack: LocalStack, *given: Chunk) -> None:
     assert findings.violations(Counter(dict.fromkeys(stored, 1))) == []
 
 
-def test_dead_letters_are_looked_at_replayed_twice_and_parked(own_stack: LocalStack) -> None:
+def test_dead_letters_are_looked_at_replayed_twice_and_quarantined(own_stack: LocalStack) -> None:
     stack, waiting = own_stack, [fresh_chunk(f"u{number}") for number in range(12)]
     bodies = [chunks.encode(chunk) for chunk in waiting]
     bury(stack, *bodies, bodies[0], "garbage")
@@ -53,7 +53,7 @@ def test_dead_letters_are_looked_at_replayed_twice_and_parked(own_stack: LocalSt
     assert (shown["message"], shown["events"], shown["project"]) == (bodies[1], 3, "default")
     assert run_json(stack, "dlq", "list", "--code", "not_a_chunk")[0]["project"] is None
     assert run_json(stack, "dlq", "replay", "--dry-run")[0]["selected"] == 14
-    stack.run("dlq", "show", "no-such-letter", code=1)
+    stack.run("dlq", "show", "no-such-id", code=1)
 
     (one,) = run_json(stack, "dlq", "replay", "--chunk", waiting[5].chunk_id)
     assert one["moved"] == 1
@@ -67,7 +67,7 @@ def test_dead_letters_are_looked_at_replayed_twice_and_parked(own_stack: LocalSt
     assert (again["moved"], again["done"]) == (0, 12)
     settle(stack, *waiting)
 
-    assert run_json(stack, "dlq", "park")[0]["moved"] == 1
+    assert run_json(stack, "dlq", "quarantine")[0]["moved"] == 1
     assert run_json(stack, "dlq", "list") == []
     (entry,) = run_json(stack, "quarantine", "list")
     assert (entry["code"], entry["project"]) == ("not_a_chunk", None)
@@ -75,11 +75,11 @@ def test_dead_letters_are_looked_at_replayed_twice_and_parked(own_stack: LocalSt
     assert stack.findings().quarantine_violations(["garbage"]) == []
 
 
-def test_what_was_parked_is_replayed_under_its_own_chunk_id(own_stack: LocalStack) -> None:
+def test_a_quarantined_chunk_is_replayed_under_its_own_chunk_id(own_stack: LocalStack) -> None:
     stack = own_stack
     young, old = fresh_chunk("young"), fresh_chunk("old", age=timedelta(days=31))
     bury(stack, *map(chunks.encode, (young, old)))
-    assert run_json(stack, "dlq", "park")[0]["moved"] == 2
+    assert run_json(stack, "dlq", "quarantine")[0]["moved"] == 2
     receipt = stack.get(f"/chunks/{young.chunk_id}")
     assert (receipt["status"], receipt["code"]) == ("quarantined", "unfinished")
 

@@ -80,7 +80,7 @@ FALSE_IDS = [
 @pytest.mark.parametrize(
     "text", [*FOREIGN_IDS, *FALSE_IDS, f"{CHUNK_ID}-", f"8{CHUNK_ID[1:]}", f"7{'Z' * 25}{CHUNK_ID[26:]}"]
 )
-def test_what_is_no_chunk_id_is_told_from_one(text: str) -> None:
+def test_text_that_is_not_a_chunk_id_is_refused(text: str) -> None:
     check_id(CHUNK_ID)
     with pytest.raises(Undecodable):
         check_id(text)

@@ -125,7 +125,7 @@ def test_increments_are_the_owned_events_by_project_hour_type_and_minute() -> No
     }
 
 
-def test_touched_hours_are_named_once() -> None:
+def test_hours_to_mark_are_named_once() -> None:
     records = [record(1, "q"), record(2), record(3), record(4, "r", events=0)]
     assert commit.marked_hours(records) == [("p", HOUR), ("q", HOUR)]
 

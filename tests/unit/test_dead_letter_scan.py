@@ -48,7 +48,7 @@ def replay(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> M
     return outcome
 
 
-def park(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> MoveOutcome:
+def to_quarantine(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> MoveOutcome:
     outcome = MoveOutcome()
     with round_of(world) as scan:
         list(
@@ -59,7 +59,7 @@ def park(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> Mov
     return outcome
 
 
-def test_looking_shows_every_letter_once_with_its_reason_and_leaves_it() -> None:
+def test_looking_shows_every_message_once_with_its_reason_and_leaves_it() -> None:
     world, silent, failing, done = World(), make_chunk(), make_chunk(repeats=2), make_chunk()
     world.failure_notes.save(failing, Failure("commit_failed", "2015-05-17T10:20:00.000000Z", 5))
     world.take(done)
@@ -81,7 +81,7 @@ def test_looking_shows_every_letter_once_with_its_reason_and_leaves_it() -> None
     [
         pytest.param(Selection(project="other"), "other", id="project"),
         pytest.param(Selection(code="commit_failed"), "failing", id="code"),
-        pytest.param(Selection(code="not_a_chunk"), "garbage", id="no chunk"),
+        pytest.param(Selection(code="not_a_chunk"), "garbage", id="undecodable"),
         pytest.param(Selection(span=read_span("2015-05-17T10:30:00Z", None)), "failing other", id="from"),
         pytest.param(Selection(span=read_span(None, "2015-05-17")), "old", id="to a day"),
         pytest.param(Selection(span=Span(NOW - timedelta(hours=1), NOW)), "garbage", id="sent, for want of received"),
@@ -107,7 +107,7 @@ def test_a_time_that_is_none_is_refused_with_how_to_write_one() -> None:
         read_span("yesterday", None)
 
 
-def test_replaying_sends_chunks_back_whole_and_leaves_what_is_no_chunk() -> None:
+def test_replaying_sends_chunks_back_whole_and_leaves_undecodable_ones() -> None:
     world, waiting = World(), [make_chunk(make_event(f"e{number}")) for number in range(23)]
     bury(world, *waiting, "garbage")
     outcome = replay(world)
@@ -165,19 +165,19 @@ def test_a_copy_that_cannot_be_deleted_is_told_and_changes_nothing_when_replayed
     assert world.counted() == {("acme", "page_view"): 1}
 
 
-def test_a_letter_that_arrives_during_the_round_is_left_for_the_next() -> None:
+def test_a_message_that_arrives_during_the_round_is_left_for_the_next() -> None:
     world = World()
     world.dead_letters.put(chunks.encode(make_chunk()), sent=NOW + timedelta(seconds=1))
     assert replay(world).to_json() == MoveOutcome().to_json()
     assert (world.dead_letters.depth(), world.dead_letters.held) == (1, set())
 
 
-def test_parking_keeps_message_reason_and_times_and_the_quarantine_lists_it() -> None:
+def test_the_quarantine_keeps_message_reason_and_times_and_the_quarantine_lists_it() -> None:
     world, failing = World(), make_chunk(make_event(), repeats=1)
     world.failure_notes.save(failing, Failure("archive_failed", "2015-05-17T10:20:00.000000Z", 5))
     world.dead_letters.put(chunks.encode(failing), first_delivered=NOW - timedelta(minutes=25), receive_count=5)
     world.dead_letters.put("garb\u00e4ge", sent=NOW - timedelta(hours=2))
-    assert park(world).to_json() == {"moved": 2, "done": 0, "undecodable": 0, "failed": 0, "copies_left": 0}
+    assert to_quarantine(world).to_json() == {"moved": 2, "done": 0, "undecodable": 0, "failed": 0, "copies_left": 0}
     assert (world.dead_letters.depth(), world.queue.bodies) == (0, [])
     garbage, entry = world.quarantine.waiting()
     assert (entry.name, entry.code, entry.accepted) == (failing.chunk_id, "archive_failed", 2)
@@ -197,24 +197,24 @@ def test_parking_keeps_message_reason_and_times_and_the_quarantine_lists_it() ->
 
 
 @pytest.mark.parametrize("broken", ["quarantine", "commits"])
-def test_what_cannot_be_parked_stays_a_dead_letter(broken: str) -> None:
+def test_a_message_that_cannot_be_quarantined_stays_a_dead_letter(broken: str) -> None:
     world = World()
     bury(world, "garbage")
     getattr(world, broken).fails = True
     if broken == "quarantine":
-        outcome = park(world)
+        outcome = to_quarantine(world)
         assert (outcome.failed, outcome.moved, len(outcome.problems)) == (1, 0, 1)
     else:
         with pytest.raises(StoreFailed):
-            park(world)
+            to_quarantine(world)
     assert (world.dead_letters.depth(), world.dead_letters.held, world.quarantine.entries) == (1, set(), {})
 
 
-def test_a_committed_chunk_is_not_parked() -> None:
+def test_a_committed_chunk_is_not_quarantined() -> None:
     world, done = World(), make_chunk()
     world.commits.commit([make_record(done)])
     bury(world, done)
-    assert (park(world).done, world.quarantine.entries, world.quarantine.contents) == (1, {}, {})
+    assert (to_quarantine(world).done, world.quarantine.entries, world.quarantine.contents) == (1, {}, {})
 
 
 def test_the_amount_that_is_dead_counts_each_chunk_of_the_period_once_and_none_that_is_committed() -> None:
@@ -244,7 +244,7 @@ def follow(adapter: DeadLetters) -> list[int]:
     return list(dead_letters.move_all(adapter, pause=lambda _: None))
 
 
-def test_a_service_that_can_moves_all_letters_by_itself(stubbed: tuple[DeadLetters, Stubber]) -> None:
+def test_a_service_that_can_moves_all_messages_by_itself(stubbed: tuple[DeadLetters, Stubber]) -> None:
     adapter, stubber = stubbed
     expect_arns(stubber)
     where = {"SourceArn": "arn:dead", "DestinationArn": "arn:chunks"}

@@ -186,7 +186,7 @@ raw_events = st.dictionaries(names | texts, values, max_size=4) | st.dictionarie
 
 
 @given(raw_events)
-def test_what_the_door_accepts_fails_nowhere_behind_it(raw: dict[str, Any]) -> None:
+def test_an_event_that_ingestion_accepts_fails_in_no_later_step(raw: dict[str, Any]) -> None:
     try:
         event = read(raw)
     except Rejected as rejection:

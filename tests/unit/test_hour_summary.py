@@ -1,4 +1,4 @@
-"""Digests: parts add up to the whole, and what is kept comes back."""
+"""Hour summaries: parts add up to the whole, and what is kept comes back."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_packed_summary_comes_back_whole(some: list[CommitRecord]) -> None:
         pytest.param(HourSummary(Counter(view=2), {"ann"}, {}), id="count"),
         pytest.param(HourSummary(Counter(click=1), {"ann"}, {}), id="type"),
         pytest.param(HourSummary(Counter(view=1), {"bob"}, {}), id="user"),
-        pytest.param(HourSummary(Counter(view=1), {"ann"}, {"page": Counter({"/": 1})}), id="tally"),
+        pytest.param(HourSummary(Counter(view=1), {"ann"}, {"page": Counter({"/": 1})}), id="value counts"),
     ],
 )
 def test_another_summary_has_another_fingerprint(other: HourSummary) -> None:

@@ -46,7 +46,7 @@ def test_with_an_empty_queue_the_missing_events_are_known() -> None:
     assert make_ledger(accepted=5, committed=3).to_json()["missing"] == 4
 
 
-def test_a_chunk_that_the_door_did_not_know_to_be_queued_is_no_loss() -> None:
+def test_a_chunk_that_ingestion_did_not_know_to_be_queued_is_no_loss() -> None:
     stock = make_ledger(accepted=3, committed=4)
     assert stock.balances
     assert stock.unanswered_chunks == 1

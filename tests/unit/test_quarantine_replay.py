@@ -46,7 +46,7 @@ def process_queue(world: World, now: datetime = NOW) -> None:
     world.queue.delete([message.receipt_handle for message in messages])
 
 
-def test_a_parked_chunk_is_sent_as_it_was_and_its_commit_ends_its_quarantine() -> None:
+def test_a_quarantined_chunk_is_sent_as_it_was_and_its_commit_ends_its_quarantine() -> None:
     world, given = World(), [make_chunk(make_event(f"e{number}")) for number in range(12)]
     quarantine(world, *given, code="commit_failed")
     assert replay(world).to_json() == {"sent": 12, "refused": 0, "failed": 0}
@@ -81,12 +81,12 @@ def test_what_the_queue_refuses_is_told() -> None:
     assert replay(world).to_json() == {"sent": 1, "refused": 0, "failed": 1}
 
 
-def test_what_is_no_chunk_stays_with_a_sentence() -> None:
+def test_an_undecodable_message_stays_with_a_sentence() -> None:
     world = World()
     quarantine_undecodable(Message("garbage", "handle", message_id="m1"), quarantine=world.quarantine, now=NOW)
     outcome = replay(world)
     assert (outcome.to_json(), world.queue.bodies) == ({"sent": 0, "refused": 1, "failed": 0}, [])
-    assert "no chunk" in outcome.problems[0]
+    assert "not a chunk" in outcome.problems[0]
 
 
 def test_a_chunk_older_than_the_guard_is_refused_unless_it_is_renewed() -> None:

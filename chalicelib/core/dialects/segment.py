@@ -24,7 +24,7 @@ from chalicelib.core.dialects import (
 from chalicelib.core.dialects.registry import SEGMENT
 from chalicelib.errors import Problem
 
-#: The browser library shortens the names of calls to their first letters.
+#: The browser library shortens the names of calls to their initials.
 CALLS = {name[0]: name for name in ("alias", "group", "identify", "page", "screen", "track")}
 _BATCHES = {"b", "batch", "import"}
 

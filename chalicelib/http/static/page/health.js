@@ -25,7 +25,7 @@ export function summarise(minutes, at) {
 export function judge(stage) {
   const hour = stage.minutes ? summarise(stage.minutes, stage.at) : null;
   const dead = stage.dead_letters?.count ?? 0;
-  const parked = stage.quarantined?.count ?? 0;
+  const quarantined = stage.quarantined?.count ?? 0;
   const oldest = stage.queue?.oldest_seconds ?? 0;
   const depth = stage.queue?.depth ?? 0;
   if (stage.ledger && !stage.ledger.balances) {
@@ -40,8 +40,8 @@ export function judge(stage) {
     return ["bad", `The queue is behind: its oldest message has waited ${seconds(oldest)}.`,
       `${plural(depth, "message")} waiting. The log of the function “process” says what holds it up.`];
   }
-  if (parked) {
-    return ["warn", `${plural(parked, "message")} in quarantine.`, "“millrace quarantine list” says why they are kept there."];
+  if (quarantined) {
+    return ["warn", `${plural(quarantined, "message")} in quarantine.`, "“millrace quarantine list” says why they are kept there."];
   }
   if (hour && hour.rejected > MANY_REJECTED * (hour.accepted + hour.rejected)) {
     const share = Math.round(100 * hour.rejected / (hour.accepted + hour.rejected));
@@ -125,5 +125,5 @@ export function showLedger(ledger, at) {
     h("p", {class: "equation"}, h("strong", {}, count(ledger.accepted)), ` accepted. `, h("span", {class: ledger.balances ? "good" : "bad"}, verdict)),
     bar,
     h("div", {class: "sums"}, table("What became of everything accepted", ["Part", "Meaning", "Events"], rows)),
-    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at the door, not in the sum. Looked at ${time(at)}.`));
+    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum. Looked at ${time(at)}.`));
 }

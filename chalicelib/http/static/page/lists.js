@@ -1,4 +1,4 @@
-// Lists below the tail: rejections, what is parked, reports. Each row opens whole.
+// Lists below the tail: rejections, quarantine, reports. Each row opens whole.
 import {get, Refused} from "./asking.js";
 import {bothTimes, openDetails} from "./details.js";
 import {byId, choice, h, showRows, table} from "./elements.js";
@@ -108,15 +108,15 @@ function reasons(entries) {
 }
 
 /** How many dead letters and quarantined chunks there are, and what to run. */
-export function showParked(stage) {
-  byId("parked").hidden = !stage;
+export function showQuarantine(stage) {
+  byId("quarantine").hidden = !stage;
   if (!stage) return;
   const dead = stage.dead_letters?.count ?? 0;
-  const parked = stage.quarantined?.count ?? 0;
-  const text = (number, one, some, none, command) => h("div", {class: "parked", "data-level": number ? "bad" : ""},
+  const quarantined = stage.quarantined?.count ?? 0;
+  const text = (number, one, some, none, command) => h("div", {class: "quarantine", "data-level": number ? "bad" : ""},
     h("strong", {}, count(number)), h("div", {}, h("p", {}, number ? plural(number, one) + some : none), number ? h("code", {}, command) : null));
-  byId("parked-list").replaceChildren(
+  byId("quarantine-list").replaceChildren(
     text(dead, "dead letter", ": failed too often, and kept for 14 days. Look why, then send them again.", "No dead letters. What fails too often ends here, whole.", "millrace dlq list"),
-    text(parked, "message", " in quarantine: accepted, and cannot be processed.", "Nothing in quarantine.", "millrace quarantine list"),
-    ...(parked ? [reasons(stage.quarantined.newest)] : []));
+    text(quarantined, "message", " in quarantine: accepted, and cannot be processed.", "Nothing in quarantine.", "millrace quarantine list"),
+    ...(quarantined ? [reasons(stage.quarantined.newest)] : []));
 }

@@ -2,7 +2,7 @@
 import {Asker, get, key, Refused} from "./asking.js";
 import {byId, choice, copy, write} from "./elements.js";
 import {judge, showHealth, showLedger, showTiles, stageTiles} from "./health.js";
-import {Rejections, Reports, showParked} from "./lists.js";
+import {Rejections, Reports, showQuarantine} from "./lists.js";
 import {Tail} from "./tail.js";
 import {Hours, showMinutes, showOwnMinutes, showTop} from "./traffic.js";
 import {count, plural, time, times} from "./wording.js";
@@ -37,7 +37,7 @@ async function refreshStatus() {
     if (stage.minutes) showMinutes(stage.minutes);
   }
   showLedger(stage?.ledger, stage?.at);
-  showParked(stage);
+  showQuarantine(stage);
 }
 
 async function refreshTail() {
