@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from threading import Lock
+from types import FrameType
 from typing import Any, NamedTuple
 
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
@@ -120,12 +121,11 @@ class Injector:
         with self._numbering:
             fault = self.fault
             self.calls.append(Call(operation, "" if fault else _step()))
-            goes_wrong = (
-                fault is not None and len(self.calls) >= fault.number and (not self.fired or fault.kind == "outage")
-            )
-            self.total_fired += goes_wrong and not self.fired
-            self.fired |= goes_wrong
-        return self._go_wrong(fault.kind, operation, request) if goes_wrong else self._send(request)
+            if not fault or len(self.calls) < fault.number or (self.fired and fault.kind != "outage"):
+                fault = None
+            self.total_fired += fault is not None and not self.fired
+            self.fired |= fault is not None
+        return self._go_wrong(fault.kind, operation, request) if fault else self._send(request)
 
     def _go_wrong(self, kind: str, operation: str, request: AWSPreparedRequest) -> AWSResponse:
         if kind in ("unreachable", "outage"):
@@ -193,10 +193,12 @@ class Injector:
 
 def _step() -> str:
     """Which way through the product the running call came."""
-    names, frame = list[str](), sys._getframe()  # noqa: SLF001 - the documented way, and many times as fast as inspect
-    while frame := frame.f_back:
+    names = list[str]()
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 - the documented way, and many times as fast as inspect
+    while frame:
         if frame.f_globals.get("__name__", "").startswith(_PRODUCT):
             names.append(frame.f_code.co_qualname)
+        frame = frame.f_back
     return " > ".join(reversed(names))
 
 

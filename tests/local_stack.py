@@ -44,9 +44,9 @@ class LocalStack:
 
     def start(self, *options: str) -> None:
         """Start it; leaves nothing behind if that fails."""
-        command = [COMMAND, "up", "--attached", "--state", self.state, "--port", "0", "--aggregate-every", "3"]
+        command = ["up", "--attached", "--state", str(self.state), "--port", "0", "--aggregate-every", "3", *options]
         with self._log.open("wb") as output:
-            self.process = subprocess.Popen([*command, *options], stdin=subprocess.PIPE, stdout=output, stderr=output)
+            self.process = subprocess.Popen([COMMAND, *command], stdin=subprocess.PIPE, stdout=output, stderr=output)
         try:
             self.url = eventually(self._address, f"the local stack in {self.state} to start")
             self.__dict__.pop("clients", None)  # the emulator has another port now

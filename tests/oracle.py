@@ -93,7 +93,7 @@ class Findings:
     def record_of(self, chunk_id: str) -> dict[str, Any]:
         """The record that refers to a chunk's events; nothing if there is none."""
         single = self.singles.get(chunk_id[:42]) if len(chunk_id) > 42 else None
-        return self.records.get(single["i"]["S"] if single else chunk_id, {})
+        return dict(self.records.get(single["i"]["S"] if single else chunk_id, {}))
 
     def counted(self) -> Counter[tuple[str, str]]:
         """Events by minute and type."""
@@ -221,8 +221,9 @@ def _is_replayed(chunk_id: str, received: str, within_seconds: float = 0.01) -> 
     """Whether a chunk's id is of another time than its receipt."""
     characters = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
     minted = sum(characters.index(each) * 32 ** (9 - place) for place, each in enumerate(chunk_id[:10])) / 1000
-    return abs(minted - datetime.fromisoformat(received).timestamp()) > within_seconds
+    return bool(abs(minted - datetime.fromisoformat(received).timestamp()) > within_seconds)
 
 
 def _identity(event: dict[str, Any]) -> Identity:
-    return (event.get("user_id", event.get("anonymous_id")), event["timestamp"][:19], event["event_id"])
+    user: str = event["user_id"] if "user_id" in event else event["anonymous_id"]
+    return (user, event["timestamp"][:19], event["event_id"])

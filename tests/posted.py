@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -60,7 +61,7 @@ class IngestionQueue:
     def __init__(self, queue: MessageQueue, takes: int, admits: int) -> None:
         self._queue, self._takes, self._admits = queue, takes, admits
 
-    def send(self, bodies: list[str]) -> set[int]:
+    def send(self, bodies: Sequence[str]) -> set[int]:
         for body in bodies[: self._takes]:
             self._queue.put(body)
         return set(range(min(len(bodies), self._takes, self._admits)))

@@ -13,7 +13,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import product
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -30,6 +30,7 @@ from chalicelib.errors import Problem
 from chalicelib.flows import process as processor
 from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
+from chalicelib.ports import Queue
 from fakes import (
     FakeArchive,
     FakeCommitLog,
@@ -137,7 +138,7 @@ class Schedule(RuleBasedStateMachine):
             reply = ingest(
                 [RawEvent(each) for each in post.events],
                 sender=Sender(post.project, self.now),
-                queue=IngestionQueue(self.messages, takes, admits),
+                queue=cast(Queue, IngestionQueue(self.messages, takes, admits)),  # ingestion sends, and no more
                 meter=self.meter,
                 idempotency_key=post.key,
                 randomness=self.dice.randbytes,

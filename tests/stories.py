@@ -257,7 +257,10 @@ class Aggregating(Story):
 
     name = "aggregate"
     has_zombies = True
-    posts = ((event("a1"), event("a2", user="bob"), event("b1", hour=11)), (event("c1", hour=10), event("d1", hour=9)))
+    posts: Sequence[Sequence[dict[str, Any]]] = (
+        (event("a1"), event("a2", user="bob"), event("b1", hour=11)),
+        (event("c1", hour=10), event("d1", hour=9)),
+    )
 
     def prepare(self) -> None:
         self.stage.subscribe()

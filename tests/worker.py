@@ -11,12 +11,13 @@ import boto3
 from chalice.app import SQSEventConfig
 
 import app
+from chalicelib.wiring import pipeline
 from millrace.local.triggers import QueueTrigger, Schedule
 from millrace.local.up import end_with_standard_input
 
 if __name__ == "__main__":
     end_with_standard_input()
-    queue_url = app.pipeline().settings.queue_url
+    queue_url = pipeline().settings.queue_url
     sqs = boto3.client("sqs", endpoint_url=sys.argv[1])
     source = next(each for each in app.app.event_sources if isinstance(each, SQSEventConfig))
     Schedule(app.aggregate, every_seconds=0.5).start()

@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from re import _constants as regex_parts  # type: ignore[attr-defined]  # the only way to see what a pattern is
-from re import _parser as regex_parser  # type: ignore[attr-defined]
+from re import _constants as regex_parts  # the only way to see what a pattern is
+from re import _parser as regex_parser
 from typing import Any
 
 import fastjsonschema

@@ -32,7 +32,7 @@ VISITS = {  # user to (day of May 2015, type, page)
 
 
 def make_visit(user: str, number: int, day: int, event_type: str, page: str | None) -> Event:
-    properties = {} if page is None else {"page": page}
+    properties: dict[str, Any] = {} if page is None else {"page": page}
     at = f"2015-05-{day:02}T10:{number:02}:00Z"
     return make_event(f"{user}{number}", user=user, at=at, event_type=event_type, **properties)
 

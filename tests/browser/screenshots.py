@@ -29,7 +29,7 @@ PHONE = {"width": 390, "height": 844}
 
 def read_log() -> list[dict[str, Any]]:
     with LOG.open("rb") as file:
-        return list(read_events(open_lines(file), "combined", sys.stderr.write, Totals()))
+        return list(read_events(open_lines(file), "combined", print, Totals()))
 
 
 def send_slowly(stack: LocalStack, events: list[dict[str, Any]], minutes: float) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from line import Line
-from tap import Tap
 
+from clients.line import Line
+from clients.tap import Tap
 from local_stack import LocalStack, stack
 
 __all__ = ["stack"]

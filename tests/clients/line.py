@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from tap import Heard, Tap
-
+from clients.tap import Heard, Tap
 from local_stack import LocalStack
 from waiting import eventually
 

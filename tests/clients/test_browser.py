@@ -7,11 +7,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from line import Line
 from playwright.sync_api import Browser, Page
-from shop import MODULES, Shop
 
 from chromium import NEEDED, PATIENCE_MS
+from clients.line import Line
+from clients.shop import MODULES, Shop
 from needed import skip_without
 from waiting import eventually
 

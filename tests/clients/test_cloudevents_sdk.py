@@ -11,7 +11,8 @@ from cloudevents.core.bindings.http import to_binary_event, to_structured_event
 from cloudevents.core.v1.event import CloudEvent
 from cloudevents.v1.conversion import to_binary, to_structured
 from cloudevents.v1.http import CloudEvent as OldCloudEvent
-from line import Line
+
+from clients.line import Line
 
 AT = "2015-05-17T10:05:03Z"
 DATA = {"total": 12.5, "label": "Zoë"}

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from line import Line
 
+from clients.line import Line
 from needed import skip_without
 from waiting import PATIENCE_SECONDS
 

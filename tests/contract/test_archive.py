@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -43,7 +44,7 @@ LINES = [
 
 
 @pytest.mark.parametrize("events", LINES)
-def test_written_events_are_read_back_from_the_named_object(shelf: Shelf, events: list[dict]) -> None:
+def test_written_events_are_read_back_from_the_named_object(shelf: Shelf, events: list[dict[str, Any]]) -> None:
     archive, read_all = shelf
     name = archive.write((StoredEvent(json.dumps(event).encode()) for event in events), NOW)
     assert set(read_all()) == {name}

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from requests.adapters import HTTPAdapter
 
 from chalicelib.core.retries import RECONNECT, REQUEST
 from millrace.command_error import CommandError
@@ -112,5 +113,6 @@ def test_nobody_there_is_told(server: Server) -> None:
 
 def _without_pauses(client: Client) -> Client:
     for adapter in client._session.adapters.values():  # noqa: SLF001
+        assert isinstance(adapter, HTTPAdapter)
         adapter.max_retries = adapter.max_retries.new(backoff_factor=0)
     return client

@@ -29,7 +29,7 @@ class EmulatedConsumer:
     def _receive_some(self) -> list[dict[str, str]]:
         url = self.stage.settings.queue_url
         answer = self.stage.clients.sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
-        return answer.get("Messages", [])
+        return list(answer.get("Messages", []))
 
     def show_again(self, messages: Iterable[Message]) -> None:
         for message in messages:

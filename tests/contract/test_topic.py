@@ -42,9 +42,9 @@ def arrived(stage: Stage) -> list[Received]:
     return received
 
 
-def receive(stage: Stage) -> list[dict[str, str]]:
+def receive(stage: Stage) -> list[Any]:
     answer = stage.clients.sqs.receive_message(QueueUrl=stage.subscriber_url, MaxNumberOfMessages=10)
-    return answer.get("Messages", [])
+    return list(answer.get("Messages", []))
 
 
 def values_of(envelope: dict[str, Any]) -> dict[str, str]:

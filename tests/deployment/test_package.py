@@ -18,7 +18,7 @@ from millrace import gateway
 @pytest.fixture(scope="module")
 def resources(packaged: Path) -> dict[str, Any]:
     template: dict[str, Any] = json.loads((packaged / "sam.json").read_text())
-    return template["Resources"]
+    return dict(template["Resources"])
 
 
 def test_the_template_lints_clean(packaged: Path) -> None:

@@ -40,9 +40,8 @@ class FakeMeter:
             raise StoreFailed("the metrics do not answer")
         last = after - timedelta(minutes=1)
         assert first <= last
-        value = {True: sum, False: max}
         return {
-            (name, stat): {last: value[stat == "Sum"](self.values[name])} if name in self.values else {}
+            (name, stat): {last: (sum if stat == "Sum" else max)(values)} if (values := self.values.get(name)) else {}
             for name, stat in series
         }
 

@@ -62,7 +62,9 @@ class FakeDeadLetters:
         self.held -= set(receipt_handles)
 
     def delete(self, receipt_handles: Sequence[str]) -> int:
-        gone = [handle for handle in receipt_handles if not self.undeletable and self.messages.pop(handle, None)]
+        gone = [handle for handle in dict.fromkeys(receipt_handles) if not self.undeletable and handle in self.messages]
+        for handle in gone:
+            del self.messages[handle]
         self.held -= set(gone)
         return len(gone)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -32,7 +32,7 @@ def _quiet() -> Iterator[None]:
     logging.disable(logging.NOTSET)
 
 
-def run(schedule: type[Schedule], examples: int, *, repeatable: bool = True, phases: Sequence[Phase] = Phase) -> None:
+def run(schedule: type[Schedule], examples: int, *, repeatable: bool = True, phases: Iterable[Phase] = Phase) -> None:
     schedule.figures.clear()
     run_state_machine_as_test(
         schedule,
@@ -172,7 +172,7 @@ def broken(name: str, **ports: type) -> type[Schedule]:
     return type(name, (Schedule,), ports)
 
 
-BROKEN = {
+BROKEN: dict[str, type[Schedule]] = {
     "commit without its condition": broken("Broken", commit_log=CommitsTwice),
     "a cancel acknowledges the whole group": broken("Broken", commit_log=TakesGroupsForDone),
     "a single that is a duplicate taken as committed": broken("Broken", commit_log=TakesDuplicatesForCommitted),

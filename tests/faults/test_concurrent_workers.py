@@ -63,7 +63,7 @@ def proxy(emulator: Emulator, tmp_path: Path) -> Iterator[Proxy]:
 class Crew(Aggregating):
     """Many overlapping POSTs: most identities come several times, from different chunks."""
 
-    posts = ()
+    posts: Sequence[Sequence[dict[str, Any]]] = ()
 
     def prepare(self) -> None:
         self.stage.formats.create()

@@ -2,30 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from datetime import timedelta
 
 from builders import NOW, World, make_chunk, make_event
-from chalicelib.core.commit import CommitRecord
-from fakes import FakeCommitLog
-
-
-class TimeIsUp(BaseException):
-    """Lambda ends the function."""
-
-
-@dataclass
-class Limited(FakeCommitLog):
-    """Reads the records of so many hours, then the time is up."""
-
-    left: Iterator[int] = field(default_factory=lambda: iter(()))
-
-    def records(self, project: str, window: str) -> list[CommitRecord]:
-        if next(self.left, None) is None:
-            raise TimeIsUp
-        return super().records(project, window)
+from time_limit import Limited, TimeIsUp
 
 
 def test_a_backfill_of_many_hours_keeps_no_live_report_waiting_and_ends_in_some_runs() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,6 +14,7 @@ from builders import NOW, World, make_chunk, make_event
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.windows import Window
 from chalicelib.errors import ProcessingFailed
+from fakes import FakeTopic
 
 OPEN = NOW  # the hour of the events still runs
 ALL_OVER = datetime(2015, 5, 18, tzinfo=UTC)
@@ -103,15 +104,14 @@ def test_an_aggregator_that_loses_every_round_fails_and_leaves_the_window_to_the
 
 
 @dataclass
-class BusyTopic:
+class BusyTopic(FakeTopic):
     """A topic during whose first publication others do something."""
 
-    meanwhile: Callable[[], object]
-    documents: list[dict[str, Any]] = field(default_factory=list)
+    meanwhile: Callable[[], object] = print
 
-    def publish(self, *, document: str, **_: Any) -> None:
-        self.documents.append(json.loads(document))
-        if len(self.documents) == 1:
+    def publish(self, **message: Any) -> None:
+        super().publish(**message)
+        if len(self.published) == 1:
             self.meanwhile()
 
 
@@ -125,10 +125,10 @@ def test_a_version_that_is_saved_while_an_older_one_is_published_is_published_to
             world.aggregate(ALL_OVER)
         world.reports.fails = False
 
-    busy = BusyTopic(rival_dies_before_publishing)
-    world.topic = busy
+    world.topic = BusyTopic(meanwhile=rival_dies_before_publishing)
     world.aggregate(ALL_OVER)
     world.aggregate(ALL_OVER)
-    newest = {each["grain"]: (each["version"], each["events"]) for each in busy.documents}
+    documents = [json.loads(message["document"]) for message in world.topic.published]
+    newest = {each["grain"]: (each["version"], each["events"]) for each in documents}
     assert newest == {"day": (2, 2), "hour": (2, 2)}
     assert world.reports.listed == {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from chalice.test import Client, HTTPResponse
@@ -14,6 +14,7 @@ from chalicelib.core import access_key, chunk
 from chalicelib.core.dialects.registry import POSTHOG
 from chalicelib.flows.access import Access
 from chalicelib.http import answers, ingestion
+from chalicelib.wiring import Pipeline
 from fakes import FakeMeter, FakeProjectStore, FakeQueue
 from made_up_dialect import MADE_UP
 
@@ -44,7 +45,7 @@ class FakeStage:
 
         @app.route("/track", methods=["POST"], **answers.OPEN)
         def post_events() -> Any:
-            return ingestion.receive(app.current_request, stage=self, now=NOW, dialects=DIALECTS)
+            return ingestion.receive(app.current_request, stage=cast(Pipeline, self), now=NOW, dialects=DIALECTS)
 
         @app.route("/made-up/{version}", methods=["GET"], **answers.OPEN)
         def answer_library(**_parameters: str) -> Any:

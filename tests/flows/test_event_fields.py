@@ -189,7 +189,7 @@ def test_a_new_field_needs_one_line_and_does_all_of_the_above(tmp_path: Path) ->
     table = tmp_path / "chalicelib" / "core" / "event.py"
     before, last, after = table.read_text().partition("    guarded: bool\n")
     table.write_text(before + "".join(f"    {name}: {row}\n" for name, row in ARTIFICIAL.items()) + last + after)
-    chosen = ["-k", " or ".join(ARTIFICIAL), Path(__file__).relative_to(ROOT)]
+    chosen = ["-k", " or ".join(ARTIFICIAL), str(Path(__file__).relative_to(ROOT))]
     told = subprocess.run(
         [sys.executable, "-m", "pytest", "-o", "addopts=", "-v", "-p", "no:cacheprovider", *chosen],
         cwd=tmp_path,

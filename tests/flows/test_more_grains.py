@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from test_aggregate_order import Limited, TimeIsUp
 
 from builders import NOW, World, make_chunk, make_event
 from chalicelib.core.report import Report
@@ -17,6 +16,7 @@ from chalicelib.core.windows import GRAINS, Window
 from chalicelib.errors import ProcessingFailed, StoreFailed
 from fakes import FakeReportStore
 from more_grains import WEEK
+from time_limit import Limited, TimeIsUp
 
 MONDAY = datetime(2015, 5, 11, 10, 30, tzinfo=UTC)
 ALL_OVER = datetime(2015, 6, 1, tzinfo=UTC)

@@ -42,6 +42,7 @@ def test_the_commit_record_names_the_object_that_holds_the_chunks_events() -> No
     world.take(first, second)
     for chunk, event_id in ((first, "e1"), (second, "e2")):
         name = world.commits.records_by_id[chunk.chunk_id].archive_object
+        assert name
         assert world.archived()[name] == [event_id]
 
 

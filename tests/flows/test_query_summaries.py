@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -224,11 +224,12 @@ def test_a_day_that_a_zone_starts_before_all_time_is_refused_and_every_other_is_
 @pytest.mark.parametrize("change", [{"grain": "day"}, {"to": "2016-01-01"}], ids=["grain", "span"])
 def test_a_cursor_of_reports_is_refused_by_every_other_query(reported: World, change: dict[str, str]) -> None:
     cursor = {"cursor": reported.find_reports({"limit": "2"})["next"]}
-    for ask in (
+    asks: list[Callable[[], object]] = [
         lambda: reported.find_reports(cursor | change),
         lambda: reported.find_reports(cursor, project="other"),
         lambda: reported.find_events(cursor),
-    ):
+    ]
+    for ask in asks:
         with pytest.raises(Problem) as caught:
             ask()
         assert caught.value.code == "bad_cursor"

@@ -27,7 +27,7 @@ ACME = Project("acme", secret="s")
 
 def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = ACME, **options: Any) -> dict[str, Any]:
     rejections = Rejections(log) if isinstance(log, FakeRejectionLog) else log
-    defaults = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
+    defaults: dict[str, Any] = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
         return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
     except Problem as problem:

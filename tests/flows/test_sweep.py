@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import pytest
 
 from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.errors import ProcessingFailed
 from millrace.ops import sweep as sweeping
@@ -52,10 +54,10 @@ def test_the_object_of_a_slow_zombie_that_commits_at_last_survives() -> None:
     world, chunk = World(), make_chunk()
     stalled = world.commits.commit
 
-    def stall(records: object, *, attempt: int = 0) -> set[str]:
+    def stall(records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
         for days in (1, 29, 31, 32, 60):
             assert sweep(world, now=NOW + days * DAY).orphans == 0
-        return stalled(records, attempt=attempt)  # type: ignore[arg-type]
+        return stalled(records, attempt=attempt)
 
     world.commits.commit = stall  # type: ignore[method-assign]
     world.take(chunk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -126,7 +127,7 @@ def test_a_chunk_that_was_renewed_is_as_old_as_its_renewal() -> None:
     assert (world.counted(), set(world.quarantine.entries)) == ({VIEW: 1}, {("acme", again.chunk_id)})
 
 
-FAILING = {
+FAILING: dict[str, Callable[[World, Chunk], object]] = {
     "owner_unknown": lambda world, chunk: world.events.unknown.add(chunk.events[0].event_id),
     "archive_failed": lambda world, _: setattr(world.archive, "fails", True),
     "commit_failed": lambda world, chunk: world.commits.uncommittable.add(chunk.chunk_id),

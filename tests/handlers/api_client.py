@@ -37,15 +37,15 @@ class Api:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         return self._http.request(method, path, headers=named, body=body)
 
-    def post(self, body: Any, **headers: str) -> HTTPResponse:
+    def post(self, body: Any, **headers: Any) -> HTTPResponse:
         """POST /events; what is not bytes becomes JSON."""
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.request("POST", "/events", sent, **{"content_type": "application/json", **headers})
+        return self.request("POST", "/events", sent, **({"content_type": "application/json"} | headers))
 
     def get(self, path: str, *, authorization: str | None = None, **parameters: object) -> HTTPResponse:
         """A trailing underscore keeps `from_` apart from Python's keyword."""
         named = {name.rstrip("_"): value for name, value in parameters.items()}
-        headers = {"authorization": authorization} if authorization else {}
+        headers: dict[str, Any] = {"authorization": authorization} if authorization else {}
         return self.request("GET", f"{path}?{urlencode(named)}" if named else path, **headers)
 
     def verdict(self, event: Any) -> dict[str, Any]:

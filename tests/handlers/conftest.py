@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from api_client import Api
 
+from handlers.api_client import Api
 from millrace.local.emulator import Emulator
 from stage import Clients, Stage
 

@@ -11,11 +11,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from api_client import Api
 
 from chalicelib.flows.access import Access
 from chalicelib.wiring import pipeline
 from fakes import FakeProjectStore
+from handlers.api_client import Api
 
 LONG_AGO = "01AN4Z07BY79KA1307SR9X4MV3-2015-05-17T10"
 
@@ -30,7 +30,7 @@ def _history(stage_api: Api) -> None:
     stage_api.aggregate()
 
 
-def next_of(api: Api, path: str, **parameters: object) -> str:
+def next_of(api: Api, path: str, **parameters: Any) -> str:
     sealed: str = api.get(path, **{"limit": 1, **parameters}).json_body["next"]
     assert api.get(path, **{"limit": 1, **parameters, "cursor": sealed}).status_code == 200
     return sealed

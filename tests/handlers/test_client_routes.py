@@ -7,7 +7,8 @@ import json
 from typing import Any
 
 import pytest
-from api_client import Api
+
+from handlers.api_client import Api
 
 TRACK = {"type": "track", "event": "clicked", "userId": "ann", "messageId": "m1"}
 CAPTURE = {"event": "clicked", "distinct_id": "ann", "uuid": "u1"}

@@ -7,7 +7,8 @@ import json
 import zlib
 
 import pytest
-from api_client import Api
+
+from handlers.api_client import Api
 
 MIB = 1024 * 1024
 AT_TEN = "2015-05-17T10:05:03Z"

@@ -8,8 +8,8 @@ import re
 from typing import Any
 
 import pytest
-from api_client import Api
 
+from handlers.api_client import Api
 from stage import Clients
 
 AT_TEN = "2015-05-17T10:05:03Z"

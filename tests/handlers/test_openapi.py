@@ -13,12 +13,12 @@ from urllib.parse import quote
 
 import pytest
 import schemathesis
-from api_client import Api
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 import app
+from handlers.api_client import Api
 from millrace.api_docs import openapi
 
 Environ = dict[str, Any]

@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from api_client import Api
 
 import chalicelib
 from app import app
 from chalicelib.http import assets
+from handlers.api_client import Api
 
 FOLDER = Path(chalicelib.__file__).parent / "http" / "static" / "page"
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from api_client import Api
+
+from handlers.api_client import Api
 
 CLICK = {"event_type": "click", "user_id": "u1"}
 AT_TEN = "2015-05-17T10:05:03Z"

@@ -7,10 +7,10 @@ import json
 from typing import Any
 
 import pytest
-from api_client import Api
 
 import app
 from chalicelib.core.chunk_id import hour_of
+from handlers.api_client import Api
 from stage import Clients
 
 CLICK = {"event_type": "click", "user_id": "u1"}

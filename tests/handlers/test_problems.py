@@ -3,35 +3,16 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
-from api_client import Api
 from chalice import CORSConfig
-from chalice.test import HTTPResponse
 
 import app
+from handlers.api_client import Api
+from handlers.routes import PUBLIC, ROUTES, assert_problem, concrete
 
 EVENT = b'{"event_type": "click", "user_id": "u1"}'
-ROUTES = [(path, method) for path, methods in app.app.routes.items() for method in methods]
-# What a closed stage shows to anybody: it tells nothing of any project.
-PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs"}
-PUBLIC |= {"/pixel.gif", "/v1/projects/{key}/settings", "/array/{key}/config", "/flags", "/decide"}
-
-
-def concrete(path: str) -> str:
-    """The path of a route with something in place of its parameters."""
-    return path.replace("{", "").replace("}", "")
-
-
-def assert_problem(response: HTTPResponse, status: int, code: str) -> None:
-    assert response.status_code == status
-    assert response.headers["Content-Type"] == "application/problem+json"
-    problem = json.loads(response.body)
-    assert {"type", "title", "status", "detail", "code", "message"} <= set(problem)
-    assert (problem["status"], problem["code"]) == (status, code)
-    assert all(isinstance(problem[name], str) and problem[name] for name in ("type", "title", "detail", "message"))
-    for inside in ("Traceback", "chalicelib", "botocore", 'File "', "Exception", "stage-"):
-        assert inside not in response.body.decode()
 
 
 @pytest.mark.parametrize(
@@ -156,7 +137,7 @@ def test_an_unknown_exception_answers_500_and_is_told_to_the_log_alone(
 
 @pytest.mark.parametrize("accept", [None, "*/*", "application/json", "text/html", "application/octet-stream"])
 def test_success_is_exactly_200_and_json_whatever_the_client_accepts(api: Api, accept: str | None) -> None:
-    headers = {} if accept is None else {"accept": accept}
+    headers: dict[str, Any] = {} if accept is None else {"accept": accept}
     posted = api.post(EVENT, **headers)
     api.process()
     [chunk_id], [verdict] = posted.json_body["chunks"], posted.json_body["events"]

@@ -7,9 +7,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from api_client import Api
 
 from chalicelib.core import chunk
+from handlers.api_client import Api
 
 # Each: event type, user, event time.
 VIEWS = [("page_view", "ann", f"2015-05-17T10:0{minute}:00Z") for minute in range(5)]
@@ -39,7 +39,7 @@ def times(answer: dict[str, Any]) -> list[str]:
     return [event["timestamp"] for event in answer["events"]]
 
 
-def pages(api: Api, path: str, **parameters: object) -> Iterator[dict[str, Any]]:
+def pages(api: Api, path: str, **parameters: Any) -> Iterator[dict[str, Any]]:
     """Every page of an answer, as its cursors lead on."""
     page = api.get(path, **parameters).json_body
     yield page
@@ -73,7 +73,7 @@ def test_the_events_of_a_project_come_newest_first(api: Api) -> None:
     ],
 )
 def test_events_are_those_that_the_parameters_ask_for(
-    api: Api, parameters: dict[str, object], expected: list[str]
+    api: Api, parameters: dict[str, Any], expected: list[str]
 ) -> None:
     response = api.get("/events", **parameters)
     assert (response.status_code, times(response.json_body)) == (200, expected)
@@ -91,7 +91,7 @@ def test_of_a_parameter_given_twice_the_last_one_counts(api: Api) -> None:
 @pytest.mark.parametrize(
     ("parameters", "limit"), [({"user_id": "ann"}, 7), ({"user_id": "ann", "event_type": "page_view"}, 2), ({}, 4)]
 )
-def test_pages_joined_are_the_whole_answer(api: Api, parameters: dict[str, object], limit: int) -> None:
+def test_pages_joined_are_the_whole_answer(api: Api, parameters: dict[str, Any], limit: int) -> None:
     whole = api.get("/events", **parameters).json_body["events"]
     split = list(pages(api, "/events", limit=limit, **parameters))
     assert [event for page in split for event in page["events"]] == whole
@@ -117,7 +117,7 @@ def test_an_event_is_found_by_the_key_that_its_post_answered(api: Api) -> None:
     ],
 )
 def test_counts_are_distinct_events_by_window_and_type(
-    api: Api, parameters: dict[str, object], counts: list[tuple[str, str, int]]
+    api: Api, parameters: dict[str, Any], counts: list[tuple[str, str, int]]
 ) -> None:
     response = api.get("/counts", **parameters)
     assert response.status_code == 200

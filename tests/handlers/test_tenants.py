@@ -14,12 +14,12 @@ from typing import Any
 
 import boto3
 import pytest
-from api_client import Api
 from chalice.test import HTTPResponse
-from test_problems import PUBLIC, ROUTES, assert_problem, concrete
 
 from chalicelib.flows.access import Access
 from chalicelib.wiring import pipeline
+from handlers.api_client import Api
+from handlers.routes import PUBLIC, ROUTES, assert_problem, concrete
 from millrace.ops import registry
 
 EVENT = {"event_type": "click", "user_id": "u1", "event_id": "e1", "timestamp": "2015-05-17T10:05:00Z"}

@@ -15,8 +15,8 @@ from waiting import eventually
 LOG = Path(__file__).parents[2] / "examples" / "access.log.gz"
 # Two users in eight hours of two days: one has more events than an answer, or a batch of the table, holds.
 BUSY, OTHER = "130.237.218.86", "46.105.14.53"
-HOURS = ("19/May/2015:12", "19/May/2015:13", "19/May/2015:22", "19/May/2015:23")
-HOURS += ("20/May/2015:00", "20/May/2015:01", "20/May/2015:08", "20/May/2015:09")
+DAYS = {19: ("12", "13", "22", "23"), 20: ("00", "01", "08", "09")}
+HOURS = [f"{day}/May/2015:{hour}" for day, hours in DAYS.items() for hour in hours]
 LINES = [
     line
     for line in gzip.decompress(LOG.read_bytes()).decode().splitlines()
@@ -39,7 +39,7 @@ def sent(mortal_stack: LocalStack) -> LocalStack:
 
 
 def replayed(stack: LocalStack, *options: str) -> dict[str, Any]:
-    return json.loads(stack.run("replay", "--json", *options))
+    return dict(json.loads(stack.run("replay", "--json", *options)))
 
 
 def empty_table(stack: LocalStack) -> None:

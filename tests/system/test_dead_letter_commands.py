@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from builders import make_chunk, make_event
@@ -31,11 +32,14 @@ def run_json(stack: LocalStack, *arguments: str, code: int = 0) -> list[dict[str
     return [json.loads(line) for line in stack.run(*arguments, "--json", code=code).splitlines()]
 
 
+def is_committed(stack: LocalStack, chunk: Chunk) -> bool:
+    return bool(stack.get(f"/chunks/{chunk.chunk_id}")["status"] == "committed")
+
+
 def settle(stack: LocalStack, *given: Chunk) -> None:
     """Every chunk is committed, and nothing is wrong in the whole stage."""
     for chunk in given:
-        path = f"/chunks/{chunk.chunk_id}"
-        eventually(lambda path=path: stack.get(path)["status"] == "committed", f"{path} to be committed")
+        eventually(partial(is_committed, stack, chunk), f"{chunk.chunk_id} to be committed")
     findings = stack.findings()
     stored = Counter((event["user_id"], event["event_id"]) for event in findings.stored_events())
     assert findings.violations(Counter(dict.fromkeys(stored, 1))) == []

@@ -155,7 +155,7 @@ def test_a_kill_while_sending_loses_and_doubles_nothing_once_sent_again(own_stac
         stack.start()
         assert ("snapshot" in stack.printed()) == kill_all
     send(stack, events, acknowledged=[], until_refused=False)
-    expected = Counter({(event["user_id"], event["event_id"]): 1 for event in events})
+    expected = Counter({(str(event["user_id"]), str(event["event_id"])): 1 for event in events})
     eventually(lambda: stack.findings().violations(expected) == [], "every event to be stored once")
 
 

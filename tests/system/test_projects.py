@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ def listed(stack: LocalStack, project: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in stack.run("keys", "list", "--project", project, "--json").splitlines()]
 
 
+def is_refused(stack: LocalStack, key: str) -> bool:
+    return post(stack, key, {}).status_code == 401
+
+
 def test_a_keys_life(stack: LocalStack) -> None:
     write, read = create(stack, "life", "write"), create(stack, "life", "read")
     assert post(stack, write, {"event_type": "a", "user_id": "u"}).json()["accepted"] == 1
@@ -42,8 +47,8 @@ def test_a_keys_life(stack: LocalStack) -> None:
     assert post(stack, rotated, {"event_type": "a", "user_id": "u"}).status_code == 200
     for key in listed(stack, "life"):
         stack.run("keys", "revoke", key["id"])
-    for key in (write, rotated):  # settings are remembered for 20 seconds
-        eventually(lambda key=key: post(stack, key, {}).status_code == 401, "a revoked key to be refused")
+    for secret in (write, rotated):  # settings are remembered for 20 seconds
+        eventually(partial(is_refused, stack, secret), "a revoked key to be refused")
     stack.run("keys", "revoke", "5f2c7a90b1d3", code=1)
 
 

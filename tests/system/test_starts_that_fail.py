@@ -117,7 +117,7 @@ def half_started(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     (tmp_path / "aws").mkdir()
     with (tmp_path / "aws" / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = [COMMAND, "up", "--attached", "--state", tmp_path, "--port", "0"]
+        command: list[str | Path] = [COMMAND, "up", "--attached", "--state", tmp_path, "--port", "0"]
         process = subprocess.Popen(command, stdin=subprocess.PIPE)
         eventually(lambda: len(processes_of(tmp_path)) == 2, "the emulator to be started")
         yield process

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-from types import SimpleNamespace
 from typing import Any
 
 from chalice.app import SQSEventConfig
@@ -83,7 +82,8 @@ def test_a_trigger_ends_when_its_batch_is_done_and_deleted() -> None:
         begun.set()
         go_on.wait(PATIENCE_SECONDS)
 
-    trigger = QueueTrigger(queue, "url", SimpleNamespace(batch_size=1, maximum_batching_window_in_seconds=0), function)
+    source = SQSEventConfig("process", "process", "chunks", None, 1, 0, None)
+    trigger = QueueTrigger(queue, "url", source, function)
     trigger.start()
     assert begun.wait(PATIENCE_SECONDS)
     threading.Timer(0.2, go_on.set).start()

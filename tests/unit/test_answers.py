@@ -69,5 +69,5 @@ def test_what_failed_inside_is_not_told(name: str) -> None:
 
 def test_routes_keep_their_errors_when_the_local_server_takes_the_application_over() -> None:
     app = application()
-    app.__class__ = LocalChalice  # as `millrace up` does; `chalice local` adds a base
+    app.__class__ = LocalChalice  # type: ignore[assignment]  # as `millrace up` does; `chalice local` adds a base
     assert ask("/own/missing", app).status_code == 404

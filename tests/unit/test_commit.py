@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -22,7 +23,7 @@ SENDER = Sender("default", RECEIVED)
 HOUR = "2015-05-17T10"
 
 
-def event(number: int, event_type: str = "view", time: str = f"{HOUR}:05:03.000000Z", **properties: object) -> Event:
+def event(number: int, event_type: str = "view", time: str = f"{HOUR}:05:03.000000Z", **properties: Any) -> Event:
     return make_event(f"e{number}", at=time, user="u", event_type=event_type, **properties)
 
 

@@ -60,7 +60,7 @@ def test_names_are_the_same_however_their_accents_are_composed() -> None:
     assert read(TIMED | {"user_id": "Zoe\u0308"}).user == read(TIMED | {"user_id": "Zo\u00eb"}).user == "Zo\u00eb"
 
 
-ROWS = [
+ROWS: list[tuple[str, str | None, Any]] = [
     ("not_an_object", None, []),
     ("not_an_object", None, "page_view"),
     ("not_an_object", None, None),

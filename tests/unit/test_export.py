@@ -63,7 +63,7 @@ def test_no_cell_ever_starts_like_a_formula(cell: str) -> None:
 def test_parquet_holds_every_column_unchanged(tmp_path: Path) -> None:
     file = tmp_path / "events.parquet"
     file.write_bytes(written("parquet", make_row(user_id="=1+1"), make_row(user_id="zoë")))
-    rows = duckdb.sql(f"SELECT user_id, properties->>'page' FROM '{file}' ORDER BY 1").fetchall()  # noqa: S608
+    rows = duckdb.execute(f"SELECT user_id, properties->>'page' FROM '{file}' ORDER BY 1").fetchall()  # noqa: S608
     assert rows == [("=1+1", "/ä,\n\"'"), ("zoë", "/ä,\n\"'")]
 
 
@@ -72,6 +72,6 @@ def test_no_events_make_an_empty_file_that_can_be_read(format_name: str, tmp_pat
     file = tmp_path / "events"
     file.write_bytes(written(format_name))
     if format_name == "parquet":
-        assert duckdb.sql(f"SELECT count(*) FROM read_parquet('{file}')").fetchall() == [(0,)]  # noqa: S608
+        assert duckdb.execute(f"SELECT count(*) FROM read_parquet('{file}')").fetchall() == [(0,)]  # noqa: S608
     else:
         assert file.read_text().splitlines() == ([",".join(export.COLUMNS)] if format_name == "csv" else [])

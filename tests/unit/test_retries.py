@@ -15,7 +15,8 @@ ALL = [each for each in vars(retries).values() if isinstance(each, Retry)]
 
 
 def row(retry: Retry) -> str:
-    pause = {None: "the library's", 0: "none"}.get(retry.base_seconds) or f"{retry.base_seconds} s"
+    pauses: dict[float | None, str] = {None: "the library's", 0: "none"}
+    pause = pauses.get(retry.base_seconds) or f"{retry.base_seconds} s"
     return f"| {retry.what} | {retry.attempts} | {pause} |"
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import gzip
 import io
 import json
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from chalicelib.core import limits
+from millrace.io.client import Client
 from millrace.io.sending import Totals, collect_receipts, open_lines, read_events, send
 
 GOOD = b'{"event_type": "a", "user_id": "u"}\n'
@@ -47,7 +48,7 @@ def read(*lines: bytes) -> tuple[list[dict[str, Any]], list[str], Totals]:
 
 def sent(events: list[dict[str, Any]]) -> tuple[FakeStage, list[str], Totals]:
     stage, totals, reports = FakeStage(), Totals(), list[str]()
-    assert sum(send(stage, events, reports.append, totals)) == len(events)
+    assert sum(send(cast(Client, stage), events, reports.append, totals)) == len(events)
     return stage, reports, totals
 
 

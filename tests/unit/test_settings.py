@@ -36,7 +36,13 @@ def test_cursors_of_two_stages_differ_and_a_secret_can_be_set() -> None:
 
 
 def test_defaults_in_the_environment_are_those_of_the_code() -> None:
-    assert Settings.from_environ(LEAST) == Settings(*LEAST.values(), cursor_secret="\n".join(LEAST.values()))
+    assert Settings.from_environ(LEAST) == Settings(
+        LEAST["QUEUE_URL"],
+        LEAST["TABLE_NAME"],
+        LEAST["BUCKET_NAME"],
+        LEAST["TOPIC_ARN"],
+        cursor_secret="\n".join(LEAST.values()),
+    )
 
 
 def test_every_missing_name_is_in_one_message() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import yaml
+from chalice.app import Rate, ScheduledEventConfig
 
 import app
 from chalicelib.core.lifetimes import Lifetimes
@@ -29,7 +30,7 @@ OF_AWS = {
 METRICS = OF_AWS | {NAMESPACE: set(CATALOGUE)}
 
 
-class _Loader(yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):  # type: ignore[misc]  # the library has no types
     """YAML with CloudFormation's functions, of which each becomes {name: argument}."""
 
 
@@ -124,9 +125,9 @@ def test_a_message_stays_hidden_for_six_times_the_functions_timeout() -> None:
 
 
 def test_the_aggregator_runs_every_five_minutes_and_is_missed_after_three_runs() -> None:
-    [minutes] = [
-        int(source.schedule_expression.value) for source in app.app.event_sources if source.name == "aggregate"
-    ]
+    [schedule] = [each for each in app.app.event_sources if isinstance(each, ScheduledEventConfig)]
+    assert isinstance(schedule.schedule_expression, Rate)
+    minutes = int(schedule.schedule_expression.value)
     assert properties("AggregateSilentAlarm")["Period"] == 3 * minutes * 60
     assert bill.SCHEDULE_RUNS_AN_HOUR == 60 / minutes == 12
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -101,7 +102,7 @@ def _fail(wired: Pipeline) -> None:
 
 def _summarise(wired: Pipeline) -> None:
     window = Window("acme", "hour", "2026-05-17T10")
-    wired.hour_summaries.keep(Report(window, 1, {}, 0), HourSummary({}, frozenset(), {}))
+    wired.hour_summaries.keep(Report(window, 1, {}, 0), HourSummary(Counter(), set(), {}))
 
 
 #: How long each item is kept, by what writes it; docs/data.md says the same.
