@@ -44,13 +44,13 @@ def read(incoming: Incoming) -> Post:
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
-        return Post([_event(each, envelope) for each in batch], _key(envelope, *batch))
+        return Post([_event(each, envelope) for each in batch], text_in(envelope, *SEGMENT.key_in_body))
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
     if not isinstance(document, dict):
         return Post([RawEvent(document)])
-    return Post([_event({**document, "type": name}, {})], _key(document))
+    return Post([_event({**document, "type": name}, {})])
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
@@ -58,11 +58,6 @@ def settings(incoming: Incoming) -> dict[str, Any]:
     protocol, _, host = incoming.address.partition("://")
     destination = {"apiKey": incoming.path["key"], "apiHost": f"{host}/v1", "protocol": protocol}
     return {"integrations": {"Segment.io": destination}}
-
-
-def _key(*documents: Any) -> str | None:
-    keys = (text_in(each, *SEGMENT.key_in_body) for each in documents if isinstance(each, dict))
-    return next(filter(None, keys), None)
 
 
 def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
@@ -89,6 +84,7 @@ def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
         },
         sent,
         sole_id=True,
+        key=text_in(message, *SEGMENT.key_in_body),
     )
 
 
