@@ -29,6 +29,7 @@ from chalicelib.core.dialects import (
     without,
 )
 from chalicelib.core.dialects.registry import POSTHOG
+from chalicelib.core.event import POSTHOG_PEOPLE
 from chalicelib.errors import Problem
 
 # What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
@@ -97,8 +98,8 @@ def _event(message: Any, envelope: dict[str, Any], incoming: Incoming) -> RawEve
     key = access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
     if token and (access_key.id_in(token) or token == text_in(envelope, *POSTHOG.key_in_body)):
         del properties["token"]
-    user = first_of(id_in(message, "distinct_id"), id_in(properties, "distinct_id"))
-    anonymous = id_in(properties, "$anon_distinct_id", "$device_id")
+    user = first_of(id_in(message, *POSTHOG_PEOPLE.users), id_in(properties, *POSTHOG_PEOPLE.users))
+    anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous)
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
     timestamp, sent = _time(message, properties, envelope, incoming)

@@ -22,6 +22,7 @@ from chalicelib.core.dialects import (
     without,
 )
 from chalicelib.core.dialects.registry import SEGMENT
+from chalicelib.core.event import SEGMENT_PEOPLE
 from chalicelib.errors import Problem
 
 #: The browser library shortens the names of calls to their initials.
@@ -32,8 +33,8 @@ _BATCHES = {"b", "batch", "import"}
 _NAMED = ("name", "category", "groupId", "previousId")
 # What has a place of its own in an event; keys are not kept.
 _PLACED = (
-    *("type", "event", "userId", "anonymousId", "messageId", "timestamp", "properties", "traits", "context"),
-    *(*SEGMENT.key_in_body, *_NAMED),
+    *("type", "event", "messageId", "timestamp", "properties", "traits", "context"),
+    *(*SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *SEGMENT.key_in_body, *_NAMED),
 )
 _SHARED = ("context", "integrations", "sentAt")
 
@@ -76,8 +77,8 @@ def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
         {
             "event_type": message.get("event") if call == "track" else call,
             "event_id": id_in(message, "messageId"),
-            "user_id": id_in(message, "userId"),
-            "anonymous_id": id_in(message, "anonymousId"),
+            "user_id": id_in(message, *SEGMENT_PEOPLE.users),
+            "anonymous_id": id_in(message, *SEGMENT_PEOPLE.anonymous),
             "timestamp": in_utc(given or original),
             "properties": properties,
             "context": gathered(message["context"], "segment", rest),
