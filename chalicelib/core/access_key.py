@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,6 +46,15 @@ def id_in(key: str) -> str | None:
     """The id inside a key; None for what cannot be a key of this product."""
     match = _FORM.fullmatch(key)
     return match[2] if match else None
+
+
+def first_in(candidates: Iterable[str | None]) -> str | None:
+    """Of what stands where a key may stand, the first that has the form of a key, or else the first at all.
+
+    A proxy's own credential, or the key of another product, must not hide the key of this one.
+    """
+    present = [candidate for candidate in candidates if candidate]
+    return next(filter(id_in, present), next(iter(present), None))
 
 
 def hash_of(key: str) -> str:

@@ -32,6 +32,7 @@ REJECTION_CODES = {
     "too_large": "The event is too large.",
     "schema_violation": "The properties are not what the project's catalogue says they are.",
     "ambiguous_field": "A top-level field and a property have one name and different values.",
+    "other_key": "The event names a write key of another project than its request's.",
 }
 
 
@@ -174,6 +175,33 @@ FIELDS = tuple(
 SENT_FIELDS = tuple(sorted(FIELDS, key=lambda each: (not each.is_required, not each.is_person)))
 #: Ids of people, which a project may have hashed.
 PERSON_FIELDS = tuple(each.name for each in FIELDS if each.is_person)
+
+
+class People(NamedTuple):
+    """The names under which a sender puts the ids of people. Of several, the first that is given counts.
+
+    Dialects read ids there, and projects hide them there.
+    """
+
+    users: tuple[str, ...]
+    anonymous: tuple[str, ...]
+
+
+SEGMENT_PEOPLE = People(("userId",), ("anonymousId",))
+POSTHOG_PEOPLE = People(("distinct_id",), ("$anon_distinct_id", "$device_id"))
+#: Attributes of a CloudEvent, names in its data, and the attributes that stand for a person where none of these does.
+CLOUDEVENT_PEOPLE = People(("userid",), ("anonymousid",))
+DATA_PEOPLE = People(("user_id", "userId"), ("anonymous_id", "anonymousId"))
+CLOUDEVENT_STAND_INS = People(("subject",), ("source",))
+#: Where an event, in whatever dialect, says at its top who it is about.
+PEOPLE_AT_TOP = (
+    *(*PERSON_FIELDS, *SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *POSTHOG_PEOPLE.users),
+    *(*CLOUDEVENT_PEOPLE.users, *CLOUDEVENT_PEOPLE.anonymous),
+)
+#: Whatever stands under one of these names, at any depth, is the id of a person.
+PEOPLE_ANYWHERE = frozenset(
+    {*PEOPLE_AT_TOP, *POSTHOG_PEOPLE.anonymous, "previous_id", "previousId", "alias", "$user_id", "$alias"}
+)
 # Unpacked, since every event goes through them.
 _ROWS = tuple((each.name, each.attribute, each.kind, each.max_length, each.is_optional) for each in FIELDS)
 

@@ -12,19 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chalicelib.core.chunk import Sender
-from chalicelib.core.event import FIELDS, PERSON_FIELDS, Event
+from chalicelib.core.event import FIELDS, PEOPLE_ANYWHERE, PERSON_FIELDS, Event
 
 IP_MODES = ("keep", "truncate", "drop")
 CATALOGUE_MODES = ("off", "warn", "enforce")
 
-# Where client libraries put addresses and ids besides the fields that Millrace knows.
+# Where client libraries put addresses.
 _IP_NAMES = {"ip", "$ip", "ip_address", "ipAddress"}
-#: Where an event, in whatever dialect, says at its top who it is about.
-TOP_USER_NAMES = (*PERSON_FIELDS, "userId", "anonymousId", "distinct_id")
-_USER_NAMES = {
-    *TOP_USER_NAMES, "previous_id", "previousId", "alias", "$user_id", "$anon_distinct_id", "$device_id", "$alias",
-    "userid", "anonymousid",
-}  # fmt: skip
 _TELLING_LENGTH = 6
 _HASHED = re.compile(r"u_[0-9a-f]{32}")
 
@@ -90,7 +84,7 @@ class Project:
             return _GONE
         if name in _IP_NAMES and isinstance(value, str):
             return self._hide_ip(value) or _GONE
-        if self.hashes_users and ((name in _USER_NAMES and _is_id(value)) or _is_one_of(value, users)):
+        if self.hashes_users and ((name in PEOPLE_ANYWHERE and _is_id(value)) or _is_one_of(value, users)):
             return self._hash(str(value))
         return value
 

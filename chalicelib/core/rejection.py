@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import limits
-from chalicelib.core.project import TOP_USER_NAMES, Project
+from chalicelib.core.event import PEOPLE_AT_TOP
+from chalicelib.core.project import Project
 
 # Of one POST so many events, and of each so many characters: one item, far below 400 KB.
 MAX_KEPT_EVENTS = 20
@@ -56,7 +57,7 @@ def _excerpt(raw: Any, project: Project) -> str | None:
     if project.is_private:
         if not isinstance(shallow, dict):
             return None
-        users = frozenset(value for name in TOP_USER_NAMES if isinstance(value := shallow.get(name), str))
+        users = frozenset(value for name in PEOPLE_AT_TOP if isinstance(value := shallow.get(name), str))
         shallow = project.hide_values(shallow, users)
     return _KEY.sub(_REDACTED, json.dumps(shallow))[:MAX_KEPT_CHARACTERS]
 

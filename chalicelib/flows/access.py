@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ DEFAULT_PROJECT = "default"
 _REMEMBERED = 1000
 # Keys that nobody issued cost a read each; a container reads no more of them than this.
 _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE = 10, 50
+# So many keys of one request are looked up beside the one that decides: two, while a key is replaced.
+_KEYS_IN_A_BODY = 3
 
 
 class Access:
@@ -55,6 +57,23 @@ class Access:
             raise Problem("forbidden", f"This is a {found.kind} key. A {kinds[0]} key is needed here.")
         return self.project(found.project)
 
+    def keys_of_others(self, named: Iterable[str], project: Project, *, now: datetime) -> set[str]:
+        """Those of the keys in a body that do not speak for the project. Raises Problem.
+
+        Beyond the first ones all count as keys of others, since each may cost a read.
+        """
+        keys = [key for key in named if access_key.id_in(key)]
+        looked_up, others = keys[:_KEYS_IN_A_BODY], keys[_KEYS_IN_A_BODY:]
+        return {*others, *(key for key in looked_up if not self._admits(key, project, now))}
+
+    def _admits(self, key: str, project: Project, now: datetime) -> bool:
+        try:
+            return self.project_for(key, "write", now=now).name == project.name
+        except Problem as problem:
+            if problem.code == "too_many_unknown_keys":
+                raise  # the client sends again, and nothing is rejected that may be good
+            return False
+
     def project(self, name: str) -> Project:
         """A project with its settings and, where it is applied, its catalogue."""
         project: Project = self._known_projects.get(name, lambda: self._projects.get(name) or Project(name))
@@ -69,10 +88,13 @@ class Access:
         known: AccessKey | None = self._known_keys.get(key_id)
         if known is None:
             # One that was good a moment ago is not held up by those who try others.
-            if not (self._known_keys.holds(key_id) or self._strangers.take()):
+            is_new = not self._known_keys.holds(key_id)
+            if is_new and not self._strangers.take():
                 raise Problem("too_many_unknown_keys", retry_after=1)
             asked = self._clock()
             known = self._projects.key(key_id)
+            if known and is_new:
+                self._strangers.give_back()
             (self._known_keys if known else self._unknown_keys).put(key_id, known or True, asked)
         return known
 
@@ -124,3 +146,6 @@ class _Allowance:
             return False
         self._left -= 1
         return True
+
+    def give_back(self) -> None:
+        self._left = min(self._at_once, self._left + 1)

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from chalicelib.core import access_key
 from chalicelib.core.dialects import Post
 from chalicelib.core.dialects.registry import DIALECTS, Dialect, dialect_of, load
 from chalicelib.errors import Problem
@@ -19,21 +20,24 @@ if TYPE_CHECKING:
 def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
     """The verdicts on a request's events, and what its libraries look for. Raises Problem and StoreFailed.
 
-    The key stands in a header, in the query, or in the body, where only the dialect's reader finds it.
+    The key stands in a header, in the query, or in the body, where only the dialect's reader finds it. The first that
+    has the form of a key decides the project.
     """
     incoming = requests.incoming_of(request, now)
     dialect = dialect_of(request.method, request.path, incoming, dialects)
-    key = requests.key_of(request, dialect.key_in_headers)
-    key = key or next((found for name in dialect.key_in_query if (found := incoming.query.get(name))), None)
-    project = stage.access.project_for(key, "write", now=now) if key else None
+    beside = [*requests.keys_of(request, dialect.key_in_headers), *map(incoming.query.get, dialect.key_in_query)]
+    key = access_key.first_in(beside)
+    project = stage.access.project_for(key, "write", now=now) if key and access_key.id_in(key) else None
     try:
         post: Post = load(dialect.reader)(incoming)
     except Problem:
-        project or stage.access.project_for(None, "write", now=now)  # without a key there is no telling what is wrong
+        project or stage.access.project_for(key, "write", now=now)  # without a key there is no telling what is wrong
         raise
-    project = project or stage.access.project_for(post.key, "write", now=now)
+    if project is None:
+        key = access_key.first_in([*beside, *post.keys])
+        project = stage.access.project_for(key, "write", now=now)
     verdicts = ingest.ingest(
-        post.events,
+        post.without_events_of(stage.access.keys_of_others(post.keys, project, now=now)),
         sender=requests.sender_of(request, project.name, now),
         queue=stage.queue,
         meter=stage.meter,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -16,18 +16,23 @@ from chalicelib.core.dialects import Incoming
 _MAX_USER_AGENT = 1024
 
 
-def key_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> str | None:
-    """The key in a header of one of these names, or else as Authorization's Bearer, or Basic's user name."""
+def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterator[str]:
+    """What stands where a header may hold a key: in one of these names, then as Bearer, or as Basic's user name."""
     headers: Mapping[str, str] = request.headers
-    if named := next((found for name in names if (found := headers.get(name))), None):
-        return named
+    yield from (headers.get(name, "") for name in names)
     scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "basic":
-        return credentials.strip() or scheme or None
+        yield credentials.strip() or scheme
+        return
     try:
-        return base64.b64decode(credentials.strip(), validate=True).decode("ascii").partition(":")[0] or None
+        yield base64.b64decode(credentials.strip(), validate=True).decode("ascii").partition(":")[0]
     except (ValueError, binascii.Error):
-        return credentials  # which is no key of anybody
+        yield credentials  # which is no key of anybody
+
+
+def key_of(request: Any) -> str | None:
+    """The key of a request that has no body: the first in a header that has the form of one."""
+    return access_key.first_in(keys_of(request))
 
 
 def parameters_of(request: Any) -> dict[str, str]:

@@ -175,6 +175,14 @@ def test_a_flood_of_unknown_keys_neither_stops_nor_forgets_a_known_one() -> None
     assert len(entry.store.reads) == reads
 
 
+def test_valid_keys_are_not_counted_among_the_unknown_ones_however_many_there_are() -> None:
+    entry = Entry()
+    keys = [entry.issue(f"p{number}", number=number) for number in range(1000)]
+    assert [entry.enter(key).name for key in keys] == [f"p{number}" for number in range(1000)]
+    codes = [entry.code(stranger(number)) for number in range(60)]
+    assert codes == ["bad_key"] * 50 + ["too_many_unknown_keys"] * 10
+
+
 def test_a_client_that_a_flood_kept_out_is_told_to_come_back() -> None:
     entry = Entry()
     for number in range(100):

@@ -74,11 +74,19 @@ def test_every_packing_of_a_body_is_read(packing: str) -> None:
     assert posthog.read(Incoming(packed(document)[packing], {}, {}, NOW)) == read(document)
 
 
-@pytest.mark.parametrize("document", [EVENT | {"api_key": "key"}, [EVENT | {"properties": {"token": "key"}}]])
+KEY = "mw_" + "0" * 12 + "_" + "0" * 40
+
+
+@pytest.mark.parametrize("document", [EVENT | {"api_key": KEY}, [EVENT | {"properties": {"token": KEY}}]])
 def test_one_event_and_an_array_are_read_and_the_key_is_found_in_the_event(document: Any) -> None:
     post = read(document)
-    assert (len(post.events), post.key) == (1, "key")
-    assert "key" not in post.events[0].fields["properties"].values()
+    assert (len(post.events), post.keys) == (1, [KEY])
+    assert KEY not in str(post.events[0].fields)
+
+
+def test_a_token_that_the_envelope_names_as_the_key_is_the_key() -> None:
+    (event,) = read({"api_key": "phc_1", "batch": [EVENT | {"properties": {"token": "phc_1"}}]}).events
+    assert event.fields["properties"] == {}
 
 
 @pytest.mark.parametrize(

@@ -140,7 +140,7 @@ def test_a_call_alone_says_its_type_in_the_path(call: str) -> None:
     post = read({"event": "E", "userId": "ann", "writeKey": "key", "sentAt": "2015-05-17T10:20:00Z"}, call)
     (event,) = post.events
     assert event.fields["event_type"] == ("E" if call[0] == "t" else segment.CALLS[call[0]])
-    assert post.key == "key"
+    assert post.keys == ["key"]
     assert "key" not in str(event.fields.values())
 
 

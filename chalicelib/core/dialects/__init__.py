@@ -6,12 +6,12 @@ docs/clients.md has the rules.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import timestamps
+from chalicelib.core import access_key, timestamps
 from chalicelib.core.event import Rejected
 
 
@@ -34,21 +34,36 @@ class Incoming:
 class RawEvent:
     """`fields`, `sent` and `sole_id` are what `read_event` takes; nothing of them is checked yet.
 
-    `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came.
+    `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came. `key`: the write key that
+    it names itself.
     """
 
     fields: Any
     sent: datetime | None = None
     sole_id: bool = False
     rejected: Rejected | None = None
+    key: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a request says. `key`: the write key that the client library put into the body, if it did."""
+    """What a request says. `key`: the write key that the client library put into the body, beside the events."""
 
     events: list[RawEvent]
     key: str | None = None
+
+    @property
+    def keys(self) -> list[str]:
+        """Each write key that the body names, once."""
+        return list(dict.fromkeys(key for key in (self.key, *(event.key for event in self.events)) if key))
+
+    def without_events_of(self, keys: Container[str]) -> list[RawEvent]:
+        """The events; one that names one of these keys, or whose request does, is rejected."""
+        refusal = Rejected("other_key")
+        return [
+            replace(event, rejected=refusal) if access_key.first_in((event.key, self.key)) in keys else event
+            for event in self.events
+        ]
 
 
 def moment_of(value: Any) -> datetime | None:

@@ -15,7 +15,7 @@ from urllib.parse import unquote_to_bytes
 from chalicelib.core import limits, payload
 from chalicelib.core.dialects import Incoming, Post, RawEvent, first_of, id_in, text_in, without
 from chalicelib.core.dialects.registry import media_type
-from chalicelib.core.event import Rejected, stable_id
+from chalicelib.core.event import CLOUDEVENT_PEOPLE, CLOUDEVENT_STAND_INS, DATA_PEOPLE, Rejected, stable_id
 from chalicelib.errors import Problem
 
 _REQUIRED = ("specversion", "id", "source", "type")
@@ -54,10 +54,14 @@ def read_one(event: Any) -> RawEvent:
     properties = data if isinstance(data, dict) else {"data": data} if "data" in event else {}
     if "data_base64" in event:
         properties = {**properties, "data_base64": event["data_base64"]}
-    user = first_of(id_in(event, "userid"), id_in(properties, "user_id", "userId"), id_in(event, "subject"))
-    anonymous = first_of(id_in(event, "anonymousid"), id_in(properties, "anonymous_id", "anonymousId"))
+    user = first_of(
+        id_in(event, *CLOUDEVENT_PEOPLE.users),
+        id_in(properties, *DATA_PEOPLE.users),
+        id_in(event, *CLOUDEVENT_STAND_INS.users),
+    )
+    anonymous = first_of(id_in(event, *CLOUDEVENT_PEOPLE.anonymous), id_in(properties, *DATA_PEOPLE.anonymous))
     # What is the user is kept as such and not twice: a project may want it hidden.
-    told = [name for name in ("userid", "subject") if user == event.get(name)]
+    told = [name for name in (*CLOUDEVENT_PEOPLE.users, *CLOUDEVENT_STAND_INS.users) if user == event.get(name)]
     fields = {
         "event_type": event["type"],
         "event_id": _identity(event["source"], event["id"]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from chalicelib.core import payload
@@ -17,20 +18,21 @@ _EPOCH = re.compile("[0-9]{1,15}")
 
 def read(incoming: Incoming) -> Post:
     """The events of POST /events; a CloudEvent among them is read as one. Raises Problem."""
-    document, key = payload.parse(incoming.body), None
-    if isinstance(document, dict):
-        key = text_in(document, *OWN.key_in_body)
-        document = without(document, *OWN.key_in_body)
+    document = payload.parse(incoming.body)
+    key = text_in(document, *OWN.key_in_body) if isinstance(document, dict) else None
     return Post([_own(each) for each in payload.events_of(document)], key)
 
 
 def _own(raw: Any) -> RawEvent:
-    if isinstance(raw, dict) and "specversion" in raw:
+    if not isinstance(raw, dict):
+        return RawEvent(raw)
+    raw, key = without(raw, *OWN.key_in_body), text_in(raw, *OWN.key_in_body)
+    if "specversion" in raw:
         from chalicelib.core.dialects import cloudevents
 
         if cloudevents.is_one(raw):
-            return cloudevents.read_one(raw)
-    return RawEvent(raw)
+            return replace(cloudevents.read_one(raw), key=key)
+    return RawEvent(raw, key=key)
 
 
 def read_pixel(incoming: Incoming) -> Post:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
-from chalicelib.core import payload, timestamps
+from chalicelib.core import access_key, payload, timestamps
 from chalicelib.core.dialects import (
     Incoming,
     Post,
@@ -29,6 +29,7 @@ from chalicelib.core.dialects import (
     without,
 )
 from chalicelib.core.dialects.registry import POSTHOG
+from chalicelib.core.event import POSTHOG_PEOPLE
 from chalicelib.errors import Problem
 
 # What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
@@ -57,8 +58,7 @@ def read(incoming: Incoming) -> Post:
     envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
     messages = envelope["batch"] if envelope else document
     messages = payload.bounded(messages if isinstance(messages, list) else [messages])
-    key = _key(envelope, *messages)
-    return Post([_event(each, envelope, key, incoming) for each in messages], key)
+    return Post([_event(each, envelope, incoming) for each in messages], text_in(envelope, *POSTHOG.key_in_body))
 
 
 def flags(_incoming: Incoming) -> dict[str, Any]:
@@ -69,16 +69,6 @@ def flags(_incoming: Incoming) -> dict[str, Any]:
 def extras(_incoming: Incoming) -> dict[str, Any]:
     """Which of its extras the browser library shall load: none."""
     return _NO_EXTRAS
-
-
-def _key(*documents: Any) -> str | None:
-    """Where the libraries of different ages put the project's key."""
-    for each in documents:
-        if isinstance(each, dict):
-            key = text_in(each, *POSTHOG.key_in_body) or text_in(object_in(each, "properties"), "token")
-            if key:
-                return key
-    return None
 
 
 def _unwrapped(body: bytes) -> bytes:
@@ -99,14 +89,17 @@ def _unbase64(body: bytes) -> bytes:
         return body  # not base64: then it is for the JSON parser to say what is wrong
 
 
-def _event(message: Any, envelope: dict[str, Any], key: str | None, incoming: Incoming) -> RawEvent:
+def _event(message: Any, envelope: dict[str, Any], incoming: Incoming) -> RawEvent:
     if not isinstance(message, dict):
         return RawEvent(message)
     properties = dict(object_in(message, "properties"))
-    if properties.get("token") == key:
-        properties.pop("token", None)
-    user = first_of(id_in(message, "distinct_id"), id_in(properties, "distinct_id"))
-    anonymous = id_in(properties, "$anon_distinct_id", "$device_id")
+    # The browser's library puts the key among the properties, where others have tokens of their own.
+    token = text_in(properties, "token")
+    key = access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
+    if token and (access_key.id_in(token) or token == text_in(envelope, *POSTHOG.key_in_body)):
+        del properties["token"]
+    user = first_of(id_in(message, *POSTHOG_PEOPLE.users), id_in(properties, *POSTHOG_PEOPLE.users))
+    anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous)
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
     timestamp, sent = _time(message, properties, envelope, incoming)
@@ -127,6 +120,7 @@ def _event(message: Any, envelope: dict[str, Any], key: str | None, incoming: In
         },
         sent,
         sole_id=True,
+        key=key,
     )
 
 

@@ -22,6 +22,7 @@ from chalicelib.core.dialects import (
     without,
 )
 from chalicelib.core.dialects.registry import SEGMENT
+from chalicelib.core.event import SEGMENT_PEOPLE
 from chalicelib.errors import Problem
 
 #: The browser library shortens the names of calls to their initials.
@@ -32,8 +33,8 @@ _BATCHES = {"b", "batch", "import"}
 _NAMED = ("name", "category", "groupId", "previousId")
 # What has a place of its own in an event; keys are not kept.
 _PLACED = (
-    *("type", "event", "userId", "anonymousId", "messageId", "timestamp", "properties", "traits", "context"),
-    *(*SEGMENT.key_in_body, *_NAMED),
+    *("type", "event", "messageId", "timestamp", "properties", "traits", "context"),
+    *(*SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *SEGMENT.key_in_body, *_NAMED),
 )
 _SHARED = ("context", "integrations", "sentAt")
 
@@ -44,13 +45,13 @@ def read(incoming: Incoming) -> Post:
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
-        return Post([_event(each, envelope) for each in batch], _key(envelope, *batch))
+        return Post([_event(each, envelope) for each in batch], text_in(envelope, *SEGMENT.key_in_body))
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
     if not isinstance(document, dict):
         return Post([RawEvent(document)])
-    return Post([_event({**document, "type": name}, {})], _key(document))
+    return Post([_event({**document, "type": name}, {})])
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
@@ -58,11 +59,6 @@ def settings(incoming: Incoming) -> dict[str, Any]:
     protocol, _, host = incoming.address.partition("://")
     destination = {"apiKey": incoming.path["key"], "apiHost": f"{host}/v1", "protocol": protocol}
     return {"integrations": {"Segment.io": destination}}
-
-
-def _key(*documents: Any) -> str | None:
-    keys = (text_in(each, *SEGMENT.key_in_body) for each in documents if isinstance(each, dict))
-    return next(filter(None, keys), None)
 
 
 def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
@@ -81,14 +77,15 @@ def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
         {
             "event_type": message.get("event") if call == "track" else call,
             "event_id": id_in(message, "messageId"),
-            "user_id": id_in(message, "userId"),
-            "anonymous_id": id_in(message, "anonymousId"),
+            "user_id": id_in(message, *SEGMENT_PEOPLE.users),
+            "anonymous_id": id_in(message, *SEGMENT_PEOPLE.anonymous),
             "timestamp": in_utc(given or original),
             "properties": properties,
             "context": gathered(message["context"], "segment", rest),
         },
         sent,
         sole_id=True,
+        key=text_in(message, *SEGMENT.key_in_body),
     )
 
 
