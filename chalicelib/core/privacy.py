@@ -20,7 +20,7 @@ from chalicelib.core.chunk import Sender
 from chalicelib.core.event import FIELDS, PERSON_FIELDS, Event
 from chalicelib.core.project import Project
 
-# Names of a person's id, and of an IP address, in small letters and with "_" between words, whatever comes before.
+# Names of a person's id, and of an IP address, in lower case and with "_" between words, whatever comes before.
 _USER_NAME = re.compile(r"(.+_)?(user|anonymous|distinct|device|previous)_?id|alias")
 _IP_NAME = re.compile(
     r"(.+_)?(ips?|ip_?v[46]|ip_?(v[46]_?)?addr(ess(es)?)?|ip_?(number|int|long)|(remote|peer)_?addr(ess)?)"
@@ -243,7 +243,7 @@ def _is_person(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _in_words(name: str) -> str:
-    """A name in small letters, with "_" between its words: clientIp and Client-IP are client_ip."""
+    """A name in lower case, with "_" between its words: clientIp and Client-IP are client_ip."""
     if len(name) > _MAX_NAME:
         return ""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

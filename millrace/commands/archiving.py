@@ -99,7 +99,8 @@ def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, o
         commits=pipeline.commits,
         quarantine=pipeline.quarantine,
         failure_notes=pipeline.failure_notes,
-        oldest=datetime.now(UTC) - pipeline.lifetimes.max_chunk_age,
+        now=datetime.now(UTC),
+        max_age=pipeline.lifetimes.max_chunk_age,
     )
 
 

@@ -12,7 +12,8 @@ from chalice.test import HTTPResponse
 import app
 
 EVENT = b'{"event_type": "click", "user_id": "u1"}'
-ROUTES = [(path, method) for path, methods in app.app.routes.items() for method in methods]
+ROUTES = [(path, method) for path, methods in app.app.routes.items() for method in methods if method != "HEAD"]
+GETS = [path for path, methods in app.app.routes.items() if "GET" in methods]
 # What a closed stage shows to anybody: it tells nothing of any project.
 PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs"}
 PUBLIC |= {"/pixel.gif", "/v1/projects/{key}/settings", "/array/{key}/config", "/flags", "/decide"}
@@ -71,7 +72,7 @@ def test_every_refusal_of_a_query_is_a_problem(api: Api, path: str, status: int,
     ("path", "method"),
     [
         *((path, "DELETE") for path in app.app.routes),
-        *(("/events", method) for method in ("HEAD", "PUT", "PATCH", "TRACE")),
+        *(("/events", method) for method in ("PUT", "PATCH", "TRACE")),
         ("/counts", "POST"),
         ("/v1/{call}", "GET"),
     ],
@@ -80,6 +81,26 @@ def test_a_method_that_a_route_lacks_answers_405_with_those_it_has(api: Api, pat
     response = api.request(method, concrete(path), EVENT)
     assert_problem(response, 405, "method_not_allowed")
     assert set(response.headers["Allow"].split(", ")) == set(app.app.routes[path])
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_head_answers_what_get_answers_without_the_body(api: Api, path: str) -> None:
+    got, asked = api.request("GET", concrete(path)), api.request("HEAD", concrete(path))
+    assert (asked.status_code, asked.body) == (got.status_code, b"")
+    assert asked.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+def test_head_of_a_route_without_get_answers_405_without_a_body(api: Api) -> None:
+    response = api.request("HEAD", "/batch")
+    assert (response.status_code, response.body) == (405, b"")
+
+
+def test_head_of_the_pixel_is_no_event(api: Api) -> None:
+    event = "event_type=mail_opened&user_id=ann"
+    assert api.request("HEAD", f"/pixel.gif?{event}").status_code == 200
+    assert api.take_messages() == []
+    assert api.request("GET", f"/pixel.gif?{event}").status_code == 200
+    assert len(api.take_messages()) == 1
 
 
 @pytest.mark.parametrize("value", [None, "", "false", "0", "1", "yes", "open", "true "])
