@@ -9,7 +9,6 @@ from chalice import Rate
 
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.project import Project
-from chalicelib.errors import Problem
 from chalicelib.http import answers, requests
 from chalicelib.settings import SCHEDULE_MINUTES, Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
@@ -45,16 +44,12 @@ def post_events(**_parameters: str) -> Any:
     return ingestion.receive(app.current_request, stage=pipeline(), now=_now())
 
 
-@app.route("/pixel.gif", methods=["GET"])
+@app.route("/pixel.gif", methods=["GET"], **answers.OPEN)
 def get_pixel() -> Any:
-    """An event in the query of an image, for mail and pages without script."""
+    """An event in the query of an image, for mail and pages without script; HEAD only asks for the image."""
     from chalicelib.http import ingestion
 
-    try:
-        ingestion.receive(app.current_request, stage=pipeline(), now=_now())
-    except Problem as problem:
-        return answers.pixel(problem)
-    return answers.pixel()
+    return answers.pixel(lambda: ingestion.receive_pixel(app.current_request, stage=pipeline(), now=_now()))
 
 
 @app.route("/v1/projects/{key}/settings", methods=["GET"], **answers.OPEN)
@@ -106,7 +101,8 @@ def get_chunk(chunk_id: str) -> Any:
         commits=stage.commits,
         quarantine=stage.quarantine,
         failure_notes=stage.failure_notes,
-        oldest=_now() - stage.lifetimes.max_chunk_age,
+        now=_now(),
+        max_age=stage.lifetimes.max_chunk_age,
     )
 
 

@@ -204,14 +204,15 @@ class World:
         counts: list[dict[str, Any]] = query.count(parameters, project=project, counters=self.counters)["counts"]
         return counts
 
-    def receipt(self, chunk_id: str, *, project: str = "acme", oldest: datetime = NOW) -> dict[str, Any]:
+    def receipt(self, chunk_id: str, *, project: str = "acme", now: datetime = NOW) -> dict[str, Any]:
         return query.get_receipt(
             chunk_id,
             project=project,
             commits=self.commits,
             quarantine=self.quarantine,
             failure_notes=self.failure_notes,
-            oldest=oldest,
+            now=now,
+            max_age=LIFETIMES.max_chunk_age,
         )
 
     def archived(self) -> dict[str, list[str]]:

@@ -68,6 +68,8 @@ MAX_PAGE = 1000
 # What a question reads at most, whatever it finds: of events of 500 bytes three pages of DynamoDB's, which have 1 MB
 # each, and of the largest 160. API Gateway waits for 29 s.
 MAX_EXAMINED = 5_000
+# The days whose counters a search for a project's events reads: 8 queries each, side by side, some 10 ms a day.
+MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer takes 6 MB, of which the envelope needs little.
 MAX_ANSWER_BYTES = 5_500_000
 # Windows of one answer of /counts: a year of hours, or a week of minutes; and days, each of which takes 8 queries.
@@ -75,6 +77,17 @@ MAX_COUNT_WINDOWS = 11_000
 MAX_COUNT_DAYS = 1_500
 
 
+# Of a verdict. With these, those of the most rejected events that a POST may hold fit into one answer.
+MAX_MESSAGE_BYTES = 1_200
+MAX_FIELD_BYTES = 600
+
+
 def answer_bytes(document: Any) -> int:
     """The size of a document in a Lambda answer, where the JSON of the body is a string in JSON."""
     return len(json.dumps(json.dumps(document)))
+
+
+def shortened(text: str, most_bytes: int) -> str:
+    """The text, or the start of it, if it would take more bytes than this in an answer."""
+    # Escaped twice, a character takes up to 14 bytes.
+    return text if answer_bytes(text) <= most_bytes else text[: most_bytes // 14 - 1] + "…"

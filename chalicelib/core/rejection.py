@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core import limits
-from chalicelib.core.event import PEOPLE_AT_TOP
 from chalicelib.core.project import Project
 
 # Of one POST so many events, and of each so many characters: one item, far below 400 KB.
@@ -44,8 +43,9 @@ def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, A
     return {
         "index": verdict["index"],
         "code": verdict["code"],
-        "field": verdict["field"],
-        "message": verdict["message"],
+        # Both may repeat a name that the client made up.
+        "field": verdict["field"] and project.hide_text(verdict["field"]),
+        "message": project.hide_text(verdict["message"]),
         "accepted": verdict.get("status") == "accepted",
         "event": _excerpt(raw, project),
     }
@@ -57,8 +57,9 @@ def _excerpt(raw: Any, project: Project) -> str | None:
     if project.is_private:
         if not isinstance(shallow, dict):
             return None
-        users = frozenset(value for name in PEOPLE_AT_TOP if isinstance(value := shallow.get(name), str))
-        shallow = project.hide_values(shallow, users)
+        from chalicelib.core import privacy
+
+        shallow = privacy.hide_document(shallow, project)
     return _KEY.sub(_REDACTED, json.dumps(shallow))[:MAX_KEPT_CHARACTERS]
 
 

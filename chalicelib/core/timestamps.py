@@ -17,6 +17,8 @@ _DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds reached it in 1973.
 _MILLISECONDS_FROM = 100_000_000_000
+# Seconds reached this in 2001. People who type less mean a year or a date: 2026, 20260517.
+_TYPED_SECONDS_FROM = 1_000_000_000
 
 
 def parse(value: Any) -> datetime:
@@ -38,10 +40,13 @@ def parse(value: Any) -> datetime:
 def parse_loosely(text: str, zone: tzinfo | None = None) -> datetime:
     """A time as people type it: also a day alone, for its midnight in the zone or UTC, or digits. Raises ValueError."""
     if _DIGITS.fullmatch(text):
+        if float(text) < _TYPED_SECONDS_FROM:
+            raise ValueError("is too small for epoch seconds. Write a day as 2015-05-17, an early time in ISO 8601")
         return parse(float(text))
     if len(text) == len("2015-05-17"):
         midnight = parse(text + "T00:00:00Z")
-        return midnight.replace(tzinfo=zone).astimezone(UTC) if zone else midnight
+        # Whole minutes, as events are counted: long ago, clocks of zones differed by odd seconds.
+        return midnight.replace(tzinfo=zone).astimezone(UTC).replace(second=0) if zone else midnight
     return parse(text[:11] + text[11:].replace(" ", "+"))  # what a "+" in a URL that is not encoded becomes
 
 

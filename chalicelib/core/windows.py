@@ -81,12 +81,24 @@ class Grain(NamedTuple):
             return start(self.name_of(minute))
         try:
             local = timestamps.parse(start(minute)).astimezone(zone)
-            shown = self.floor(local.replace(tzinfo=UTC))
-            # An hour that clocks show twice is two windows; a day starts when its midnight is first shown.
-            fold = local.fold if self.longest < timedelta(days=1) else 0
-            return timestamps.readable(timestamps.sortable(shown.replace(tzinfo=zone, fold=fold)))
+            shown = self.floor(local.replace(tzinfo=UTC)).replace(tzinfo=zone)
+            # A day starts when its midnight is first shown. What clocks show twice of an hour is two windows.
+            begins = shown if self.longest >= timedelta(days=1) else _start_at_offset_of(local, shown)
+            return timestamps.readable(timestamps.sortable(begins))
         except OverflowError:  # the first or last day of all time
             return start(self.name_of(minute))
+
+
+def _start_at_offset_of(local: datetime, shown: datetime) -> datetime:
+    """When clocks began to show an hour (`shown`, its first minute) up to a moment, without being set back."""
+    offset, zone = local.utcoffset() or timedelta(), local.tzinfo
+    begins = shown.replace(tzinfo=UTC) - offset
+    before = begins.astimezone(zone).utcoffset() or timedelta()
+    if before < offset:  # set forward: the hour began before, or lacks its first minutes
+        return shown
+    while begins.astimezone(zone).utcoffset() != offset:  # set back in the middle of the hour
+        begins += timedelta(minutes=1)
+    return begins
 
 
 MINUTE = Grain("minute", itemgetter(slice(len("2015-05-17T10:05"))), timedelta(minutes=1), has_reports=False)

@@ -23,7 +23,7 @@ from chalicelib.flows.quota import Quota
 from chalicelib.flows.rejections import Rejections
 
 _RETRY_AFTER_SECONDS = 5
-# A verdict takes at most some 11 KB, with the longest ids in the widest characters.
+# A verdict takes at most some 11 KB, with the longest ids in the widest characters and a warning.
 _SURELY_ANSWERED = 500
 
 
@@ -131,8 +131,8 @@ def _sort(
         key = event_key(event.ref)
         post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
         if warning:
-            post.verdicts[-1]["warning"] = {"code": warning.code, "field": warning.field, "message": warning.message}
-            post.to_keep.append((raw.fields, _rejected(index, warning) | {"status": "accepted"}))
+            post.verdicts[-1]["warning"] = _reason(warning)
+            post.to_keep.append((raw.fields, {"index": index, "status": "accepted", **_reason(warning)}))
     return post
 
 
@@ -164,10 +164,13 @@ def _check_schema(event: Event, project: Project) -> Rejected | None:
 
 
 def _rejected(index: int, reason: Rejected) -> dict[str, Any]:
+    return {"index": index, "status": "rejected", **_reason(reason)}
+
+
+def _reason(reason: Rejected) -> dict[str, Any]:
+    """What an answer says of a rejection, however long the names are that a client or a catalogue made up."""
     return {
-        "index": index,
-        "status": "rejected",
         "code": reason.code,
-        "field": reason.field,
-        "message": reason.message,
+        "field": reason.field and limits.shortened(reason.field, limits.MAX_FIELD_BYTES),
+        "message": limits.shortened(reason.message, limits.MAX_MESSAGE_BYTES),
     }

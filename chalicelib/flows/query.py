@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime, tzinfo
-from itertools import islice
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from chalicelib import ports
 from chalicelib.core import chunk_id as chunk_ids
-from chalicelib.core import commit, counting, cursor, limits, table_keys, timestamps, windows
-from chalicelib.core.commit import OwnedEvent
-from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key, user_of
+from chalicelib.core import commit, counting, cursor, limits, timestamps, windows
+from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key
 from chalicelib.core.report import Report
 from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
+from chalicelib.flows import event_search
 
 Parameters = Mapping[str, str]
+
+# Functions that mint and look up a chunk_id have clocks of their own.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 def find_events(
@@ -34,102 +35,22 @@ def find_events(
 ) -> dict[str, Any]:
     """Events newest first by event time: of one user, or of the project through its commit records.
 
-    `user_as_stored`: from the user asked for to the id that the user's events are kept under. `at_most`: of a user so
-    many items are read; an answer may be short, or empty, and have a cursor all the same.
+    `user_as_stored`: from the user asked for to the id that the user's events are kept under. `at_most`: about so many
+    events are read; an answer may be short, or empty, and have a cursor all the same.
     """
-    allowed = {"user_id", "event_type", "from", "to", "limit", "cursor"}
-    _refuse_unknown(parameters, allowed)
-    found: Iterable[tuple[EventRef, dict[str, Any] | None]]
+    _check_names(parameters, {"user_id", "event_type", "from", "to", "limit", "cursor"})
     user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
     event_type = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH)
     span, limit = _span(parameters), _limit(parameters)
     question = ("events", project, user, event_type, span.first, span.after)
-    before = _unseal(parameters, question, secret, parts=3)
+    position = _unseal(parameters, question, secret, parts=3)
+    wanted: Any = {"event_type": event_type, "span": span, "before": EventRef(*position) if position else None}
     if user is not None:
-        user = user_as_stored(user)
-        after = table_keys.event_item(project, EventRef(*before)).sk if before else span.after
-        found = events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
+        found = event_search.search_user(events, project, user_as_stored(user), **wanted, at_most=at_most)
     else:
-        last_seen = EventRef(*before) if before else None
-        refs = _refs(counters, commits, project, event_type=event_type, span=span, before=last_seen)
-        found = _with_bodies(events, project, refs)
+        found = event_search.search_project(events, counters, commits, project, **wanted, at_most=at_most)
     page, last = _page(found, limit)
     return {"events": page, "next": cursor.seal(last, question=question, secret=secret) if last else None}
-
-
-def _refs(
-    counters: ports.Counters,
-    commits: ports.CommitLog,
-    project: str,
-    *,
-    event_type: str | None,
-    span: Span,
-    before: EventRef | None,
-) -> Iterator[EventRef]:
-    """References of the project's events, newest first; reads on only as far as they are taken."""
-    latest = min(span.after, before.time) if before else span.after
-    for day in reversed(_days(counters, project, span)):
-        if windows.first_time(day) > latest:
-            continue
-        # The counters, few and small, tell which minutes are worth reading.
-        hours: dict[str, Counter[str]] = {}
-        for each in counters.of_days(project, [day]):
-            if event_type in (None, each.event_type):
-                hours.setdefault(each.hour, Counter()).update(each.minutes)
-        for hour in sorted(hours, reverse=True):
-            for event in _newest_first(commits, project, hour, _steps(hour, hours[hour], span.first, latest)):
-                is_new = before is None or event.ref < before
-                if is_new and event_type in (None, event.event_type) and span.holds(event.ref.time):
-                    yield event.ref
-
-
-def _days(counters: ports.Counters, project: str, span: Span) -> list[str]:
-    """The days with events that have any time in the span, oldest first."""
-    first, after = DAY.windows(span)
-    return [day for day in counters.days(project) if first <= day < after]
-
-
-def _steps(hour: str, counts: Counter[str], earliest: str, latest: str) -> Iterator[str]:
-    """Minutes of an hour, newest first, down to each of which there is about a page of events."""
-    waiting = 0
-    minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
-    first, last = MINUTE.name_of(earliest), MINUTE.name_of(latest)
-    wanted = [minute for minute in minutes if first <= windows.join_minute(hour, minute) <= last]
-    for minute in wanted:
-        waiting += counts[minute]
-        if waiting >= limits.DEFAULT_PAGE or minute == wanted[-1]:
-            yield minute
-            waiting = 0
-
-
-def _newest_first(commits: ports.CommitLog, project: str, hour: str, steps: Iterable[str]) -> Iterator[OwnedEvent]:
-    """An hour's events down to the last step. A record holds none that are newer than the minute it is read by, so
-    after each step all are known that are as new as it.
-    """
-    held: list[OwnedEvent] = []
-    last, minutes = "59", list(steps)
-    while minutes:
-        minute = minutes.pop(0)
-        records = commits.newest(project, hour, minute, last)
-        if not records and minutes:  # the hour's records may have expired, while its counters stay
-            minutes = minutes[-1:]
-        held += [event for record in records for event in record.owned]
-        held.sort(key=lambda event: event.ref)
-        while held and windows.minute_of_hour(held[-1].ref.time) >= minute:
-            yield held.pop()
-        last = f"{int(minute) - 1:02}"
-
-
-def _with_bodies(
-    events: ports.EventStore, project: str, refs: Iterator[EventRef]
-) -> Iterator[tuple[EventRef, dict[str, Any]]]:
-    while batch := list(islice(refs, limits.DEFAULT_PAGE)):
-        for event in events.get_many(project, batch):
-            yield _ref_of(event), event
-
-
-def _ref_of(event: dict[str, Any]) -> EventRef:
-    return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user_of(event), event["event_id"])
 
 
 def _page(
@@ -159,7 +80,7 @@ def find_rejections(
     at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
     """Rejected events newest first by receipt; within a POST in its order. `at_most`: so many POSTs are read."""
-    _refuse_unknown(parameters, {"code", "from", "to", "limit", "cursor"})
+    _check_names(parameters, {"code", "from", "to", "limit", "cursor"})
     code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
     question = ("rejections", project, code, span.first, span.after)
     before = _unseal(parameters, question, secret, parts=2)
@@ -187,7 +108,7 @@ def get_event(key: str, *, project: str, events: ports.EventStore) -> dict[str, 
     event = events.get(project, ref) if ref else None
     if event is None:
         raise Problem("no_such_event")
-    return {"key": event_key(_ref_of(event)), **event}
+    return {"key": event_key(event_search.ref_of(event)), **event}
 
 
 def get_receipt(
@@ -197,9 +118,10 @@ def get_receipt(
     commits: ports.CommitLog,
     quarantine: ports.Quarantine,
     failure_notes: ports.FailureNotes,
-    oldest: datetime,
+    now: datetime,
+    max_age: timedelta,
 ) -> dict[str, Any]:
-    """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
+    """What became of a chunk. One that left no trace is in flight, if it is of the last `max_age`."""
     try:
         chunk_ids.check_id(chunk_id)
     except Undecodable as error:
@@ -219,7 +141,7 @@ def get_receipt(
     code = quarantine.code_of(project, chunk_id)
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
-    if chunk_ids.minted_at(chunk_id) < oldest:
+    if not now - max_age <= chunk_ids.minted_at(chunk_id) <= now + _CLOCKS_DIFFER:
         raise Problem("no_such_chunk")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
     if failure := failure_notes.of([(project, chunk_id)]).get(chunk_id):
@@ -230,11 +152,13 @@ def get_receipt(
 
 def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> dict[str, Any]:
     """Distinct events by type in the minutes, hours or days of a span."""
-    _refuse_unknown(parameters, {"event_type", "from", "to", "grain", "tz"})
+    _check_names(parameters, {"event_type", "from", "to", "grain", "tz"})
     zone = _zone(parameters)
     event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
     grain = _grain(parameters, windows.GRAINS.values())
-    days = _days(counters, project, span)
+    if MINUTE.whole(span) != span:
+        raise Problem("bad_parameter", "Events are counted by the minute: from and to must be whole minutes.")
+    days = event_search.days_with_events(counters, project, span)
     most = len(days) * max(1, DAY.longest // grain.longest)
     if most > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
         raise Problem("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
@@ -247,7 +171,7 @@ def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> 
 
 def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
     """Reports newest first; those whose window has any time in the span."""
-    _refuse_unknown(parameters, {"grain", "from", "to", "limit", "cursor"})
+    _check_names(parameters, {"grain", "from", "to", "limit", "cursor"})
     grain, span, limit = _grain(parameters, windows.reported()), _span(parameters), _limit(parameters)
     question = ("reports", project, grain.name, span.first, span.after)
     before = _unseal(parameters, question, secret, parts=1)
@@ -271,15 +195,18 @@ def _unseal(parameters: Parameters, question: tuple[str | None, ...], secret: st
     return cursor.unseal(sealed, question=question, secret=secret, parts=parts) if sealed else None
 
 
-def _refuse_unknown(parameters: Parameters, allowed: set[str]) -> None:
+def _check_names(parameters: Parameters, allowed: set[str]) -> None:
     unknown = sorted(set(parameters) - allowed)
     if unknown:
         raise Problem("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
+    empty = sorted(name for name, value in parameters.items() if not value)
+    if empty:  # a tool that lost its user must not get everybody's events
+        raise Problem("bad_parameter", f"{empty[0]} is empty. Give it a value, or leave it out.")
 
 
 def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
     value = parameters.get(name)
-    if not value:
+    if value is None:
         return None
     text = unicodedata.normalize("NFC", value)
     if not is_text(text, max_length):
@@ -301,7 +228,7 @@ def _span(parameters: Parameters, zone: tzinfo | None = None) -> Span:
 
 def _moment(parameters: Parameters, name: str, zone: tzinfo | None) -> datetime | None:
     value = parameters.get(name)
-    if not value:
+    if value is None:
         return None
     try:
         return timestamps.parse_loosely(value, zone)

@@ -27,10 +27,12 @@ _KEPT = ("Allow", "Access-Control-")
 # Accept header, of which API Gateway reads the first type only.
 _GIF = "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;"
 
-#: Browsers of any site may send events, and read nothing else; never with credentials.
+#: Browsers of any site may send events, and read nothing else; never with credentials. Pages add headers of their own
+#: (traceparent, baggage): "*" allows all but Authorization, which Chalice names. Older browsers need names.
+#: https://fetch.spec.whatwg.org/#http-new-header-syntax
 CORS = CORSConfig(
     allow_origin="*",
-    allow_headers=["X-Write-Key", "Idempotency-Key", "X-Retry-Count"],
+    allow_headers=["*", "X-Write-Key", "Idempotency-Key", "X-Retry-Count"],
     expose_headers=["Retry-After"],
     max_age=86400,
 )
@@ -59,7 +61,9 @@ class Application(Chalice):
         self.register_middleware(_speak_problem_json, "http")
 
     def route(self, path: str, **options: Any) -> Callable[..., Any]:
-        """Declare a route, as Chalice does."""
+        """Declare a route, as Chalice does; one for GET answers HEAD as well."""
+        if "GET" in options["methods"]:
+            options["methods"] = [*options["methods"], "HEAD"]
         register = super().route(path, **options)
 
         def declare(view: Callable[..., Any]) -> Callable[..., Any]:
@@ -75,13 +79,18 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
         try:
             returned = view(**parameters)
             return returned if isinstance(returned, Response) else answer(returned)
-        except Problem as error:
-            return problem(error)
-        except StoreFailed as error:
-            _log.warning("a store failed: %s", error)  # what failed is for the log alone
-            return problem(Problem("store_unavailable", "The store did not answer. Ask again.", retry_after=5))
+        except (Problem, StoreFailed) as error:
+            return problem(_told(error))
 
     return answer_or_problem
+
+
+def _told(error: Problem | StoreFailed) -> Problem:
+    """What the caller hears of an error."""
+    if isinstance(error, Problem):
+        return error
+    _log.warning("a store failed: %s", error)  # what failed is for the log alone
+    return Problem("store_unavailable", "The store did not answer. Ask again.", retry_after=5)
 
 
 def answer(body: dict[str, Any]) -> Response:
@@ -89,17 +98,26 @@ def answer(body: dict[str, Any]) -> Response:
     return Response(body, status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
-def pixel(error: Problem | None = None) -> Response:
+def pixel(receive: Callable[[], Any]) -> Response:
     """An image in any case, since a broken one would be seen; a header says why an event was not accepted."""
     headers = {**HEADERS, "Content-Type": "image/gif"}
-    if error:
+    try:
+        receive()
+    except (Problem, StoreFailed) as failed:
+        error = _told(failed)
         headers["Millrace-Rejected"] = error.extra.get("events", [{"code": error.code}])[0]["code"]
     return Response(_GIF, status_code=200, headers=headers)
 
 
 def _speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Middleware: what Chalice itself answers becomes application/problem+json too."""
-    response = get_response(event)
+    """Middleware: what Chalice itself answers becomes application/problem+json too, and HEAD gets no body."""
+    response = _as_problem(get_response(event))
+    if event.method == "HEAD":
+        response.body = ""
+    return response
+
+
+def _as_problem(response: Response) -> Response:
     if response.status_code < 400 or str(response.headers.get("Content-Type", "")).startswith("application/problem"):
         return response
     if response.status_code >= 500:

@@ -49,9 +49,15 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
     return {**verdicts, **dialect.answer}
 
 
+def receive_pixel(request: Any, *, stage: Pipeline, now: datetime) -> None:
+    """Take in the event of a pixel, unless HEAD only asks for the image. Raises Problem and StoreFailed."""
+    if request.method != "HEAD":
+        receive(request, stage=stage, now=now)
+
+
 def answer_question(request: Any, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
     """What a client library asks beside sending; no key is needed."""
-    asked = (request.method, request.path)
+    asked = ("GET" if request.method == "HEAD" else request.method, request.path)
     questions = (each for dialect in dialects for each in dialect.questions)
     question = next(each for each in questions if (each.method, each.path) == asked)
     answer: dict[str, Any] = load(question.answer)(requests.incoming_of(request, now))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 
 import click
@@ -20,7 +20,7 @@ from millrace.io import sending
 from millrace.ops import archive_replay, archive_scan, erasure
 from millrace.ops import sweep as sweeping
 from millrace.ops.archive_replay import Replayed, Selection
-from millrace.ops.erasure import Eraser, Person
+from millrace.ops.erasure import Erased, Eraser, Person
 from millrace.ops.sweep import Swept
 
 project_option = click.option("--project", help="Only this project; default: all.")
@@ -99,7 +99,8 @@ def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, o
         commits=pipeline.commits,
         quarantine=pipeline.quarantine,
         failure_notes=pipeline.failure_notes,
-        oldest=datetime.now(UTC) - pipeline.lifetimes.max_chunk_age,
+        now=datetime.now(UTC),
+        max_age=pipeline.lifetimes.max_chunk_age,
     )
 
 
@@ -113,42 +114,56 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
     """Erase a user's events from table, counts, reports and archive, for good.
 
     What is left is the events' identities, so that an event that is sent again is not taken for a new one.
-    Prints a receipt and keeps it in the archive. Exits with 3 if something had to be left: run it again.
+    Events from before the user was known lie under an anonymous id. A device may have several users, so that these
+    events are left: the anonymous ids that the user's events name are printed, for erasures of their own.
+
+    Prints a receipt and keeps it in the archive. Exits with 3 if events were left.
 
     \b
     Examples:
       millrace erase --project default --user u123 --dry-run
       millrace erase --project default --user u123 --yes --json
     """
-    started = datetime.now(UTC)
-    settled_before = started - pipeline.lifetimes.settled
-    person = Person(project, unicodedata.normalize("NFC", user), settled_before)
+    started, totals, left = datetime.now(UTC), Erased(), dict[str, int]()
+    person = Person(project, unicodedata.normalize("NFC", user), started - pipeline.lifetimes.settled)
     if not (yes or dry_run):
         click.confirm(f"Erase all events of {user!r} in {project!r}? They cannot be restored.", abort=True, err=True)
-    eraser = Eraser(
-        person,
-        events=pipeline.events,
-        commits=pipeline.commits,
-        quarantine=pipeline.quarantine,
-        erasure=pipeline.erasure,
-        archive=pipeline.archive,
-        dry_run=dry_run,
-    )
-    _erase(eraser)
-    totals = eraser.totals
+    for stored_as in _ids_of(pipeline, person):
+        eraser = Eraser(
+            stored_as,
+            events=pipeline.events,
+            commits=pipeline.commits,
+            quarantine=pipeline.quarantine,
+            erasure=pipeline.erasure,
+            archive=pipeline.archive,
+            dry_run=dry_run,
+            totals=totals,
+        )
+        left |= _erase(eraser)
     receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
     if not dry_run:
         pipeline.erasure.save_receipt(erasure.receipt_name(receipt), json.dumps(receipt))
     if as_json:
-        output.print_json([receipt])
+        output.print_json([receipt | ({"anonymous_ids": left} if left else {})])
     else:
         output.print_table(("", ""), list(receipt.items()))
-    if not totals.is_complete:
+    for anonymous_id, number in left.items():
+        output.say(f"Events left under the anonymous id {anonymous_id!r}, which the user's events name: {number}.")
+    if not totals.is_settled:
         output.say("Some events were left: in flight, or in quarantine. Run it again when the queue is empty.")
+    if not totals.is_complete:
         raise SystemExit(3)
 
 
-def _erase(eraser: Eraser) -> None:
+def _ids_of(pipeline: Pipeline, person: Person) -> list[Person]:
+    """The person under each id that events may be stored under: as sent, and as a privacy switch makes of it."""
+    project = pipeline.projects.get(person.project)
+    hidden = project.user_as_stored(person.user) if project else person.user
+    return [replace(person, user=user) for user in dict.fromkeys((person.user, hidden))]
+
+
+def _erase(eraser: Eraser) -> dict[str, int]:
+    """Erase; answer how many events are left under the person's anonymous ids."""
     with output.progress() as bar:
         task = bar.add_task("events", total=None)
         for count in eraser.erase_events():
@@ -158,6 +173,7 @@ def _erase(eraser: Eraser) -> None:
         for count in eraser.erase_lines(objects):
             bar.advance(task, count)
         eraser.count_quarantined()
+    return eraser.count_anonymous()
 
 
 @click.command()

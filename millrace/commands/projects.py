@@ -54,6 +54,7 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 @click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
 @click.option("--drop-property", "dropped", multiple=True, metavar="NAME", help="Never keep this; may be repeated.")
 @click.option("--keep-property", "kept", multiple=True, metavar="NAME", help="Keep this again; may be repeated.")
+@click.option("--drop-emails/--keep-emails", "drops_emails", default=None, help="Keep no mail addresses.")
 @click.option("--hash-user-ids/--keep-user-ids", "hashes_users", default=None, help="Keep a keyed hash of user ids.")
 @click.option("--catalogue", type=click.Choice(CATALOGUE_MODES), help="What an event against its schema gets.")
 @pipeline_options
@@ -77,6 +78,7 @@ def _changed(
     ip: str | None,
     dropped: tuple[str, ...],
     kept: tuple[str, ...],
+    drops_emails: bool | None,
     hashes_users: bool | None,
     catalogue: str | None,
 ) -> Project:
@@ -85,6 +87,7 @@ def _changed(
         quota=project.quota if quota is None else quota or None,
         ip=ip or project.ip,
         dropped=(project.dropped | set(dropped)) - set(kept),
+        drops_emails=project.drops_emails if drops_emails is None else drops_emails,
         hashes_users=project.hashes_users if hashes_users is None else hashes_users,
         catalogue_mode=catalogue or project.catalogue_mode,
     )
@@ -94,7 +97,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         output.print_json(rows)
         return
-    columns = ("project", "quota", "ip", "drop_properties", "hash_user_ids", "catalogue")
+    columns = ("project", "quota", "ip", "drop_properties", "drop_emails", "hash_user_ids", "catalogue")
     output.print_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
@@ -108,6 +111,7 @@ def _row(project: Project) -> dict[str, Any]:
         "quota": project.quota,
         "ip": project.ip,
         "drop_properties": sorted(project.dropped),
+        "drop_emails": project.drops_emails,
         "hash_user_ids": project.hashes_users,
         "catalogue": project.catalogue_mode,
     }

@@ -105,13 +105,14 @@ def remove(pipeline: Pipeline, event_type: str, project: str, *, dry_run: bool, 
 
 
 def _without(schemas: Schemas, event_type: str) -> Schemas:
-    return {name: text for name, text in schemas.items() if name != event_type}
+    return {name: text for name, text in schemas.items() if name != catalogue_files.as_kept(event_type)}
 
 
 def _schema_of(schemas: Schemas, event_type: str, project: str) -> str:
-    if event_type not in schemas:
+    found = schemas.get(catalogue_files.as_kept(event_type))
+    if found is None:
         raise CommandError(f"{project} has no schema for {event_type}. List those it has with `millrace schemas list`.")
-    return schemas[event_type]
+    return found
 
 
 def _print_difference(before: Schemas, after: Schemas, *, as_json: bool) -> None:

@@ -30,6 +30,14 @@ class _Handler(ChaliceRequestHandler):
         response = gateway.answer(gateway.NO_SUCH_PATH)
         self._send_http_response(response.status_code, dict(response.headers), response.body)
 
+    def _send_http_response(self, code: int, headers: dict[str, Any], body: str | bytes | None) -> None:
+        """An answer to HEAD has no body, whatever answered; one would be taken for the start of the next answer."""
+        if self.command != "HEAD":
+            super()._send_http_response(code, headers, body)
+            return
+        self.send_response(code)
+        self._send_headers(headers)
+
     def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
         headers = dict(self.headers)
         if "chunked" in self.headers.get("transfer-encoding", "").lower():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,11 @@ from millrace.ops.schema_check import BadSchema, check
 Schemas = dict[str, str]
 
 
+def as_kept(event_type: str) -> str:
+    """An event type in the Unicode form that events have; names of files may have another."""
+    return unicodedata.normalize("NFC", event_type)
+
+
 def read_folder(folder: Path) -> Schemas:
     """The schemas of a folder's *.json, by event type: a schema's $id, or its file's name. Raises CommandError."""
     schemas: Schemas = {}
@@ -30,6 +36,8 @@ def read_folder(folder: Path) -> Schemas:
         except BadSchema as error:
             raise CommandError(f"{path}: {error}.") from error
         event_type = document.get("$id", path.stem)
+        if isinstance(event_type, str):
+            event_type = as_kept(event_type)
         if not is_text(event_type, limits.MAX_TYPE_LENGTH) or event_type in schemas:
             raise CommandError(f"{path}: {event_type!r} is no event type, or another file has it already.")
         schemas[event_type] = text

@@ -40,8 +40,9 @@ class Person:
 
 @dataclass
 class Erased:
-    """What an erasure did; on a dry run, what it would do. The last four count what was left: `unreadable` are
-    lines that hold the user's name and are not the pipeline's, `quarantined` are events.
+    """What an erasure did; on a dry run, what it would do. The last five count what was left: `unreadable` are
+    lines that hold the user's name and are not the pipeline's, `quarantined` are events, and so are `anonymous`, which
+    lie under anonymous ids that the user's events name.
     """
 
     events: int = 0
@@ -51,15 +52,25 @@ class Erased:
     lines_in_flight: int = 0
     unreadable: int = 0
     quarantined: int = 0
+    anonymous: int = 0
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether another run of the same erasure would find nothing."""
+        return not (self.events_in_flight or self.lines_in_flight or self.unreadable or self.quarantined)
 
     @property
     def is_complete(self) -> bool:
-        return not (self.events_in_flight or self.lines_in_flight or self.unreadable or self.quarantined)
+        return self.is_settled and not self.anonymous
 
 
 @dataclass
 class Eraser:
-    """Erases a person's events from table and archive. On a dry run it only counts. Methods raise StoreFailed."""
+    """Erases a person's events from table and archive. On a dry run it only counts. Methods raise StoreFailed.
+
+    `anonymous_ids`: those that the erased events name. A device may have several users, so that what lies under them
+    is left to the operator.
+    """
 
     person: Person
     events: ports.EventStore
@@ -69,12 +80,14 @@ class Eraser:
     archive: ports.Archive
     dry_run: bool = False
     totals: Erased = field(default_factory=Erased)
+    anonymous_ids: set[str] = field(default_factory=set)
 
     def erase_events(self) -> Iterator[int]:
         """Erase the events in the table; yields how many were looked at."""
         by_chunk: dict[str, list[EventRef]] = defaultdict(list)
         for ref, event in self.events.of_user(self.person.project, self.person.user, first="", after="~"):
             by_chunk[event["chunk_id"]].append(ref)
+            self._note_anonymous_id(event.get("anonymous_id"))
         for chunk_id, refs in by_chunk.items():
             remaining = iter(refs)
             while part := list(islice(remaining, limits.MAX_ERASED_AT_ONCE)):
@@ -114,6 +127,8 @@ class Eraser:
             if content is None:  # the sweep was here
                 return
             theirs, unreadable = _lines_of(self.person, content)
+            for line in theirs.values():
+                self._note_anonymous_id(line.event.anonymous_id)
             gone = self._erasable(theirs)
             left = [stored for number, stored in enumerate(content.events) if number not in gone]
             if not gone or self.dry_run or self.archive.rewrite(scanned.name, left, content.etag):
@@ -140,6 +155,19 @@ class Eraser:
             return line.chunk_id not in committed and minted_at(line.chunk_id) >= self.person.settled_before
 
         return {number for number, line in lines.items() if not standing.get(refs[number], may_be_needed(line))}
+
+    def _note_anonymous_id(self, anonymous_id: str | None) -> None:
+        if anonymous_id not in (None, self.person.user):
+            self.anonymous_ids.add(anonymous_id)
+
+    def count_anonymous(self) -> dict[str, int]:
+        """Count the events in the table that are left under the person's anonymous ids, by id. Comes last."""
+        left = {
+            each: sum(1 for _ in self.events.of_user(self.person.project, each, first="", after="~"))
+            for each in sorted(self.anonymous_ids)
+        }
+        self.totals.anonymous += sum(left.values())
+        return {each: number for each, number in left.items() if number}
 
     def count_quarantined(self) -> None:
         """Count the user's events that are in quarantine."""

@@ -158,6 +158,38 @@ def test_a_page_of_another_origin_reads_the_answer_to_what_it_sends_and_nothing_
     assert page.evaluate(fetched, [f"{line.url}/counts", {}]) == "blocked"
 
 
+TRACED = """async ([urls, headers]) => {
+  const send = async url => {
+    const body = { event_type: 'a', event: 'a', user_id: 'ann', userId: 'ann', distinct_id: 'ann' }
+    const given = { method: 'POST', headers, body: JSON.stringify(body) }
+    try { return (await (await fetch(url, given)).json()).accepted } catch (error) { return 'blocked' }
+  }
+  return Object.fromEntries(await Promise.all(urls.map(async url => [url, await send(url)])))
+}"""
+TRACING = {
+    "traceparent": "00-1",
+    "tracestate": "a=b",
+    "baggage": "c=d",
+    "sentry-trace": "1",
+    "x-anything": "1",
+    "Content-Type": "application/json",
+    "Authorization": "Bearer k",
+    "X-Write-Key": "k",
+    "Idempotency-Key": "i",
+}
+
+
+def test_a_page_that_traces_its_requests_may_send_to_every_path(line: Line, page: Page) -> None:
+    paths = ["/events", "/v1/track", "/batch", "/capture", "/e", "/e/", "/track", "/i/v0/e"]
+    urls = [line.url + path for path in paths]
+    assert page.evaluate(TRACED, [urls, TRACING]) == dict.fromkeys(urls, 1)
+    # Nothing is sent along that the browser knows of this stage, and a page cannot ask for that.
+    with_credentials = (
+        "url => fetch(url, { method: 'POST', credentials: 'include', body: '{}' }).catch(() => 'blocked')"
+    )
+    assert page.evaluate(with_credentials, urls[0]) == "blocked"
+
+
 @pytest.mark.parametrize(
     ("fields", "stored"),
     [({"event_type": "mail_opened", "user_id": "pixel", "campaign": "may"}, 1), ({"event_type": "mail_opened"}, 0)],

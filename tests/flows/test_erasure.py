@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -284,6 +285,40 @@ def test_hostile_names_are_erased_as_any_other(user: str) -> None:
     totals = erase(world, user)
     assert (totals.events, totals.lines) == (1, 1)
     assert users_of(world) == {"table": {user + "x"}, "archive": {user + "x"}}
+
+
+def test_what_lies_under_an_anonymous_id_of_the_person_is_counted_and_left() -> None:
+    world = World()
+    before = replace(make_event("a1"), user_id=None, anonymous_id="dev-1")
+    login = replace(make_event("a2", user="ann"), anonymous_id="dev-1")
+    elsewhere = replace(make_event("a3", user="ann"), anonymous_id="dev-2")  # nothing lies under this one
+    somebody = replace(make_event("a4"), user_id=None, anonymous_id="dev-3")
+    world.take(make_chunk(before, login, elsewhere, somebody))
+    eraser = eraser_of(world, "ann")
+    list(eraser.erase_events())
+    list(eraser.erase_lines(list(world.archive.find())))
+    assert eraser.count_anonymous() == {"dev-1": 1}
+    assert (eraser.totals.events, eraser.totals.anonymous) == (2, 1)
+    assert eraser.totals.is_settled
+    assert not eraser.totals.is_complete
+    assert "dev-1" not in str(erasure.receipt(eraser.person, eraser.totals, NOW, NOW))
+    rest = eraser_of(world, "dev-1")
+    list(rest.erase_events())
+    assert rest.count_anonymous() == {}
+    assert rest.totals.is_complete
+    assert {ref.user for _, ref in world.events.stored} == {"dev-3"}
+
+
+def test_an_anonymous_id_that_only_the_archive_knows_is_found_too() -> None:
+    world = World()
+    login = replace(make_event("a2", user="ann"), anonymous_id="dev-1")
+    before = replace(make_event("a1"), user_id=None, anonymous_id="dev-1")
+    world.take(make_chunk(login, before))
+    del world.events.stored["acme", login.ref]  # expired
+    eraser = eraser_of(world, "ann")
+    list(eraser.erase_events())
+    list(eraser.erase_lines(list(world.archive.find())))
+    assert eraser.count_anonymous() == {"dev-1": 1}
 
 
 def test_a_receipt_names_the_user_by_a_summary_alone() -> None:

@@ -13,8 +13,10 @@ from builders import NOW, World, raw_events
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.event import event_key
+from chalicelib.core.project import Project
 from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
+from chalicelib.http import answers
 from fakes import FakeMeter, FakeQueue
 
 LATER = NOW + timedelta(minutes=5)
@@ -196,3 +198,29 @@ def test_an_event_that_can_be_recognised_is_counted_once_however_often_it_is_pos
         post(world.queue, event, received=NOW + timedelta(minutes=minutes), **options)
     world.process(*world.queue.messages())
     assert world.counted() == {("acme", "page_view"): 1}
+
+
+# In an answer, a character takes up to fourteen bytes.
+WIDE_NAMES = {"Chinese": "\u4ef6" * 170, "emoji": "\U0001f4a5" * 100}
+
+
+@pytest.mark.parametrize("name", WIDE_NAMES.values(), ids=WIDE_NAMES)
+@pytest.mark.parametrize("mode", ["enforce", "warn"])
+def test_an_answer_for_the_most_events_fits_into_what_lambda_takes(name: str, mode: str) -> None:
+    schema = json.dumps({"properties": {name: {"type": "integer"}}})
+    project = Project("acme", catalogue_mode=mode, schemas={"t": schema})
+    events = [{"event_type": "t", "user_id": "u", "event_id": str(n), name: "x"} for n in range(2500)]
+    reply = post(FakeQueue(), GOOD, *events[1:], project=project)
+    assert len(json.dumps(json.dumps(reply))) < 6_000_000
+    assert statuses(reply) == ["accepted"] + ["accepted" if mode == "warn" else "schema_violation"] * 2499
+    if mode == "enforce":
+        with pytest.raises(Problem) as caught:
+            post(FakeQueue(), *events, project=project)
+        assert caught.value.code == "all_rejected"
+        assert len(json.dumps(answers.problem(caught.value).body)) < 6_000_000
+
+
+def test_a_message_of_usual_length_is_answered_whole() -> None:
+    with pytest.raises(Problem) as caught:
+        post(FakeQueue(), GOOD | {"x" * 60: 1, "properties": {"x" * 60: 2}})
+    assert caught.value.extra["events"][0]["message"] == f"{'x' * 60} is given twice, with different values."

@@ -53,7 +53,6 @@ def test_paging_gives_each_event_exactly_once_newest_first(
         pytest.param({"from": "1431857130", "to": "1431860399000"}, ["c"], id="epoch seconds and milliseconds"),
         pytest.param({"to": "2015-05-17T12:05:00 02:00"}, ["a"], id="a plus that came as a space"),
         pytest.param({"from": "2015-05-18", "to": "2015-05-17"}, [], id="a span that ends before it starts"),
-        pytest.param({"user_id": "", "event_type": "", "from": "", "limit": ""}, NEWEST_FIRST, id="empty parameters"),
     ],
 )
 def test_filters_choose_events(world: World, filters: dict[str, str], expected: list[str]) -> None:
@@ -141,11 +140,11 @@ def test_a_cursor_of_another_query_or_project_is_refused(world: World, change: d
     assert caught.value.code == "bad_cursor"
 
 
-@pytest.mark.parametrize("change", [{"user_id": "u2"}, {"user_id": ""}, {"user_id": "", "event_type": "u1"}])
-def test_a_cursor_of_a_users_events_is_refused_by_a_query_for_others(world: World, change: dict[str, str]) -> None:
+@pytest.mark.parametrize("others", [{"user_id": "u2"}, {}, {"event_type": "u1"}])
+def test_a_cursor_of_a_users_events_is_refused_by_a_query_for_others(world: World, others: dict[str, str]) -> None:
     cursor = world.find_events({"user_id": "u1", "limit": "2"})["next"]
     with pytest.raises(Problem) as caught:
-        world.find_events({"user_id": "u1", "cursor": cursor} | change)
+        world.find_events({"cursor": cursor} | others)
     assert caught.value.code == "bad_cursor"
 
 
@@ -162,6 +161,8 @@ def test_a_damaged_cursor_is_refused(world: World, damage: Callable[[str], str])
 
 
 BAD = [{"from": "yesterday"}, {"to": "2015-05-17T10:00:00"}, {"from": "9" * 400}]
+BAD += [{name: ""} for name in ("user_id", "event_type", "from", "to", "limit", "cursor")]
+BAD += [{"from": early} for early in ("2026", "202605", "20260517", "0", "1.5", "999999999")]
 BAD += [{name: "1"} for name in ("user", "From", "project", "pk", "filter[type]", "", "<script>", "üx", "grain")]
 BAD += [{"limit": limit} for limit in ("0", "-1", "+1", "1.0", "1e2", "1001", "ten", " 5", "\u0665", "²")]
 BAD += [{"limit": limit} for limit in (f"{10_000:013}", "0" * 8 + "1" + "0" * 4400, "9" * 5000)]

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +13,9 @@ from hypothesis import strategies as st
 from builders import World, make_chunk, make_event, make_single, read_pages
 from chalicelib.core import limits
 from chalicelib.core.commit import CommitRecord
+from chalicelib.core.counting import HourCounter
 from chalicelib.core.event import Event
-from fakes import FakeCommitLog
+from fakes import FakeCommitLog, FakeCounters
 
 minutes = st.integers(0, 59)
 # Chunks that lie over the hour as they like, of two types; singles among them.
@@ -57,6 +62,67 @@ def test_the_newest_events_of_a_busy_hour_cost_no_look_at_the_others(single: boo
     page = world.find_events({"limit": "10"})
     assert {event["timestamp"] for event in page["events"]} == {"2015-05-17T10:59:00Z"}
     assert world.commits.reads == limits.DEFAULT_PAGE
+
+
+def days_of(world: World, kinds: dict[int, str], days: int) -> None:
+    for day in range(days):
+        at = f"{date(2014, 1, 1) + timedelta(days=day)}T10:00:00Z"
+        world.take(make_chunk(make_event(f"e{day:03}", at=at, event_type=kinds.get(day, "view"))))
+
+
+class CountingCounters(FakeCounters):
+    days_read = 0
+
+    def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
+        asked = list(days)
+        self.days_read += len(asked)
+        return super().of_days(project, asked)
+
+
+@pytest.mark.parametrize(("event_type", "expected"), [("rare", ["e150", "e000"]), ("unknown", [])])
+def test_a_rare_type_is_searched_for_in_some_days_at_a_time_until_none_is_left(
+    event_type: str, expected: list[str]
+) -> None:
+    counters = CountingCounters()
+    world = World(commits=FakeCommitLog(counters=counters))
+    days_of(world, {0: "rare", 150: "rare"}, days=200)
+    read = []
+
+    def ask(parameters: Mapping[str, str]) -> dict[str, Any]:
+        counters.days_read = 0
+        page = world.find_events(parameters)
+        read.append(counters.days_read)
+        return page
+
+    pages = read_pages(ask, {"event_type": event_type, "limit": "10"})
+    assert [event["event_id"] for page in pages for event in page["events"]] == expected
+    assert max(read) <= limits.MAX_SEARCHED_DAYS
+    assert sum(read) == 200
+
+
+@pytest.mark.parametrize("limit", ["1", "7", "1000"])
+@pytest.mark.parametrize("at_most", [0, 5, 50])
+def test_a_rare_type_in_busy_hours_is_searched_for_among_some_events_at_a_time(limit: str, at_most: int) -> None:
+    world, expected = World(commits=Counting()), list[str]()
+    for hour in range(10, 16):
+        for minute in range(0, 60, 10):
+            events = [make_event(f"e{hour}{minute}-{n}", at=f"2015-05-17T{hour}:{minute:02}:00Z") for n in range(20)]
+            rare = make_event(f"r{hour}{minute:02}", at=f"2015-05-17T{hour}:{minute:02}:30Z", event_type="rare")
+            world.take(make_chunk(*events, rare))
+            expected.insert(0, rare.event_id)
+    world.commits.reads = 0
+    reads = []
+
+    def ask(parameters: Mapping[str, str]) -> dict[str, Any]:
+        before = world.commits.reads
+        page = world.find_events(parameters, at_most=at_most)
+        reads.append(world.commits.reads - before)
+        return page
+
+    pages = read_pages(ask, {"event_type": "rare", "limit": limit})
+    assert [event["event_id"] for page in pages for event in page["events"]] == expected
+    an_hour = 6  # chunks: a step may need all of its hour
+    assert max(reads) <= 2 * an_hour + at_most // 21 + an_hour
 
 
 class Counting(FakeCommitLog):

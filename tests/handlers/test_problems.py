@@ -10,7 +10,7 @@ from chalice import CORSConfig
 
 import app
 from handlers.api_client import Api
-from handlers.routes import PUBLIC, ROUTES, assert_problem, concrete
+from handlers.routes import GETS, PUBLIC, ROUTES, assert_problem, concrete
 
 EVENT = b'{"event_type": "click", "user_id": "u1"}'
 
@@ -52,7 +52,7 @@ def test_every_refusal_of_a_query_is_a_problem(api: Api, path: str, status: int,
     ("path", "method"),
     [
         *((path, "DELETE") for path in app.app.routes),
-        *(("/events", method) for method in ("HEAD", "PUT", "PATCH", "TRACE")),
+        *(("/events", method) for method in ("PUT", "PATCH", "TRACE")),
         ("/counts", "POST"),
         ("/v1/{call}", "GET"),
     ],
@@ -61,6 +61,26 @@ def test_a_method_that_a_route_lacks_answers_405_with_those_it_has(api: Api, pat
     response = api.request(method, concrete(path), EVENT)
     assert_problem(response, 405, "method_not_allowed")
     assert set(response.headers["Allow"].split(", ")) == set(app.app.routes[path])
+
+
+@pytest.mark.parametrize("path", GETS)
+def test_head_answers_what_get_answers_without_the_body(api: Api, path: str) -> None:
+    got, asked = api.request("GET", concrete(path)), api.request("HEAD", concrete(path))
+    assert (asked.status_code, asked.body) == (got.status_code, b"")
+    assert asked.headers["Content-Type"] == got.headers["Content-Type"]
+
+
+def test_head_of_a_route_without_get_answers_405_without_a_body(api: Api) -> None:
+    response = api.request("HEAD", "/batch")
+    assert (response.status_code, response.body) == (405, b"")
+
+
+def test_head_of_the_pixel_is_no_event(api: Api) -> None:
+    event = "event_type=mail_opened&user_id=ann"
+    assert api.request("HEAD", f"/pixel.gif?{event}").status_code == 200
+    assert api.take_messages() == []
+    assert api.request("GET", f"/pixel.gif?{event}").status_code == 200
+    assert len(api.take_messages()) == 1
 
 
 @pytest.mark.parametrize("value", [None, "", "false", "0", "1", "yes", "open", "true "])

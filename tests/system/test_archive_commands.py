@@ -126,6 +126,25 @@ def test_a_user_is_erased_and_does_not_come_back(sent: LocalStack) -> None:
     assert receipt in kept
 
 
+def test_an_erasure_names_the_anonymous_ids_that_keep_events_of_the_person(sent: LocalStack) -> None:
+    events = [
+        {"event_type": "view", "anonymous_id": "dev-1", "event_id": "a1", "timestamp": "2017-07-07T07:00:00Z"},
+        {"event_type": "login", "anonymous_id": "dev-1", "user_id": "ann", "event_id": "a2"},
+    ]
+    sent.run("send", "--json", stdin="\n".join(map(json.dumps, events)))
+    receipt = json.loads(sent.run("erase", "--project", "default", "--user", "ann", "--yes", "--json", code=3))
+    assert (receipt["events"], receipt["anonymous"], receipt["anonymous_ids"]) == (1, 1, {"dev-1": 1})
+    assert json.loads(sent.run("erase", "--project", "default", "--user", "dev-1", "--yes", "--json"))["events"] == 1
+
+
+def test_a_person_whose_id_is_hashed_is_erased_by_the_id_itself(sent: LocalStack) -> None:
+    sent.run("projects", "set", "hiding", "--hash-user-ids")
+    key = json.loads(sent.run("keys", "create", "--project", "hiding", "--kind", "write", "--json"))["key"]
+    sent.run("send", "--key", key, "--json", stdin='{"event_type": "view", "user_id": "ann@example.com"}')
+    erase = ("erase", "--project", "hiding", "--user", "ann@example.com", "--yes", "--json")
+    assert json.loads(sent.run(*erase))["events"] == 1
+
+
 def test_an_erasure_that_is_not_confirmed_does_nothing(sent: LocalStack) -> None:
     before = sent.get("/events", user_id=OTHER)["events"]
     sent.run("erase", "--project", "default", "--user", OTHER, stdin="n\n", code=1)

@@ -60,6 +60,14 @@ def test_a_path_that_there_is_not_answers_as_the_deployed_stage_does(
     assert reply.headers["Access-Control-Allow-Origin"] == "*"
 
 
+def test_head_is_answered_without_a_body_and_leaves_the_connection_usable(stack: LocalStack) -> None:
+    with requests.Session() as session:
+        for path, status in (("/health", 200), ("/events?limit=0", 400), ("/batch", 405), ("/nowhere", 404)):
+            head = session.head(stack.url + path, timeout=60)
+            assert (head.status_code, head.content) == (status, b"")
+            assert session.get(f"{stack.url}/health", timeout=60).json()["status"] == "ok"
+
+
 def test_a_send_with_bad_lines_says_which_and_exits_with_3(stack: LocalStack) -> None:
     lines = ['{"event_type": "signup", "user_id": "u1"}', "not json", '{"event_type": "signup"}']
     totals = json.loads(stack.run("send", "--json", stdin="\n".join(lines), code=3))

@@ -60,6 +60,7 @@ def test_a_projects_settings_hold_for_what_clients_send(stack: LocalStack) -> No
         "quota": 5,
         "ip": "drop",
         "drop_properties": ["email"],
+        "drop_emails": False,
         "hash_user_ids": True,
         "catalogue": "off",
     }

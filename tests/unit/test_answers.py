@@ -71,3 +71,23 @@ def test_routes_keep_their_errors_when_the_local_server_takes_the_application_ov
     app = application()
     app.__class__ = LocalChalice  # type: ignore[assignment]  # as `millrace up` does; `chalice local` adds a base
     assert ask("/own/missing", app).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (None, None),
+        (Problem("no_key"), "no_key"),
+        (Problem("all_rejected", events=[{"code": "missing_field"}]), "missing_field"),
+        (StoreFailed("GetItem"), "store_unavailable"),
+    ],
+)
+def test_a_pixel_is_an_image_whatever_fails(error: Exception | None, code: str | None) -> None:
+    def receive() -> None:
+        if error:
+            raise error
+
+    response = answers.pixel(receive)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "image/gif")
+    assert response.body.startswith("GIF89a")
+    assert response.headers.get("Millrace-Rejected") == code

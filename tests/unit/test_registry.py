@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from chalicelib.core import access_key
 from chalicelib.core.project import Project
+from chalicelib.core.schema import read_event
 from fakes import FakeProjectStore
 from millrace.command_error import CommandError
 from millrace.ops import catalogue_files, registry
@@ -117,10 +119,19 @@ def test_a_file_is_of_the_type_that_its_id_or_its_name_says(tmp_path: Path) -> N
     assert schemas == {"signup": "{}", "Order Completed": '{"required":["x"]}'}
 
 
+@pytest.mark.parametrize("schemas", [{"cafe\u0301": {}}, {"b": {"$id": "cafe\u0301"}}], ids=["name", "$id"])
+def test_a_type_has_the_unicode_form_that_events_have(tmp_path: Path, schemas: dict[str, object]) -> None:
+    (event_type,) = catalogue_files.read_folder(folder_of(tmp_path, **schemas))
+    raw = {"event_type": "cafe\u0301", "user_id": "u"}
+    event = read_event(raw, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
+    assert event_type == event.event_type == catalogue_files.as_kept("cafe\u0301")
+
+
 @pytest.mark.parametrize(
     "schemas",
     [
         {},
+        {"cafe\u0301": {}, "caf\u00e9": {}},
         {"a": "{"},
         {"a": "\ufeff{}"},
         {"a": "[" * 100_000},

@@ -42,6 +42,46 @@ def test_an_hour_that_clocks_show_twice_is_two_windows() -> None:
     ]
 
 
+LORD_HOWE_SET_BACK = [
+    "2023-04-01T14:00",
+    "2023-04-01T14:59",
+    "2023-04-01T15:00",
+    "2023-04-01T15:29",
+    "2023-04-01T15:30",
+]
+
+
+def test_half_an_hour_that_clocks_show_twice_is_a_window_of_its_own() -> None:
+    assert rows("Australia/Lord_Howe", "hour", *LORD_HOWE_SET_BACK) == [
+        ("2023-04-02T01:00:00+11:00", 2),
+        ("2023-04-02T01:30:00+10:30", 2),
+        ("2023-04-02T02:00:00+10:30", 1),
+    ]
+
+
+def test_an_hour_whose_first_half_clocks_skip_is_one_window() -> None:
+    assert rows("Australia/Lord_Howe", "hour", "2023-09-30T15:29", "2023-09-30T15:30", "2023-09-30T15:59") == [
+        ("2023-10-01T01:00:00+10:30", 1),
+        ("2023-10-01T02:30:00+11:00", 2),
+    ]
+
+
+@given(
+    st.sampled_from(ZONES),
+    st.datetimes(datetime(1975, 1, 1), datetime(2030, 1, 1)),  # noqa: DTZ001 - made UTC below
+)
+def test_an_hour_is_what_clocks_show_from_its_start_on_without_being_set_back(zone: str, moment: datetime) -> None:
+    minute, clocks = moment.replace(tzinfo=UTC, second=0, microsecond=0), timestamps.zone_of(zone)
+    ((start, _),) = rows(zone, "hour", minute.strftime("%Y-%m-%dT%H:%M"))
+    shown = [
+        (datetime.fromisoformat(start).astimezone(UTC) + timedelta(minutes=each)).astimezone(clocks)
+        for each in range(1 + int((minute - datetime.fromisoformat(start)).total_seconds() // 60))
+    ]
+    readings = [each.replace(tzinfo=None) for each in shown]
+    assert readings == sorted(set(readings))
+    assert {each.hour for each in readings} == {minute.astimezone(clocks).hour}
+
+
 def test_an_hour_of_a_zone_with_a_broken_offset_starts_at_its_own_full_hour() -> None:
     assert rows("Asia/Kathmandu", "hour", "2015-05-17T10:14", "2015-05-17T10:15") == [
         ("2015-05-17T15:00:00+05:45", 1),

@@ -10,7 +10,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 #: Files that speak of former versions in their words, and files that we did not write.
-ELSEWHERE = ("CHANGELOG.md", "docs/glossary.md", "docs/decisions", "test_words.py", "tests/data", "uplot", "package-lock")
+ELSEWHERE = (
+    "CHANGELOG.md",
+    "docs/glossary.md",
+    "docs/decisions",
+    "test_words.py",
+    "tests/data",
+    "uplot",
+    "package-lock",
+)
 #: Retired words in their everyday sense, or in the name of a library's function or of a style property.
 EVERYDAY = r"letter-spacing|letters(,| and) digits|a letter or a digit|\.digest\(|compare_digest|digest_size"
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
-from chalicelib.core import payload
+from chalicelib.core import payload, timestamps
 from chalicelib.core.dialects import Incoming, Post, RawEvent, text_in, without
 from chalicelib.core.dialects.registry import OWN, PIXEL
 from chalicelib.core.event import SENT_FIELDS
 
 #: The fields that a query can tell, by name.
 PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object"}
-_EPOCH = re.compile("[0-9]{1,15}")
 
 
 def read(incoming: Incoming) -> Post:
@@ -40,6 +38,21 @@ def read_pixel(incoming: Incoming) -> Post:
     fields: dict[str, Any] = {}
     for name, kind in PIXEL_FIELDS.items():
         if value := incoming.query.get(name):
-            fields[name] = int(value) if kind == "time" and _EPOCH.fullmatch(value) else value
+            fields[name] = _time_of(value) if kind == "time" else value
     properties = without(incoming.query, *PIXEL_FIELDS, *PIXEL.key_in_query)
     return Post([RawEvent({**fields, "properties": properties})])
+
+
+def _time_of(text: str) -> Any:
+    """A time as queries read it, in a form that events may have; what is none is left for validation to refuse."""
+    try:
+        moment = timestamps.parse_loosely(text)
+    except ValueError:
+        return text
+    if text.isdecimal():
+        return int(text)
+    try:
+        timestamps.parse(text)
+    except ValueError:
+        return timestamps.sortable(moment)
+    return text

@@ -1,0 +1,263 @@
+"""What a project hides of its events: addresses, named properties and ids of people, however they are written.
+
+Apart from project.py, since only projects that hide something pay for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote, quote_plus, unquote
+
+from chalicelib.core.addresses import hide_emails, hide_ips, truncate_ip
+from chalicelib.core.chunk import Sender
+from chalicelib.core.event import FIELDS, PEOPLE_ANYWHERE, PERSON_FIELDS, Event
+from chalicelib.core.project import Project
+
+# Names of a person's id, and of an IP address, in lower case and with "_" between words, whatever comes before.
+_USER_NAME = re.compile(r"(.+_)?(user|anonymous|distinct|device|previous)_?id|alias")
+_IP_NAME = re.compile(
+    r"(.+_)?(ips?|ip_?v[46]|ip_?(v[46]_?)?addr(ess(es)?)?|ip_?(number|int|long)|(remote|peer)_?addr(ess)?)"
+)
+# The source of a CloudEvent if it names a person.
+_PERSONAL_URI = re.compile(r"(mailto|tel|sips?|acct|xmpp|im):", re.IGNORECASE)
+# name=value in a URL, a form or a cookie.
+_PARAMETER = re.compile(r"(?:^|(?<=[?&;#\s]))([^=&#?;\s]{1,200})=([^&#;\s]+)")
+_PARTS_OF_A_NAME = re.compile(r"[^\[\].]+")
+# Longer names are nobody's.
+_MAX_NAME = 100
+# So many people of an event are searched for in its texts: what stands alone is compared with all of them.
+_MAX_COPIES = 10
+# So deep a URL may stand in the query of another.
+_MAX_NESTED = 4
+# Shorter ids, as "1", stand for too much else.
+_TELLING_LENGTH = 6
+_HASHED = re.compile(r"u_[0-9a-f]{32}")
+_GONE = object()
+
+# Of the fields that name nobody: those that every event has, whose values may be hidden, and those that may go.
+_OBJECTS = tuple(row.attribute for row in FIELDS if row.kind == "object" and not row.is_optional)
+_OTHERS = tuple(row.attribute for row in FIELDS if row.is_optional and not row.is_person)
+
+
+def user_as_stored(user: str, project: Project) -> str:
+    """The id under which a user's events are kept; an id that is hashed already stays as it is."""
+    return user if _HASHED.fullmatch(user) else _Hiding(project).stored_id(user)
+
+
+def hide_sender(sender: Sender, project: Project) -> Sender:
+    """The sender as the project wants it kept."""
+    hiding = _Hiding(project)
+    address = hiding.hide_ip(sender.source_ip) if sender.source_ip else None
+    return replace(sender, source_ip=address, user_agent=sender.user_agent and hiding.hide_text(sender.user_agent))
+
+
+def hide_event(event: Event, project: Project) -> Event:
+    """The event as the project wants it kept."""
+    people = {name: user for name in PERSON_FIELDS if (user := getattr(event, name)) is not None}
+    objects = {name: getattr(event, name) for name in _OBJECTS}
+    hiding = _Hiding.of(project, people | objects)
+    changes: dict[str, Any] = {name: hiding.hide(value) for name, value in objects.items()}
+    for name in _OTHERS:
+        changes[name] = hiding.hide({name: getattr(event, name)}).get(name)
+    changes |= {name: hiding.stored_id(user) for name, user in people.items()}
+    changes |= {"event_id": hiding.hide_event_id(event.event_id), "event_type": hiding.hide_text(event.event_type)}
+    return replace(event, **changes)
+
+
+def hide_document(document: dict[str, Any], project: Project) -> dict[str, Any]:
+    """An event as it came, in whatever dialect, as the project wants it kept."""
+    hidden: dict[str, Any] = _Hiding.of(project, document).hide(document, is_cloudevent=_may_be_cloudevent(document))
+    return hidden
+
+
+def hide_text(text: str, project: Project) -> str:
+    """A text as the project wants it kept."""
+    return _Hiding(project).hide_text(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Hiding:
+    """What a project hides of one event. `people`: the ids of people in it, as `_folded` has them.
+
+    `copies` finds the longer ones of them in a text.
+    """
+
+    project: Project
+    people: frozenset[str] = frozenset()
+    copies: re.Pattern[str] | None = None
+
+    @classmethod
+    def of(cls, project: Project, document: dict[str, Any]) -> _Hiding:
+        if not project.hashes_users:
+            return cls(project)
+        people = list(dict.fromkeys(_people_in(document, is_cloudevent=_may_be_cloudevent(document))))
+        return cls(project, frozenset(map(_folded, people)), _copies_of(people))
+
+    def hide(self, value: Any, name: str = "", *, is_cloudevent: bool = False) -> Any:
+        """A copy of a named value without what is hidden, or _GONE. The entries of a list have its name."""
+        if isinstance(value, list):
+            entries = (self.hide(each, name, is_cloudevent=is_cloudevent) for each in value)
+            return _GONE if self._drops(name) else [each for each in entries if each is not _GONE]
+        if isinstance(value, dict) and not self._drops(name) and not self._is_ip(name):
+            inherited = name if _is_person(name) else None
+            inside = "specversion" in value or (is_cloudevent and not name)
+            return self._hide_fields(value, inherited, is_cloudevent=inside)
+        return self._hide_leaf(value, name, is_cloudevent=is_cloudevent)
+
+    def _hide_fields(self, fields: dict[str, Any], inherited: str | None, *, is_cloudevent: bool) -> dict[str, Any]:
+        """`inherited`: the name that counts for every value, in place of its own."""
+        hidden: dict[str, Any] = {}
+        for key, child in fields.items():
+            value = self.hide(child, inherited or key, is_cloudevent=is_cloudevent)
+            if value is not _GONE and not self._drops(key):
+                shown = self.hide_text(key)
+                while shown in hidden:
+                    shown += "_"
+                hidden[shown] = value
+        return hidden
+
+    def _hide_leaf(self, value: Any, name: str, *, is_cloudevent: bool, nested: int = 0) -> Any:
+        if self._drops(name):
+            return _GONE
+        if self._is_ip(name):
+            return (self.hide_ip(value) if isinstance(value, str) else None) or _GONE
+        if _is_person(name) or (is_cloudevent and self._names_person(name, value)):
+            person = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+            stored = self.stored_id(person, nested) if person else ""
+            return value if stored == person else stored
+        return self.hide_text(value, nested) if isinstance(value, str) else self._hide_number(value)
+
+    def _drops(self, name: str) -> bool:
+        return bool(self.project.dropped) and _composed(name) in _all_composed(self.project.dropped)
+
+    def _is_ip(self, name: str) -> bool:
+        return self.project.ip != "keep" and bool(_IP_NAME.fullmatch(_in_words(name)))
+
+    def _names_person(self, name: str, value: Any) -> bool:
+        """Whether this attribute of a CloudEvent names a person, as far as a project hashes those."""
+        if not self.project.hashes_users or not isinstance(value, str):
+            return False
+        return name == "subject" or (name == "source" and _is_source_person(value, self.people))
+
+    def _hide_number(self, value: Any) -> Any:
+        if not self.people or isinstance(value, bool) or not isinstance(value, int | float):
+            return value
+        text = str(int(value) if isinstance(value, float) and value.is_integer() else value)
+        return self._hash(text) if len(text) >= _TELLING_LENGTH and text in self.people else value
+
+    def hide_text(self, text: str, nested: int = 0) -> str:
+        """A text without what is hidden, also of the parameters in it and of the URLs in those."""
+        if "=" in text and nested < _MAX_NESTED:
+            text = _PARAMETER.sub(lambda found: self._hide_parameter(found, nested + 1), text)
+        if self.copies:
+            composed = _composed(text)
+            hashed = self.copies.sub(lambda found: self._hash(found[0]), composed)
+            text = text if hashed == composed else hashed
+        if self.project.ip != "keep":
+            text = hide_ips(text, truncate=self.project.ip == "truncate")
+        return hide_emails(text) if self.project.drops_emails else text
+
+    def _hide_parameter(self, found: re.Match[str], nested: int) -> str:
+        name, value = unquote(found[1]), unquote(found[2])
+        parts = _PARTS_OF_A_NAME.findall(name) or [name]  # user[email], or user.email
+        if any(map(self._drops, parts)):
+            return f"{found[1]}="
+        hidden = self._hide_leaf(value, parts[-1], is_cloudevent=False, nested=nested)
+        if hidden is _GONE:
+            return f"{found[1]}="
+        return found[0] if hidden == value else f"{found[1]}={quote(hidden, safe='():/?=&#')}"
+
+    def hide_ip(self, address: str) -> str | None:
+        """What is kept of an address; None for nothing."""
+        if self.project.ip == "keep":
+            return address
+        return truncate_ip(address) if self.project.ip == "truncate" else None
+
+    def stored_id(self, person: str, nested: int = 0) -> str:
+        """The id that is kept of a person: hashed if the project asks for it, or if it holds what is hidden."""
+        if self.project.hashes_users or self.hide_text(person, nested) != person:
+            return self._hash(person)
+        return person
+
+    def hide_event_id(self, event_id: str) -> str:
+        """An event_id, hashed if it holds what is hidden."""
+        # A CloudEvent's begins with its source, which may stand for the person.
+        source = unquote(event_id.rpartition(" ")[0])
+        if self.hide_text(event_id) == event_id and _folded(source) not in self.people:
+            return event_id
+        return "e" + self._hash(event_id)[1:]
+
+    def _hash(self, person: str) -> str:
+        text = _composed(person).encode("utf-8", "surrogatepass")
+        return "u_" + hmac.new(self.project.secret.encode(), text, hashlib.sha256).hexdigest()[:32]
+
+
+def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> Iterator[str]:
+    """The ids of people in a document: whatever stands under a name of one."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _people_in(each, name, is_cloudevent=is_cloudevent)
+    elif isinstance(value, dict):
+        inside = "specversion" in value or (is_cloudevent and not name)
+        for key, child in value.items():
+            yield from _people_in(child, name if _is_person(name) else key, is_cloudevent=inside)
+    elif isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+        in_cloudevent = name == "subject" or (name == "source" and _is_source_person(str(value), frozenset()))
+        if _is_person(name) or (is_cloudevent and in_cloudevent):
+            yield str(value)
+
+
+def _copies_of(people: list[str]) -> re.Pattern[str] | None:
+    """Finds the first of these ids in a text, plain or as in a URL, but none that is part of a longer word."""
+    telling = [_composed(person) for person in people if len(person) >= _TELLING_LENGTH][:_MAX_COPIES]
+    if not telling:
+        return None
+    spellings = {written for person in telling for written in (person, *_as_in_urls(person))}
+    longest_first = sorted(spellings, key=len, reverse=True)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+
+
+def _as_in_urls(text: str) -> tuple[str, str]:
+    whole = text.encode("utf-8", "surrogatepass")
+    return quote(whole, safe=""), quote_plus(whole)
+
+
+def _may_be_cloudevent(document: dict[str, Any]) -> bool:
+    return "subject" in document and "event_type" not in document
+
+
+def _is_source_person(source: str, people: frozenset[str]) -> bool:
+    return bool(_PERSONAL_URI.match(source)) or _folded(source) in people
+
+
+def _is_person(name: str) -> bool:
+    return name in PEOPLE_ANYWHERE or bool(_USER_NAME.fullmatch(_in_words(name)))
+
+
+@lru_cache(maxsize=4096)
+def _in_words(name: str) -> str:
+    """A name in lower case, with "_" between its words: clientIp and Client-IP are client_ip."""
+    if len(name) > _MAX_NAME:
+        return ""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+    return re.sub(r"[^a-z0-9]+", "_", snake).strip("_")
+
+
+def _composed(text: str) -> str:
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+@lru_cache
+def _all_composed(names: frozenset[str]) -> frozenset[str]:
+    return frozenset(map(_composed, names))
+
+
+def _folded(text: str) -> str:
+    return _composed(text).casefold()

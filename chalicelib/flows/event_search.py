@@ -1,0 +1,141 @@
+"""The events of a project, newest first, found through counters and commit records, so many at a time."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+from chalicelib import ports
+from chalicelib.core import limits, table_keys, timestamps, windows
+from chalicelib.core.event import EventRef, user_of
+from chalicelib.core.windows import DAY, MINUTE, Span
+
+
+def search_user(
+    events: ports.EventStore,
+    project: str,
+    user: str,
+    *,
+    event_type: str | None,
+    span: Span,
+    before: EventRef | None,
+    at_most: int,
+) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+    """The events of one user. Where the search ends early, the last it yields is how far it came, and None."""
+    after = table_keys.event_item(project, before).sk if before else span.after
+    return events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
+
+
+def search_project(
+    events: ports.EventStore,
+    counters: ports.Counters,
+    commits: ports.CommitLog,
+    project: str,
+    *,
+    event_type: str | None,
+    span: Span,
+    before: EventRef | None,
+    at_most: int,
+) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+    """The events of a whole project. Where the search ends early, the last it yields is how far it came, and None."""
+    refs = _refs(counters, commits, project, event_type=event_type, span=span, before=before, at_most=at_most)
+    while batch := list(islice(refs, limits.DEFAULT_PAGE)):
+        for event in events.get_many(project, [ref for ref in batch if _is_event(ref)]):
+            yield ref_of(event), event
+        if not _is_event(batch[-1]):
+            yield batch[-1], None
+
+
+def ref_of(event: dict[str, Any]) -> EventRef:
+    """What names an event that was read."""
+    return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user_of(event), event["event_id"])
+
+
+def days_with_events(counters: ports.Counters, project: str, span: Span) -> list[str]:
+    """The days with events that have any time in the span, oldest first."""
+    first, after = DAY.windows(span)
+    return [day for day in counters.days(project) if first <= day < after]
+
+
+def _down_to(window: str) -> EventRef:
+    """The position of a search that has read all events since a window began; it comes before each of them."""
+    return EventRef(windows.first_time(window), "", "")
+
+
+def _is_event(position: EventRef) -> bool:
+    return position.user != ""
+
+
+def _refs(
+    counters: ports.Counters,
+    commits: ports.CommitLog,
+    project: str,
+    *,
+    event_type: str | None,
+    span: Span,
+    before: EventRef | None,
+    at_most: int,
+) -> Iterator[EventRef]:
+    """References of the events. After so many days, or so many events of any type, comes the position reached."""
+    end = before or EventRef(span.after, "", "")
+    days = [day for day in days_with_events(counters, project, span) if _down_to(day) < end]
+    days.reverse()
+    # Not counted is the first step: to go on within an hour, all that is newer in the hour is read again.
+    examined: int | None = None
+    for number, day in enumerate(days):
+        if number == limits.MAX_SEARCHED_DAYS:
+            yield _down_to(days[number - 1])
+            return
+        # The counters, few and small, tell which minutes are worth reading.
+        hours: dict[str, Counter[str]] = {}
+        for each in counters.of_days(project, [day]):
+            if event_type in (None, each.event_type):
+                hours.setdefault(each.hour, Counter()).update(each.minutes)
+        for hour in sorted(hours, reverse=True):
+            steps = _steps(hour, hours[hour], span.first, end)
+            for minute, found, read in _newest_first(commits, project, hour, steps, event_type):
+                yield from (ref for ref in found if ref < end and span.holds(ref.time))
+                examined = 0 if examined is None else examined + read
+                if examined > at_most:
+                    yield _down_to(windows.join_minute(hour, minute))
+                    return
+
+
+def _steps(hour: str, counts: Counter[str], earliest: str, end: EventRef) -> list[str]:
+    """Minutes of an hour, newest first, down to each of which there is about a page of events."""
+    steps, waiting = [], 0
+    minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
+    first = MINUTE.name_of(earliest)
+    wanted = [
+        m for m in minutes if first <= windows.join_minute(hour, m) and _down_to(windows.join_minute(hour, m)) < end
+    ]
+    for minute in wanted:
+        waiting += counts[minute]
+        if waiting >= limits.DEFAULT_PAGE or minute == wanted[-1]:
+            steps.append(minute)
+            waiting = 0
+    return steps
+
+
+def _newest_first(
+    commits: ports.CommitLog, project: str, hour: str, steps: Sequence[str], event_type: str | None
+) -> Iterator[tuple[str, list[EventRef], int]]:
+    """The events of an hour down to each step, and how many of any type were read for it. A record holds none that
+    are newer than the minute it is read by, so after each step all are known that are as new as it.
+    """
+    held: list[EventRef] = []
+    last, minutes = "59", list(steps)
+    while minutes:
+        minute = minutes.pop(0)
+        records = commits.newest(project, hour, minute, last)
+        if not records and minutes:  # the hour's records may have expired, while its counters stay
+            minutes = minutes[-1:]
+        held += [event.ref for record in records for event in record.owned if event_type in (None, event.event_type)]
+        held.sort()
+        found = []
+        while held and windows.minute_of_hour(held[-1].time) >= minute:
+            found.append(held.pop())
+        yield minute, found, sum(len(record.owned) for record in records)
+        last = f"{int(minute) - 1:02}"
