@@ -157,12 +157,31 @@ class Trigger:
         return trigger
 
 
-def variables(declared: type[Settings | Trigger]) -> list[tuple[Variable, Any]]:
+@dataclass(frozen=True, slots=True)
+class Throttle:
+    """What the API as a whole takes; `millrace deploy` and `millrace package` set it.
+
+    The default keeps one leaked address from using up the account's own limit, 10,000 a second with a burst of 5,000:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+    """
+
+    requests_a_second: int = _variable(
+        "API_REQUESTS_A_SECOND", 500, "Requests a second that the API takes; more get 429.", int, least=1
+    )
+    burst: int = _variable("API_BURST", 1000, "Requests at once that the API takes.", int, least=1)
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Throttle:
+        """Raises ValueError."""
+        return cls(**_read(cls, environ))
+
+
+def variables(declared: type[Settings | Trigger | Throttle]) -> list[tuple[Variable, Any]]:
     """The environment variables of a class, each with its default: MISSING for none."""
     return [(each.metadata["variable"], each.default) for each in fields(declared)]
 
 
-def _read(declared: type[Settings | Trigger], environ: Mapping[str, str]) -> dict[str, Any]:
+def _read(declared: type[Settings | Trigger | Throttle], environ: Mapping[str, str]) -> dict[str, Any]:
     """The values of the variables that are set, by the names of their fields."""
 
     def is_set(variable: Variable) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import os
+from collections.abc import MutableMapping
 
 import click
 
 from chalicelib.core.data_format import CURRENT
+from millrace.command_error import CommandError
 
 #: Which module of millrace/commands/ has which commands, in the order of the help.
 _COMMANDS = {
@@ -58,3 +61,16 @@ class _Toolbox(click.Group):
 @click.version_option(package_name="millrace", message=f"%(prog)s %(version)s (data format {CURRENT})")
 def main() -> None:
     """Millrace: an event pipeline whose effects happen exactly once."""
+    use_region(os.environ)
+
+
+def use_region(environ: MutableMapping[str, str]) -> None:
+    """Let AWS_REGION count: the SDK and Chalice read AWS_DEFAULT_REGION alone. Raises CommandError if they differ.
+
+    https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
+    """
+    named = environ.get("AWS_REGION")
+    if named and environ.setdefault("AWS_DEFAULT_REGION", named) != named:
+        raise CommandError(
+            f"AWS_REGION is {named} and AWS_DEFAULT_REGION is {environ['AWS_DEFAULT_REGION']}. Unset one of them."
+        )

@@ -20,6 +20,10 @@ _PROBLEMS: dict[str, Problem] = {
     # answer would repeat the key.
     "DEFAULT_4XX": NO_SUCH_PATH,
     "RESOURCE_NOT_FOUND": NO_SUCH_PATH,
+    "BAD_REQUEST_BODY": Problem("bad_request", "The request's body cannot be read."),
+    "BAD_REQUEST_PARAMETERS": Problem("bad_request", "A parameter of the request cannot be read."),
+    # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html
+    "UNSUPPORTED_MEDIA_TYPE": Problem("bad_gzip", "The Content-Encoding is not gzip, or the body is not what it says."),
     "ACCESS_DENIED": _KEPT_OUT,
     "WAF_FILTERED": _KEPT_OUT,
     "REQUEST_TOO_LARGE": Problem("body_too_large", "The request is over 10 MB."),

@@ -3,43 +3,230 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
-from botocore.exceptions import ClientError, WaiterError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace.command_error import CommandError
 
+Say = Callable[[str], None]
+_Description = dict[str, Any]
+
 # States of a stack whose table is not there: its creation failed, or it is deleted.
-_WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE")
+_WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE", "REVIEW")
 
 
-def apply(cloudformation: Any, name: str, template: Path, parameters: Mapping[str, str]) -> dict[str, str]:
-    """The environment of the stage's functions: each output, its name in capitals. Safe to repeat.
+def _quiet(_: str) -> None:
+    pass
 
-    A parameter that is not given gets the template's default, whatever it was before. Raises CommandError.
-    """
-    exists = _exists(cloudformation, name)
-    arguments = {
-        "StackName": name,
-        "TemplateBody": template.read_text(),
-        "Parameters": [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-    }
-    try:
-        if exists:
-            cloudformation.update_stack(**arguments)
-            cloudformation.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-        else:
-            cloudformation.create_stack(**arguments)
-            cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    except ClientError as error:
-        if "No updates are to be performed" not in str(error):
-            raise CommandError(f"The stack {name} could not be applied: {error}") from error
-    except WaiterError as error:
-        raise CommandError(f"The stack {name} could not be applied: {_reasons(cloudformation, name)}") from error
-    return environment(cloudformation, name)
+
+class Stack:
+    """A stack by its name, in the account and region of the environment. Every method raises CommandError."""
+
+    def __init__(
+        self,
+        name: str,
+        say: Say = _quiet,
+        *,
+        clients: Callable[[str], Any] = boto3.client,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`say`: told each step of a resource; `clients`: makes the AWS client of a service."""
+        self.name, self._say, self._clients, self._sleep = name, say, clients, sleep
+        self._cloudformation = clients("cloudformation")
+
+    def environment(self) -> dict[str, str]:
+        """Return the environment that the stack gives to its functions; empty where there is no stack with data."""
+        stack = self._described()
+        if stack is None or stack["StackStatus"].startswith(_WITHOUT_DATA):
+            return {}
+        return {_in_capitals(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
+
+    def resources(self, kind: str) -> list[str]:
+        """Return the physical ids of its resources of one type, such as AWS::CloudWatch::Alarm."""
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        found = [each for page in pages for each in page["StackResourceSummaries"]]
+        return [each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind]
+
+    def apply(self, template: Path, parameters: Mapping[str, str]) -> dict[str, str]:
+        """Create or update the stack; returns the functions' environment. Safe to repeat.
+
+        A parameter that is not given gets the template's default, whatever it was before. Data that a stack of this
+        name left is taken into the new one. An operation that is in progress is awaited first.
+        """
+        stack, text = self._settled(), template.read_text()
+        if stack and stack["StackStatus"].startswith(_WITHOUT_DATA):  # it can only be deleted
+            self._delete()
+            stack = None
+        if not stack and (retained := self._retained()):
+            self._say(f"There is data of a stack {self.name} that is gone: taking it into the new one.")
+            self._change("IMPORT", _with_resources(text, retained), parameters, ResourcesToImport=retained)
+            stack = self._described()
+        self._change("UPDATE" if stack else "CREATE", text, parameters)
+        return self.environment()
+
+    def delete(self, template: Path, parameters: Mapping[str, str]) -> bool:
+        """Delete the stack and all that it retains, with every event; returns whether there was anything.
+
+        Safe to repeat: data that a failed deletion left without a stack is found by its name.
+        """
+        stack = self._settled()
+        if stack:
+            if _is_whole(stack):
+                self.apply(template, {**parameters, "Protected": "false"})
+            for bucket in self._buckets():  # it may take hours: CloudFormation need not wait for it
+                self._empty(bucket)
+            self._delete()
+        left = list(self._delete_retained())
+        return bool(stack or left)
+
+    def _change(self, kind: str, template: str, parameters: Mapping[str, str], **more: Any) -> None:
+        """Make a change, if there is one, and wait for its end."""
+        try:
+            change_set = self._cloudformation.create_change_set(
+                StackName=self.name,
+                ChangeSetName=f"millrace-{uuid4().hex}",
+                ChangeSetType=kind,
+                TemplateBody=template,
+                Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+                **more,
+            )["Id"]
+            if not self._is_change(change_set):
+                return
+            events = _Events(self._cloudformation, self.name, self._say)
+            self._cloudformation.execute_change_set(ChangeSetName=change_set)
+        except ClientError as error:
+            raise CommandError(f"The stack {self.name} could not be applied: {error}") from error
+        stack = self._settled(events)
+        if stack is None or not _is_whole(stack):
+            raise CommandError(f"The stack {self.name} could not be applied: {events.reason()}")
+
+    def _is_change(self, change_set: str) -> bool:
+        """Whether a change set, once it is worked out, changes anything; one that does not is discarded."""
+        describe = self._cloudformation.describe_change_set
+        while (found := describe(ChangeSetName=change_set))["Status"] != "CREATE_COMPLETE":
+            if found["Status"] == "FAILED":
+                self._cloudformation.delete_change_set(ChangeSetName=change_set)
+                reason = str(found.get("StatusReason", ""))
+                if "didn't contain changes" in reason or "No updates are to be performed" in reason:
+                    return False
+                raise CommandError(f"The stack {self.name} could not be applied: {reason}")
+            self._sleep(1)
+        return True
+
+    def _delete(self) -> None:
+        events = _Events(self._cloudformation, self.name, self._say)
+        self._cloudformation.delete_stack(StackName=self.name)
+        if self._settled(events):
+            raise CommandError(f"The stack {self.name} could not be deleted: {events.reason()}")
+
+    def _settled(self, events: _Events | None = None) -> _Description | None:
+        """Wait while an operation is in progress, however long; returns the stack, None if there is none."""
+        while stack := self._described():
+            if events:
+                events.look()
+            if not stack["StackStatus"].endswith("_IN_PROGRESS") or "REVIEW" in stack["StackStatus"]:
+                return stack
+            if events is None:
+                self._say(f"The stack {self.name} is in {stack['StackStatus']}: waiting for that.")
+                events = _Events(self._cloudformation, self.name, self._say)
+            self._sleep(1)
+        return None
+
+    def _described(self) -> _Description | None:
+        """Return the stack; None only if AWS says that there is none."""
+        try:
+            stack: _Description = self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
+        except (ClientError, BotoCoreError) as error:
+            if "does not exist" in str(error):
+                return None
+            raise CommandError(f"The stack {self.name} cannot be read: {error}") from error
+        return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
+
+    def _retained(self) -> list[dict[str, Any]]:
+        """Return the resources that a stack of this name retains, and that exist, as an import names them."""
+        sqs, dynamodb, table = self._clients("sqs"), self._clients("dynamodb"), f"{self.name}-table"
+        found = [("Archive", "AWS::S3::Bucket", {"BucketName": bucket}) for bucket in self._buckets()]
+        for resource, queue in (("DeadLetters", f"{self.name}-dead-letters"), ("Chunks", f"{self.name}-chunks")):
+            if answer := _unless_missing(sqs.get_queue_url, "NonExistentQueue", QueueName=queue):
+                found.append((resource, "AWS::SQS::Queue", {"QueueUrl": answer["QueueUrl"]}))
+        answer = _unless_missing(dynamodb.describe_table, "ResourceNotFound", TableName=table)
+        if answer and answer["Table"]["TableStatus"] != "DELETING":
+            found.append(("Table", "AWS::DynamoDB::Table", {"TableName": table}))
+        names = ("LogicalResourceId", "ResourceType", "ResourceIdentifier")
+        return [dict(zip(names, each, strict=True)) for each in found]
+
+    def _delete_retained(self) -> Iterator[str]:
+        """Delete what the stack has retained; yields the id of each resource."""
+        for resource in self._retained():
+            [identifier] = resource["ResourceIdentifier"].values()
+            match resource["ResourceType"]:
+                case "AWS::S3::Bucket":
+                    self._empty(identifier)
+                    self._clients("s3").delete_bucket(Bucket=identifier)
+                case "AWS::SQS::Queue":
+                    self._clients("sqs").delete_queue(QueueUrl=identifier)
+                case "AWS::DynamoDB::Table":
+                    dynamodb = self._clients("dynamodb")
+                    dynamodb.update_table(TableName=identifier, DeletionProtectionEnabled=False)
+                    dynamodb.delete_table(TableName=identifier)
+            self._say(f"Deleted {identifier}.")
+            yield identifier
+
+    def _buckets(self) -> list[str]:
+        """Return the archive's bucket, if there is one: its name ends with the account and the region."""
+        s3 = self._clients("s3")
+        form = rf"{self.name}-\d{{12}}-{s3.meta.region_name}"
+        return [each["Name"] for each in s3.list_buckets()["Buckets"] if re.fullmatch(form, each["Name"])]
+
+    def _empty(self, bucket: str) -> None:
+        s3, deleted = self._clients("s3"), 0
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            objects = [{"Key": each["Key"]} for each in page.get("Contents", [])]
+            if objects:
+                answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
+                if errors := answer.get("Errors"):
+                    raise CommandError(f"The object {errors[0]['Key']} of {bucket} stays: {errors[0].get('Message')}")
+                deleted += len(objects)
+                self._say(f"{deleted} objects deleted from {bucket}")
+
+
+class _Events:
+    """What happens to the resources of a stack, from now on."""
+
+    def __init__(self, cloudformation: Any, name: str, say: Say) -> None:
+        self._cloudformation, self._name, self._say = cloudformation, name, say
+        self._seen = {event["EventId"] for event in self._newest()}
+        self._failures: list[str] = []
+
+    def look(self) -> None:
+        """Say each step that has ended since the last look."""
+        for event in reversed([each for each in self._newest() if each["EventId"] not in self._seen]):
+            self._seen.add(event["EventId"])
+            resource, status = event["LogicalResourceId"], event["ResourceStatus"]
+            reason = event.get("ResourceStatusReason", "")
+            if status.endswith("FAILED") and "cancelled" not in reason:
+                self._failures.append(f"{resource}: {reason}")
+            if not status.endswith("_IN_PROGRESS"):
+                self._say(f"  {resource} {status}")
+
+    def reason(self) -> str:
+        """Return why the operation failed: the reason of the first resource that did."""
+        return next(iter(self._failures), "CloudFormation gives no reason.")
+
+    def _newest(self) -> list[dict[str, Any]]:
+        """Return a page of events, newest first: far more than a second brings."""
+        try:
+            answer = self._cloudformation.describe_stack_events(StackName=self._name)
+        except ClientError:  # there is no stack
+            return []
+        events: list[dict[str, Any]] = answer["StackEvents"]
+        return events
 
 
 def parameters_in(template: Path) -> list[str]:
@@ -48,80 +235,34 @@ def parameters_in(template: Path) -> list[str]:
     return re.findall(r"^  (\w+):", section[1], re.MULTILINE) if section else []
 
 
-def environment(cloudformation: Any, name: str) -> dict[str, str]:
-    """The environment that a stack gives to its functions. Raises ClientError where there is no such stack."""
-    return _environment(cloudformation.describe_stacks(StackName=name)["Stacks"][0])
+def _with_resources(template: str, resources: Sequence[Mapping[str, Any]]) -> str:
+    """Return a template of these resources alone, without outputs, as an import needs it.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
+    """
+    head, body = template.split("\nResources:\n")
+    kept = [
+        block[0]
+        for block in re.finditer(r"^  (\w+):\n(?:    .*\n|\n)+", body.partition("\nOutputs:")[0] + "\n", re.MULTILINE)
+        if block[1] in [each["LogicalResourceId"] for each in resources]
+    ]
+    return f"{head}\nResources:\n{''.join(kept)}"
 
 
-def environment_before(cloudformation: Any, name: str) -> dict[str, str]:
-    """The environment that a stack gives now; empty where there is no such stack, or its creation failed."""
+def _is_whole(stack: _Description) -> bool:
+    """Whether its last operation did what it should; an update that was rolled back is not whole."""
+    status = stack["StackStatus"]
+    return status.endswith("_COMPLETE") and "ROLLBACK" not in status
+
+
+def _unless_missing(call: Callable[..., Any], code: str, **arguments: Any) -> Any:
+    """A call's answer; None where AWS says that the resource does not exist."""
     try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return call(**arguments)
     except ClientError as error:
-        if "does not exist" in str(error):
-            return {}
-        raise CommandError(f"The stack {name} cannot be read: {error}") from error
-    return {} if stack["StackStatus"].startswith(_WITHOUT_DATA) else _environment(stack)
-
-
-def _environment(stack: dict[str, Any]) -> dict[str, str]:
-    return {_in_capitals(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
-
-
-def delete(name: str, template: Path) -> None:
-    """Delete a stack and all that it retains, with every event. Raises CommandError."""
-    cloudformation = boto3.client("cloudformation")
-    if not _exists(cloudformation, name):
-        return
-    apply(cloudformation, name, template, {"Protected": "false"})
-    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
-    resources = [each for page in pages for each in page["StackResourceSummaries"]]
-    for resource in resources:  # a bucket that is not empty cannot be deleted
-        if resource["ResourceType"] == "AWS::S3::Bucket":
-            _empty(resource["PhysicalResourceId"])
-    cloudformation.delete_stack(StackName=name)
-    try:
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-    except WaiterError as error:
-        raise CommandError(f"The stack {name} could not be deleted: {_reasons(cloudformation, name)}") from error
-    for resource in resources:
-        _delete_retained(resource["ResourceType"], resource["PhysicalResourceId"])
-
-
-def _empty(bucket: str) -> None:
-    s3 = boto3.client("s3")
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
-        objects = [{"Key": each["Key"]} for each in page.get("Contents", [])]
-        if objects:
-            s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
-
-
-def _delete_retained(kind: str, name: str) -> None:
-    match kind:
-        case "AWS::S3::Bucket":
-            boto3.client("s3").delete_bucket(Bucket=name)
-        case "AWS::DynamoDB::Table":
-            boto3.client("dynamodb").delete_table(TableName=name)
-        case "AWS::SQS::Queue":
-            boto3.client("sqs").delete_queue(QueueUrl=name)
-
-
-def _exists(cloudformation: Any, name: str) -> bool:
-    """Whether there is a stack that can be updated."""
-    try:
-        stack = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-    except ClientError:
-        return False
-    if stack["StackStatus"] == "ROLLBACK_COMPLETE":  # its creation failed: nothing is left, and nothing can be updated
-        cloudformation.delete_stack(StackName=name)
-        cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-        return False
-    return not stack["StackStatus"].startswith("DELETE")
-
-
-def _reasons(cloudformation: Any, name: str) -> str:
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    return "; ".join(event["ResourceStatusReason"] for event in events if event.get("ResourceStatusReason"))
+        if code not in error.response["Error"]["Code"]:
+            raise
+        return None
 
 
 def _in_capitals(name: str) -> str:

@@ -68,7 +68,7 @@ def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = Fals
     """
     from chalicelib.wiring import Pipeline
 
-    os.environ.update(local_stack_at(state).environment if stage is None else _outputs(stage))
+    os.environ.update(local_stack_at(state).environment if stage is None else _environment(stage))
     pipeline = Pipeline(Settings.from_environ())
     return pipeline if of_any_format else checked(pipeline)
 
@@ -90,13 +90,23 @@ def local_stack_at(state: Path) -> Running:
     return running
 
 
-def _outputs(stage: str) -> dict[str, str]:
+def _environment(stage: str) -> dict[str, str]:
+    """Return what the functions of a deployed stage see; without functions, what its stack gives them."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
-    from millrace import stack
+    from millrace.stack import Stack
 
+    name = f"millrace-{stage}"
+    outputs = Stack(name).environment()
+    if not outputs:
+        region = boto3.client("cloudformation").meta.region_name
+        raise CommandError(f"There is no stage {stage} in {region}. Check its name, the account and the region.")
     try:
-        return stack.environment(boto3.client("cloudformation"), f"millrace-{stage}")
+        function = boto3.client("lambda").get_function_configuration(FunctionName=f"{name}-process")
     except (BotoCoreError, ClientError) as error:
-        raise CommandError(f"The stack of the stage {stage} cannot be read: {error}") from error
+        if "ResourceNotFoundException" in str(error):
+            return outputs
+        raise CommandError(f"The settings of the stage {stage} cannot be read: {error}") from error
+    variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})
+    return outputs | variables

@@ -34,7 +34,7 @@ def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
 
     project = Path.cwd()
     stages.checked_name(stage)
-    output.say(f"Stage {stage}, account {deployment.account()}")
+    output.say(f"Stage {stage}, {deployment.place()}")
     if alarm_email:
         stages.set_parameter(project, stage, "AlarmEmail", alarm_email)
     url = deployment.deploy(project, stage, output.say)
@@ -59,7 +59,7 @@ def destroy(stage: str, *, delete_data: bool, yes: bool) -> None:
 
     stages.checked_name(stage)
     what = "and ALL ITS EVENTS" if delete_data else "and keep its events"
-    if not yes and not click.confirm(f"Delete the stage {stage} in account {deployment.account()}, {what}?", err=True):
+    if not yes and not click.confirm(f"Delete the stage {stage} in {deployment.place()}, {what}?", err=True):
         raise CommandError("Nothing was deleted.")
     deployment.destroy(Path.cwd(), stage, delete_data=delete_data, say=output.say)
 
@@ -123,8 +123,13 @@ def doctor(stage: str, *, as_json: bool) -> None:
 
 @click.command()
 @stage_argument
+@click.option(
+    "--access-log/--no-access-log",
+    default=None,
+    help="API Gateway's access log. It needs a role in the account's settings; default: if there is one.",
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def package(stage: str, folder: Path) -> None:
+def package(stage: str, folder: Path, *, access_log: bool | None) -> None:
     """Write the stage's functions as a SAM template and a zip into FOLDER, for a pipeline to deploy.
 
     The stage's stack must exist: millrace deploy, once, or stack.yaml deployed by the pipeline.
@@ -133,7 +138,11 @@ def package(stage: str, folder: Path) -> None:
     Example:
       millrace package --stage prod out/
     """
-    from millrace.deploy import packaging, stages
+    from millrace.deploy import finishing, packaging, stages
 
-    packaging.package(Path.cwd(), stages.checked_name(stage), folder.resolve())
+    stages.checked_name(stage)
+    if access_log is None:
+        access_log = finishing.may_log_access()
+        output.say(f"{'With' if access_log else 'Without'} an access log, as the account's settings are.")
+    packaging.package(Path.cwd(), stage, folder.resolve(), with_access_log=access_log)
     output.say(f"Written to {folder}. Next: aws cloudformation package, then aws cloudformation deploy.")

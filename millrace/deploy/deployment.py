@@ -13,10 +13,11 @@ from typing import Any
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from millrace import stack, stage_address
+from millrace import stage_address
 from millrace.command_error import CommandError
-from millrace.deploy import bytecode, doctor, finishing, policies, recovery, stages
+from millrace.deploy import account, bytecode, doctor, finishing, policies, recovery, stages
 from millrace.ops import upgrade
+from millrace.stack import Stack
 
 Say = Callable[[str], None]
 
@@ -25,55 +26,81 @@ def stack_name(stage: str) -> str:
     return f"millrace-{stage}"
 
 
-def prepare(project: Path, stage: str, say: Say) -> dict[str, str]:
-    """Apply the stack, and write what a plain `chalice deploy` of the stage needs; answers the environment."""
-    refuse_unknown_format(stage)
+def prepare(project: Path, stage: str, say: Say) -> None:
+    """Apply the stack, and write what a plain `chalice deploy` of the stage needs.
+
+    A new stage is not protected yet, so that a failed creation can be rolled back, and has no alarms yet, since there
+    are no functions that they could watch.
+    """
+    is_new = not outputs_now(stage)
+    if is_new:
+        recovery.refuse_another_region(stage)
+    else:
+        refuse_unknown_format(stage)
     say(f"Applying the stack {stack_name(stage)} ...")
-    applied = _apply(project, stage, watched="true")
+    applied = _apply(project, stage, say, whole=not is_new)
     upgrade.prepare(applied)
     stages.record(project, stage, applied, policies.write(project, applied, stage))
     bytecode.write(project)
     if recovery.recover(project, stage):
         say(f"Found what was deployed before, and noted it in {recovery.deployed_file(project, stage)}.")
-    return applied
 
 
-def _apply(project: Path, stage: str, *, watched: str) -> dict[str, str]:
-    tls = "false" if os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:") else "true"
-    parameters = {**stages.parameters(project, stage), "Watched": watched, "Protected": "true", "TlsOnly": tls}
-    return stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", parameters)
+def _apply(project: Path, stage: str, say: Say, *, whole: bool) -> dict[str, str]:
+    """`whole`: with alarms, and protected."""
+    parameters = _parameters(project, stage, watched=whole, protected=whole)
+    return Stack(stack_name(stage), say).apply(project / "stack.yaml", parameters)
+
+
+def _parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> dict[str, str]:
+    tls_only = not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:")
+    decided = {"Watched": watched, "Protected": protected, "TlsOnly": tls_only}
+    return stages.parameters(project, stage) | {name: str(value).lower() for name, value in decided.items()}
 
 
 def refuse_unknown_format(stage: str) -> None:
     """Refuse, before anything changes, a stage whose data has an unknown format. Raises CommandError."""
-    if environment := stack.environment_before(_client("cloudformation"), stack_name(stage)):
+    if environment := outputs_now(stage):
         upgrade.prepare(environment)
 
 
 def deploy(project: Path, stage: str, say: Say) -> str:
-    """Create or update a stage; answers its address. Safe to repeat. Raises CommandError."""
+    """Create or update a stage; returns its address. Safe to repeat. Raises CommandError."""
     prepare(project, stage, say)
     say("Deploying the functions ...")
     chalice(project, "deploy", "--stage", stage)
     resources = deployed(project, stage)
-    finishing.finish(stage, resources, say)
+    finishing.finish(stage, outputs(project, stage), resources, say)
+    for wrong, advice in account.shortages(outputs(project, stage), stage):
+        say(f"{wrong} {advice}")
+    say("Setting the alarms ...")
+    _apply(project, stage, say, whole=True)
+    finishing.confirm_mails(outputs(project, stage)["TOPIC_ARN"], stages.parameters(project, stage), say)
     return stage_address.reachable_url(resources["rest_api"])
 
 
 def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
-    """Take a stage's functions down. Its stack stays, without alarms, unless `delete_data`. Raises CommandError."""
+    """Take a stage's functions down. Its stack stays, without alarms, unless `delete_data`. Safe to repeat.
+
+    Raises CommandError, also where there is no such stage.
+    """
+    stack, template = Stack(stack_name(stage), say), project / "stack.yaml"
+    has_stack = bool(stack.environment())
     recovery.recover(project, stage)
-    if recovery.deployed_file(project, stage).exists():
+    has_functions = recovery.deployed_file(project, stage).exists()
+    if has_functions:
         say("Deleting the functions ...")
         chalice(project, "delete", "--stage", stage)
         recovery.deployed_file(project, stage).unlink(missing_ok=True)
     if delete_data:
-        say(f"Deleting the stack {stack_name(stage)} and its data ...")
-        stack.delete(stack_name(stage), project / "stack.yaml")
+        say(f"Deleting the stack {stack.name} and its data ...")
+        has_stack = stack.delete(template, _parameters(project, stage, watched=False, protected=False))
         stages.forget(project, stage)
-    else:
-        say(f"Removing the alarms from the stack {stack_name(stage)}, which keeps all data ...")
-        _apply(project, stage, watched="false")
+    elif has_stack:
+        say(f"Removing the alarms from the stack {stack.name}, which keeps all data and logs ...")
+        stack.apply(template, _parameters(project, stage, watched=False, protected=True))
+    if not (has_functions or has_stack):
+        raise CommandError(f"There is no stage {stage} in {place()}.")
 
 
 def read(project: Path, stage: str) -> doctor.Stage:
@@ -88,12 +115,14 @@ def outputs(project: Path, stage: str) -> dict[str, str]:
     recorded = stages.recorded(project).get(stage)
     if recorded is not None:
         return recorded
-    try:
-        return stack.environment(_client("cloudformation"), stack_name(stage))
-    except (BotoCoreError, ClientError) as error:
-        raise CommandError(
-            f"There is no stack {stack_name(stage)}. Deploy the stage: millrace deploy --stage {stage}"
-        ) from error
+    if environment := outputs_now(stage):
+        return environment
+    raise CommandError(f"There is no stack {stack_name(stage)}. Deploy the stage: millrace deploy --stage {stage}")
+
+
+def outputs_now(stage: str) -> dict[str, str]:
+    """The environment that the stage's stack gives now; empty where there is no stack. Raises CommandError."""
+    return Stack(stack_name(stage)).environment()
 
 
 def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:
@@ -113,10 +142,11 @@ def chalice(project: Path, *arguments: str) -> None:
         raise CommandError(f"`chalice {' '.join(arguments)}` failed; it says above why. Mend that, and run this again.")
 
 
-def account() -> str:
-    """The account that the credentials belong to. Raises CommandError."""
+def place() -> str:
+    """The account that the credentials belong to, and the region. Raises CommandError."""
     try:
-        return str(_client("sts").get_caller_identity()["Account"])
+        sts = _client("sts")
+        return f"account {sts.get_caller_identity()['Account']}, region {sts.meta.region_name}"
     except (BotoCoreError, ClientError) as error:
         raise CommandError(f"No AWS account can be reached: {error}. Set credentials and a region.") from error
 

@@ -13,11 +13,12 @@ import boto3
 from botocore.exceptions import ClientError
 
 from chalicelib.errors import StoreFailed, UnknownFormat
-from chalicelib.settings import Settings
+from chalicelib.settings import Settings, Throttle
 from chalicelib.wiring import Pipeline
-from millrace import gateway, stack
-from millrace.deploy import policies
+from millrace import gateway
+from millrace.deploy import account, policies
 from millrace.deploy.finishing import FUNCTIONS
+from millrace.stack import Stack
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: six times the function's timeout.
 _VISIBILITY_FACTOR = 6
@@ -80,7 +81,7 @@ def is_closed(stage: Stage) -> Wrong:
 
 def has_its_environment(stage: Stage) -> Wrong:
     """The functions know the stack's resources"""
-    outputs = _outputs(stage)
+    outputs = Stack(stage.stack_name).environment()
     for function in FUNCTIONS:
         known = _variables(stage, function)
         for name, value in outputs.items():
@@ -193,7 +194,8 @@ def rights_are_the_codes(stage: Stage) -> Wrong:
 
 def alarms_reach_somebody(stage: Stage) -> Wrong:
     """Alarms exist and somebody is told"""
-    alarms = boto3.client("cloudwatch").describe_alarms(AlarmNamePrefix=f"{stage.stack_name}-")["MetricAlarms"]
+    names = Stack(stage.stack_name).resources("AWS::CloudWatch::Alarm")
+    alarms = boto3.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"] if names else []
     if not alarms:
         yield "There are no alarms.", _redeploy(stage)
     topics = {action for alarm in alarms for action in alarm["AlarmActions"]}
@@ -214,10 +216,19 @@ def api_is_bounded(stage: Stage) -> Wrong:
     api = stage.resources["rest_api"]["rest_api_id"]
     found = boto3.client("apigateway").get_stage(restApiId=api, stageName=stage.name)
     limits = found.get("methodSettings", {}).get("*/*", {})
-    if limits.get("throttlingRateLimit", 10_000) >= 10_000:
-        yield "One client can use up the account's 10,000 requests a second.", _redeploy(stage)
+    limit, throttle = limits.get("throttlingRateLimit"), Throttle.from_environ(stage.environment)
+    if limit != throttle.requests_a_second:
+        yield (
+            f"It takes {limit or 'any number of'} requests a second, not {throttle.requests_a_second}.",
+            _redeploy(stage),
+        )
     if not found.get("accessLogSettings", {}).get("destinationArn"):
         yield "There is no access log.", "docs/deploying.md says how to allow it once for the account."
+
+
+def account_has_room(stage: Stage) -> Wrong:
+    """The account's limits leave room for the stage"""
+    yield from account.shortages(stage.environment, stage.name)
 
 
 def errors_have_one_form(stage: Stage) -> Wrong:
@@ -264,6 +275,7 @@ CHECKS: tuple[Callable[[Stage], Wrong], ...] = (
     rights_are_the_codes,
     alarms_reach_somebody,
     api_is_bounded,
+    account_has_room,
     errors_have_one_form,
     logs_end,
 )
@@ -286,7 +298,3 @@ def _queue(stage: Stage, name: str) -> dict[str, str]:
         "Attributes"
     ]
     return attributes
-
-
-def _outputs(stage: Stage) -> dict[str, str]:
-    return stack.environment(boto3.client("cloudformation"), stage.stack_name)

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import retrying
 from chalicelib.core import retries
-from chalicelib.settings import SCHEDULE_MINUTES
+from chalicelib.settings import SCHEDULE_MINUTES, Throttle
 from millrace import gateway
-
-# Of the API as a whole. An account's own limit is 10,000 a second with a burst of 5,000, which one leaked
-# address must not use up: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-REQUESTS_A_SECOND = 500
-BURST = 1000
+from millrace.scheduled_event import scheduled_event
 
 # A person reads it in CloudWatch; the request's path holds no personal data, its query may, and is left out.
 ACCESS_LOG_FORMAT = (
@@ -34,16 +31,51 @@ INVOKING = {
 FUNCTIONS = ("api_handler", "process", "aggregate")
 
 
-def finish(stage: str, resources: dict[str, dict[str, Any]], say: Callable[[str], None]) -> None:
-    """`resources`: what Chalice deployed, by its names."""
+def finish(
+    stage: str, environment: Mapping[str, str], resources: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]
+) -> None:
+    """`environment`: of the functions; `resources`: what Chalice deployed, by its names."""
     say("Setting what Chalice leaves open ...")
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])
     aggregator = resources["aggregate"]["lambda_arn"]
     boto3.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
+    # The first run of a new schedule comes after its first period: the alarm on a silent aggregator need not wait.
+    boto3.client("lambda").invoke(
+        FunctionName=aggregator, InvocationType="Event", Payload=json.dumps(scheduled_event())
+    )
     api = resources["rest_api"]["rest_api_id"]
     _put_answers(stage, api)
-    _bound_api(stage, api, resources["api_handler"]["lambda_arn"], say)
+    _throttle(stage, api, Throttle.from_environ(environment))
+    _log_access(stage, api, resources["api_handler"]["lambda_arn"], say)
+
+
+def confirm_mails(topic_arn: str, parameters: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Ask the alarms' address again to confirm, if it has let the first mail expire.
+
+    Its link is valid for two days, and CloudFormation sends no second one:
+    https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
+    """
+    address = parameters.get("AlarmEmail")
+    if not address:
+        return
+    topic = topic_arn.removesuffix("-reports") + "-alarms"
+    sns = boto3.client("sns")
+    pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
+    if address not in [each["Endpoint"] for page in pages for each in page["Subscriptions"]]:
+        sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+        say(f"{address} gets another mail to confirm.")
+
+
+def may_log_access() -> bool:
+    """Whether the account lets API Gateway write logs. False too where that cannot be asked.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
+    """
+    try:
+        return bool(boto3.client("apigateway").get_account().get("cloudwatchRoleArn"))
+    except (BotoCoreError, ClientError):
+        return False
 
 
 def _log_as_json(function: str) -> None:
@@ -60,18 +92,20 @@ def _put_answers(stage: str, api: str) -> None:
     client.create_deployment(restApiId=api, stageName=stage)
 
 
-def _bound_api(stage: str, api: str, function: str, say: Callable[[str], None]) -> None:
-    client = boto3.client("apigateway")
+def _throttle(stage: str, api: str, throttle: Throttle) -> None:
     settings = {
-        "/*/*/throttling/rateLimit": str(REQUESTS_A_SECOND),
-        "/*/*/throttling/burstLimit": str(BURST),
+        "/*/*/throttling/rateLimit": str(throttle.requests_a_second),
+        "/*/*/throttling/burstLimit": str(throttle.burst),
     }
-    client.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
+    boto3.client("apigateway").update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
+
+
+def _log_access(stage: str, api: str, function: str, say: Callable[[str], None]) -> None:
     _, partition, _, region, account, _, name = function.split(":")
     group = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/{name}"
     access_log = {"/accessLogSettings/destinationArn": group, "/accessLogSettings/format": ACCESS_LOG_FORMAT}
     try:
-        client.update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
+        boto3.client("apigateway").update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
     except ClientError as error:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         say(f"No access log: {error.response['Error']['Message']}. docs/deploying.md says how to allow it once.")

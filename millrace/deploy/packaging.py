@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from chalicelib.settings import Throttle
 from millrace import gateway
 from millrace.deploy import bytecode, deployment, finishing, policies, stages
 
 
-def package(project: Path, stage: str, folder: Path) -> None:
-    """Write sam.json and deployment.zip. Raises Failure where the stage's stack cannot be read."""
+def package(project: Path, stage: str, folder: Path, *, with_access_log: bool) -> None:
+    """Write sam.json and deployment.zip. Raises CommandError where the stage's stack cannot be read."""
     environment = deployment.outputs(project, stage)
     stages.record(project, stage, environment, policies.write(project, environment, stage))
     bytecode.write(project)
     with tempfile.NamedTemporaryFile("w", suffix=".json") as merged:
-        json.dump(additions(stage, environment["TOPIC_ARN"]), merged)
+        json.dump(additions(stage, environment, with_access_log=with_access_log), merged)
         merged.flush()
         deployment.chalice(project, "package", "--stage", stage, "--merge-template", merged.name, str(folder))
 
 
-def additions(stage: str, topic_arn: str) -> dict[str, Any]:
+def additions(stage: str, environment: Mapping[str, str], *, with_access_log: bool) -> dict[str, Any]:
     """What is merged into Chalice's template: names that log groups and alarms know, and what finishing.py sets."""
-    _, partition, _, region, account, _ = topic_arn.split(":", 5)
+    _, partition, _, region, account, _ = environment["TOPIC_ARN"].split(":", 5)
     name = f"millrace-{stage}"
     functions = {"APIHandler": name, "Process": f"{name}-process", "Aggregate": f"{name}-aggregate"}
     resources: dict[str, Any] = {
@@ -32,12 +34,16 @@ def additions(stage: str, topic_arn: str) -> dict[str, Any]:
         for resource, function in functions.items()
     }
     resources["Aggregate"]["Properties"]["EventInvokeConfig"] = finishing.INVOKING
-    throttling = {"ThrottlingRateLimit": finishing.REQUESTS_A_SECOND, "ThrottlingBurstLimit": finishing.BURST}
+    throttle = Throttle.from_environ(environment)
+    throttling = {"ThrottlingRateLimit": throttle.requests_a_second, "ThrottlingBurstLimit": throttle.burst}
     access_log = {
         "DestinationArn": f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/{name}",
         "Format": finishing.ACCESS_LOG_FORMAT,
     }
     settings = {"MethodSettings": [{"ResourcePath": "/*", "HttpMethod": "*", **throttling}]}
     answers = {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.RESPONSES}}
-    resources["RestAPI"] = {"Properties": {**settings, **answers, "AccessLogSetting": access_log}}
+    # Without the version SAM makes a second stage, named Stage, which nothing throttles.
+    resources["RestAPI"] = {"Properties": {**settings, **answers, "OpenApiVersion": "2.0"}}
+    if with_access_log:
+        resources["RestAPI"]["Properties"]["AccessLogSetting"] = access_log
     return {"Resources": resources}

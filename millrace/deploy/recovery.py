@@ -15,6 +15,8 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from millrace.command_error import CommandError
+
 _RESOURCE = dict[str, Any]
 
 
@@ -46,20 +48,38 @@ def find(stage: str) -> list[_RESOURCE]:
     found: list[_RESOURCE] = []
     for function, name in functions.items():
         found += _role(f"{function}_role", f"millrace-{stage}-{function}")
-        if arn := _function_arn(name):
+        if arn := _function_arn(name, stage):
             found.append({"name": function, "resource_type": "lambda_function", "lambda_arn": arn})
             if function == "process":
                 found += _trigger(name, arn)
-            elif function == "aggregate":
-                found += _rule(f"millrace-{stage}-aggregate-event")
-            else:
-                found += _rest_api(name, stage)
-    return found
+    return found + _rule(f"millrace-{stage}-aggregate-event") + _rest_api(stage)
 
 
-def _function_arn(name: str) -> str | None:
+def refuse_another_region(stage: str) -> None:
+    """Refuse a stage that this account has in another region: a role's name is the account's. Raises CommandError."""
+    role = f"millrace-{stage}-api_handler"
+    if _unless_missing("iam", "get_role", RoleName=role) is None:
+        return
+    iam = boto3.client("iam")
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        document = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
+        for region in re.findall(r"arn:[\w-]+:sqs:([\w-]+):", document):
+            if region != boto3.client("sqs").meta.region_name:
+                raise CommandError(
+                    f"This account has the stage {stage} in {region}, and its roles have the stage's name. "
+                    f"Choose another name here, or set AWS_REGION={region}."
+                )
+
+
+def _function_arn(name: str, stage: str) -> str | None:
+    """Raises CommandError for a function of this name that is not the stage's."""
     answer = _unless_missing("lambda", "get_function_configuration", FunctionName=name)
-    return str(answer["FunctionArn"]) if answer else None
+    if answer is None:
+        return None
+    owner = answer.get("Environment", {}).get("Variables", {}).get("STACK_NAME")
+    if owner != f"millrace-{stage}":
+        raise CommandError(f"The function {name} does not belong to the stage {stage}, but to {owner}.")
+    return str(answer["FunctionArn"])
 
 
 def _role(name: str, role: str) -> list[_RESOURCE]:
@@ -90,14 +110,14 @@ def _rule(name: str) -> list[_RESOURCE]:
     return [{"name": "aggregate-event", "resource_type": "cloudwatch_event", "rule_name": name}]
 
 
-def _rest_api(function: str, stage: str) -> list[_RESOURCE]:
-    """The API that may invoke the function: APIs themselves are all named after the application."""
-    policy = _unless_missing("lambda", "get_policy", FunctionName=function)
+def _rest_api(stage: str) -> list[_RESOURCE]:
+    """The API with the stage's name: APIs themselves are all named after the application."""
     gateway = boto3.client("apigateway")
-    for api in dict.fromkeys(re.findall(r":execute-api:[^:]+:[^:]+:(\w+)/", policy["Policy"] if policy else "")):
-        if _unless_missing("apigateway", "get_rest_api", restApiId=api):
-            url = f"https://{api}.execute-api.{gateway.meta.region_name}.amazonaws.com/{stage}/"
-            return [{"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}]
+    for page in gateway.get_paginator("get_rest_apis").paginate():
+        for api in [each["id"] for each in page["items"] if each["name"] == "millrace"]:
+            if any(each["stageName"] == stage for each in gateway.get_stages(restApiId=api)["item"]):
+                url = f"https://{api}.execute-api.{gateway.meta.region_name}.amazonaws.com/{stage}/"
+                return [{"name": "rest_api", "resource_type": "rest_api", "rest_api_id": api, "rest_api_url": url}]
     return []
 
 

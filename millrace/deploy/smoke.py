@@ -16,6 +16,8 @@ from millrace.io.client import Client
 from millrace.ops import registry
 
 _WAIT_SECONDS = 90
+# A new API, or a new deployment of one, is not everywhere at once.
+_ANSWERS_IN_A_ROW, _MOST_SECONDS = 20, 60
 #: Where the event goes: no client's project.
 PROJECT = "millrace-smoke-test"
 
@@ -23,7 +25,7 @@ PROJECT = "millrace-smoke-test"
 def try_out(url: str, pipeline: Pipeline) -> str:
     """Say what was seen to work. Raises CommandError. Its keys are made for this, and removed."""
     event = {"event_type": "smoke_test", "user_id": "millrace", "event_id": uuid4().hex}
-    is_open = Client(url).get("/health")["open"]
+    is_open = _await_answers(url)
     if not is_open:
         answer = requests.post(f"{url}/events", json=event, timeout=30)
         if answer.status_code != requests.codes.unauthorized:
@@ -43,6 +45,21 @@ def try_out(url: str, pipeline: Pipeline) -> str:
             pipeline.projects.remove_key(kept.key_id)
     access = "The stage is open: everybody may write and read." if is_open else "Without a key the stage says 401."
     return f"An event was posted, processed and found again. {access}"
+
+
+def _await_answers(url: str) -> bool:
+    """Wait for correct answers in a row; returns whether the stage is open. Raises CommandError."""
+    deadline, correct = time.monotonic() + _MOST_SECONDS, 0
+    while correct < _ANSWERS_IN_A_ROW:
+        try:
+            is_open = bool(Client(url).get("/health")["open"])
+            correct += 1
+        except (CommandError, KeyError, TypeError) as error:
+            if time.monotonic() > deadline:
+                raise CommandError(f"GET /health did not answer reliably within {_MOST_SECONDS} s: {error}") from error
+            correct = 0
+            time.sleep(1)
+    return is_open
 
 
 def _await_commit(receipt: Callable[[], dict[str, Any]]) -> None:

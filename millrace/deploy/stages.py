@@ -12,8 +12,8 @@ from millrace import stack
 from millrace.command_error import CommandError
 from millrace.deploy.policies import policy_file
 
-# It becomes part of every name; a bucket's has at most 63 characters with "millrace-", "-archive-" and the account.
-_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+# It becomes part of every name; a bucket's has at most 63 characters with "millrace-", the account and the region.
+_NAME = re.compile(r"(?!.*millrace-)[a-z][a-z0-9-]{0,25}(?<!-process)(?<!-aggregate)(?<!-)")
 RESERVED = "local"
 #: Stack parameters that follow from what is done with a stage.
 SET_BY_DEPLOY = ("Watched", "Protected", "TlsOnly")
@@ -23,8 +23,8 @@ def checked_name(stage: str) -> str:
     """The stage's name, if it can be one. Raises CommandError."""
     if not _NAME.fullmatch(stage) or stage == RESERVED:
         raise CommandError(
-            f"{stage!r} cannot be a stage's name. Use up to 31 lower-case letters, digits and hyphens, "
-            f"and not {RESERVED!r}, which is the one that `millrace up` runs."
+            f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens; not "
+            f"{RESERVED!r}, which `millrace up` runs, nor a name that ends as a function's does (-process, -aggregate)."
         )
     return stage
 

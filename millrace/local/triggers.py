@@ -7,12 +7,12 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
-from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError
 from chalice.app import SQSEventConfig
+
+from millrace.scheduled_event import scheduled_event
 
 _log = logging.getLogger(__name__)
 
@@ -128,7 +128,7 @@ class Schedule(threading.Thread):
             with self._call_at_hand:
                 try:
                     if not self._ended.is_set() and self._is_due():
-                        self._function(_scheduled_event(), None)
+                        self._function(scheduled_event(), None)
                 except Exception as error:  # noqa: BLE001 - a function may fail in any way, and runs again
                     _log.warning("the aggregator failed and will run again: %s", error)
 
@@ -157,18 +157,3 @@ class Due:
             return False
         self._due_at = now
         return True
-
-
-def _scheduled_event() -> dict[str, Any]:
-    """https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html"""
-    return {
-        "version": "0",
-        "id": str(uuid4()),
-        "detail-type": "Scheduled Event",
-        "source": "aws.events",
-        "account": "000000000000",
-        "time": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "region": "us-east-1",
-        "resources": [],
-        "detail": {},
-    }

@@ -16,13 +16,13 @@ from pathlib import Path
 import boto3
 from chalice.config import Config
 
-from millrace import stack
 from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
 from millrace.local.function import FunctionProcess, load_app, wait_for_standard_input_to_end
 from millrace.local.logs import output_watched
 from millrace.local.server import create_server
 from millrace.ops import upgrade
+from millrace.stack import Stack
 from millrace.stage_address import Running, running_stack
 
 STAGE = "local"
@@ -50,9 +50,8 @@ def local_stack(
         emulator = Emulator(state / "aws")
         closing.callback(emulator.stop)
         _point_boto3_at(emulator)
-        cloudformation = boto3.client("cloudformation")
         parameters = {"VisibilitySeconds": str(_VISIBILITY_SECONDS)}
-        functions_see = stack.apply(cloudformation, f"millrace-{STAGE}", PROJECT / "stack.yaml", parameters)
+        functions_see = Stack(f"millrace-{STAGE}").apply(PROJECT / "stack.yaml", parameters)
         os.environ.update(functions_see)
         upgrade.prepare(functions_see)
         closing.enter_context(output_watched(state))

@@ -15,7 +15,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Self
 
-import boto3
 import pytest
 from chalice.test import Client
 
@@ -33,11 +32,11 @@ from chalicelib.flows.ingest import ingest
 from chalicelib.flows.process import process
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
-from millrace import stack
 from millrace.command_error import CommandError
 from millrace.deploy import deployment, doctor
 from millrace.local.emulator import PROJECT
 from millrace.ops.upgrade import Upgrades, prepare, upgrade
+from millrace.stack import Stack
 from poller import Poller
 from stage import Clients, Stage
 
@@ -113,7 +112,7 @@ def test_an_empty_stage_is_refused_with_the_command_that_prepares_it(environment
 
 def test_deploy_refuses_data_of_0_1_0_before_anything_changes(clients: Clients, aws: None, tmp_path: Path) -> None:  # noqa: ARG001
     name = deployment.stack_name("of-0-1-0")
-    outputs = stack.apply(boto3.client("cloudformation"), name, PROJECT / "stack.yaml", {"VisibilitySeconds": "400"})
+    outputs = Stack(name).apply(PROJECT / "stack.yaml", {"VisibilitySeconds": "400"})
     load_0_1_0(clients, outputs["TABLE_NAME"])
     said: list[str] = []
     with pytest.raises(CommandError, match=r"Millrace 0\.1\.0"):

@@ -26,6 +26,13 @@ def test_a_stage_that_was_not_deployed_has_no_policy_and_plain_chalice_refuses_i
     assert not deployment.client("lambda").list_functions()["Functions"]
 
 
+def test_a_stage_that_does_not_exist_is_not_made_by_destroying_it(deployment: Deployment) -> None:
+    for data in ((), ("--delete-data",)):
+        deployment.run("millrace", "destroy", "--stage", "typo", "--yes", *data, code=1)
+    assert not deployment.client("cloudformation").list_stacks()["StackSummaries"]
+    assert left(deployment) == []
+
+
 def test_an_empty_account_becomes_a_closed_stage_that_works(deployment: Deployment) -> None:
     deployment.url = deployment.run("millrace", "deploy", "--stage", "dev").strip()
     assert deployment.post(EVENT).status_code == 401

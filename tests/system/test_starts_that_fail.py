@@ -11,13 +11,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 
 from local_stack import COMMAND, LocalStack
-from millrace import stack
 from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
+from millrace.stack import Stack
 from stage import Clients
 from waiting import command_line, eventually, processes_of
 
@@ -74,7 +73,7 @@ def test_data_of_0_1_0_is_refused_with_what_to_do(tmp_path: Path, monkeypatch: p
     emulator = Emulator(tmp_path / "aws")
     for name, value in emulator.environment().items():
         monkeypatch.setenv(name, value)
-    stack.apply(boto3.client("cloudformation"), "millrace-local", PROJECT / "stack.yaml", {})
+    Stack("millrace-local").apply(PROJECT / "stack.yaml", {})
     item = {"pk": {"S": "default#days"}, "sk": {"S": "2026-11-27#6"}}  # of a stage that records no format
     Clients(emulator.environment()).dynamodb.put_item(TableName="millrace-local-table", Item=item)
     emulator.stop()

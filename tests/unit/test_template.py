@@ -15,7 +15,7 @@ from chalice.app import Rate, ScheduledEventConfig
 import app
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
-from chalicelib.settings import LEAST_DELIVERIES, MOST_DELIVERIES, Settings, Trigger, variables
+from chalicelib.settings import LEAST_DELIVERIES, MOST_DELIVERIES, Settings, Throttle, Trigger, variables
 from millrace.pricing import bill
 
 ROOT = Path(__file__).parents[2]
@@ -147,7 +147,9 @@ def _text(value: Any) -> str:
 
 
 def test_the_reference_of_settings_is_that_of_the_code() -> None:
-    declared = {each.name: (each, default) for kind in (Trigger, Settings) for each, default in variables(kind)}
+    declared = {
+        each.name: (each, default) for kind in (Trigger, Throttle, Settings) for each, default in variables(kind)
+    }
     rows = [f"| `{name}` | {_text(default)} | {each.meaning} |" for name, (each, default) in sorted(declared.items())]
     assert re.findall(r"^\| `[A-Z_]+` \|.*$", SETTINGS_PAGE, re.MULTILINE) == rows
 

@@ -1,0 +1,88 @@
+"""How commands find a deployed stage, and what they refuse to touch."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+from millrace import stage_address
+from millrace.command_error import CommandError
+from millrace.deploy import recovery
+from millrace.local.emulator import PROJECT
+from millrace.stack import Stack
+
+pytestmark = pytest.mark.usefixtures("aws")
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment that takes what a command sets, and has its own values back afterwards."""
+    for name in (
+        "QUEUE_URL",
+        "DEAD_LETTER_URL",
+        "TABLE_NAME",
+        "BUCKET_NAME",
+        "TOPIC_ARN",
+        "STACK_NAME",
+        "MAX_DELIVERIES",
+    ):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setenv("RETENTION_DAYS", "90")
+    monkeypatch.setenv("REPORT_PROPERTIES", "page")
+
+
+def make_function(name: str, variables: dict[str, str]) -> str:
+    """A function with an environment; returns its ARN."""
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as package:
+        package.writestr("app.py", "def process(event, context): pass")
+    role = boto3.client("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    made = boto3.client("lambda").create_function(
+        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process", Code={"ZipFile": code.getvalue()},
+        Environment={"Variables": variables},
+    )  # fmt: skip
+    return str(made["FunctionArn"])
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_command_works_with_the_settings_that_the_functions_have() -> None:
+    stack = Stack("millrace-seen")
+    outputs = stack.apply(PROJECT / "stack.yaml", {})
+    make_function("millrace-seen-process", outputs | {"RETENTION_DAYS": "60", "REPORT_PROPERTIES": ""})
+    pipeline = stage_address.stage_pipeline("seen", Path("unused"), of_any_format=True)
+    assert (pipeline.settings.retention_days, pipeline.settings.report_properties) == (60, ())
+    assert pipeline.settings.table_name == outputs["TABLE_NAME"]
+
+
+def test_a_stage_that_is_not_there_is_said_with_its_region() -> None:
+    with pytest.raises(CommandError, match=r"^There is no stage typo in us-east-1\."):
+        stage_address.stage_pipeline("typo", Path("unused"))
+
+
+def test_a_function_of_another_stage_is_not_taken_for_this_one_s() -> None:
+    make_function("millrace-mine-process", {"STACK_NAME": "millrace-other"})
+    with pytest.raises(CommandError, match="does not belong to the stage mine, but to millrace-other"):
+        recovery.find("mine")
+
+
+def test_the_function_of_a_stage_is_found_by_its_name() -> None:
+    arn = make_function("millrace-found-aggregate", {"STACK_NAME": "millrace-found"})
+    assert recovery.find("found") == [{"name": "aggregate", "resource_type": "lambda_function", "lambda_arn": arn}]
+
+
+@pytest.mark.parametrize(("region", "refused"), [("eu-central-1", True), ("us-east-1", False)])
+def test_a_stage_of_this_name_in_another_region_is_refused(region: str, *, refused: bool) -> None:
+    iam, role = boto3.client("iam"), f"millrace-{region}-api_handler"
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
+    policy = {"Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:{region}:1:q"}]}
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17"} | policy))
+    if not refused:
+        recovery.refuse_another_region(region)
+        return
+    with pytest.raises(CommandError, match=f"set AWS_REGION={region}"):
+        recovery.refuse_another_region(region)
