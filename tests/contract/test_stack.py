@@ -63,7 +63,7 @@ def test_a_deployment_applies_what_the_stages_configuration_sets(clients: Client
     (folder / ".chalice").mkdir()
     config = {"stages": {"configured": {"stack_parameters": {"VisibilitySeconds": 540}}}}
     (folder / ".chalice" / "config.json").write_text(json.dumps(config))
-    outputs = deployment._apply(folder, "configured", str, whole=False)  # noqa: SLF001
+    outputs = deployment._apply(folder, "configured", print, whole=False)  # noqa: SLF001
     assert queue_of(clients, outputs)["VisibilityTimeout"] == "540"
 
 
