@@ -11,13 +11,13 @@ from typing import Any
 import duckdb
 import pytest
 from cfnlint.decode import cfn_yaml
-from trino import FUNCTIONS, MACROS, functions_in, in_duckdb
 
 from builders import NOW, World, make_chunk, make_event
 from chalicelib.adapters import archive_format
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import STORED_FIELDS
 from chalicelib.core.event import Event
+from trino_sql import FUNCTIONS, MACROS, functions_in, in_duckdb
 
 ROOT = Path(__file__).parents[2]
 QUERIES = ROOT / "analytics"
