@@ -1,21 +1,21 @@
 -- How many users got to each of three steps, each step after the one before.
 WITH asked AS (SELECT ? AS project, ? AS first_type, ? AS second_type, ? AS third_type),
 first_step AS (
-    SELECT user_key, min("timestamp") AS at
+    SELECT user_key, min(moment) AS reached
     FROM events JOIN asked ON events.project = asked.project AND event_type = first_type
     GROUP BY user_key
 ),
 second_step AS (
-    SELECT first_step.user_key, min("timestamp") AS at
+    SELECT first_step.user_key, min(moment) AS reached
     FROM first_step
-    JOIN events ON events.user_key = first_step.user_key AND "timestamp" > first_step.at
+    JOIN events ON events.user_key = first_step.user_key AND moment > first_step.reached
     JOIN asked ON events.project = asked.project AND event_type = second_type
     GROUP BY first_step.user_key
 ),
 third_step AS (
-    SELECT second_step.user_key, min("timestamp") AS at
+    SELECT second_step.user_key, min(moment) AS reached
     FROM second_step
-    JOIN events ON events.user_key = second_step.user_key AND "timestamp" > second_step.at
+    JOIN events ON events.user_key = second_step.user_key AND moment > second_step.reached
     JOIN asked ON events.project = asked.project AND event_type = third_type
     GROUP BY second_step.user_key
 )
