@@ -222,6 +222,7 @@ def _event_to_message(event: Event) -> dict[str, Any]:
 
 
 def _event_of_message(document: dict[str, Any]) -> Event:
+    chunk_rules.check_names(document)
     event = Event.from_json(document, guarded=document.get("guarded", False), sole_id=document.get("sole_id", False))
     chunk_rules.check_event(document, event)
     return event

@@ -41,22 +41,33 @@ def parse(body: str) -> dict[str, Any]:
     """The document in a message: plain JSON in ASCII of numbers and texts that can be kept. Raises ValueError."""
     if len(body) > limits.MAX_MESSAGE_BYTES:
         raise Undecodable("too large")
-    if not body.isascii():
-        raise Undecodable("not ASCII")
-    document = _decode(body)
-    if _SURROGATE.search(body):
-        _encode(document).encode()  # raises UnicodeEncodeError for half of a pair
+    document = parse_json(body)
     if not isinstance(document, dict) or not document.keys() <= _MESSAGE_NAMES:
         raise Undecodable("not the fields of a chunk")
     return document
 
 
-def check_event(document: Mapping[str, Any], event: Event) -> None:
-    """Hold an event, read from its part of a message, to what ingestion makes of one. Raises Undecodable."""
+def parse_json(text: str) -> Any:
+    """A document in ASCII, of numbers that can be kept and whole text. Raises ValueError and Undecodable."""
+    if not text.isascii():
+        raise Undecodable("not ASCII")
+    document = _decode(text)
+    if _SURROGATE.search(text):
+        _encode(document).encode()  # raises UnicodeEncodeError for half of a pair
+    return document
+
+
+def check_names(document: Mapping[str, Any]) -> None:
+    """An event has no other fields in a message, and two tell how it is recognised. Raises Undecodable."""
     if not document.keys() <= _EVENT_NAMES:
         raise Undecodable("an event has unknown fields")
-    if not all(document.get(name, True) is True for name in ("guarded", "sole_id")) or event.sole_id > event.guarded:
+    flags = [name for name in ("sole_id", "guarded") if name in document]
+    if not all(document[name] is True for name in flags) or flags == ["sole_id"]:
         raise Undecodable("it is not told how an event is recognised")
+
+
+def check_event(document: Mapping[str, Any], event: Event) -> None:
+    """Hold an event, read from a document, to what ingestion makes of one. Raises Undecodable."""
     if document["timestamp"] != timestamps.readable(event.time):
         raise Undecodable("an event's time is not in the one form")
     for name in _TEXTS:

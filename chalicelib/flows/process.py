@@ -22,14 +22,11 @@ from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
 from chalicelib.core.lifetimes import Lifetimes
-from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
+from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable
 from chalicelib.ports import Message
 
 _log = logging.getLogger(__name__)
-
-# What is raised where a value is not what the code takes it for; calls to AWS raise StoreFailed.
-_BROKEN_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 
 
 @dataclass
@@ -112,7 +109,7 @@ def _isolated(jobs: Sequence[_Job], act: Callable[[Sequence[_Job]], set[str]]) -
     """
     try:
         return act(jobs)
-    except _BROKEN_CONTENT:
+    except BROKEN_CONTENT:
         _log.exception("chunks could not be processed: %s", [job.chunk.owner for job in jobs])
     return set[str]().union(*(_isolated([job], act) for job in jobs)) if len(jobs) > 1 else set()
 
