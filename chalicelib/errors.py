@@ -9,6 +9,7 @@ ProcessingFailed        some messages of a batch must come back
 
 from __future__ import annotations
 
+import zlib
 from typing import Any, NamedTuple
 
 
@@ -110,6 +111,10 @@ class StoreFailed(Exception):
 
 class Undecodable(Exception):
     """A message body that is not a chunk of this product."""
+
+
+#: What is raised where a value is not what the code takes it for; calls to AWS raise StoreFailed.
+BROKEN_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
 
 
 class ProcessingFailed(Exception):

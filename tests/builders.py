@@ -88,7 +88,7 @@ def make_single(event: Event | None = None, *, project: str = "acme", received: 
 
 def make_chunk(*events: Event, project: str = "acme", received: datetime = NOW, repeats: int = 0) -> Chunk:
     """A chunk with an id of its own, of one event or of those given, which must share an hour; never a single."""
-    events = events or (make_event(),)
+    events = events or (make_event(at=received.isoformat()) if received < NOW else make_event(),)
     newest = MINUTE.name_of(max(event.time for event in events))
     chunk_id = mint_chunk_id(received, newest, next(_numbers).to_bytes(10, "big"))
     return Chunk(chunk_id, Sender(project, received, "192.0.2.1", "browser"), events, repeats)

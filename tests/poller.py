@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from chalicelib.adapters.queue import make_message
 from chalicelib.errors import ProcessingFailed, StoreFailed
 from chalicelib.ports import Message
 from oracle import Violation
@@ -25,7 +26,7 @@ class Poller:
             QueueUrl=self._url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["All"]
         )
         messages = [
-            Message(each["Body"], each["ReceiptHandle"], int(each["Attributes"]["ApproximateReceiveCount"]))
+            make_message(each["Body"], each["ReceiptHandle"], each["MessageId"], each["Attributes"])
             for each in answer.get("Messages", [])
         ]
         self._in_flight += [message.receipt_handle for message in messages]

@@ -51,7 +51,8 @@ class MessageQueue:
             if message.receives > MAX_RECEIVES and message.state == "queued":
                 message.state = "dead"
             else:
-                messages.append(Message(message.body, str(number), 1 if stale else message.receives))
+                count = 1 if stale else message.receives
+                messages.append(Message(message.body, str(number), count, message_id=str(number)))
         return messages
 
 

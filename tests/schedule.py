@@ -190,11 +190,10 @@ class Schedule(RuleBasedStateMachine):
     def redrive(self, twice: bool) -> None:
         for number in self.messages.of("dead"):
             message = self.messages.all[number]
-            if message.body != "poison":
-                message.state = "gone"
-                for _ in range(1 + twice):
-                    self.messages.put(message.body)
-                    self.figures["redriven"] += 1
+            message.state = "gone"
+            for _ in range(1 + twice):
+                self.messages.put(message.body)
+                self.figures["redriven"] += 1
 
     @rule(hours=st.sampled_from((1, 2, 12, 24, *(24 * days for days in (6, 29, 31, 38, 401)))), really=RARELY)
     def wait(self, hours: int, really: bool) -> None:
@@ -319,7 +318,9 @@ class Schedule(RuleBasedStateMachine):
 
     def _check_settled(self) -> None:
         self.nothing_counts_twice()
-        quarantined = {chunk_id for _, chunk_id in self.quarantine.entries} - set(self.records) - set(self.shared)
+        listed = {chunk_id for project, chunk_id in self.quarantine.entries if project}
+        quarantined = listed - set(self.records) - set(self.shared)
+        demand(any(project is None for project, _ in self.quarantine.entries), "the poison is nowhere")
         self.figures["quarantined"] += len(quarantined)
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & quarantined)
         accepted = Counter(name[:2] for name in self.accepted)

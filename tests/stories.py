@@ -97,8 +97,8 @@ class Story:
         self.findings = findings = self.look()
         found = findings.violations(self.expected())
         dead = self.dead_letters()
-        if dead != self.poison():
-            found.append(f"dead letters: {len(dead)}, of which {len(self.poison())} are poison")
+        if dead:
+            found.append(f"{len(dead)} dead letters")
         return found + self.receipts_violations(findings)
 
     def look(self) -> Findings:
@@ -110,9 +110,6 @@ class Story:
     def expected(self) -> Counter[tuple[str, str]]:
         """Every identity that was accepted, once."""
         return Counter({(each["user_id"], each["event_id"]): 1 for post in self.posts for each in post})
-
-    def poison(self) -> list[str]:
-        return []
 
     def dead_letters(self) -> list[str]:
         """All that were ever there: each is received once, and then hidden for longer than any test takes."""
@@ -201,8 +198,11 @@ class Processing(Story):
     def send(self, bodies: Sequence[str]) -> None:
         send(self.clients, self.stage.settings.queue_url, bodies)
 
-    def poison(self) -> list[str]:
-        return ["poison"]
+    def look(self) -> Findings:
+        """What is undecodable is in quarantine, each message once, and never a dead letter."""
+        findings = super().look()
+        self.found_early += findings.quarantine_violations(["poison"])
+        return findings
 
     def act(self) -> None:
         self.poller.time_out()
@@ -371,29 +371,30 @@ class Replaying(Story):
                 continue
 
     def settle(self) -> None:
-        """Run again until only what must stay is left; then all of it dies and is replayed a second time."""
-        self.dig_until(len(self.poison()))
+        """Run again until nothing is left; then all of it dies and is replayed a second time."""
+        self.dig_out()
         super().settle()
         self.found_early = self.violations()
         self.bury([*self.bodies, *self.bodies])
-        self.dig_until(len(self.poison()))
+        self.dig_out()
         super().settle()
 
-    def dig_until(self, left: int) -> None:
-        def only_these_are_left() -> bool:
+    def dig_out(self) -> None:
+        def none_is_left() -> bool:
             self.dig(self.stage)
-            return self.stage.dead_letters.depth() == left
+            return self.stage.dead_letters.depth() == 0
 
         # What a lost answer has hidden shows up when its time is over.
-        eventually(only_these_are_left, f"all dead letters but {left} to leave", Violation)
+        eventually(none_is_left, "all dead letters to leave", Violation)
 
-    def poison(self) -> list[str]:
-        return ["poison"]
-
-    def dead_letters(self) -> list[str]:
-        """Also those that the act still holds, when their time is over."""
-        eventually(lambda: len(super(Replaying, self).dead_letters()) >= len(self.poison()), "the poison", Violation)
-        return self.dead
+    def violations(self) -> list[str]:
+        """What is undecodable is in quarantine, once for each copy that came back."""
+        found = super().violations()
+        kept = {document["message"] for document in self.findings.objects.values()}
+        listed = {item["o"]["S"] for item in self.findings.quarantined.values()}
+        if not kept or kept - {"poison", *self.bodies} or listed != self.findings.objects.keys():
+            found.append(f"in quarantine: {kept}, listed: {len(listed)}")
+        return found
 
 
 class Quarantining(Replaying):
@@ -435,9 +436,6 @@ class Quarantining(Replaying):
         super().settle()
         self.dig(self.stage)
         self.found_early += self.look().quarantine_violations(["poison"])
-
-    def poison(self) -> list[str]:
-        return []
 
 
 STORIES = {story.name: story for story in (Processing, Ingesting, Aggregating, Replaying, Quarantining)}

@@ -17,7 +17,7 @@ from chalicelib.adapters.event_item import event_item
 from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import is_committed, record_item, record_of
-from chalicelib.adapters.table import Item, Table, put_part, text
+from chalicelib.adapters.table import Item, Table, put_part, read_item, text
 from chalicelib.core import commit, retries, table_keys, windows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import mint_chunk_id, single_ref
@@ -114,7 +114,7 @@ class CommitLog:
         event = self._table.get(table_keys.event_item(project, ref)) if ref and item is None else None
         if event and is_committed(chunk_id, event):
             item = self._table.get(table_keys.commit_record(project, event["i"]["S"]))
-        return record_of(item) if item else None
+        return read_item(item, record_of) if item else None
 
     def _evidence(self, chunks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
         """What says that a chunk is committed, of those that are, by (project, chunk_id): its record, or a single's
@@ -141,7 +141,8 @@ class CommitLog:
         """The commit records of an hour whose newest events are of minutes with first <= minute <= last."""
         pks = table_keys.day_partitions(project, windows.DAY.name_of(hour))
         return [
-            record_of(item) for item in self._table.query_each(pks, table_keys.commit_records_of(hour, first, last))
+            read_item(item, record_of)
+            for item in self._table.query_each(pks, table_keys.commit_records_of(hour, first, last))
         ]
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from chalicelib.adapters.table import Item, Table, add_part, key_item, key_of, put_part
+from chalicelib.adapters.table import Item, Table, add_part, key_item, key_of, put_part, read_item, readable
 from chalicelib.core import table_keys
 from chalicelib.core.counting import HourCounter
 from chalicelib.core.windows import DAY
@@ -34,12 +34,12 @@ class Counters:
     def days(self, project: str) -> list[str]:
         """Return the days that have events, oldest first."""
         items = self._table.query(table_keys.days_partition(project))
-        return sorted({table_keys.parse_day(key_of(item))[1] for item in items})
+        return sorted(set(readable(items, lambda item: table_keys.parse_day(key_of(item))[1])))
 
     def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         """Return every counter of some days; a counter may come in several parts."""
         pks = [pk for day in days for pk in table_keys.day_partitions(project, day)]
-        return [_counter(item) for item in self._table.query_each(pks, table_keys.COUNTERS)]
+        return [read_item(item, _counter) for item in self._table.query_each(pks, table_keys.COUNTERS)]
 
 
 def _counter(item: Item) -> HourCounter:

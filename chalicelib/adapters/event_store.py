@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from chalicelib.adapters.event_item import chunk_id_of, event_item, owned_item, owner, stands
-from chalicelib.adapters.table import MAX_INSERTS, Item, Table, key_of, number, text
+from chalicelib.adapters.table import MAX_INSERTS, Item, Table, key_of, number, read_item, readable, text
 from chalicelib.core import event_body, table_keys
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event import Event, EventRef
@@ -118,13 +118,13 @@ class EventStore:
                 return None
             user = guard["u"]["S"] if "u" in guard else ref.user
             item = self._table.get(table_keys.event_item(project, EventRef(guard["t"]["S"], user, ref.event_id)))
-        return _event(item) if item and stands(item) else None
+        return read_item(item, _event) if item and stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
         """The events of `refs` in their order, without those that expired or were erased."""
         wanted = [table_keys.event_item(project, ref) for ref in refs]
         found = self._table.get_many(wanted)
-        return [_event(found[key]) for key in wanted if key in found and stands(found[key])]
+        return list(readable((found[key] for key in wanted if key in found and stands(found[key])), _event))
 
     def of_user(self, project: str, user: str, *, first: str, after: str) -> Iterator[tuple[EventRef, dict[str, Any]]]:
         """A user's events with first <= sort key < after, newest first, however many there are."""
@@ -147,7 +147,7 @@ class EventStore:
         for items, stopped_at in self._table.pages(  # noqa: B007 - where the last page ended
             pk, first=first, after=after, newest_first=True, at_most=at_most, **options
         ):
-            yield from ((_ref(key_of(item)), _event(item)) for item in items if stands(item))
+            yield from readable(filter(stands, items), lambda item: (_ref(key_of(item)), _event(item)))
         if stopped_at is not None:
             yield _ref(Key(pk, stopped_at)), None
 

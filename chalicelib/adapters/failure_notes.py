@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from chalicelib.adapters.table import Table, key_item, number, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, readable, text
 from chalicelib.core import table_keys, timestamps
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.failures import Failure
+from chalicelib.core.failures import REASONS, Failure
 
 
 class FailureNotes:
@@ -32,6 +32,12 @@ class FailureNotes:
         """Return what was noted of the given chunks (project, chunk_id), by chunk_id."""
         wanted = {table_keys.failure_note(*chunk): chunk[1] for chunk in chunks}
         found = self._table.get_many(list(wanted))
-        return {
-            wanted[key]: Failure(item["code"]["S"], item["at"]["S"], int(item["n"]["N"])) for key, item in found.items()
-        }
+        return dict(readable(found.values(), lambda item: (wanted[key_of(item)], _failure(item))))
+
+
+def _failure(item: Item) -> Failure:
+    failure = Failure(item["code"]["S"], item["at"]["S"], int(item["n"]["N"]))
+    if failure.code not in REASONS:
+        raise ValueError("no reason for which a chunk fails")
+    timestamps.parse(failure.at)
+    return failure

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from datetime import timedelta
 from uuid import uuid4
 
@@ -12,6 +13,7 @@ from chalicelib.adapters.table import Cancelled, Item, Table, key_item, key_of, 
 from chalicelib.core import hour_summary, limits, table_keys
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report
+from chalicelib.errors import BROKEN_CONTENT
 
 
 class HourSummaryStore:
@@ -85,9 +87,10 @@ class HourSummaryStore:
         """The summaries of the day's hours, by hour, without those that have expired or been replaced meanwhile."""
         found: dict[str, HourSummary] = {}
         for item in self._table.query(table_keys.hour_summaries_partition(project, day)):
-            packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
-            if packed is not None:
-                found[key_of(item).sk] = hour_summary.unpack(packed)
+            with suppress(*BROKEN_CONTENT):  # a damaged one is made anew
+                packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
+                if packed is not None:
+                    found[key_of(item).sk] = hour_summary.unpack(packed)
         return found
 
     def _read(self, name: str) -> bytes | None:

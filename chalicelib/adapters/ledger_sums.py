@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from chalicelib.adapters.table import Item, Table, add_part
+from chalicelib.adapters.table import Item, Table, add_part, read_item
 from chalicelib.core import table_keys, timestamps, windows
 from chalicelib.core.ledger import Committed
 from chalicelib.core.table_keys import Range
@@ -30,4 +30,8 @@ class LedgerSums:
     def received(self, first: str, after: str) -> Committed:
         """Return what was committed of the chunks received in the hours with first <= hour < after."""
         items = self._table.query_each(table_keys.LEDGER_PARTITIONS, Range(first, after))
-        return sum((Committed(*(int(item[name]["N"]) for name in "cnk")) for item in items), Committed())
+        return sum((read_item(item, _committed) for item in items), Committed())
+
+
+def _committed(item: Item) -> Committed:
+    return Committed(*(int(item[name]["N"]) for name in "cnk"))

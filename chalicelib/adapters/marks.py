@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterable, Iterator
 from uuid import uuid4
 
-from chalicelib.adapters.table import Item, Table, key_item, key_of, put_part, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, put_part, readable, text
 from chalicelib.core import table_keys
 from chalicelib.core.table_keys import Mark
 
@@ -24,10 +24,15 @@ class Marks:
     def all(self) -> Iterator[Mark]:
         """Yield the marks of hours that gained or lost events since their mark was last removed."""
         for pk in table_keys.MARKS_PARTITIONS:
-            for item in self._table.query(pk):
-                yield Mark(*table_keys.parse_mark(key_of(item)), item["k"]["S"])
+            yield from readable(self._table.query(pk), _mark)
 
     def remove(self, mark: Mark) -> None:
         """Remove a mark, unless a commit has put it anew since it was read."""
         key = table_keys.mark(mark.project, mark.hour, mark.shard)
         self._table.delete_if(key, "k = :k", {":k": text(mark.token)})
+
+
+def _mark(item: Item) -> Mark:
+    mark = Mark(*table_keys.parse_mark(key_of(item)), item["k"]["S"])
+    mark.put_at  # noqa: B018 - raises ValueError where the token tells no time
+    return mark

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.adapters.data_formats import DataFormats
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, read_item, readable, text
 from chalicelib.core import table_keys
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project
@@ -31,10 +31,10 @@ class ProjectStore:
         key = table_keys.project(name)
         items = self._table.get_many([key, table_keys.DATA_FORMAT])
         self._formats.checked(items.get(table_keys.DATA_FORMAT))
-        return _project(items[key]) if key in items else None
+        return read_item(items[key], _project) if key in items else None
 
     def all(self) -> list[Project]:
-        return [_project(item) for item in self._table.query(table_keys.PROJECTS)]
+        return list(readable(self._table.query(table_keys.PROJECTS), _project))
 
     def save(self, project: Project, *, replacing: Project | None) -> bool:
         """Put a project in place of the one that was read, None for none; False if it is no longer that."""
@@ -46,8 +46,7 @@ class ProjectStore:
     def schemas(self, project: str, version: str) -> dict[str, str]:
         """The JSON Schemas of a version of a catalogue, as text, by event type."""
         item = self._table.get(table_keys.catalogue(project, version))
-        schemas: dict[str, str] = json.loads(zlib.decompress(item["b"]["B"])) if item else {}
-        return schemas
+        return read_item(item, _schemas) if item else {}
 
     def save_schemas(self, project: str, schemas: dict[str, str]) -> str:
         """Keep a catalogue under a version made from its content. Raises ValueError if it is too large."""
@@ -60,10 +59,10 @@ class ProjectStore:
 
     def key(self, key_id: str) -> AccessKey | None:
         item = self._table.get(table_keys.access_key(key_id))
-        return _key(item) if item else None
+        return read_item(item, _key) if item else None
 
     def all_keys(self) -> list[AccessKey]:
-        return [_key(item) for item in self._table.query(table_keys.ACCESS_KEYS)]
+        return list(readable(self._table.query(table_keys.ACCESS_KEYS), _key))
 
     def save_key(self, key: AccessKey) -> None:
         item = key_item(table_keys.access_key(key.key_id)) | {
@@ -89,6 +88,11 @@ def _settings_text(project: Project) -> str:
 def _project(item: Item) -> Project:
     settings = json.loads(item["b"]["S"])
     return Project(key_of(item).sk, **settings | {"dropped": frozenset(settings["dropped"])})
+
+
+def _schemas(item: Item) -> dict[str, str]:
+    schemas: dict[str, str] = json.loads(zlib.decompress(item["b"]["B"]))
+    return schemas
 
 
 def _key(item: Item) -> AccessKey:

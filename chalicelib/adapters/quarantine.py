@@ -7,9 +7,10 @@ from itertools import islice
 
 from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.commit_log import CommitLog
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, readable, text
 from chalicelib.core import table_keys
-from chalicelib.core.failures import Quarantined
+from chalicelib.core.chunk_id import check_id
+from chalicelib.core.failures import REASONS, Quarantined
 from chalicelib.errors import StoreFailed
 
 
@@ -50,7 +51,7 @@ class Quarantine:
         return (entry for entry, is_resolved in self._entries() if is_resolved)
 
     def _entries(self) -> Iterator[tuple[Quarantined, bool]]:
-        entries = (_entry(item) for item in self._table.query(table_keys.QUARANTINE))
+        entries = readable(self._table.query(table_keys.QUARANTINE), _entry)
         while batch := list(islice(entries, 100)):
             committed = self._commits.committed((each.project, each.name) for each in batch if each.project)
             yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
@@ -73,10 +74,15 @@ def _item(entry: Quarantined) -> Item:
 
 def _entry(item: Item) -> Quarantined:
     project, name = table_keys.parse_quarantine_record(key_of(item))
+    code = item["code"]["S"]
+    if code not in REASONS:
+        raise ValueError("no reason for which a message is kept")
+    if project:
+        check_id(name)
     return Quarantined(
         project=project,
         name=name,
-        code=item["code"]["S"],
+        code=code,
         accepted=int(item["n"]["N"]),
         received=item["r"]["S"],
         quarantined=item["q"]["S"],

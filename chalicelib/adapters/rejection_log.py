@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.adapters.table import Table, key_item, key_of, number
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, readable
 from chalicelib.core import table_keys
 
 if TYPE_CHECKING:  # which a cold start needs only to reject
@@ -33,9 +33,15 @@ class RejectionLog:
 
     def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]:
         """The posts with first <= name < after, newest first."""
-        from chalicelib.core.rejection import RejectedPost
-
         pk = table_keys.rejections_partition(project)
-        for item in self._table.query(pk, first=first, after=after, newest_first=True):
-            rows, uncounted = json.loads(zlib.decompress(item["b"]["B"]))
-            yield RejectedPost(project, key_of(item).sk, tuple(rows), uncounted)
+        return readable(self._table.query(pk, first=first, after=after, newest_first=True), _post)
+
+
+def _post(item: Item) -> RejectedPost:
+    from chalicelib.core.rejection import RejectedPost
+
+    project, name = table_keys.parse_rejection(key_of(item))
+    rows, uncounted = json.loads(zlib.decompress(item["b"]["B"]))
+    if not all(row.keys() >= {"index", "code", "field", "message", "accepted", "event"} for row in rows):
+        raise ValueError("not rows of rejections")
+    return RejectedPost(project, name, tuple(rows), uncounted)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 
 from chalicelib.adapters.bucket import Bucket
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, put_part, text
+from chalicelib.adapters.table import Item, Table, key_item, key_of, number, put_part, read_item, readable, text
 from chalicelib.core import table_keys
 from chalicelib.core.report import Report, dump
 from chalicelib.core.windows import Window
@@ -19,7 +19,7 @@ class ReportStore:
 
     def get(self, window: Window) -> Report | None:
         item = self._table.get(table_keys.report(window))
-        return _report(item) if item else None
+        return read_item(item, _report) if item else None
 
     def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
         """Put the next version of a report, and list its window as unfinished; False if someone else
@@ -45,8 +45,8 @@ class ReportStore:
 
     def unfinished(self) -> Iterator[Window]:
         """Windows whose newest report is not published, or not complete."""
-        for item in self._table.query(table_keys.UNFINISHED):
-            yield table_keys.parse_unfinished(key_of(item))
+        items = self._table.query(table_keys.UNFINISHED)
+        return readable(items, lambda item: table_keys.parse_unfinished(key_of(item)))
 
     def finish(self, report: Report) -> None:
         """Take a window off the unfinished, unless a newer version has been put."""
@@ -55,7 +55,7 @@ class ReportStore:
     def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
         """The reports of the windows with first <= name < after, newest first."""
         pk = table_keys.report_partition(project, grain)
-        return (_report(item) for item in self._table.query(pk, first=first, after=after, newest_first=True))
+        return (read_item(item, _report) for item in self._table.query(pk, first=first, after=after, newest_first=True))
 
 
 def _item(report: Report, *, published: int) -> Item:

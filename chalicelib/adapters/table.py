@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
@@ -12,7 +13,7 @@ from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.core import retries
 from chalicelib.core.retries import Retry
 from chalicelib.core.table_keys import Key, Range
-from chalicelib.errors import StoreFailed
+from chalicelib.errors import BROKEN_CONTENT, StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_BATCH_GET = 100
@@ -24,6 +25,12 @@ _CONDITION_FAILED = "ConditionalCheckFailed"
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 Item = dict[str, Any]
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
+
+
+class Unreadable(StoreFailed):
+    """An item is not what this product writes."""
 
 
 class Cancelled(StoreFailed):
@@ -32,6 +39,24 @@ class Cancelled(StoreFailed):
     def __init__(self, reasons: set[str]) -> None:
         super().__init__(f"transaction cancelled: {', '.join(sorted(reasons)) or 'no reason given'}")
         self.passes = bool(reasons) and reasons <= _PASSING
+
+
+def read_item(item: Item, read: Callable[[Item], _T]) -> _T:
+    """Return what an item says. Raises Unreadable for one that nothing of ours has written."""
+    try:
+        return read(item)
+    except BROKEN_CONTENT as error:
+        kind, _, _ = key_of(item).pk.lstrip("#").partition("#")
+        raise Unreadable(f"an item of {kind} is damaged: {type(error).__name__}") from error
+
+
+def readable(items: Iterable[Item], read: Callable[[Item], _T]) -> Iterator[_T]:
+    """Yield what items say, each for itself: a damaged one is left out, and logged."""
+    for item in items:
+        try:
+            yield read_item(item, read)
+        except Unreadable as error:
+            _log.error("%s; its key begins with %s", error, key_of(item).sk[:42])
 
 
 def text(value: str) -> dict[str, str]:

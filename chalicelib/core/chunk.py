@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -10,8 +9,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.core import compact, lifetimes, limits, timestamps
-from chalicelib.core.chunk_id import check_form, hour_of, minted_at, owner_of, single_id
+from chalicelib.core import chunk_rules, compact, limits, timestamps
+from chalicelib.core.chunk_id import hour_of, minted_at, owner_of, single_id
 from chalicelib.core.event import FIELDS, Event, Field
 from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import Undecodable
@@ -104,9 +103,8 @@ def pack(
 def _stamp(chunk: Chunk, texts: list[str]) -> Chunk:
     """The chunk, as a single where that pays."""
     event = chunk.events[0]
-    if chunk.accepted > 1 or event.guarded or len(texts[0]) > limits.MAX_SINGLE_BYTES:
-        return chunk
-    if minted_at(chunk.chunk_id) - timestamps.parse(event.time) > lifetimes.MAX_SINGLE_AGE:
+    is_large = len(texts[0]) > limits.MAX_SINGLE_BYTES
+    if chunk.accepted > 1 or event.guarded or is_large or chunk_rules.is_old_for_single(chunk):
         return chunk
     chunk_id = single_id(chunk.chunk_id, event.ref)
     return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk
@@ -155,31 +153,38 @@ def _message(chunk: Chunk, texts: Iterable[str]) -> str:
     return f'{compact.dump(document)[:-1]},"events":[{",".join(texts)}]}}'
 
 
-def decode(body: str) -> Chunk:
-    """The inverse of `encode`. Raises Undecodable."""
+def decode(body: str, *, latest: datetime | None = None) -> Chunk:
+    """The inverse of `encode`, of a message that says what ingestion could have said. Raises Undecodable.
+
+    `latest`: a chunk that was received, minted or renewed later is not believed.
+    """
     try:
-        document = json.loads(body)
+        document = chunk_rules.parse(body)
         if document["format"] != _FORMAT:
-            raise Undecodable(f"format {document['format']!r} is not known")
-        # Its hour, and what follows in a single's id, are compared with the events below.
-        check_form(document["chunk_id"])
-        events = tuple(_event_of_message(event) for event in document["events"])
+            raise Undecodable(f"format {document['format']!r:.20} is not known")
         sender = Sender(
-            str(document["project"]),
-            timestamps.parse(document["received_at"]),
+            document["project"],
+            _time_in(document["received_at"]),
             document["source_ip"],
             document["user_agent"],
         )
-        renewed = timestamps.parse(document["renewed_at"]) if "renewed_at" in document else None
-        chunk = Chunk(document["chunk_id"], sender, events, int(document["repeats"]), renewed)
+        renewed = _time_in(document["renewed_at"]) if "renewed_at" in document else None
+        events = tuple(_event_of_message(event) for event in document["events"])
+        chunk = Chunk(document["chunk_id"], sender, events, document["repeats"], renewed)
+        chunk_rules.check_chunk(chunk, latest)
+        if chunk.is_single:
+            chunk_rules.check_single(chunk, len(compact.dump(_event_to_message(events[0]))))
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
-    hour = chunk.hour
-    if not events or any(HOUR.name_of(event.time) != hour for event in events):
-        raise Undecodable("the events are not all of the chunk's hour")
-    if chunk.is_single and (chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, events[0].ref)):
-        raise Undecodable("not the event that its chunk_id names")
     return chunk
+
+
+def _time_in(text: str) -> datetime:
+    """A time of the envelope, which comes in the sortable form. Raises ValueError."""
+    moment = timestamps.parse(text)
+    if timestamps.sortable(moment) != text:
+        raise ValueError("not in the sortable form")
+    return moment
 
 
 #: The stored form of an event: its own fields, and what we know of it.
@@ -217,4 +222,7 @@ def _event_to_message(event: Event) -> dict[str, Any]:
 
 
 def _event_of_message(document: dict[str, Any]) -> Event:
-    return Event.from_json(document, guarded=document.get("guarded", False), sole_id=document.get("sole_id", False))
+    chunk_rules.check_names(document)
+    event = Event.from_json(document, guarded=document.get("guarded", False), sole_id=document.get("sole_id", False))
+    chunk_rules.check_event(document, event)
+    return event

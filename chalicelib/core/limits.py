@@ -38,6 +38,12 @@ MAX_CHUNK_EVENTS = 500
 # Its commit record repeats less than the message holds and must fit an item (400 KB); the message
 # itself also fits a queue that was left at the old limit of 256 KiB.
 MAX_CHUNK_BYTES = 200_000
+# Who sent a POST: an address, and a user agent, of which longer ones are cut.
+MAX_SENDER_LENGTH = 1024
+# Around its events a message says who sent them, escaped to up to 12 characters each.
+MAX_MESSAGE_BYTES = MAX_CHUNK_BYTES + 2 * 12 * MAX_SENDER_LENGTH
+# Of a POST its events at most; a replay may find the lines of a POST in several objects that crashes left.
+MAX_REPEATS = 100 * MAX_EVENTS_PER_POST
 
 # A single's event is written in a transaction, which takes two write units for each KB, in place of one unit and
 # two for a commit record: that pays up to 1 KB. What the table keeps is about as long as this text of the event:

@@ -25,6 +25,7 @@ CATALOGUE = {
     "stored": "Count",
     "duplicates": "Count",
     "quarantined_chunks": "Count",
+    "undecodable_messages": "Count",  # set aside by the processor
     "archived_bytes": "Bytes",  # before compression
     "seconds_to_stored": "Seconds",  # from the receipt of a chunk to its commit
     # The aggregator.

@@ -32,7 +32,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from chalicelib.core import windows
+from chalicelib.core import timestamps, windows
 from chalicelib.core.chunk_id import hour_of, newest_minute_of
 from chalicelib.core.event import EventRef
 from chalicelib.core.windows import Window
@@ -185,8 +185,9 @@ def mark(project: str, hour: str, shard: int) -> Key:
 
 
 def parse_mark(key: Key) -> tuple[str, str, int]:
-    """The project, the hour, and the shard."""
+    """The project, the hour, and the shard. Raises ValueError for what is not a mark."""
     project, _, hour = key.sk.partition("#")
+    _check(Window(project, windows.HOUR.name, hour))
     return project, hour, int(key.pk.rpartition("#")[2])
 
 
@@ -219,7 +220,15 @@ def unfinished(window: Window) -> Key:
 
 
 def parse_unfinished(key: Key) -> Window:
-    return Window(*key.sk.split("#"))
+    """Raises ValueError, or TypeError, for what is not a window with reports."""
+    window = Window(*key.sk.split("#"))
+    _check(window)
+    return window
+
+
+def _check(window: Window) -> None:
+    if not (is_project_name(window.project) and windows.is_reported(window)):
+        raise ValueError("not a window of a project")
 
 
 PROJECTS, ACCESS_KEYS = "#projects", "#keys"
@@ -250,6 +259,12 @@ def rejections_partition(project: str) -> str:
 
 def rejection(project: str, name: str) -> Key:
     return Key(rejections_partition(project), name)
+
+
+def parse_rejection(key: Key) -> tuple[str, str]:
+    """The project, and the name, which begins with a time. Raises ValueError for another."""
+    timestamps.parse(key.sk.partition("#")[0])
+    return key.pk.partition("#")[0], key.sk
 
 
 QUARANTINE = "#quarantine"

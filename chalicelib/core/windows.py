@@ -135,6 +135,17 @@ class Window(NamedTuple):
         return GRAINS[self.grain].end(self.name) <= now
 
 
+def is_reported(window: Window) -> bool:
+    """Whether this could be a window that has reports."""
+    grain = GRAINS.get(window.grain)
+    if grain is None or not grain.has_reports or not window.name.isascii():
+        return False
+    try:
+        return grain.name_of(timestamps.sortable(timestamps.parse(first_time(window.name)))) == window.name
+    except ValueError:
+        return False
+
+
 def windows_of(project: str, hour: str) -> list[Window]:
     """The windows whose reports an hour is part of, from fine to coarse."""
     return [Window(project, grain.name, grain.name_of(hour)) for grain in reported()]

@@ -21,7 +21,7 @@ from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report
 from chalicelib.core.table_keys import Mark
 from chalicelib.core.windows import DAY, Window, first_time, reported, windows_of
-from chalicelib.errors import ProcessingFailed, StoreFailed
+from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed
 
 _log = logging.getLogger(__name__)
 
@@ -108,6 +108,8 @@ def _each(subjects: Iterable[_Subject], action: Callable[[_Subject], object]) ->
             succeeded.add(subject)
         except StoreFailed as error:
             _log.warning("%s is left for the next run: %s", subject, error)
+        except BROKEN_CONTENT:
+            _log.exception("%s is left for the next run", subject)
     return succeeded
 
 

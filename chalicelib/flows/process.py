@@ -11,19 +11,19 @@ import contextlib
 import logging
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
-from chalicelib.core import commit, retries, timestamps
+from chalicelib.core import commit, limits, retries, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
 from chalicelib.core.lifetimes import Lifetimes
-from chalicelib.errors import ProcessingFailed, StoreFailed, Undecodable
-from chalicelib.flows.quarantine import quarantine_chunk
+from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed, Undecodable
+from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable
 from chalicelib.ports import Message
 
 _log = logging.getLogger(__name__)
@@ -61,19 +61,24 @@ def process(
 
     Raises ProcessingFailed, after deleting those that are done, if any must come back.
     """
-    jobs = _decode(messages)
+    jobs, undecodable = _decode(messages, latest=now + timedelta(seconds=limits.MAX_FUTURE_SECONDS))
     oldest = now - lifetimes.max_chunk_age
     young, aged = _split(jobs, lambda job: job.chunk.age_counts_from < oldest)
     done = _quarantine(aged, commits=commits, quarantine=quarantine, meter=meter, now=now)
-    for part in _in_turn(young):
+
+    def give_effects(part: Sequence[_Job]) -> set[str]:
         known, asked = _look(part, commits)
         claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)
         records = _archive(claimed, archive, meter, now, report_properties)
         committed = _commit(records, commits)
         _measure(committed.values(), meter)
-        done |= known.committed | set(committed)
+        return known.committed | set(committed)
 
+    for part in _in_turn(young):
+        done |= _isolated(part, give_effects)
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
+    # After the chunks: garbage does not hold up what is good.
+    finished += _set_aside(undecodable, quarantine=quarantine, meter=meter, now=now)
     meter.add("batch_messages", len(messages))
     meter.add("failed_messages", len(messages) - len(finished))
     if len(finished) < len(messages):
@@ -83,17 +88,46 @@ def process(
         raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
 
 
-def _decode(messages: Sequence[Message]) -> list[_Job]:
-    """One job for each chunk, however often the batch holds it; an undecodable message is left to the DLQ."""
+def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[_Job], list[Message]]:
+    """One job for each chunk, however often the batch holds it; and the undecodable messages."""
     jobs: dict[str, _Job] = {}
+    undecodable = []
     for message in messages:
         try:
-            chunk = chunks.decode(message.body)
+            chunk = chunks.decode(message.body, latest=latest)
         except Undecodable as error:
-            _log.error("undecodable message left to the dead-letter queue: %s", error)
+            _log.error("message %s is undecodable: %s", message.message_id, error)
+            undecodable.append(message)
             continue
         jobs.setdefault(chunk.chunk_id, _Job(chunk)).messages.append(message)
-    return list(jobs.values())
+    return list(jobs.values()), undecodable
+
+
+def _isolated(jobs: Sequence[_Job], act: Callable[[Sequence[_Job]], set[str]]) -> set[str]:
+    """What an act on all jobs answers. If the content of a job breaks the act, each job is tried alone, so that the
+    broken one costs its neighbours nothing: every step may be repeated.
+    """
+    try:
+        return act(jobs)
+    except BROKEN_CONTENT:
+        _log.exception("chunks could not be processed: %s", [job.chunk.owner for job in jobs])
+    return set[str]().union(*(_isolated([job], act) for job in jobs)) if len(jobs) > 1 else set()
+
+
+def _set_aside(
+    messages: Sequence[Message], *, quarantine: ports.Quarantine, meter: ports.Meter, now: datetime
+) -> list[Message]:
+    """Quarantine undecodable messages, which no delivery would mend; answers those that are kept there."""
+    kept = []
+    for message in messages:
+        try:
+            quarantine_undecodable(message, quarantine=quarantine, now=now)
+            kept.append(message)
+        except StoreFailed as error:
+            _log.warning("message %s could not be quarantined: %s", message.message_id, error)
+    if kept:
+        meter.add("undecodable_messages", len(kept))
+    return kept
 
 
 def _split(jobs: Sequence[_Job], is_other: Callable[[_Job], bool]) -> tuple[list[_Job], list[_Job]]:
@@ -129,7 +163,7 @@ def _quarantine(
             quarantined.add(chunk.chunk_id)
         except StoreFailed as error:
             job.failure = "quarantine_failed"
-            _log.warning("chunk %s could not be quarantined: %s", chunk.chunk_id, error)
+            _log.warning("chunk %s could not be quarantined: %s", chunk.owner, error)
     return quarantined
 
 
@@ -175,7 +209,7 @@ def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.Even
     for job in others:
         owned_by = [(event, next(owners)) for event in job.chunk.events]
         if any(owner is None for _, owner in owned_by):
-            _log.warning("chunk %s: the owner of an event is unknown", job.chunk.chunk_id)
+            _log.warning("chunk %s: the owner of an event is unknown", job.chunk.owner)
             continue
         job.owned = [event for event, owner in owned_by if owner == job.chunk.owner]
         claimed.append(job)

@@ -8,12 +8,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import access_key
+from chalicelib.core import access_key, limits
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import Incoming
-
-# Longer user agents are cut.
-_MAX_USER_AGENT = 1024
 
 
 def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterator[str]:
@@ -46,7 +43,7 @@ def sender_of(request: Any, project: str, now: datetime) -> Sender:
         project=project,
         received=now,
         source_ip=request.context.get("identity", {}).get("sourceIp"),
-        user_agent=user_agent[:_MAX_USER_AGENT] if user_agent else None,
+        user_agent=user_agent[: limits.MAX_SENDER_LENGTH] if user_agent else None,
     )
 
 

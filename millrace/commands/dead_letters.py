@@ -73,7 +73,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
 def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
     """Send dead letters back to the queue, to be processed; safe to run again at any time.
 
-    Without a filter SQS moves them all by itself, where it can. Quarantine an undecodable message: it stays.
+    Without a filter SQS moves them all by itself, where it can.
     Exits with 3 if something had to stay.
 
     \b
@@ -131,9 +131,7 @@ def _selected(scan: DeadLetterScan, selection: Selection) -> Iterator[DeadLetter
 def _tell_plan(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
     with _round(pipeline) as scan:
         chosen = list(itertools.islice(_selected(scan, selection), limit or None))
-    undecodable = sum(dead_letter.chunk is None for dead_letter in chosen)
-    plan: dict[str, Any] = {"dry_run": True, "selected": len(chosen), "undecodable": undecodable}
-    _print(plan, as_json=as_json)
+    _print({"dry_run": True, "selected": len(chosen)}, as_json=as_json)
 
 
 def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
@@ -144,7 +142,7 @@ def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
 
 
 def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
-    output.say("SQS moves them all by itself; undecodable messages will come back. Ctrl-C does not stop it.")
+    output.say("SQS moves them all by itself. Ctrl-C does not stop it.")
     with output.progress() as bar:
         task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
         for moved in dead_letters.move_all(pipeline.dead_letters):
@@ -156,8 +154,6 @@ def _finish(outcome: MoveOutcome, *, as_json: bool) -> None:
     for problem in outcome.problems:
         output.say(problem)
     _print(outcome.to_json(), as_json=as_json)
-    if outcome.undecodable:
-        output.say("Undecodable messages stay, since they would only come back. Move them: millrace dlq quarantine")
     if outcome.failed or outcome.copies_left:
         output.say("Some could not be moved or stayed as copies. Run the same again; copies are harmless.")
     if not outcome.is_clean:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -10,11 +9,12 @@ from datetime import datetime, timedelta
 from itertools import islice
 
 from chalicelib import ports
-from chalicelib.core import limits, timestamps
+from chalicelib.core import chunk_rules, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import check_id
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
+from chalicelib.core.table_keys import is_project_name
 from chalicelib.core.windows import DAY, Span
 from chalicelib.errors import Undecodable
 from chalicelib.ports import ArchiveObject, Content
@@ -50,7 +50,7 @@ class ArchivedEvent:
 def read_event(stored: StoredEvent) -> ArchivedEvent:
     """Raises ValueError for what the pipeline did not write."""
     try:
-        document = json.loads(stored.dumped)
+        document = chunk_rules.parse_json(stored.dumped.decode())
         sender = Sender(
             document["project"],
             timestamps.parse(document["received_at"]),
@@ -58,7 +58,11 @@ def read_event(stored: StoredEvent) -> ArchivedEvent:
             document.get("user_agent"),
         )
         check_id(document["chunk_id"])
-        return ArchivedEvent(document["chunk_id"], sender, Event.from_json(document, guarded=False))
+        event = Event.from_json(document, guarded=False)
+        chunk_rules.check_event(document, event)
+        if not is_project_name(sender.project):
+            raise ValueError("no project has this name")
+        return ArchivedEvent(document["chunk_id"], sender, event)
     except (KeyError, TypeError, AttributeError, RecursionError, Undecodable) as error:
         raise ValueError("not an event of the archive") from error
 

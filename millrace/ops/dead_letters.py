@@ -165,14 +165,13 @@ class MoveOutcome:
 
     moved: int = 0
     done: int = 0
-    undecodable: int = 0
     failed: int = 0
     copies_left: int = 0
     problems: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
-        return not (self.undecodable or self.failed or self.copies_left)
+        return not (self.failed or self.copies_left)
 
     def to_json(self) -> dict[str, int]:
         return {name: value for name, value in vars(self).items() if name != "problems"}
@@ -181,16 +180,12 @@ class MoveOutcome:
 def redrive(
     scan: DeadLetterScan, selection: Selection, limit: int, outcome: MoveOutcome, *, queue: ports.Queue
 ) -> Iterator[int]:
-    """Send batch back to the queue and delete them; yields how many were looked at. An undecodable message
-    stays: it would only come back.
-    """
+    """Send dead letters back to the queue and delete them; yields how many were looked at."""
 
     def send(batch: Sequence[DeadLetter]) -> list[DeadLetter]:
-        ready = [dead_letter for dead_letter in batch if dead_letter.chunk]
-        queued = queue.send([dead_letter.message.body for dead_letter in ready])
-        outcome.undecodable += len(batch) - len(ready)
-        outcome.failed += len(ready) - len(queued)
-        return [ready[position] for position in sorted(queued)]
+        queued = queue.send([dead_letter.message.body for dead_letter in batch])
+        outcome.failed += len(batch) - len(queued)
+        return [batch[position] for position in sorted(queued)]
 
     yield from _work_off(scan, selection, limit, outcome, send)
 

@@ -14,6 +14,7 @@ from chalicelib.core import failures, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Quarantined
 from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.errors import Undecodable
 from millrace.ops.selection import Selection
 
 _AT_ONCE = 10
@@ -84,6 +85,8 @@ def replay(
         for entry in batch:
             try:
                 bodies.append(_body(entry, quarantine, events, now, lifetimes, renew=renew))
+                if entry.project is None and not dry_run:
+                    _file_as_chunk(entry, chunks.decode(bodies[-1]), quarantine)
             except _Refused as reason:
                 outcome.refused += 1
                 outcome.problems.append(f"{entry.name}: {reason}")
@@ -103,10 +106,7 @@ def _body(
     renew: bool,
 ) -> str:
     """The message to send for an entry. Raises _Refused, StoreFailed."""
-    if entry.project is None:
-        raise _Refused("It is not a chunk. `millrace quarantine show` prints what it is.")
-    body: str = json.loads(quarantine.content(entry))["message"]
-    chunk = chunks.decode(body)
+    body, chunk = _kept(entry, quarantine)
     if chunk.age_counts_from >= now - lifetimes.max_chunk_age:
         return body
     if not renew:
@@ -119,6 +119,25 @@ def _body(
     if _came_again(chunk, events, lifetimes.guards):
         raise _Refused("An event of it came again in a later POST and was stored then. It stays here.")
     return chunks.encode(replace(chunk, renewed=now))
+
+
+def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]:
+    """The message of an entry. Raises _Refused if it is not a chunk, or its object is damaged."""
+    try:
+        body: str = json.loads(quarantine.content(entry))["message"]
+        return body, chunks.decode(body)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise _Refused(f"Its object {entry.object_name} is damaged.") from error
+    except Undecodable as error:
+        raise _Refused(f"It is undecodable ({error}). `millrace quarantine show` prints what it is.") from error
+
+
+def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
+    """List an entry as the chunk that it turns out to be: another version could not decode it, and this one can."""
+    name = f"quarantine/{chunk.chunk_id}.json"
+    filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined), name)
+    quarantine.add(filed, quarantine.content(entry))
+    quarantine.remove(entry)
 
 
 def _came_again(chunk: Chunk, events: ports.EventStore, guard_retention: timedelta) -> bool:

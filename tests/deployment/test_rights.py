@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 from chalice.test import Client
 
 import app
@@ -59,14 +60,17 @@ def needed(function: str, service: str, operation: str, parameters: dict[str, An
 
 @dataclass
 class Recorder:
-    """Notes what IAM would be asked for, for the function that runs."""
+    """Notes what IAM would be asked for, for the function that runs. `unreachable`: the operation that then fails."""
 
     function: str = ""
+    unreachable: str = ""
     found: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     def note(self, params: dict[str, Any], model: Any, event_name: str, **_: Any) -> None:
         service = event_name.split(".")[1]
         self.found.setdefault(self.function, set()).update(needed(self.function, service, model.name, params))
+        if model.name == self.unreachable:
+            raise EndpointConnectionError(endpoint_url=service)
 
 
 class Functions:
@@ -97,7 +101,9 @@ class Functions:
         return str(answer.json_body["events"][0]["key"])
 
     def process(self) -> None:
-        """A batch, a redelivery of it, a chunk of one event that has a rival, one that is too old, and poison."""
+        """A batch, a redelivery of it, a chunk of one event that has a rival, one that is too old, and poison, which
+        comes back as long as it cannot be set aside.
+        """
         now = datetime.now(UTC)
         bodies = [
             *self._messages(),
@@ -109,8 +115,11 @@ class Functions:
             self._deliver(bodies, count)
         for body in bodies:
             self._deliver([body], "1")
+        self.recorder.unreachable = "PutObject"
         with pytest.raises(ProcessingFailed):
             self._deliver([bodies[0], "poison"], "1")
+        self.recorder.unreachable = ""
+        self._deliver(["poison"], "2")
 
     def aggregate(self) -> None:
         self.recorder.function = "aggregate"

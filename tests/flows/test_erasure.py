@@ -257,7 +257,7 @@ def test_a_dry_run_counts_and_changes_nothing() -> None:
 def test_events_whose_chunk_waits_in_quarantine_are_left_however_old_they_are() -> None:
     """It may be renewed, and then it commits what it has claimed."""
     world = World()
-    old = make_chunk(make_event("e1"), received=NOW - timedelta(days=40))
+    old = make_chunk(make_event("e1", at="2015-04-07T10:00:00Z"), received=NOW - timedelta(days=40))
     world.events.claim([(old, old.events[0])])
     world.process(make_message(old))
     totals = erase(world)
@@ -266,7 +266,8 @@ def test_events_whose_chunk_waits_in_quarantine_are_left_however_old_they_are() 
 
 def test_quarantined_events_of_the_user_are_counted_and_left() -> None:
     world = World()
-    old = make_chunk(make_event("e1"), make_event("e2", user="u2"), received=NOW - timedelta(days=31))
+    mine, other = (make_event(f"of {user}", at="2015-04-16T10:00:00Z", user=user) for user in ("u1", "u2"))
+    old = make_chunk(mine, other, received=NOW - timedelta(days=31))
     world.process(make_message(old))
     totals = erase(world)
     assert (totals.quarantined, totals.is_complete) == (1, False)

@@ -67,7 +67,7 @@ def test_another_projects_events_are_not_found(world: World) -> None:
 
 def test_many_events_of_interleaved_chunks_are_paged_in_order() -> None:
     world = World()
-    times = {f"e{n:03}": f"2015-05-{17 + n % 2}T{10 + n % 3}:{n % 60:02}:00Z" for n in range(360)}
+    times = {f"e{n:03}": f"2015-05-{16 + n % 2}T{10 + n % 3}:{n % 60:02}:00Z" for n in range(360)}
     for hour in range(6):  # three chunks for each of six hours, every one spread over the hour
         mine = [make_event(each, at=at) for n, (each, at) in enumerate(times.items()) if n % 6 == hour]
         world.take(*(make_chunk(*mine[start::3]) for start in range(3)))

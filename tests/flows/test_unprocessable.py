@@ -1,11 +1,11 @@
-"""Messages that the processor must not process: garbage comes back, over-aged chunks are quarantined."""
+"""Messages that the processor must not process: undecodable ones and over-aged chunks are quarantined."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,19 +13,22 @@ import pytest
 from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, make_quarantined
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.event import Event
 from chalicelib.core.failures import Failure
 from chalicelib.errors import ProcessingFailed
 from chalicelib.flows.quarantine import quarantine_chunk, remove_resolved
 from chalicelib.ports import Message
+from fakes import FakeEventStore
 
 VIEW = ("acme", "page_view")
 AGE = LIFETIMES.max_chunk_age
 SECOND = timedelta(seconds=1)
-GARBAGE = ["", "hello", "null", "[]", "{}", '"', "[" * 100_000]
 
 
-def chunk_of(*event_ids: str, **options: Any) -> Chunk:
-    return make_chunk(*(make_event(event_id) for event_id in event_ids), **options)
+def chunk_of(*event_ids: str, received: datetime = NOW) -> Chunk:
+    """A chunk of events that were received when they happened."""
+    at = received.isoformat()
+    return make_chunk(*(make_event(event_id, at=at) for event_id in event_ids), received=received)
 
 
 def committed(world: World) -> set[str]:
@@ -63,13 +66,41 @@ def changed_event(**fields: Any) -> str:
         pytest.param(changed_event(event_id="\ud800"), id="half a surrogate pair"),
     ],
 )
-def test_a_garbage_message_comes_back_and_costs_its_neighbours_nothing(body: str) -> None:
+def test_an_undecodable_message_is_set_aside_whole_at_once_and_costs_its_neighbours_nothing(body: str) -> None:
     world, chunk = World(), chunk_of("e1")
+    world.process(Message(body, "handle", message_id="m1"), make_message(chunk))
+    assert (committed(world), world.queue.deleted) == ({chunk.chunk_id}, [])
+    (entry,) = world.quarantine.waiting()
+    assert (entry.project, entry.name, entry.code) == (None, "m1", "not_a_chunk")
+    assert json.loads(world.quarantine.contents["quarantine/undecodable/m1.json"])["message"] == body
+    assert world.meter.values["undecodable_messages"] == [1]
+
+
+def test_an_undecodable_message_that_cannot_be_set_aside_comes_back() -> None:
+    world, chunk = World(), chunk_of("e1")
+    world.quarantine.fails = True
     message = make_message(chunk)
     with pytest.raises(ProcessingFailed, match="1 of 2"):
-        world.process(Message(body, "garbage"), message)
-    assert committed(world) == {chunk.chunk_id}
-    assert world.queue.deleted == [message.receipt_handle]
+        world.process(Message("garbage", "handle", message_id="m1"), message)
+    assert (committed(world), world.queue.deleted) == ({chunk.chunk_id}, [message.receipt_handle])
+    assert "undecodable_messages" not in world.meter.values
+
+
+def test_a_chunk_whose_content_breaks_a_step_fails_alone() -> None:
+    """Whatever the decoder overlooks."""
+    world, chunk, good = World(), chunk_of("e1"), chunk_of("e2")
+
+    class Particular(FakeEventStore):
+        def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
+            if chunk in [each for each, _ in claims]:
+                raise OverflowError("date value out of range")
+            return super().claim(claims)
+
+    world.events = world.commits.events = Particular()
+    messages = [make_message(chunk), make_message(good)]
+    with pytest.raises(ProcessingFailed, match="1 of 2"):
+        world.process(*messages)
+    assert (committed(world), world.queue.deleted) == ({good.chunk_id}, [messages[1].receipt_handle])
 
 
 def test_a_chunk_older_than_the_guard_is_quarantined_whole_and_acknowledged() -> None:

@@ -86,7 +86,30 @@ def test_an_undecodable_message_stays_with_a_sentence() -> None:
     quarantine_undecodable(Message("garbage", "handle", message_id="m1"), quarantine=world.quarantine, now=NOW)
     outcome = replay(world)
     assert (outcome.to_json(), world.queue.bodies) == ({"sent": 0, "refused": 1, "failed": 0}, [])
-    assert "not a chunk" in outcome.problems[0]
+    assert "undecodable" in outcome.problems[0]
+
+
+def test_what_another_version_could_not_decode_is_listed_as_the_chunk_that_it_is_and_replayed() -> None:
+    world, chunk = World(), make_chunk()
+    body = chunks.encode(chunk)
+    quarantine_undecodable(Message(body, "handle", message_id="m1"), quarantine=world.quarantine, now=NOW)
+    assert replay(world, dry_run=True).sent == 1
+    assert set(world.quarantine.entries) == {(None, "m1")}
+    assert replay(world).to_json() == {"sent": 1, "refused": 0, "failed": 0}
+    assert (world.queue.bodies, set(world.quarantine.entries)) == ([body], {("acme", chunk.chunk_id)})
+    process_queue(world)
+    assert list(world.quarantine.waiting()) == []
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", '{"message": 5}', '{"message": "garbage"}', "[" * 100_000])
+def test_an_entry_whose_object_is_damaged_stays_and_the_others_are_sent(content: str) -> None:
+    world, damaged, good = World(), make_chunk(), make_chunk()
+    quarantine(world, damaged, good)
+    world.quarantine.contents[f"quarantine/{damaged.chunk_id}.json"] = content
+    outcome = replay(world)
+    assert outcome.to_json() == {"sent": 1, "refused": 1, "failed": 0}
+    assert damaged.chunk_id in outcome.problems[0]
+    assert world.queue.bodies == [chunks.encode(good)]
 
 
 def test_a_chunk_older_than_the_guard_is_refused_unless_it_is_renewed() -> None:
@@ -103,7 +126,8 @@ def test_a_chunk_older_than_the_guard_is_refused_unless_it_is_renewed() -> None:
 
 def test_a_chunk_that_was_half_done_a_month_ago_is_finished_and_counted_once() -> None:
     """Under another chunk_id, what the first attempt stored would be a duplicate that nobody counts."""
-    world, old = World(), make_chunk(make_event("e1"), make_event("e2"), received=NOW - 31 * DAY)
+    events = [make_event(event_id, at="2015-04-16T10:05:00Z") for event_id in ("e1", "e2")]
+    world, old = World(), make_chunk(*events, received=NOW - 31 * DAY)
     world.commits.uncommittable = {old.chunk_id}
     with pytest.raises(ProcessingFailed):
         world.process(make_message(old), now=NOW - 31 * DAY)

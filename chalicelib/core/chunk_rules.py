@@ -1,0 +1,157 @@
+"""What ingestion makes sure of in every chunk: whoever reads a message holds it to the same.
+
+The queue takes messages from anybody who may send to it. What breaks a rule here would fail later: in a transaction,
+in a key of the table, in a report, and each time that it is delivered again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from chalicelib.core import lifetimes, limits, timestamps
+from chalicelib.core.chunk_id import check_id, minted_at, newest_minute_of, single_id
+from chalicelib.core.event import FIELDS, Event
+from chalicelib.core.table_keys import is_project_name
+from chalicelib.core.windows import HOUR, minute_of_hour
+from chalicelib.errors import Undecodable
+
+if TYPE_CHECKING:  # chunk.py imports this module
+    from chalicelib.core.chunk import Chunk
+
+_MESSAGE_NAMES = {
+    *("format", "chunk_id", "project", "received_at", "source_ip", "user_agent", "repeats", "events", "renewed_at")
+}
+_EVENT_NAMES = {*(row.name for row in FIELDS), "guarded", "sole_id"}
+_TEXTS = tuple(row.attribute for row in FIELDS if row.kind == "text")
+# Fields that nobody declared become properties, and so lie a level deeper than they came.
+_MAX_DEPTH = limits.MAX_DEPTH + 1
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
+# Later times leave no room for the lifetimes that are added to them.
+_END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
+
+
+def parse(body: str) -> dict[str, Any]:
+    """The document in a message: plain JSON in ASCII of numbers and texts that can be kept. Raises ValueError."""
+    if len(body) > limits.MAX_MESSAGE_BYTES:
+        raise Undecodable("too large")
+    document = parse_json(body)
+    if not isinstance(document, dict) or not document.keys() <= _MESSAGE_NAMES:
+        raise Undecodable("not the fields of a chunk")
+    return document
+
+
+def parse_json(text: str) -> Any:
+    """A document in ASCII, of numbers that can be kept and whole text. Raises ValueError and Undecodable."""
+    if not text.isascii():
+        raise Undecodable("not ASCII")
+    document = _decode(text)
+    if _SURROGATE.search(text):
+        _encode(document).encode()  # raises UnicodeEncodeError for half of a pair
+    return document
+
+
+def check_names(document: Mapping[str, Any]) -> None:
+    """An event has no other fields in a message, and two tell how it is recognised. Raises Undecodable."""
+    if not document.keys() <= _EVENT_NAMES:
+        raise Undecodable("an event has unknown fields")
+    flags = [name for name in ("sole_id", "guarded") if name in document]
+    if not all(document[name] is True for name in flags) or flags == ["sole_id"]:
+        raise Undecodable("it is not told how an event is recognised")
+
+
+def check_event(document: Mapping[str, Any], event: Event) -> None:
+    """Hold an event, read from a document, to what ingestion makes of one. Raises Undecodable."""
+    if document["timestamp"] != timestamps.readable(event.time):
+        raise Undecodable("an event's time is not in the one form")
+    for name in _TEXTS:
+        value = getattr(event, name)
+        if not (value is None or value.isascii() or unicodedata.is_normalized("NFC", value)):
+            raise Undecodable(f"{name} is not in Unicode's NFC")
+    _check_depth(event.properties, 2)
+    _check_depth(event.context, 2)
+
+
+def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
+    """Hold a chunk of sound events to the rest. `latest`: no time of its way may be later. Raises Undecodable."""
+    events, sender = chunk.events, chunk.sender
+    check_id(chunk.chunk_id)
+    if not is_project_name(sender.project):
+        raise Undecodable("no project has this name")
+    for text in (sender.source_ip, sender.user_agent):
+        if text is not None and not (isinstance(text, str) and len(text) <= limits.MAX_SENDER_LENGTH):
+            raise Undecodable("its sender is not told as text")
+    if type(chunk.repeats) is not int or not 0 <= chunk.repeats <= limits.MAX_REPEATS:
+        raise Undecodable("its repeats are no number that can be")
+    if not 0 < len(events) <= limits.MAX_CHUNK_EVENTS:
+        raise Undecodable("not a number of events that a chunk has")
+    if len({event.event_type for event in events}) > limits.MAX_CHUNK_TYPES:
+        raise Undecodable("more types than a commit takes")
+    if any(HOUR.name_of(event.time) != chunk.hour for event in events):
+        raise Undecodable("the events are not all of the chunk's hour")
+    if minute_of_hour(max(event.time for event in events)) != newest_minute_of(chunk.chunk_id):
+        raise Undecodable("its newest event is of another minute")
+    if len(events) > min(len({event.identity for event in events}), len({event.ref for event in events})):
+        raise Undecodable("an event comes twice")
+    _check_times(chunk, latest)
+
+
+def check_single(chunk: Chunk, dumped_bytes: int) -> None:
+    """Hold a single to what makes one; `dumped_bytes`: what its event takes in the message. Raises Undecodable."""
+    event = chunk.events[0]
+    if chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, event.ref):
+        raise Undecodable("not the event that its chunk_id names")
+    if event.guarded or dumped_bytes > limits.MAX_SINGLE_BYTES or is_old_for_single(chunk):
+        raise Undecodable("this event makes no single")
+
+
+def is_old_for_single(chunk: Chunk) -> bool:
+    """Whether the first event of a chunk is too old to be a single."""
+    return minted_at(chunk.chunk_id) - timestamps.parse(chunk.events[0].time) > lifetimes.MAX_SINGLE_AGE
+
+
+def _check_times(chunk: Chunk, latest: datetime | None) -> None:
+    minted, received = minted_at(chunk.chunk_id), chunk.sender.received
+    if max(minted, received, chunk.renewed or minted) > (latest or _END_OF_TIME):
+        raise Undecodable("it is of the future")
+    # A replay mints anew, by another clock.
+    if received > minted + _AHEAD:
+        raise Undecodable("it was received after it was minted")
+    if timestamps.parse(max(event.time for event in chunk.events)) > received + _AHEAD:
+        raise Undecodable("an event is of the future")
+
+
+def _check_depth(container: dict[str, Any] | list[Any], depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise Undecodable("an event nests too deep")
+    child: Any
+    for child in container.values() if isinstance(container, dict) else container:
+        if isinstance(child, dict | list):
+            _check_depth(child, depth + 1)
+
+
+def _integer(digits: str) -> int:
+    if len(digits.lstrip("-")) > limits.MAX_INTEGER_DIGITS:
+        raise Undecodable("a number has too many digits")
+    return int(digits)
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise Undecodable("a number is not finite")
+    return number
+
+
+def _refuse(_constant: str) -> NoReturn:
+    raise Undecodable("a number is not finite")
+
+
+_decode = json.JSONDecoder(parse_int=_integer, parse_float=_float, parse_constant=_refuse).decode
+_encode = json.JSONEncoder(ensure_ascii=False).encode
