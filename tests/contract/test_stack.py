@@ -1,10 +1,8 @@
-"""The stack of a stage: what is set stays, what is not set follows the template, and the doctor measures it."""
+"""The stack of a stage: what is set stays, what is not set follows the template."""
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +10,7 @@ import boto3
 import pytest
 
 from millrace import stack
-from millrace.deploy import deployment, doctor
+from millrace.deploy import deployment
 from millrace.local.emulator import PROJECT
 from stage import Clients
 
@@ -65,36 +63,3 @@ def test_a_deployment_applies_what_the_stages_configuration_sets(clients: Client
     (folder / ".chalice" / "config.json").write_text(json.dumps(config))
     outputs = deployment._apply(folder, "configured", watched="false")  # noqa: SLF001
     assert queue_of(clients, outputs)["VisibilityTimeout"] == "540"
-
-
-@pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize(("seconds", "wrong"), [(359, True), (360, False)])
-def test_the_doctor_wants_six_timeouts_and_says_where_to_set_them(
-    clients: Clients, seconds: int, *, wrong: bool
-) -> None:
-    url = clients.sqs.create_queue(QueueName=f"hides-{seconds}", Attributes={"VisibilityTimeout": str(seconds)})
-    stage = doctor.Stage("prod", PROJECT, {"QUEUE_URL": url["QueueUrl"]}, {"process": {"lambda_arn": _function(60)}})
-    findings = list(doctor.messages_wait_long_enough(stage))
-    assert bool(findings) is wrong
-    for said, advice in findings:
-        assert said == "It stays hidden for 359 s, and process may run for 60 s: work is done twice."
-        assert advice == (
-            "Set VisibilitySeconds in stages.prod.stack_parameters of .chalice/config.json to 360. "
-            "Run millrace deploy --stage prod."
-        )
-
-
-def _function(timeout: int) -> str:
-    """A function with a timeout; answers its ARN."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as package:
-        package.writestr("app.py", "def process(event, context): pass")
-    functions, name = boto3.client("lambda"), f"times-out-after-{timeout}"
-    if found := [each for each in functions.list_functions()["Functions"] if each["FunctionName"] == name]:
-        return str(found[0]["FunctionArn"])
-    role = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    made = functions.create_function(
-        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process", Timeout=timeout,
-        Code={"ZipFile": code.getvalue()},
-    )  # fmt: skip
-    return str(made["FunctionArn"])
