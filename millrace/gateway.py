@@ -10,6 +10,7 @@ from chalicelib.errors import Problem
 from chalicelib.http import answers
 
 NO_SUCH_PATH = Problem("not_found")
+BODY_TOO_LARGE = Problem("body_too_large", "The request is over 10 MB.")
 _KEPT_OUT = Problem("forbidden", "A rule of this stage's operators keeps the request out.")
 
 #: By type of gateway response. What is not named here is for authorizers, usage plans, and validators, of which
@@ -26,7 +27,7 @@ _PROBLEMS: dict[str, Problem] = {
     "UNSUPPORTED_MEDIA_TYPE": Problem("bad_gzip", "The Content-Encoding is not gzip, or the body is not what it says."),
     "ACCESS_DENIED": _KEPT_OUT,
     "WAF_FILTERED": _KEPT_OUT,
-    "REQUEST_TOO_LARGE": Problem("body_too_large", "The request is over 10 MB."),
+    "REQUEST_TOO_LARGE": BODY_TOO_LARGE,
     "THROTTLED": Problem("too_many_requests", "This stage gets too many requests. Wait.", retry_after=1),
     "INTEGRATION_TIMEOUT": Problem(
         "timed_out", "It took longer than 29 seconds. It may be done: send or ask the same again.", retry_after=5

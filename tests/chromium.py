@@ -25,10 +25,13 @@ _FEATURES = [
     *("AvoidUnnecessaryBeforeUnloadCheckSync", "DestroyProfileOnBrowserClose", "HttpsUpgrades", "MediaRouter"),
     *("NetworkTimeServiceQuerying", "OptimizationHints", "PaintHolding", "ThirdPartyStoragePartitioning"),
 ]
+#: A site of somebody else, whose name leads to this machine: as DNS may have it, and without leaving this machine.
+STRANGER = "stranger.test"
 _FLAGS = [
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
     f"--disable-features={','.join(_FEATURES)}",
+    f"--host-resolver-rules=MAP {STRANGER} 127.0.0.1",
 ]
 
 

@@ -36,19 +36,21 @@ class Clients:
     """The four clients, made once: they are what takes time. Every call goes through `carry`.
 
     `checked`: botocore checks what it is given, as the product's own clients do not. `signed`: moto tells the service
-    by the signature, which the emulator does not look at. With both, and a user agent made anew for each call, a call
-    would take twice as long.
+    by the signature. The emulator looks at the session token alone, which the wire adds. With both, and a user agent
+    made anew for each call, a call would take twice as long.
     """
 
     def __init__(
         self, environment: dict[str, str], *, attempts: int = 1, checked: bool = True, signed: bool = False
     ) -> None:
-        session = boto3.session.Session(
+        token = environment.get("AWS_SESSION_TOKEN", "")
+        self.session = boto3.session.Session(
             aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+            aws_session_token=token or None,
             region_name=environment["AWS_DEFAULT_REGION"],
         )
-        self.wire = Wire(environment["AWS_ENDPOINT_URL"])
+        self.wire = Wire(environment["AWS_ENDPOINT_URL"], token)
         self.carry: Callable[[str, AWSPreparedRequest], AWSResponse] = lambda _, request: self.wire.send(request)
         config = Config(
             retries={"mode": "standard", "total_max_attempts": attempts},
@@ -57,10 +59,10 @@ class Clients:
             user_agent="tests",
         )
         options: dict[str, Any] = {"endpoint_url": environment["AWS_ENDPOINT_URL"], "config": config}
-        self.sqs = session.client("sqs", **options)
-        self.dynamodb = session.client("dynamodb", **options)
-        self.s3 = session.client("s3", **options)
-        self.sns = session.client("sns", **options)
+        self.sqs = self.session.client("sqs", **options)
+        self.dynamodb = self.session.client("dynamodb", **options)
+        self.s3 = self.session.client("s3", **options)
+        self.sns = self.session.client("sns", **options)
         for client in (self.sqs, self.dynamodb, self.s3, self.sns):
             client.meta.events.register("before-send", self._before_send)
 

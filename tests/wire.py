@@ -1,8 +1,4 @@
-"""Carries the requests of boto3's clients to an endpoint: with less work than urllib3, and on fresh connections.
-
-The emulator closes a connection that was idle for 75 seconds. While a copy of its process saves a snapshot, that copy
-holds the socket too: the client cannot see that it was closed, and its next request is reset when the copy ends.
-"""
+"""Carries the requests of boto3's clients to an endpoint: with less work than urllib3, and on fresh connections."""
 
 from __future__ import annotations
 
@@ -17,17 +13,17 @@ from urllib.parse import urlsplit
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 
-# Long before the emulator closes one.
+# Long before the emulator closes one, which it does after 75 seconds.
 _MAX_IDLE_SECONDS = 20
 # Nothing of the emulator takes long; on a busy machine everything does.
 _TIMEOUT_SECONDS = 60
 
 
 class Wire:
-    """Connections to one endpoint; any number of threads may send at once."""
+    """Connections to one endpoint; any number of threads may send at once. `token`: the emulator's secret."""
 
-    def __init__(self, endpoint: str) -> None:
-        self._address = urlsplit(endpoint).netloc
+    def __init__(self, endpoint: str, token: str) -> None:
+        self._address, self._token = urlsplit(endpoint).netloc, token
         self._idle: list[tuple[HTTPConnection, float]] = []
         weakref.finalize(self, _close, self._idle)
 
@@ -36,6 +32,7 @@ class Wire:
         connection = self._connection()
         parts = urlsplit(request.url)
         headers = {name: _text(value) for name, value in request.headers.items() if name != "Expect"}
+        headers["X-Amz-Security-Token"] = self._token
         try:
             connection.request(request.method, f"{parts.path}?{parts.query}", request.body, headers)
             answer = connection.getresponse()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import select
 import socket
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from http.client import HTTPConnection, HTTPException
 from pathlib import Path
-from urllib.request import urlopen
 
 from millrace import output
 from millrace.command_error import CommandError
@@ -27,13 +30,15 @@ _CHANGES_SECONDS = 60
 class Emulator:
     """A running emulator. `crashed`: the one before it ended without saving its last moments.
 
-    `enforces_iam`: refuse what no policy allows; the credentials of `environment` may do everything.
+    It answers only those who know the secret of its state, which is in `environment`. `enforces_iam`: it offers all
+    its services, as deployments need them, and functions may do what their roles allow.
     Raises CommandError, with nothing left running, if it does not start.
     """
 
     def __init__(self, state: Path, *, enforces_iam: bool = False, start_seconds: float = _START_SECONDS) -> None:
-        state.mkdir(parents=True, exist_ok=True)
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._state = state
+        self._secret = _secret_of(state)
         # We bind the port and hand it over: nobody can take it in between, and who asks early waits.
         with socket.create_server(("127.0.0.1", 0)) as listener, (state / "emulator.log").open("ab") as log:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each connection inherits it
@@ -68,6 +73,7 @@ class Emulator:
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "000000000000",
             "AWS_SECRET_ACCESS_KEY": "local",
+            "AWS_SESSION_TOKEN": self._secret,
             "AWS_DEFAULT_REGION": REGION,
         }
 
@@ -93,10 +99,10 @@ class Emulator:
             output.say("Another emulator still saves this state. Waiting for it to end ...")
             said = self._next_line(deadline)
         try:
-            with urlopen(f"{self.endpoint}/_ministack/health", timeout=max(1, deadline - time.monotonic())):
-                return said == b"restored-after-crash"
-        except OSError as error:  # URLError among them
+            changes(self.environment(), at_most_seconds=max(1, deadline - time.monotonic()))
+        except (OSError, HTTPException) as error:
             raise self._failure() from error
+        return said == b"restored-after-crash"
 
     def _next_line(self, deadline: float) -> bytes:
         assert self._process.stdout is not None
@@ -110,10 +116,25 @@ class Emulator:
         return CommandError(f"The AWS emulator did not start. Its log: {self._state / 'emulator.log'}")
 
 
-def changes(endpoint: str) -> int:
-    """How many calls an emulator has answered that may have changed something."""
-    with urlopen(f"{endpoint}/_millrace/changes", timeout=_CHANGES_SECONDS) as answer:
-        return int(answer.read())
+def changes(environment: Mapping[str, str], *, at_most_seconds: float = _CHANGES_SECONDS) -> int:
+    """Return how many calls an emulator has answered that may have changed something.
+
+    `environment` names the emulator. Raises OSError and HTTPException.
+    """
+    address = environment["AWS_ENDPOINT_URL"].removeprefix("http://")
+    with contextlib.closing(HTTPConnection(address, timeout=at_most_seconds)) as connection:
+        headers = {"X-Amz-Security-Token": environment["AWS_SESSION_TOKEN"]}
+        connection.request("GET", "/_millrace/changes", headers=headers)
+        return int(connection.getresponse().read())
+
+
+def _secret_of(state: Path) -> str:
+    """The secret of a state, which is made with it and can be read by its owner alone."""
+    file = state / "secret"
+    if not file.exists():
+        file.touch(mode=0o600)
+        file.write_text(secrets.token_hex(16))
+    return file.read_text()
 
 
 def _python() -> str:

@@ -27,6 +27,18 @@ def wake_receivers(wait_for_a_change: Callable[[float], Awaitable[None]]) -> Non
     sqs.asyncio = Asyncio
 
 
+def close_side_entrances() -> None:
+    """Answer calls of services alone: no paths of the emulator's own, no hosts and paths that stand for a service."""
+    from ministack import app
+
+    async def nothing(*_: Any, **__: Any) -> None:
+        """Leave the request to the service that its headers name."""
+
+    app._handle_pre_body_request = nothing
+    app._handle_post_body_shortcuts = nothing
+    app._handle_special_data_plane_request = nothing
+
+
 def complete_api_gateway() -> None:
     """Add ImportRestApi and PutRestApi, which `chalice deploy` makes an API with."""
     import json

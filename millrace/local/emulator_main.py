@@ -18,6 +18,7 @@ import os
 import select
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -25,11 +26,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from emulator_additions import complete_api_gateway, complete_iam, wake_receivers
+from emulator_additions import close_side_entrances, complete_api_gateway, complete_iam, wake_receivers
+from emulator_guard import CHANGES, SERVICES, Guard
 
 # Calls that change nothing a restart should know. Metrics come all the time: they are saved with what else changes.
 _READS = (b"ReceiveMessage", b"Query", b"GetItem", b"BatchGetItem", b"Scan", b"GetQueueAttributes", b"MetricData")
-_CHANGES = "/_millrace/changes"
 _SNAPSHOT_SECONDS = 3.0
 # Saving a snapshot takes a core: never more than this share of the time.
 _MOST_OF_THE_TIME = 0.05
@@ -74,7 +75,7 @@ class Watched:
         target = dict(scope["headers"]).get(b"x-amz-target", b"") if scope["type"] == "http" else b""
         if target.endswith(b"ReceiveMessage"):
             await self._answer_while_heard(scope, receive, send)
-        elif scope["type"] == "http" and scope["path"] == _CHANGES:
+        elif scope["type"] == "http" and scope["path"] == CHANGES:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": str(self.changes).encode()})
         else:
@@ -127,6 +128,7 @@ async def _done_by_a_copy(action: Callable[[], None]) -> bool:
     if not copy:
         with contextlib.suppress(BaseException):
             signal.alarm(_LONGEST_SECONDS)  # it holds the lock of the state, and nobody may be left to end it
+            _close_sockets()
             action()
             os._exit(0)
         os._exit(1)
@@ -145,7 +147,15 @@ async def _done_by_a_copy(action: Callable[[], None]) -> bool:
             os.waitpid(copy, 0)  # noqa: ASYNC222 - it is dead
 
 
-async def _serve(watched: Watched, listener: int, take_snapshot: Callable[[], None]) -> None:
+def _close_sockets() -> None:
+    """Leave connections to the process that was copied: a client must see at once that it closes one."""
+    for each in Path("/dev/fd").iterdir():
+        with contextlib.suppress(OSError):  # the descriptor that listed them is closed by now
+            if stat.S_ISSOCK(os.fstat(int(each.name)).st_mode):
+                os.close(int(each.name))
+
+
+async def _serve(watched: Watched, guard: Guard, listener: int, take_snapshot: Callable[[], None]) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
 
@@ -158,7 +168,7 @@ async def _serve(watched: Watched, listener: int, take_snapshot: Callable[[], No
     # Nothing is ever written to standard input: that it can be read means that it ended.
     loop.add_reader(sys.stdin.fileno(), orphaned.set)
     saving = asyncio.create_task(_save_regularly(watched, take_snapshot))
-    await serve(watched, config, shutdown_trigger=orphaned.wait)
+    await serve(guard, config, shutdown_trigger=orphaned.wait)
     saving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await saving
@@ -189,7 +199,7 @@ def _sole_user_of(state: Path) -> Iterator[None]:
 
 
 def main(state: Path, port: int, listener: int) -> None:
-    state.mkdir(parents=True, exist_ok=True)
+    os.umask(0o077)
     with _sole_user_of(state):
         snapshots = Snapshots(state / "services")
         loaded = snapshots.newest()
@@ -210,12 +220,19 @@ def main(state: Path, port: int, listener: int) -> None:
             SFTP_ENABLED="0",
             LOG_LEVEL=os.environ.get("LOG_LEVEL", "WARNING"),
         )
+        enforces_iam = os.environ["AUTH"] == "true"
+        if not enforces_iam:
+            os.environ["SERVICES"] = ",".join(SERVICES)
         from ministack import app as ministack
         from ministack.core import persistence
 
         watched = Watched(ministack.app)
-        complete_api_gateway()
-        complete_iam()
+        guard = Guard(watched, (state / "secret").read_text(), enforces_iam=enforces_iam)
+        if enforces_iam:
+            complete_api_gateway()
+            complete_iam()
+        else:
+            close_side_entrances()
         wake_receivers(watched.wait_for_a_change)
 
         def take_snapshot() -> None:
@@ -224,7 +241,7 @@ def main(state: Path, port: int, listener: int) -> None:
             persistence.save_all(ministack._build_persistence_save_dict())
             snapshots.finish(folder)
 
-        asyncio.run(_serve(watched, listener, take_snapshot))
+        asyncio.run(_serve(watched, guard, listener, take_snapshot))
         take_snapshot()
         clean.touch()
 

@@ -93,7 +93,7 @@ def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger |
     if isinstance(source, SQSEventConfig):
         sqs = aws.client("sqs", replace(retries.CALL, timeouts=(2, 2 * WAIT_SECONDS)))
         return QueueTrigger(sqs, os.environ["QUEUE_URL"], source, function)
-    return Schedule(function, every_seconds, is_due=Due(partial(changes, os.environ["AWS_ENDPOINT_URL"])))
+    return Schedule(function, every_seconds, is_due=Due(partial(changes, os.environ)))
 
 
 def wait_for_standard_input_to_end() -> None:

@@ -1,70 +1,160 @@
-"""The HTTP side: Chalice's own local server, with what real clients need."""
+"""The HTTP side: Chalice's gateway for local tests, behind a server that people may leave running (waitress)."""
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
+from http import HTTPStatus
 from typing import Any
 
-from chalice.local import ChaliceRequestHandler, LocalChalice, LocalDevServer, ThreadedHTTPServer
+from chalice.local import LocalChalice, LocalGateway, LocalGatewayException
+from waitress import create_server, wasyncore
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import ErrorTask
 
+from chalicelib.errors import Problem
 from millrace import gateway
 from millrace.command_error import CommandError
 
-# API Gateway's limit: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+_log = logging.getLogger(__name__)
+
+# API Gateway's limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 _MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
+_MAX_HEAD_BYTES = 10_240
+# Requests at once; more wait. They wait for the emulator most of their time.
+_THREADS = 16
+_MAX_CONNECTIONS = 500
+_BACKLOG = 128
+_IDLE_SECONDS = 60
+_END_SECONDS = 5
+#: The names of this machine that no DNS of others can lead here.
+_HOSTS = ("127.0.0.1", "localhost")
+_FOREIGN_HOST = Problem("forbidden", f"The local stack answers only where the host is {' or '.join(_HOSTS)}.")
+
+_Answer = tuple[int, dict[str, Any], str | bytes | None]
+_StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
-class _Server(ThreadedHTTPServer):
-    # The default of 5 resets connections when a dozen clients come at once.
-    request_queue_size = 128
-
-
-class _Handler(ChaliceRequestHandler):
-    # Nagle's algorithm costs a kept-alive connection 40 ms a request.
-    disable_nagle_algorithm = True
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the base class's name
-        """No line for each request; errors are logged by the application."""
-
-    def _send_error_response(self, _error: Any) -> None:
-        """Where API Gateway would not find a method; there is no other such error without authorizers."""
-        response = gateway.answer(gateway.NO_SUCH_PATH)
-        self._send_http_response(response.status_code, dict(response.headers), response.body)
-
-    def _send_http_response(self, code: int, headers: dict[str, Any], body: str | bytes | None) -> None:
-        """An answer to HEAD has no body, whatever answered; one would be taken for the start of the next answer."""
-        if self.command != "HEAD":
-            super()._send_http_response(code, headers, body)
-            return
-        self.send_response(code)
-        self._send_headers(headers)
-
-    def _parse_payload(self) -> tuple[dict[str, str], bytes | None]:
-        headers = dict(self.headers)
-        if "chunked" in self.headers.get("transfer-encoding", "").lower():
-            return headers, self._read_chunks()
-        length = self.headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > _MAX_PAYLOAD_BYTES:
-            self.close_connection = True
-            return headers, b" " * (_MAX_PAYLOAD_BYTES + 1)  # the application answers 413
-        return headers, self.rfile.read(int(length)) or None
-
-    def _read_chunks(self) -> bytes:
-        body = bytearray()
-        while size := int(self.rfile.readline().split(b";")[0] or b"0", 16):
-            body += self.rfile.read(size)
-            self.rfile.readline()
-            if len(body) > _MAX_PAYLOAD_BYTES:
-                self.close_connection = True
-                return bytes(body)
-        while self.rfile.readline().strip():
-            pass  # trailers
-        return bytes(body)
-
-
-def create_server(app: Any, config: Any, port: int) -> LocalDevServer:
-    """A server of the application on 127.0.0.1; each request runs in a thread of its own."""
-    app.__class__ = LocalChalice  # keeps the current request per thread
+def listen(port: int) -> socket.socket:
+    """Return a socket on 127.0.0.1; a request that comes before `serve` waits. Raises CommandError."""
     try:
-        return LocalDevServer(app, config, "127.0.0.1", port, handler_cls=_Handler, server_cls=_Server)
+        return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
     except OSError as error:
         raise CommandError(f"Port {port} is taken. Choose another: PORT={port + 1} make run") from error
+
+
+@contextlib.contextmanager
+def serve(app: Any, config: Any, listener: socket.socket) -> Iterator[None]:
+    """Answer requests in threads of its own; in the end finish those at hand, and take no others."""
+    app.__class__ = LocalChalice  # keeps the current request per thread
+    server = create_server(
+        Application(LocalGateway(app, config)),
+        sockets=[listener],
+        backlog=_BACKLOG,
+        threads=_THREADS,
+        connection_limit=_MAX_CONNECTIONS,
+        channel_timeout=_IDLE_SECONDS,
+        max_request_body_size=_MAX_PAYLOAD_BYTES + 1,
+        max_request_header_size=_MAX_HEAD_BYTES + 1,
+        clear_untrusted_proxy_headers=False,  # the application sees what clients send, as on AWS
+        asyncore_use_poll=True,  # select knows 1,024 files at most
+        ident=None,
+    )
+    server.channel_class = _Channel
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a thread
+    thread = threading.Thread(target=server.run, name="http", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        server.task_dispatcher.shutdown(timeout=_END_SECONDS)
+        server.trigger.pull_trigger(partial(wasyncore.close_all, server._map))
+        thread.join()
+
+
+class Application:
+    """Hands a request to Chalice as API Gateway would (WSGI)."""
+
+    def __init__(self, chalice: LocalGateway) -> None:
+        self._chalice = chalice
+
+    def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
+        status, headers, body = self._answer(environ)
+        content = body.encode() if isinstance(body, str) else body or b""
+        headers = {"Content-Type": "application/json", **headers, "Content-Length": str(len(content))}
+        start_response(f"{status} {HTTPStatus(status).phrase}", list(_pairs(headers)))
+        return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
+
+    def _answer(self, environ: dict[str, Any]) -> _Answer:
+        # A name that DNS leads here lets a page read the answers as if they were its own site's.
+        if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in _HOSTS:
+            return _problem(
+                Problem("forbidden", f"The local stack answers only to {' and '.join(_HOSTS)} as its host.")
+            )
+        if not environ["REQUEST_URI"].startswith("/"):
+            return _problem(Problem("bad_request", "The request names no path."))
+        target, content = environ["REQUEST_URI"], environ["wsgi.input"].read() or None
+        try:
+            response = self._chalice.handle_request(environ["REQUEST_METHOD"], target, _headers(environ), content)
+        except (LocalGatewayException, UnicodeEncodeError):  # the latter as it quotes the Authorization of a request
+            return _problem(gateway.NO_SUCH_PATH)
+        except Exception:  # noqa: BLE001 - whatever a request meets, the server goes on
+            _log.exception("a request was not answered")
+            return _problem(Problem("internal_error"))
+        body = base64.b64decode(response["body"]) if response.get("isBase64Encoded") else response["body"]
+        return response["statusCode"], {**response["headers"], **response["multiValueHeaders"]}, body
+
+
+class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress ships no types
+    def parse_header(self, header_plus: bytes) -> None:
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # what int says of thousands of digits
+            raise ParsingError("Content-Length is invalid") from error
+
+
+class _Refusal(ErrorTask):  # type: ignore[misc] # waitress ships no types
+    """Says what is wrong with a request that is not HTTP, or too large, in the form of the API's other errors."""
+
+    def execute(self) -> None:
+        error = self.request.error
+        too_large = error.code == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+        problem = gateway.BODY_TOO_LARGE if too_large else Problem("bad_request", f"{error.reason}: {error.body}.")
+        status, headers, body = _problem(problem)
+        self.status = f"{status} {HTTPStatus(status).phrase}"
+        self.response_headers.extend(_pairs(headers))
+        self.set_close_on_finish()
+        content = str(body).encode()
+        self.content_length = len(content)
+        self.write(content)
+
+
+class _Channel(HTTPChannel):  # type: ignore[misc] # waitress ships no types
+    parser_class = _Parser
+    error_task_class = _Refusal
+
+
+def _problem(problem: Problem) -> _Answer:
+    response = gateway.answer(problem)
+    return response.status_code, dict(response.headers), response.body
+
+
+def _headers(environ: dict[str, Any]) -> dict[str, str]:
+    names = [name for name in environ if name.startswith("HTTP_")]
+    headers = {name.removeprefix("HTTP_").replace("_", "-").title(): environ[name] for name in names}
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if name in environ:
+            headers[name.replace("_", "-").title()] = environ[name]
+    return headers
+
+
+def _pairs(headers: dict[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, value in headers.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield name, str(each)

@@ -20,7 +20,7 @@ from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
 from millrace.local.function import FunctionProcess, load_app, wait_for_standard_input_to_end
 from millrace.local.logs import output_watched
-from millrace.local.server import create_server
+from millrace.local.server import listen, serve
 from millrace.ops import upgrade
 from millrace.stack import Stack
 from millrace.stage_address import Running, running_stack
@@ -40,11 +40,11 @@ def local_stack(
 
     `port` 0: any free one. If something does not start, what did is ended. Raises CommandError.
     """
-    state.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as closing:
+        closing.enter_context(_private(state))
         closing.enter_context(_sole_user_of(state))
-        server = create_server(load_app(), _configuration(), port)  # who asks before all runs waits
-        closing.callback(server.server.server_close)
+        app, configuration = load_app(), _configuration()
+        listener = closing.enter_context(listen(port))
         if fresh:
             shutil.rmtree(state / "aws", ignore_errors=True)
         emulator = Emulator(state / "aws")
@@ -55,12 +55,13 @@ def local_stack(
         os.environ.update(functions_see)
         upgrade.prepare(functions_see)
         closing.enter_context(output_watched(state))
-        threading.Thread(target=server.server.serve_forever, name="http", daemon=True).start()
-        closing.callback(server.shutdown)
+        closing.enter_context(serve(app, configuration, listener))
         closing.enter_context(_event_functions(state, aggregate_seconds, workers))
-        url = f"http://127.0.0.1:{server.server.server_port}"
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         running = Running(url, os.getpid(), {**emulator.environment(), **functions_see})
-        (state / "running.json").write_text(json.dumps(asdict(running)))
+        written = state / "running.json.new"
+        written.write_text(json.dumps(asdict(running)))
+        written.replace(state / "running.json")  # in one step, and with the rights of a new file
         closing.callback((state / "running.json").unlink)
         yield running, emulator.crashed
 
@@ -84,6 +85,21 @@ def wait_for_the_end() -> None:
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: None)
     os.read(reading, 1)
+
+
+@contextlib.contextmanager
+def _private(state: Path) -> Iterator[None]:
+    """Keep a folder, and all that comes into it, from the machine's other users. Raises CommandError."""
+    before = os.umask(0o077)
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        try:
+            state.chmod(0o700)
+        except PermissionError as error:
+            raise CommandError(f"{state} belongs to another user. Name another folder with --state.") from error
+        yield
+    finally:
+        os.umask(before)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from chalicelib.adapters.metrics import Meter, MetricReader
@@ -23,13 +22,7 @@ NOW = datetime.now(UTC)
 
 @pytest.fixture
 def cloudwatch(stage: Stage) -> object:
-    return boto3.client(
-        "cloudwatch",
-        endpoint_url=stage.clients.sqs.meta.endpoint_url,
-        aws_access_key_id="000000000000",
-        aws_secret_access_key="local",
-        region_name=stage.clients.sqs.meta.region_name,
-    )
+    return stage.clients.session.client("cloudwatch", endpoint_url=stage.clients.sqs.meta.endpoint_url)
 
 
 Printing = Callable[[Callable[[], None]], str]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
 
-from millrace.deploy import deployment, doctor
+from millrace.deploy import deployment
 from millrace.local.emulator import PROJECT
 from millrace.stack import Stack
 from stage import Clients
@@ -99,36 +97,3 @@ def test_a_stack_whose_name_goes_on_after_this_one_s_is_left_alone(template: Pat
     outputs = longer.apply(template, {})
     assert not Stack("millrace-a").delete(template, {})
     assert longer.environment() == outputs
-
-
-@pytest.mark.usefixtures("aws")
-@pytest.mark.parametrize(("seconds", "wrong"), [(359, True), (360, False)])
-def test_the_doctor_wants_six_timeouts_and_says_where_to_set_them(
-    clients: Clients, seconds: int, *, wrong: bool
-) -> None:
-    url = clients.sqs.create_queue(QueueName=f"hides-{seconds}", Attributes={"VisibilityTimeout": str(seconds)})
-    stage = doctor.Stage("prod", PROJECT, {"QUEUE_URL": url["QueueUrl"]}, {"process": {"lambda_arn": _function(60)}})
-    findings = list(doctor.messages_wait_long_enough(stage))
-    assert bool(findings) is wrong
-    for said, advice in findings:
-        assert said == "It stays hidden for 359 s, and process may run for 60 s: work is done twice."
-        assert advice == (
-            "Set VisibilitySeconds in stages.prod.stack_parameters of .chalice/config.json to 360. "
-            "Run millrace deploy --stage prod."
-        )
-
-
-def _function(timeout: int) -> str:
-    """A function with a timeout; answers its ARN."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as package:
-        package.writestr("app.py", "def process(event, context): pass")
-    functions, name = boto3.client("lambda"), f"times-out-after-{timeout}"
-    if found := [each for each in functions.list_functions()["Functions"] if each["FunctionName"] == name]:
-        return str(found[0]["FunctionArn"])
-    role = boto3.client("iam").create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    made = functions.create_function(
-        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process", Timeout=timeout,
-        Code={"ZipFile": code.getvalue()},
-    )  # fmt: skip
-    return str(made["FunctionArn"])

@@ -116,6 +116,7 @@ def test_the_ledger_balances_and_says_when_a_message_vanishes(own_stack: LocalSt
         region_name=environment["AWS_DEFAULT_REGION"],
         aws_access_key_id=environment["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environment["AWS_SECRET_ACCESS_KEY"],
+        aws_session_token=environment["AWS_SESSION_TOKEN"],
     )
     cloudwatch.put_metric_data(Namespace="Millrace", MetricData=[metric])
     assert json.loads(stack.run("ledger", "--json", code=3))["chunks"]["missing"] == 1

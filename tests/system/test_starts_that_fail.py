@@ -168,3 +168,19 @@ def test_a_copy_of_the_emulator_that_hangs_does_not_outlive_it_for_ever() -> Non
         copy = int(emulator.stdout.readline())
         emulator.kill()
     eventually(lambda: not command_line(copy), "the copy to end by itself")
+
+
+_COPY_BESIDE_CONNECTIONS = f"""
+import asyncio, os, socket, sys
+sys.path.insert(0, {str(PROJECT / "millrace" / "local")!r})
+import emulator_main
+client, server = socket.socketpair()
+asyncio.run(emulator_main._done_by_a_copy(lambda: print(os.path.exists(f"/dev/fd/{{server.fileno()}}"), flush=True)))
+"""
+
+
+def test_a_copy_of_the_emulator_holds_no_connection_that_the_emulator_may_close() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _COPY_BESIDE_CONNECTIONS], capture_output=True, text=True, check=True, timeout=LONG
+    )
+    assert done.stdout == "False\n"

@@ -93,19 +93,20 @@ def test_a_trigger_ends_when_its_batch_is_done_and_deleted() -> None:
 
 def test_reads_are_no_changes_and_writes_are(emulator: Emulator, clients: Clients) -> None:
     url = clients.sqs.create_queue(QueueName="changes")["QueueUrl"]
-    before = changes(emulator.endpoint)
+    before = changes(emulator.environment())
     clients.sqs.receive_message(QueueUrl=url)
     clients.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])
     clients.s3.list_buckets()
-    assert changes(emulator.endpoint) == before
+    assert changes(emulator.environment()) == before
     clients.sqs.send_message(QueueUrl=url, MessageBody="x")
-    assert changes(emulator.endpoint) == before + 1
+    assert changes(emulator.environment()) == before + 1
 
 
 def test_a_receiver_that_is_gone_takes_no_message(emulator: Emulator, clients: Clients) -> None:
     url = clients.sqs.create_queue(QueueName="gone", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     body = b'{"QueueUrl": "%s", "WaitTimeSeconds": 20}' % url.encode()
-    head = "POST / HTTP/1.1\r\nHost: x\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\n"
+    head = f"POST / HTTP/1.1\r\nHost: 127.0.0.1:{emulator.port}\r\nX-Amz-Target: AmazonSQS.ReceiveMessage\r\n"
+    head += f"X-Amz-Security-Token: {emulator.environment()['AWS_SESSION_TOKEN']}\r\n"
     head += f"Content-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", emulator.port)) as receiver:
         receiver.sendall(head.encode() + body)

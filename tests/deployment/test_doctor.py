@@ -1,0 +1,57 @@
+"""The doctor looks at a stage's queue and functions."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+
+import boto3
+import pytest
+
+from deployed import Deployment
+from millrace.deploy import doctor
+
+
+@pytest.fixture
+def aws(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment leads to an AWS that has functions."""
+    for name, value in deployment.emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    boto3.setup_default_session()
+    yield
+    boto3.setup_default_session()
+
+
+@pytest.fixture
+def function(aws: None) -> Iterator[str]:  # noqa: ARG001 - the environment must lead there
+    """The ARN of a function that may run for 60 seconds."""
+    functions, roles, name = boto3.client("lambda"), boto3.client("iam"), "may-run-for-60-seconds"
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as package:
+        package.writestr("app.py", "def process(event, context): pass")
+    role = roles.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+    made = functions.create_function(
+        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process", Timeout=60,
+        Code={"ZipFile": code.getvalue()},
+    )  # fmt: skip
+    yield str(made["FunctionArn"])
+    functions.delete_function(FunctionName=name)  # the story in this account begins with none
+    roles.delete_role(RoleName=name)
+
+
+@pytest.mark.parametrize(("seconds", "wrong"), [(359, True), (360, False)])
+def test_the_doctor_wants_six_timeouts_and_says_where_to_set_them(
+    deployment: Deployment, function: str, seconds: int, *, wrong: bool
+) -> None:
+    attributes = {"VisibilityTimeout": str(seconds)}
+    url = boto3.client("sqs").create_queue(QueueName=f"hides-{seconds}", Attributes=attributes)["QueueUrl"]
+    stage = doctor.Stage("prod", deployment.folder, {"QUEUE_URL": url}, {"process": {"lambda_arn": function}})
+    findings = list(doctor.messages_wait_long_enough(stage))
+    assert bool(findings) is wrong
+    for said, advice in findings:
+        assert said == "It stays hidden for 359 s, and process may run for 60 s: work is done twice."
+        assert advice == (
+            "Set VisibilitySeconds in stages.prod.stack_parameters of .chalice/config.json to 360. "
+            "Run millrace deploy --stage prod."
+        )
