@@ -84,7 +84,7 @@ MAX_COUNT_DAYS = 1_500
 
 
 # Of a verdict. With these, those of the most rejected events that a POST may hold fit into one answer.
-MAX_MESSAGE_BYTES = 1_200
+MAX_REASON_BYTES = 1_200
 MAX_FIELD_BYTES = 600
 
 

@@ -172,5 +172,5 @@ def _reason(reason: Rejected) -> dict[str, Any]:
     return {
         "code": reason.code,
         "field": reason.field and limits.shortened(reason.field, limits.MAX_FIELD_BYTES),
-        "message": limits.shortened(reason.message, limits.MAX_MESSAGE_BYTES),
+        "message": limits.shortened(reason.message, limits.MAX_REASON_BYTES),
     }
