@@ -136,10 +136,16 @@ class Trigger:
     """
 
     queue_url: str = _variable("QUEUE_URL", "millrace-chunks", "The queue of chunks.")
+    # A million events a day, each in a POST of its own, are 12 a second. Without a window Lambda takes them one by one,
+    # at three times the price: docs/cost.md.
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
-    batch_size: int = _variable("BATCH_SIZE", 10, "Messages of a batch at most.", int, least=1, most=10_000)
+    batch_size: int = _variable("BATCH_SIZE", 100, "Messages of a batch at most.", int, least=1, most=10_000)
     window_seconds: int = _variable(
-        "BATCH_WINDOW_SECONDS", 0, "How long a batch is gathered; with more than 10 messages at least 1.", int, most=300
+        "BATCH_WINDOW_SECONDS",
+        5,
+        "How long a batch is gathered: events are stored so much later. 0 turns it off; BATCH_SIZE is then at most 10.",
+        int,
+        most=300,
     )
     # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
     workers: int = _variable("MAX_WORKERS", 20, "Batches at once at most.", int, least=2, most=1000)

@@ -121,7 +121,7 @@ def test_reported_properties_are_a_list_with_commas() -> None:
 def test_the_trigger_takes_the_queues_name_from_its_address() -> None:
     trigger = Trigger.from_environ(LEAST | {"BATCH_SIZE": "1000", "BATCH_WINDOW_SECONDS": "5"})
     assert (trigger.queue_name, trigger.batch_size, trigger.window_seconds) == ("chunks", 1000, 5)
-    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 10, 0, 20)
+    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 100, 5, 20)
 
 
 @pytest.mark.parametrize("value", ["0", "1", "1001"])
@@ -134,4 +134,4 @@ def test_a_number_that_aws_refuses_is_refused_here(value: str) -> None:
 
 def test_a_batch_of_more_than_10_messages_needs_a_window() -> None:
     with pytest.raises(ValueError, match="BATCH_WINDOW_SECONDS"):
-        Trigger.from_environ({"BATCH_SIZE": "11"})
+        Trigger.from_environ({"BATCH_SIZE": "11", "BATCH_WINDOW_SECONDS": "0"})
