@@ -109,7 +109,7 @@ BAD: dict[str, str] = {
     "an infinity": of_event({"x": float("-inf")}, "context"),
     "a number beyond all floats": of_event({"x": "1e999"}, "properties").replace('"1e999"', "1e999"),
     "an integer of 39 digits": of_event({"x": -(10**38)}, "properties"),
-    "letters that are not ASCII": changed("user_agent", to="?").replace("?", "ä"),
+    "characters that are not ASCII": changed("user_agent", to="?").replace("?", "ä"),
     "a message that is too large": of_event({"x": "y" * limits.MAX_MESSAGE_BYTES}, "properties"),
     "a single of two": encode(replace(SINGLE, repeats=1)),
     "a single with a guard": encode(make_single(make_event(guarded=True))),
