@@ -6,9 +6,17 @@ from typing import Any
 # A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# API Gateway hands bodies of these types over as bytes; anything else as text, in which every byte that is no UTF-8 is
+# lost: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html
+BYTE_TYPES = (
+    *("application/gzip", "application/octet-stream", "application/x-gzip"),
+    *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
+)
 # A gzip bomb is cut here. Parsed, JSON takes up to 36 times its size (millions of small objects), and a function
 # has 512 MB.
 MAX_INFLATED_BYTES = 6 * 1024 * 1024
+# Each member is a gzip file of its own, and costs its own set-up; a POST of as many events has no more.
+MAX_GZIP_MEMBERS = 2500
 # The Segment specification's largest batch and event.
 MAX_EVENTS_PER_POST = 2500
 # What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most; beyond that,

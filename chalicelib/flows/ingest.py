@@ -110,6 +110,7 @@ def _sort(
                 raw.fields,
                 sent=raw.sent,
                 sole_id=raw.sole_id,
+                tolerates_time=raw.tolerates_time,
                 received=sender.received,
                 fallback_id=stable_id(idempotency_key, str(index)) if idempotency_key else None,
                 seen=contents,

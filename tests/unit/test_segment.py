@@ -85,7 +85,12 @@ def test_what_cannot_join_the_properties_stays_beside_them() -> None:
     event = fields(TRACK | {"name": "n", "traits": {"plan": "big"}, "context": {"segment": "mine"}})
     assert event["context"] == {
         "segment": "mine",
-        "segment_": {"name": "n", "traits": {"plan": "big"}, "integrations": {"All": False}},
+        "segment_": {
+            "name": "n",
+            "traits": {"plan": "big"},
+            "integrations": {"All": False},
+            "originalTimestamp": TRACK["timestamp"],
+        },
     }
 
 
@@ -93,7 +98,8 @@ def test_the_envelopes_context_and_integrations_are_shared_and_an_events_own_win
     event = fields(
         {"type": "track", "context": {"ip": "192.0.2.1"}}, context={"ip": "?", "locale": "de"}, integrations=1
     )
-    assert event["context"] == {"ip": "192.0.2.1", "locale": "de", "segment": {"integrations": 1}}
+    hidden = {"batch": {"context": {"ip": "?"}}}
+    assert event["context"] == {"ip": "192.0.2.1", "locale": "de", "segment": {"integrations": 1} | hidden}
 
 
 @pytest.mark.parametrize(

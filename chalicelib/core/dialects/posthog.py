@@ -9,27 +9,30 @@ import base64
 import binascii
 import contextlib
 import re
+from codecs import BOM_UTF8
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
-from chalicelib.core import access_key, payload, timestamps
+from chalicelib.core import access_key, limits, payload, timestamps
 from chalicelib.core.dialects import (
     Incoming,
     Post,
     RawEvent,
-    first_of,
-    gathered,
+    add_absent,
+    add_free,
+    given,
     id_in,
-    in_utc,
+    is_given,
     moment_of,
     object_in,
+    only,
+    override,
     text_in,
-    with_absent,
     without,
 )
 from chalicelib.core.dialects.registry import POSTHOG
-from chalicelib.core.event import POSTHOG_PEOPLE
+from chalicelib.core.event import POSTHOG_PEOPLE, as_id
 from chalicelib.errors import Problem
 
 # What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
@@ -45,20 +48,26 @@ _NO_EXTRAS = {
 }
 _NO_FLAGS = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errorsWhileComputingFlags": False}
 
-_PLACED = ("event", "uuid", "distinct_id", "timestamp", "properties", "$set", "$set_once", *POSTHOG.key_in_body)
+_PLACED = (
+    *("event", "uuid", "timestamp", "properties", "$set", "$set_once"),
+    *(*POSTHOG_PEOPLE.users, *POSTHOG.key_in_body),
+)
 
+_SHARED = ("sent_at", "historical_migration")
 _MILLISECONDS = re.compile(r"[0-9]{13}")
 
 
 def read(incoming: Incoming) -> Post:
     """The events of a capture call. Raises Problem."""
-    document = payload.decode(_unwrapped(payload.inflate(incoming.body)))
-    if isinstance(document, dict) and isinstance(document.get("data"), str) and "event" not in document:
-        document = payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass")))
-    envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
-    messages = envelope["batch"] if envelope else document
-    messages = payload.bounded(messages if isinstance(messages, list) else [messages])
-    return Post([_event(each, envelope, incoming) for each in messages], text_in(envelope, *POSTHOG.key_in_body))
+    document, beside = _document(payload.inflate(incoming.body))
+    if isinstance(document, dict) and isinstance(document.get("batch"), list):
+        messages, document = document["batch"], without(document, "batch")
+        beside = add_free(document, "form", add_absent(document, beside))
+    else:
+        messages = document if isinstance(document, list) else [document]
+    key, shared = text_in(beside, *POSTHOG.key_in_body), only(beside, *_SHARED)
+    beside = without(beside, *_SHARED, *POSTHOG.key_in_body)
+    return Post([_event(each, shared, beside, key, incoming) for each in payload.bounded(messages)], key)
 
 
 def flags(_incoming: Incoming) -> dict[str, Any]:
@@ -71,68 +80,98 @@ def extras(_incoming: Incoming) -> dict[str, Any]:
     return _NO_EXTRAS
 
 
-def _unwrapped(body: bytes) -> bytes:
-    """The JSON in a body that may be a form with `data`, as navigator.sendBeacon sends it, or bare base64."""
+def _document(body: bytes) -> tuple[Any, dict[str, Any]]:
+    """The JSON in a body, and what stands beside it where it is the field `data` of a form or an object.
+
+    navigator.sendBeacon sends forms; bare base64 and base64 in `data` have been other ways to pack it.
+    """
     if body.startswith(b"data="):
         try:
-            body = parse_qs(body.decode("ascii"), max_num_fields=20)["data"][0].encode()
+            form = parse_qs(body.decode("ascii"), max_num_fields=20)
+            packed, beside = form.pop("data")[0], {name: values[-1] for name, values in form.items()}
         except (ValueError, KeyError) as error:
             raise Problem("not_json", "The form has no readable field data.") from error
+        return payload.decode(_plain(packed.encode())), beside
+    document = payload.decode(_plain(body))
+    if isinstance(document, dict) and isinstance(document.get("data"), str) and {"event", "batch"}.isdisjoint(document):
+        return payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass"))), without(document, "data")
+    return document, {}
+
+
+def _plain(body: bytes) -> bytes:
+    """JSON as it is, or from base64."""
+    body = body.removeprefix(BOM_UTF8)
     return body if body.lstrip()[:1] in (b"{", b"[") or not body.strip() else _unbase64(body)
 
 
 def _unbase64(body: bytes) -> bytes:
     try:
         # A plus sign that was not percent-encoded in a form comes as a space.
-        return base64.b64decode(body.replace(b" ", b"+"), validate=True)
+        decoded = base64.b64decode(body.replace(b" ", b"+"), validate=True)
     except (binascii.Error, ValueError):
         return body  # not base64: then it is for the JSON parser to say what is wrong
+    try:
+        # Older browser libraries encode each half of a surrogate pair by itself.
+        return decoded.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
+    except UnicodeError:
+        return decoded
 
 
-def _event(message: Any, envelope: dict[str, Any], incoming: Incoming) -> RawEvent:
+def _event(
+    message: Any, shared: dict[str, Any], beside: dict[str, Any], key: str | None, incoming: Incoming
+) -> RawEvent:
+    """`shared`: what the envelope says of each event; `beside`: what else it says; `key`: that of the envelope."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    properties = dict(object_in(message, "properties"))
-    # The browser's library puts the key among the properties, where others have tokens of their own.
-    token = text_in(properties, "token")
-    key = access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
-    if token and (access_key.id_in(token) or token == text_in(envelope, *POSTHOG.key_in_body)):
-        del properties["token"]
-    user = first_of(id_in(message, *POSTHOG_PEOPLE.users), id_in(properties, *POSTHOG_PEOPLE.users))
-    anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous)
+    message, hidden = override(shared, message)
+    properties, named = _properties(message, key)
+    user = given(message, *POSTHOG_PEOPLE.users)
+    user = given(properties, *POSTHOG_PEOPLE.users) if user is None else user
+    anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous, max_length=limits.MAX_USER_LENGTH)
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
-    timestamp, sent = _time(message, properties, envelope, incoming)
-    rest = with_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
-    rest |= {name: envelope[name] for name in ("sent_at", "historical_migration") if envelope.get(name)}
+    insert_id = id_in(properties, "$insert_id", max_length=limits.MAX_EVENT_ID_LENGTH)
+    timestamp, sent = _time(message, properties, incoming)
+    rest = add_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
     rest |= without(message, *_PLACED)
-    if sent and message.get("timestamp"):
+    if is_given(message.get("timestamp")):
         rest["timestamp"] = message["timestamp"]
     return RawEvent(
         {
             "event_type": message.get("event"),
-            "event_id": id_in(message, "uuid") or id_in(properties, "$insert_id"),
+            "event_id": message["uuid"] if is_given(message.get("uuid")) else insert_id,
             "user_id": user,
-            "anonymous_id": anonymous if anonymous != user else None,
+            "anonymous_id": anonymous if as_id(anonymous) != as_id(user) else None,
             "timestamp": timestamp,
             "properties": properties,
-            "context": gathered({}, "posthog", rest),
+            "context": add_free({}, "posthog", add_free(rest, "batch", {**beside, **hidden} if hidden else beside)),
         },
         sent,
         sole_id=True,
-        key=key,
+        tolerates_time=True,
+        key=named,
     )
 
 
-def _time(
-    message: dict[str, Any], properties: dict[str, Any], envelope: dict[str, Any], incoming: Incoming
-) -> tuple[Any, datetime | None]:
+def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any], str | None]:
+    """The properties without the key, and the key that the event names; `key`: that of its envelope.
+
+    The browser's library puts the key among the properties as `token`, where other senders have tokens of their own.
+    """
+    properties = dict(object_in(message, "properties"))
+    token = text_in(properties, "token")
+    if token and (access_key.id_in(token) or token == key):
+        del properties["token"]
+    return properties, access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
+
+
+def _time(message: dict[str, Any], properties: dict[str, Any], incoming: Incoming) -> tuple[Any, datetime | None]:
     """The event's time, and when the client sent it if that time is its clock's."""
-    timestamp, offset = message.get("timestamp"), message.get("offset")
-    if timestamp:
-        if envelope.get("historical_migration") is True or properties.get("$ignore_sent_at"):
-            return in_utc(timestamp), None
-        return in_utc(timestamp), _sent(message, envelope, incoming)
+    timestamp, offset = given(message, "timestamp"), message.get("offset")
+    if timestamp is not None:
+        if message.get("historical_migration") is True or properties.get("$ignore_sent_at"):
+            return timestamps.in_utc(timestamp), None
+        return timestamps.in_utc(timestamp), _sent(message, incoming)
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         with contextlib.suppress(OverflowError):  # an absurd offset is no time
             # The time depends on when we received it: `sent` makes it guarded and corrects nothing.
@@ -140,8 +179,8 @@ def _time(
     return None, None
 
 
-def _sent(message: dict[str, Any], envelope: dict[str, Any], incoming: Incoming) -> datetime | None:
+def _sent(message: dict[str, Any], incoming: Incoming) -> datetime | None:
     """When the client sent it: without sent_at the browser's library says so in the query."""
     milliseconds = incoming.query.get("_", "")
     in_query = int(milliseconds) if _MILLISECONDS.fullmatch(milliseconds) else None
-    return moment_of(in_utc(envelope.get("sent_at") or message.get("sent_at"))) or moment_of(in_query)
+    return moment_of(message.get("sent_at")) or moment_of(in_query)

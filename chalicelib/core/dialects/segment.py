@@ -7,18 +7,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from chalicelib.core import payload
+from chalicelib.core import payload, timestamps
 from chalicelib.core.dialects import (
     Incoming,
     Post,
     RawEvent,
-    gathered,
-    id_in,
-    in_utc,
+    add_absent,
+    add_free,
+    given,
+    is_given,
     moment_of,
     object_in,
+    only,
+    override,
     text_in,
-    with_absent,
     without,
 )
 from chalicelib.core.dialects.registry import SEGMENT
@@ -33,10 +35,9 @@ _BATCHES = {"b", "batch", "import"}
 _NAMED = ("name", "category", "groupId", "previousId")
 # What has a place of its own in an event; keys are not kept.
 _PLACED = (
-    *("type", "event", "messageId", "timestamp", "properties", "traits", "context"),
+    *("type", "messageId", "timestamp", "properties", "traits", "context"),
     *(*SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *SEGMENT.key_in_body, *_NAMED),
 )
-_SHARED = ("context", "integrations", "sentAt")
 
 
 def read(incoming: Incoming) -> Post:
@@ -45,13 +46,13 @@ def read(incoming: Incoming) -> Post:
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
-        return Post([_event(each, envelope) for each in batch], text_in(envelope, *SEGMENT.key_in_body))
+        shared = {**only(envelope, "integrations", "sentAt"), "context": object_in(envelope, "context")}
+        beside = without(envelope, "batch", *shared, *SEGMENT.key_in_body)
+        return Post([_event(each, shared, beside) for each in batch], text_in(envelope, *SEGMENT.key_in_body))
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
-    if not isinstance(document, dict):
-        return Post([RawEvent(document)])
-    return Post([_event({**document, "type": name}, {})])
+    return Post([_event(document, {"context": {}}, {}, name)])
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
@@ -61,41 +62,49 @@ def settings(incoming: Incoming) -> dict[str, Any]:
     return {"integrations": {"Segment.io": destination}}
 
 
-def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
+def _event(message: Any, shared: dict[str, Any], beside: dict[str, Any], name: str | None = None) -> RawEvent:
+    """`shared`: what the envelope says of each event; `beside`: what else it says. `name`: the call's, of its path."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    shared = {name: envelope[name] for name in _SHARED if name in envelope}
-    message = {**shared, **message, "context": {**object_in(shared, "context"), **object_in(message, "context")}}
-    call, given, original = message.get("type"), message.get("timestamp"), message.get("originalTimestamp")
+    context, hidden_context = override(shared["context"], object_in(message, "context"))
+    message, hidden = override(without(shared, "context"), message)
+    call = name or message.get("type")
+    properties, rest = _properties(message, context, call)
+    rest |= without(message, *_PLACED, *(["event"] if call == "track" else []))
+    if call != message.get("type") and is_given(message.get("type")):
+        rest["type"] = message["type"]
+    timestamp, original = given(message, "timestamp"), given(message, "originalTimestamp")
+    if timestamp is not None:
+        rest["originalTimestamp" if original is None else "timestamp"] = timestamp
     # With both times, the first is already corrected, or was set by hand and is not this clock's.
-    sent = None if given and original else moment_of(in_utc(message.get("sentAt")))
-    properties, rest = _properties(message, call)
-    rest |= without(message, *_PLACED)
-    if sent and given:
-        rest["originalTimestamp"] = given
+    sent = None if timestamp is not None and original is not None else moment_of(message.get("sentAt"))
+    hidden = add_free(hidden, "context", hidden_context)
+    add_free(rest, "batch", {**beside, **hidden} if hidden else beside)
     return RawEvent(
         {
             "event_type": message.get("event") if call == "track" else call,
-            "event_id": id_in(message, "messageId"),
-            "user_id": id_in(message, *SEGMENT_PEOPLE.users),
-            "anonymous_id": id_in(message, *SEGMENT_PEOPLE.anonymous),
-            "timestamp": in_utc(given or original),
+            "event_id": given(message, "messageId"),
+            "user_id": given(message, *SEGMENT_PEOPLE.users),
+            "anonymous_id": given(message, *SEGMENT_PEOPLE.anonymous),
+            "timestamp": timestamps.in_utc(original if timestamp is None else timestamp),
             "properties": properties,
-            "context": gathered(message["context"], "segment", rest),
+            "context": add_free(context, "segment", rest),
         },
         sent,
         sole_id=True,
+        tolerates_time=True,
         key=text_in(message, *SEGMENT.key_in_body),
     )
 
 
-def _properties(message: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _properties(message: dict[str, Any], context: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The properties with what joins them, and what cannot join because its name is taken."""
     properties, traits = dict(object_in(message, "properties")), object_in(message, "traits")
-    named = {name: message[name] for name in _NAMED if message.get(name) is not None}
+    named = {name: message[name] for name in _NAMED if is_given(message.get(name))}
     if call == "track":
         return properties, {**named, **({"traits": traits} if traits else {})}
     if call == "identify" and not traits:
-        # RudderStack's Python library has them in the context alone.
-        traits = object_in(message["context"], "traits")
-    return properties, with_absent(properties, traits) | with_absent(properties, named)
+        # RudderStack's Python library has them in the context alone, where they stay.
+        add_absent(properties, object_in(context, "traits"))
+    clashing = add_absent(properties, traits)
+    return properties, add_absent(properties, named) | ({"traits": clashing} if clashing else {})
