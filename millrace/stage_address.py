@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # it brings the AWS SDK, which a command that speaks HTTP doe
 
 #: Where Chalice notes what it deployed; a file a stage.
 _DEPLOYED = Path(".chalice/deployed")
+_CONFIG = Path(".chalice/config.json")
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = Fals
     """
     from chalicelib.wiring import Pipeline
 
-    os.environ.update(local_stack_at(state).environment if stage is None else _outputs(stage))
+    os.environ.update(local_stack_at(state).environment if stage is None else _chosen(stage) | _outputs(stage))
     pipeline = Pipeline(Settings.from_environ())
     return pipeline if of_any_format else checked(pipeline)
 
@@ -88,6 +89,14 @@ def local_stack_at(state: Path) -> Running:
             "The local stack isn't running. Start it with `make run`, or name a stage with --stage or --url."
         )
     return running
+
+
+def _chosen(stage: str) -> dict[str, str]:
+    """What this checkout sets for the stage's functions."""
+    with contextlib.suppress(OSError, ValueError):
+        stages = json.loads(_CONFIG.read_text()).get("stages", {})
+        return {name: str(value) for name, value in stages.get(stage, {}).get("environment_variables", {}).items()}
+    return {}
 
 
 def _outputs(stage: str) -> dict[str, str]:

@@ -14,6 +14,7 @@ from chalicelib.core import chunk_id as chunk_ids
 from chalicelib.core import commit, counting, cursor, limits, table_keys, timestamps, windows
 from chalicelib.core.commit import OwnedEvent
 from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key, user_of
+from chalicelib.core.lifetimes import History
 from chalicelib.core.report import Report
 from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
@@ -197,9 +198,10 @@ def get_receipt(
     commits: ports.CommitLog,
     quarantine: ports.Quarantine,
     failure_notes: ports.FailureNotes,
-    oldest: datetime,
+    lifetimes: History,
+    now: datetime,
 ) -> dict[str, Any]:
-    """What became of a chunk. One that left no trace is in flight, unless it is older than `oldest`."""
+    """What became of a chunk. One that left no trace is in flight, while a copy may be processed."""
     try:
         chunk_ids.check_id(chunk_id)
     except Undecodable as error:
@@ -219,7 +221,7 @@ def get_receipt(
     code = quarantine.code_of(project, chunk_id)
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
-    if chunk_ids.minted_at(chunk_id) < oldest:
+    if lifetimes.is_settled(chunk_ids.minted_at(chunk_id), now):
         raise Problem("no_such_chunk")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
     if failure := failure_notes.of([(project, chunk_id)]).get(chunk_id):

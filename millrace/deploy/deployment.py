@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,11 @@ def stack_name(stage: str) -> str:
 
 def prepare(project: Path, stage: str, say: Say) -> dict[str, str]:
     """Apply the stack, and write what a plain `chalice deploy` of the stage needs; answers the environment."""
-    refuse_unknown_format(stage)
+    chosen = stages.chosen(project, stage)
+    refuse_unfit_data(stage, chosen, say)
     say(f"Applying the stack {stack_name(stage)} ...")
     applied = _apply(project, stage, watched="true")
-    upgrade.prepare(applied)
+    upgrade.prepare(chosen | applied, say)
     stages.record(project, stage, applied, policies.write(project, applied, stage))
     bytecode.write(project)
     if recovery.recover(project, stage):
@@ -44,10 +45,13 @@ def _apply(project: Path, stage: str, *, watched: str) -> dict[str, str]:
     return stack.apply(_client("cloudformation"), stack_name(stage), project / "stack.yaml", parameters)
 
 
-def refuse_unknown_format(stage: str) -> None:
-    """Refuse, before anything changes, a stage whose data has an unknown format. Raises CommandError."""
+def refuse_unfit_data(stage: str, chosen: Mapping[str, str], say: Say) -> None:
+    """Refuse, before the stack changes, a stage whose data has an unknown format, or lifetimes that break a rule.
+
+    Raises CommandError.
+    """
     if environment := stack.environment_before(_client("cloudformation"), stack_name(stage)):
-        upgrade.prepare(environment)
+        upgrade.prepare({**chosen, **environment}, say)
 
 
 def deploy(project: Path, stage: str, say: Say) -> str:

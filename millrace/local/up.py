@@ -54,7 +54,7 @@ def local_stack(
         parameters = {"VisibilitySeconds": str(_VISIBILITY_SECONDS)}
         functions_see = stack.apply(cloudformation, f"millrace-{STAGE}", PROJECT / "stack.yaml", parameters)
         os.environ.update(functions_see)
-        upgrade.prepare(functions_see)
+        upgrade.prepare(os.environ)
         closing.enter_context(output_watched(state))
         threading.Thread(target=server.server.serve_forever, name="http", daemon=True).start()
         closing.callback(server.shutdown)
