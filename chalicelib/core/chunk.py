@@ -74,9 +74,13 @@ class Chunk:
         return len(self.events) + self.repeats
 
     @property
+    def minted(self) -> datetime:
+        return minted_at(self.chunk_id)
+
+    @property
     def age_counts_from(self) -> datetime:
         """What the maximum chunk age measures from."""
-        return self.renewed or minted_at(self.chunk_id)
+        return self.renewed or self.minted
 
 
 def pack(

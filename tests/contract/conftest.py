@@ -19,7 +19,7 @@ LACKING_IN_MOTO = {
     "test_the_last_hour_can_be_read_by_minute_with_percentiles": "answers HTTP 500 to a question for percentiles",
 }
 # Modules whose tests lead the functions' own environment to the emulator.
-ON_THE_EMULATOR_ALONE = {"test_stack", "test_upgrade"}
+ON_THE_EMULATOR_ALONE = {"test_stack", "test_stage_lifetimes", "test_upgrade"}
 # A call to moto takes three times what one to the emulator takes. An ordinary run asks it about the ports that decide
 # who owns an event and what is counted, and not by the hundreds; --thorough asks it everything.
 ALWAYS_ON_MOTO = {"test_event_store", "test_commit_log", "test_erasing"}

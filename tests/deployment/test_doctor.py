@@ -14,16 +14,6 @@ from millrace.deploy import doctor
 
 
 @pytest.fixture
-def aws(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The environment leads to an AWS that has functions."""
-    for name, value in deployment.emulator.environment().items():
-        monkeypatch.setenv(name, value)
-    boto3.setup_default_session()
-    yield
-    boto3.setup_default_session()
-
-
-@pytest.fixture
 def function(aws: None) -> Iterator[str]:  # noqa: ARG001 - the environment must lead there
     """The ARN of a function that may run for 60 seconds."""
     functions, roles, name = boto3.client("lambda"), boto3.client("iam"), "may-run-for-60-seconds"

@@ -69,9 +69,10 @@ def test_a_stage_that_says_nothing_is_closed() -> None:
 
 
 def test_a_stage_chooses_two_lifetimes_in_days() -> None:
-    lifetimes = Settings.from_environ(LEAST | {"RETENTION_DAYS": "70", "MAX_CHUNK_AGE_DAYS": "20"}).lifetimes
-    assert lifetimes == Lifetimes(events=timedelta(days=70), max_chunk_age=timedelta(days=20))
-    assert Settings.from_environ(LEAST).lifetimes == Lifetimes()
+    current = Lifetimes(events=timedelta(days=90), max_chunk_age=timedelta(days=25))
+    both = Settings.from_environ(LEAST | {"RETENTION_DAYS": "70", "MAX_CHUNK_AGE_DAYS": "20"})
+    assert both.wanted_lifetimes(current) == Lifetimes(events=timedelta(days=70), max_chunk_age=timedelta(days=20))
+    assert Settings.from_environ(LEAST).wanted_lifetimes(current) == current
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,10 @@ def test_a_stage_chooses_two_lifetimes_in_days() -> None:
     [
         (
             {"RETENTION_DAYS": "57", "MAX_CHUNK_AGE_DAYS": "50"},
-            "RETENTION_DAYS must exceed 57 days: the proof that a chunk is done must outlive the guards of its events.",
+            (
+                "RETENTION_DAYS must exceed 57 days: "
+                "whatever recognises an event must outlive the last attempt to send it."
+            ),
         ),
         (
             {"RETENTION_DAYS": "37", "MAX_CHUNK_AGE_DAYS": "20"},

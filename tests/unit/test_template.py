@@ -143,7 +143,7 @@ def _text(value: Any) -> str:
             return f"`{str(value).lower()}`"
         case tuple():
             return f"`{','.join(value)}`"
-        case str() if not value:
+        case None | "":
             return ""
     return "of the stack" if value is MISSING else f"`{value}`"
 
