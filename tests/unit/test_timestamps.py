@@ -80,7 +80,7 @@ def test_a_leap_second_at_the_end_of_a_month_is_the_first_second_of_the_next(val
         ("2015-05-17T10:05:03+02", "2015-05-17T10:05:03+02"),
         ("1431857103", 1431857103),
         ("1431857103250", 1431857103250),
-        *((value, value) for value in list[object](["17/05/2015", "", "2015-05-17Z", 1431857103, None, []])),
+        *((same, same) for same in ("17/05/2015", "", "2015-05-17Z", 1431857103, None)),
     ],
 )
 def test_client_libraries_mean_utc_where_they_name_no_zone(value: object, in_utc: object) -> None:
