@@ -16,7 +16,7 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
-from millrace.io import sending
+from millrace.io.receipts import Receipts
 from millrace.ops import archive_replay, archive_scan, erasure
 from millrace.ops import sweep as sweeping
 from millrace.ops.archive_replay import Replayed, Selection
@@ -80,8 +80,10 @@ def replay(
         except (StoreFailed, KeyboardInterrupt) as error:
             where = f"--after {last}" if last else "the same command"
             raise CommandError(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
-        task = bar.add_task("receipts", total=len(totals.chunks))
-        for count in sending.collect_receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait):
+        task = bar.add_task("receipts", total=len(totals.projects))
+        receipts = Receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait, output.say)
+        receipts.add(totals.projects)
+        for count in receipts.collect():
             bar.advance(task, count)
     if as_json:
         output.print_json([totals.to_json()])

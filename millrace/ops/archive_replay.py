@@ -62,10 +62,6 @@ class Replayed:
     projects: dict[str, str] = field(default_factory=dict)
 
     @property
-    def chunks(self) -> list[str]:
-        return list(self.projects)
-
-    @property
     def is_clean(self) -> bool:
         return not (self.unreadable or self.chunks_in_flight or self.chunks_quarantined)
 
