@@ -39,7 +39,7 @@ _END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 def parse(body: str) -> dict[str, Any]:
     """The document in a message: plain JSON in ASCII of numbers and texts that can be kept. Raises ValueError."""
-    if len(body) > limits.MAX_MESSAGE_BYTES:
+    if len(body) > limits.MAX_QUEUE_MESSAGE_BYTES:
         raise Undecodable("too large")
     document = parse_json(body)
     if not isinstance(document, dict) or not document.keys() <= _MESSAGE_NAMES:

@@ -49,7 +49,7 @@ MAX_CHUNK_BYTES = 200_000
 # Who sent a POST: an address, and a user agent, of which longer ones are cut.
 MAX_SENDER_LENGTH = 1024
 # Around its events a message says who sent them, escaped to up to 12 characters each.
-MAX_MESSAGE_BYTES = MAX_CHUNK_BYTES + 2 * 12 * MAX_SENDER_LENGTH
+MAX_QUEUE_MESSAGE_BYTES = MAX_CHUNK_BYTES + 2 * 12 * MAX_SENDER_LENGTH
 # Of a POST its events at most; a replay may find the lines of a POST in several objects that crashes left.
 MAX_REPEATS = 100 * MAX_EVENTS_PER_POST
 
