@@ -115,7 +115,7 @@ def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
     """The project, and the chunk_id."""
-    return key.pk.removeprefix(_REJECTED), key.sk.split("#", 2)[2]
+    return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
 
 
 def is_commit_record(key: Key) -> bool:
@@ -154,7 +154,7 @@ def day(project: str, day: str, shard: int) -> Key:
 
 def parse_day(key: Key) -> tuple[str, str]:
     """The project, and the day."""
-    return key.pk.removeprefix(_REJECTED), key.sk.partition("#")[0]
+    return key.pk.partition("#")[0], key.sk.partition("#")[0]
 
 
 def report_partition(project: str, grain: str) -> str:

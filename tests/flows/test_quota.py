@@ -65,6 +65,14 @@ def test_a_spent_minute_is_refused_without_another_call() -> None:
     assert len(counter.lots) == 2
 
 
+def test_a_lot_is_used_up_before_another_is_taken() -> None:
+    counter = FakeQuotaCounter()
+    quota = Quota(counter, FakeMeter())
+    assert all(admitted(quota, 4, 6000) for _ in range(2))  # the second lot holds a quarter of 4 more
+    assert admitted(quota, 1, 6000)
+    assert counter.lots == [4, 5]
+
+
 def test_a_busy_container_writes_some_tens_of_times_a_minute() -> None:
     counter = FakeQuotaCounter()
     quota = Quota(counter, FakeMeter())

@@ -46,6 +46,14 @@ def test_csv_is_read_back_cell_by_cell() -> None:
     assert row["source_ip"] == ""
 
 
+@pytest.mark.parametrize(
+    ("value", "cell"), [({}, "{}"), (0, "0"), (False, "false"), ([], "[]"), ("", ""), (None, "null")]
+)
+def test_a_value_that_is_empty_is_no_missing_value(value: Any, cell: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(written("csv", make_row(context=value)).decode(), newline=""))
+    assert row["context"] == cell
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_a_cell_that_a_spreadsheet_would_execute_is_prefixed(start: str) -> None:
     hostile = start + "cmd|' /C calc'!A0"
