@@ -51,23 +51,29 @@ def inflate(body: bytes) -> bytes:
     return plain
 
 
-def parse(body: bytes) -> Any:
-    """The JSON document in a body, plain or gzip. Raises Problem."""
-    return decode(inflate(body))
+def open_text(body: bytes) -> bytes:
+    """The plain bytes of a body that is UTF-8, plain or gzip. Raises Problem."""
+    plain = inflate(body)
+    _text_of(plain)
+    return plain
 
 
 def decode(plain: bytes) -> Any:
     """The JSON document in these bytes. Raises Problem."""
-    try:
-        text = plain.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise Problem("not_utf8", "The body is not UTF-8.") from error
+    text = _text_of(plain)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except RecursionError as error:
         raise Problem("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
     except ValueError as error:
         raise Problem("not_json", f"The body is not JSON: {error}.") from error
+
+
+def _text_of(plain: bytes) -> str:
+    try:
+        return plain.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise Problem("not_utf8", "The body is not UTF-8.") from error
 
 
 def _integer(digits: str) -> int | BadNumber:

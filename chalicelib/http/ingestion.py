@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import access_key
 from chalicelib.core.dialects import Post
 from chalicelib.core.dialects.registry import DIALECTS, Dialect, dialect_of, load
-from chalicelib.errors import Problem
 from chalicelib.flows import ingest
 from chalicelib.http import requests
 
@@ -21,18 +21,18 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
     """The verdicts on a request's events, and what its libraries look for. Raises Problem and StoreFailed.
 
     The key stands in a header, in the query, or in the body, where only the dialect's reader finds it. The first that
-    has the form of a key decides the project.
+    has the form of a key decides the project. Before a key is seen, nothing is parsed, and nobody is told more than
+    that a body's size, gzip or encoding is wrong.
     """
     incoming = requests.incoming_of(request, now)
     dialect = dialect_of(request.method, request.path, incoming, dialects)
+    incoming = dialect.opened(incoming)
     beside = [*requests.keys_of(request, dialect.key_in_headers), *map(incoming.query.get, dialect.key_in_query)]
     key = access_key.first_in(beside)
     project = stage.access.project_for(key, "write", now=now) if key and access_key.id_in(key) else None
-    try:
-        post: Post = load(dialect.reader)(incoming)
-    except Problem:
-        project or stage.access.project_for(key, "write", now=now)  # without a key there is no telling what is wrong
-        raise
+    if project is None:
+        stage.access.let_in(chain(access_key.found_in(incoming.body), filter(None, [key])), "write", now=now)
+    post: Post = load(dialect.reader)(incoming)
     if project is None:
         key = access_key.first_in([*beside, *post.keys])
         project = stage.access.project_for(key, "write", now=now)

@@ -31,8 +31,8 @@ def read(body: bytes, **headers: str) -> list[Any]:
     """The fields of each event, or what is wrong with it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     incoming = Incoming(body, named, {}, NOW)
-    read_in_its_dialect = load(dialect_of("POST", "/events", incoming).reader)
-    return [event.rejected or event.fields for event in read_in_its_dialect(incoming).events]
+    dialect = dialect_of("POST", "/events", incoming)
+    return [event.rejected or event.fields for event in load(dialect.reader)(dialect.opened(incoming)).events]
 
 
 def binary(body: bytes, content_type: str | None = None, **attributes: str) -> Any:

@@ -10,6 +10,7 @@ import pytest
 
 from builders import NOW
 from chalicelib.core.dialects import Incoming, Post, segment
+from chalicelib.core.dialects.registry import SEGMENT
 from chalicelib.errors import Problem
 
 LIBRARY = {"library": {"name": "analytics-python", "version": "2.4.0"}}
@@ -31,7 +32,7 @@ def read(document: Any, call: str = "batch") -> Post:
 
 
 def called(body: bytes, call: str) -> Post:
-    return segment.read(Incoming(body, {}, {}, NOW, {"call": call}))
+    return segment.read(SEGMENT.opened(Incoming(body, {}, {}, NOW, {"call": call})))
 
 
 def fields(message: Any, **envelope: Any) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from chalicelib.core.event import Rejected
 class Incoming:
     """A request as dialects see it. Header names are in lower case.
 
+    `body`: as it came, or opened, which readers need: without gzip, and without base64 where the dialect has it.
     `path`: the parameters in its path. `address`: where its sender reaches this stage.
     """
 

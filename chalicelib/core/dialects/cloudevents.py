@@ -28,6 +28,13 @@ def is_one(fields: Mapping[str, Any]) -> bool:
     return all(name in fields for name in _REQUIRED) and "event_type" not in fields
 
 
+def open_body(incoming: Incoming) -> bytes:
+    """The plain body; in binary mode the data of an event, which may be any bytes. Raises Problem."""
+    if media_type(incoming.headers).startswith("application/cloudevents"):
+        return payload.open_text(incoming.body)
+    return payload.inflate(incoming.body)
+
+
 def read(incoming: Incoming) -> Post:
     """The CloudEvents of a request, of which a batch may hold none. Raises Problem."""
     content_type = media_type(incoming.headers)
@@ -35,7 +42,7 @@ def read(incoming: Incoming) -> Post:
         return Post([_binary(incoming, content_type)])
     if not content_type.endswith("json"):
         raise Problem("not_json", f"Of the event formats only JSON is read, not {content_type[:60]}.")
-    document = payload.parse(incoming.body)
+    document = payload.decode(incoming.body)
     if content_type.startswith("application/cloudevents-batch"):
         if not isinstance(document, list):
             raise Problem("not_json", "A batch of CloudEvents is a JSON array.")
@@ -95,7 +102,7 @@ def _binary(incoming: Incoming, content_type: str) -> RawEvent:
                 return _rejected(event, "bad_text", f"{header[:60]} is not percent-encoded UTF-8.", header[3:])
     if content_type:
         event["datacontenttype"] = incoming.headers["content-type"]
-    body = payload.inflate(incoming.body)
+    body = incoming.body
     if not body:
         return read_one(event)
     if content_type and not _JSON.fullmatch(content_type):

@@ -16,7 +16,7 @@ PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object
 
 def read(incoming: Incoming) -> Post:
     """The events of POST /events; a CloudEvent among them is read as one. Raises Problem."""
-    document = payload.parse(incoming.body)
+    document = payload.decode(incoming.body)
     key = text_in(document, *OWN.key_in_body) if isinstance(document, dict) else None
     return Post([_own(each) for each in payload.events_of(document)], key)
 

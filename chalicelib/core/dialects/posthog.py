@@ -47,14 +47,24 @@ _NO_FLAGS = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errors
 
 _PLACED = ("event", "uuid", "distinct_id", "timestamp", "properties", "$set", "$set_once", *POSTHOG.key_in_body)
 
+# An object with base64 in `data`, beside a few plain fields: told before anything is parsed.
+_FIELD = rb'\s*"(?!event")\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*'
+_WRAPPED = re.compile(rb"\s*\{(?:" + _FIELD + rb',){0,9}\s*"data"\s*:\s*"([^"]*)"\s*(?:,' + _FIELD + rb"){0,9}\}\s*")
+
 _MILLISECONDS = re.compile(r"[0-9]{13}")
+
+
+def open_body(incoming: Incoming) -> bytes:
+    """The JSON in a body, also in base64, in a form with `data` or in JSON with `data`. Raises Problem."""
+    body = _unwrapped(payload.inflate(incoming.body))
+    if wrapped := _WRAPPED.fullmatch(body):
+        body = _unbase64(wrapped[1].replace(b"\\/", b"/")) or body  # as PHP writes a slash
+    return payload.open_text(body)
 
 
 def read(incoming: Incoming) -> Post:
     """The events of a capture call. Raises Problem."""
-    document = payload.decode(_unwrapped(payload.inflate(incoming.body)))
-    if isinstance(document, dict) and isinstance(document.get("data"), str) and "event" not in document:
-        document = payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass")))
+    document = payload.decode(incoming.body)
     envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
     messages = envelope["batch"] if envelope else document
     messages = payload.bounded(messages if isinstance(messages, list) else [messages])
@@ -78,15 +88,21 @@ def _unwrapped(body: bytes) -> bytes:
             body = parse_qs(body.decode("ascii"), max_num_fields=20)["data"][0].encode()
         except (ValueError, KeyError) as error:
             raise Problem("not_json", "The form has no readable field data.") from error
-    return body if body.lstrip()[:1] in (b"{", b"[") or not body.strip() else _unbase64(body)
+    return body if _is_json(body) else _unbase64(body) or body
 
 
-def _unbase64(body: bytes) -> bytes:
+def _is_json(body: bytes) -> bool:
+    return body.lstrip()[:1] in (b"{", b"[")
+
+
+def _unbase64(text: bytes) -> bytes | None:
+    """The JSON in base64; None for what is no such thing."""
     try:
         # A plus sign that was not percent-encoded in a form comes as a space.
-        return base64.b64decode(body.replace(b" ", b"+"), validate=True)
+        plain = base64.b64decode(text.replace(b" ", b"+"), validate=True)
     except (binascii.Error, ValueError):
-        return body  # not base64: then it is for the JSON parser to say what is wrong
+        return None
+    return plain if _is_json(plain) else None
 
 
 def _event(message: Any, envelope: dict[str, Any], incoming: Incoming) -> RawEvent:

@@ -7,11 +7,11 @@ this package, and imported when a request needs it: a cold start pays for one di
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from chalicelib.core import access_key
+from chalicelib.core import access_key, payload
 from chalicelib.core.dialects import Incoming
 
 
@@ -29,15 +29,17 @@ class Question:
 class Dialect:
     """How events come in.
 
-    `reader` names the function from Incoming to Post. `fits`: whether a request is in this dialect, for all dialects
-    of a path but the last. It looks at what costs little: nobody has shown a key yet. `answer`: what the libraries
-    look for beside Millrace's own verdicts. `libraries` are named in the docs.
+    `reader` names the function from an opened request to its Post; `opener`, where bodies are not just UTF-8, the one
+    that makes them plain bytes, in which a key can be found. `fits`: whether a request is in this dialect, for all
+    dialects of a path but the last. Both do what costs little: nobody has shown a key yet. `answer`: what the
+    libraries look for beside Millrace's own verdicts. `libraries` are named in the docs.
     """
 
     name: str
     reader: str
     paths: tuple[str, ...]
     method: str = "POST"
+    opener: str | None = None
     fits: Callable[[Incoming], bool] | None = None
     libraries: tuple[str, ...] = ()
     key_in_headers: tuple[str, ...] = (access_key.HEADER,)  # beside Authorization
@@ -51,6 +53,14 @@ class Dialect:
         """Method and path of each place where it is spoken."""
         return [(self.method, path) for path in self.paths]
 
+    def opened(self, incoming: Incoming) -> Incoming:
+        """The request with its plain body, of which nothing is parsed.
+
+        Raises Problem for what anybody is told, with a key or without: a bad size, gzip or encoding.
+        """
+        body = load(self.opener)(incoming) if self.opener else payload.open_text(incoming.body)
+        return replace(incoming, body=body)
+
 
 def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -61,7 +71,12 @@ def _has_cloudevents(incoming: Incoming) -> bool:
 
 
 CLOUDEVENTS = Dialect(
-    "CloudEvents", ".cloudevents:read", ("/events",), fits=_has_cloudevents, libraries=("CloudEvents",)
+    "CloudEvents",
+    ".cloudevents:read",
+    ("/events",),
+    opener=".cloudevents:open_body",
+    fits=_has_cloudevents,
+    libraries=("CloudEvents",),
 )
 OWN = Dialect(
     "own form",
@@ -86,6 +101,7 @@ POSTHOG = Dialect(
     "PostHog",
     ".posthog:read",
     ("/batch", "/capture", "/e", "/track", "/i/v0/e"),
+    opener=".posthog:open_body",
     libraries=("PostHog",),
     key_in_body=("api_key", "token"),
     answer={"status": 1},

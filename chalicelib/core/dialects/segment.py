@@ -41,7 +41,7 @@ _SHARED = ("context", "integrations", "sentAt")
 
 def read(incoming: Incoming) -> Post:
     """The events of POST /v1/CALL. Raises Problem, for another call too."""
-    document, call = payload.parse(incoming.body), incoming.path["call"]
+    document, call = payload.decode(incoming.body), incoming.path["call"]
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
