@@ -6,9 +6,11 @@ from typing import Any
 # A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_BODY_BYTES = 4 * 1024 * 1024
-# A gzip bomb is cut here. Parsed, JSON takes up to 36 times its size (millions of small objects), and a function
-# has 512 MB.
+# A gzip bomb is cut here.
 MAX_INFLATED_BYTES = 6 * 1024 * 1024
+# Parsed, a JSON value takes up to 130 bytes (objects of one field), whatever its text takes, and a function has 512 MB.
+# 2,500 events may have 200 values each.
+MAX_VALUES = 500_000
 # The Segment specification's largest batch and event.
 MAX_EVENTS_PER_POST = 2500
 # What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most; beyond that,

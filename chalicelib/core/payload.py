@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import zlib
 from typing import Any
 
 from chalicelib.core import limits
 from chalicelib.errors import Problem
 
+_STRING = re.compile(rb'"[^"]*"')
 _GZIP = b"\x1f\x8b"
 
 
@@ -61,12 +63,26 @@ def open_text(body: bytes) -> bytes:
 def decode(plain: bytes) -> Any:
     """The JSON document in these bytes. Raises Problem."""
     text = _text_of(plain)
+    _check_values(plain)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except RecursionError as error:
         raise Problem("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
     except ValueError as error:
         raise Problem("not_json", f"The body is not JSON: {error}.") from error
+
+
+def _check_values(plain: bytes) -> None:
+    """Refuse more values than memory has room for: a value follows a comma or a bracket, but for those in strings."""
+    if _count(plain) <= limits.MAX_VALUES:
+        return
+    unescaped = plain.replace(rb"\\", b"").replace(rb"\"", b"")
+    if _count(_STRING.sub(b"", unescaped)) > limits.MAX_VALUES:
+        raise Problem("too_many_values", f"A body has at most {limits.MAX_VALUES} JSON values. Send fewer events at once.")
+
+
+def _count(plain: bytes) -> int:
+    return len(plain) - len(plain.translate(None, b",[{"))
 
 
 def _text_of(plain: bytes) -> str:
