@@ -13,8 +13,8 @@ MAX_INFLATED_BYTES = 6 * 1024 * 1024
 MAX_VALUES = 500_000
 # The Segment specification's largest batch and event.
 MAX_EVENTS_PER_POST = 2500
-# What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most; beyond that,
-# what its events share (a context of the whole batch) has been copied into too many.
+# What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most, and a hashed user
+# id may be longer than the id.
 MAX_QUEUED_BYTES = 4 * MAX_INFLATED_BYTES
 MAX_EVENT_BYTES = 32 * 1024
 # DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -51,11 +52,22 @@ def user_as_stored(user: str, project: Project) -> str:
     return user if _HASHED.fullmatch(user) else _Hiding(project).stored_id(user)
 
 
-def hide_sender(sender: Sender, project: Project) -> Sender:
-    """The sender as the project wants it kept."""
+def hide_sender(sender: Sender, project: Project, users: Iterable[str]) -> Sender:
+    """The sender as the project wants it kept. `users`: those of the events that share it."""
     hiding = _Hiding(project)
-    address = hiding.hide_ip(sender.source_ip) if sender.source_ip else None
-    return replace(sender, source_ip=address, user_agent=sender.user_agent and hiding.hide_text(sender.user_agent))
+    return replace(
+        sender,
+        source_ip=hiding.hide_ip(sender.source_ip) if sender.source_ip else None,
+        user_agent=sender.user_agent and hiding.hide_text(sender.user_agent),
+        shared=_hide_shared({**sender.shared}, project, users) if sender.shared else {},
+    )
+
+
+def _hide_shared(shared: dict[str, Any], project: Project, users: Iterable[str]) -> Any:
+    """What events share, without what is hidden; nor the ids of any of them."""
+    text = _folded(json.dumps(shared, ensure_ascii=False)) if project.hashes_users else ""
+    present = [user for user in users if _folded(user) in text]
+    return _Hiding.of(project, {"user_id": present, "context": shared}).hide(shared)
 
 
 def hide_event(event: Event, project: Project) -> Event:

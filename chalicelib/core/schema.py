@@ -9,6 +9,7 @@ import json
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,6 +82,28 @@ _DECLARED = EventSchema().fields
 _OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the events of a POST share, checked once. `content`: its part in their ids; `refusal`: why none has it."""
+
+    size: int = 0
+    content: tuple[str, ...] = ()
+    refusal: Rejected | None = None
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> Shared:
+        if not context:
+            return NOTHING
+        try:
+            _check_values(dict(context), depth=2)
+            return cls(_size_of(context), (stable_id(_as_json(context)),))
+        except Rejected as refusal:
+            return cls(refusal=refusal)
+
+
+NOTHING = Shared()
+
+
 def read_event(
     raw: Any,
     *,
@@ -91,6 +114,7 @@ def read_event(
     content_secret: str | None = None,
     sent: datetime | None = None,
     sole_id: bool = False,
+    shared: Shared = NOTHING,
 ) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
@@ -103,13 +127,19 @@ def read_event(
     sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
     `content_secret` keys the hash where the content must not be guessed from it.
     """
-    fields = _load(raw)
+    if shared.refusal:
+        raise shared.refusal
+    fields = _load(raw, shared.size)
     sole_id = sole_id and "event_id" in fields
     moment, event_id = _corrected(fields.get("timestamp"), sent, received), fields.get("event_id") or fallback_id
     if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
         raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
     if event_id is None:
-        event_id = random_id if moment is None else _content_id(raw, seen, content_secret)
+        event_id = (
+            random_id
+            if moment is None
+            else _content_id(raw, seen, *shared.content, *([content_secret] if content_secret else []))
+        )
         guarded = moment is not None and sent is not None
     else:
         guarded = moment is None or sent is not None or sole_id
@@ -146,17 +176,20 @@ def _corrected(moment: datetime | None, sent: datetime | None, received: datetim
         raise Rejected("bad_timestamp", "timestamp is outside the years 1 to 9999.", "timestamp") from error
 
 
-def _content_id(raw: Mapping[str, Any], seen: Counter[str], secret: str | None) -> str:
-    content = _as_json(raw)
+def _content_id(raw: Mapping[str, Any], seen: Counter[str], *more: str) -> str:
+    content = stable_id(_as_json(raw), *more)
     seen[content] += 1
-    return stable_id(content, str(seen[content]), *([secret] if secret else []))
+    return stable_id(content, str(seen[content]))
 
 
-def _load(raw: Any) -> dict[str, Any]:
+def _load(raw: Any, shared_size: int) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise Rejected("not_an_object", "An event must be a JSON object.")
     _check_values(raw, depth=1)
-    _check_text_and_size(raw)
+    if _size_of(raw) + shared_size > limits.MAX_EVENT_BYTES:
+        raise Rejected(
+            "too_large", f"With what its batch shares an event takes at most {limits.MAX_EVENT_BYTES} bytes."
+        )
     # A null id, time or object is what many clients send for "none".
     present = {name: value for name, value in raw.items() if value is not None or name not in _DECLARED}
     sent = _check_fields(present)
@@ -210,10 +243,9 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
             raise Rejected("bad_number")
 
 
-def _check_text_and_size(raw: dict[str, Any]) -> None:
+def _size_of(document: Mapping[str, Any]) -> int:
+    """In bytes, as JSON. Raises Rejected for text that is not whole."""
     try:
-        size = len(_encode(raw).encode("utf-8"))
+        return len(_encode(document).encode("utf-8"))
     except UnicodeEncodeError as error:
         raise Rejected("bad_text") from error
-    if size > limits.MAX_EVENT_BYTES:
-        raise Rejected("too_large", f"An event takes at most {limits.MAX_EVENT_BYTES} bytes.")

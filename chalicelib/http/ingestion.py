@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
         project = stage.access.project_for(key, "write", now=now)
     verdicts = ingest.ingest(
         post.without_events_of(stage.access.keys_of_others(post.keys, project, now=now)),
-        sender=requests.sender_of(request, project.name, now),
+        sender=replace(requests.sender_of(request, project.name, now), shared=post.shared),
         queue=stage.queue,
         meter=stage.meter,
         project=project,

@@ -53,8 +53,9 @@ def test_an_event_of_a_batch_keeps_everything_but_the_key() -> None:
         "anonymous_id": None,
         "timestamp": AT,
         "properties": {"$lib": "web", "a": 1, "$set": {"plan": "big"}},
-        "context": {"posthog": {"type": "capture", "sent_at": SENT, "timestamp": AT}},
+        "context": {"posthog": {"type": "capture", "timestamp": AT}},
     }
+    assert post.shared == {"posthog_batch": {"sent_at": SENT}}
     assert event.sole_id
     assert event.sent == datetime(2015, 5, 17, 10, 20, tzinfo=UTC)
 

@@ -48,10 +48,14 @@ class RawEvent:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a request says. `key`: the write key that the client library put into the body, beside the events."""
+    """What a request says. `key`: the write key that the client library put into the body, beside the events.
+
+    `shared`: what its envelope adds to the context of each event. It is checked, hidden and held once.
+    """
 
     events: list[RawEvent]
     key: str | None = None
+    shared: dict[str, Any] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:

@@ -9,6 +9,7 @@ import base64
 import binascii
 import contextlib
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -68,7 +69,10 @@ def read(incoming: Incoming) -> Post:
     envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
     messages = envelope["batch"] if envelope else document
     messages = payload.bounded(messages if isinstance(messages, list) else [messages])
-    return Post([_event(each, envelope, incoming) for each in messages], text_in(envelope, *POSTHOG.key_in_body))
+    key = text_in(envelope, *POSTHOG.key_in_body)
+    clock = _Clock.of(envelope, incoming)
+    shared = {name: envelope[name] for name in ("sent_at", "historical_migration") if envelope.get(name)}
+    return Post([_event(each, key, clock) for each in messages], key, gathered({}, "posthog_batch", shared))
 
 
 def flags(_incoming: Incoming) -> dict[str, Any]:
@@ -105,22 +109,39 @@ def _unbase64(text: bytes) -> bytes | None:
     return plain if _is_json(plain) else None
 
 
-def _event(message: Any, envelope: dict[str, Any], incoming: Incoming) -> RawEvent:
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What a request says of its times. `sent`: when it was sent, by the client's clock; imports are not corrected."""
+
+    received: datetime
+    sent: datetime | None
+    sent_in_query: datetime | None
+    is_import: bool
+
+    @classmethod
+    def of(cls, envelope: dict[str, Any], incoming: Incoming) -> _Clock:
+        # Without sent_at the browser's library says so in the query.
+        milliseconds = incoming.query.get("_", "")
+        in_query = moment_of(int(milliseconds)) if _MILLISECONDS.fullmatch(milliseconds) else None
+        sent = moment_of(in_utc(envelope.get("sent_at")))
+        return cls(incoming.received, sent, in_query, envelope.get("historical_migration") is True)
+
+
+def _event(message: Any, batch_key: str | None, clock: _Clock) -> RawEvent:
     if not isinstance(message, dict):
         return RawEvent(message)
     properties = dict(object_in(message, "properties"))
     # The browser's library puts the key among the properties, where others have tokens of their own.
     token = text_in(properties, "token")
     key = access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
-    if token and (access_key.id_in(token) or token == text_in(envelope, *POSTHOG.key_in_body)):
+    if token and (access_key.id_in(token) or token == batch_key):
         del properties["token"]
     user = first_of(id_in(message, *POSTHOG_PEOPLE.users), id_in(properties, *POSTHOG_PEOPLE.users))
     anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous)
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
-    timestamp, sent = _time(message, properties, envelope, incoming)
+    timestamp, sent = _time(message, properties, clock)
     rest = with_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
-    rest |= {name: envelope[name] for name in ("sent_at", "historical_migration") if envelope.get(name)}
     rest |= without(message, *_PLACED)
     if sent and message.get("timestamp"):
         rest["timestamp"] = message["timestamp"]
@@ -140,24 +161,15 @@ def _event(message: Any, envelope: dict[str, Any], incoming: Incoming) -> RawEve
     )
 
 
-def _time(
-    message: dict[str, Any], properties: dict[str, Any], envelope: dict[str, Any], incoming: Incoming
-) -> tuple[Any, datetime | None]:
+def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) -> tuple[Any, datetime | None]:
     """The event's time, and when the client sent it if that time is its clock's."""
     timestamp, offset = message.get("timestamp"), message.get("offset")
     if timestamp:
-        if envelope.get("historical_migration") is True or properties.get("$ignore_sent_at"):
+        if clock.is_import or properties.get("$ignore_sent_at"):
             return in_utc(timestamp), None
-        return in_utc(timestamp), _sent(message, envelope, incoming)
+        return in_utc(timestamp), clock.sent or moment_of(in_utc(message.get("sent_at"))) or clock.sent_in_query
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         with contextlib.suppress(OverflowError):  # an absurd offset is no time
             # The time depends on when we received it: `sent` makes it guarded and corrects nothing.
-            return timestamps.sortable(incoming.received - timedelta(milliseconds=offset)), incoming.received
+            return timestamps.sortable(clock.received - timedelta(milliseconds=offset)), clock.received
     return None, None
-
-
-def _sent(message: dict[str, Any], envelope: dict[str, Any], incoming: Incoming) -> datetime | None:
-    """When the client sent it: without sent_at the browser's library says so in the query."""
-    milliseconds = incoming.query.get("_", "")
-    in_query = int(milliseconds) if _MILLISECONDS.fullmatch(milliseconds) else None
-    return moment_of(in_utc(envelope.get("sent_at") or message.get("sent_at"))) or moment_of(in_query)

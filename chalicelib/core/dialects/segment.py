@@ -5,6 +5,7 @@ https://segment.com/docs/connections/spec/common and .../sources/catalog/librari
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core import payload
@@ -36,7 +37,7 @@ _PLACED = (
     *("type", "event", "messageId", "timestamp", "properties", "traits", "context"),
     *(*SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *SEGMENT.key_in_body, *_NAMED),
 )
-_SHARED = ("context", "integrations", "sentAt")
+_SHARED = ("integrations", "sentAt")
 
 
 def read(incoming: Incoming) -> Post:
@@ -45,13 +46,16 @@ def read(incoming: Incoming) -> Post:
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
-        return Post([_event(each, envelope) for each in batch], text_in(envelope, *SEGMENT.key_in_body))
+        sent = moment_of(in_utc(envelope.get("sentAt")))
+        rest = {name: envelope[name] for name in _SHARED if name in envelope}
+        shared = gathered(object_in(envelope, "context"), "segment_batch", rest)
+        return Post([_event(each, sent) for each in batch], text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
     if not isinstance(document, dict):
         return Post([RawEvent(document)])
-    return Post([_event({**document, "type": name}, {})])
+    return Post([_event({**document, "type": name}, None)])
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
@@ -61,14 +65,14 @@ def settings(incoming: Incoming) -> dict[str, Any]:
     return {"integrations": {"Segment.io": destination}}
 
 
-def _event(message: Any, envelope: dict[str, Any]) -> RawEvent:
+def _event(message: Any, batch_sent: datetime | None) -> RawEvent:
     if not isinstance(message, dict):
         return RawEvent(message)
-    shared = {name: envelope[name] for name in _SHARED if name in envelope}
-    message = {**shared, **message, "context": {**object_in(shared, "context"), **object_in(message, "context")}}
+    message = {**message, "context": object_in(message, "context")}
     call, given, original = message.get("type"), message.get("timestamp"), message.get("originalTimestamp")
     # With both times, the first is already corrected, or was set by hand and is not this clock's.
-    sent = None if given and original else moment_of(in_utc(message.get("sentAt")))
+    own = message.get("sentAt")
+    sent = None if given and original else batch_sent if own is None else moment_of(in_utc(own))
     properties, rest = _properties(message, call)
     rest |= without(message, *_PLACED)
     if sent and given:
