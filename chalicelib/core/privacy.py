@@ -5,20 +5,20 @@ Apart from project.py, since only projects that hide something pay for it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import json
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
+from chalicelib.core import limits
 from chalicelib.core.addresses import hide_emails, hide_ips, truncate_ip
 from chalicelib.core.chunk import Sender
 from chalicelib.core.event import FIELDS, PEOPLE_ANYWHERE, PERSON_FIELDS, Event
+from chalicelib.core.nfc import nfc
 from chalicelib.core.project import Project
 
 # Names of a person's id, and of an IP address, in lower case and with "_" between words, whatever comes before.
@@ -207,8 +207,16 @@ class _Hiding:
         return "e" + self._hash(event_id)[1:]
 
     def _hash(self, person: str) -> str:
-        text = _composed(person).encode("utf-8", "surrogatepass")
-        return "u_" + hmac.new(self.project.secret.encode(), text, hashlib.sha256).hexdigest()[:32]
+        hash_of = _remembered_hash if len(person) <= limits.MAX_USER_LENGTH else _hash_of
+        return hash_of(self.project.secret, person)
+
+
+def _hash_of(secret: str, person: str) -> str:
+    return "u_" + hmac.digest(secret.encode(), _composed(person).encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+
+# An event may repeat an id some thousand times.
+_remembered_hash = lru_cache(maxsize=5_000)(_hash_of)
 
 
 def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> Iterator[str]:
@@ -263,7 +271,7 @@ def _in_words(name: str) -> str:
 
 
 def _composed(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else nfc(text)
 
 
 @lru_cache

@@ -6,7 +6,6 @@ Apart from event.py, since marshmallow takes a tenth of the processor's cold sta
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
 from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, stable_id, user_of
+from chalicelib.core.nfc import nfc
 from chalicelib.core.payload import BadNumber
 
 # Of a name that a client made up, an answer repeats no more.
@@ -40,7 +40,8 @@ class Text(fields.Field[str]):
             value = str(value)  # numeric user ids are common; they are kept as text
         if not isinstance(value, str):
             raise _refusal("wrong_type", f"{attr} must be a string.")
-        text = unicodedata.normalize("NFC", value)
+        # NFC makes one character of four at most.
+        text = nfc(value) if len(value) <= 4 * self.max_length else value
         if not text:
             raise _refusal("empty", f"{attr} must not be empty.")
         if len(text) > self.max_length:
@@ -241,6 +242,12 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
             _check_values(child, depth + 1)
         elif kind is BadNumber:
             raise Rejected("bad_number")
+
+
+def check_kept(event: Event) -> None:
+    """Refuse an event that has become too large by what hides its ids. Raises Rejected."""
+    if _size_of(event.to_json()) > limits.MAX_EVENT_BYTES:
+        raise Rejected("too_large", f"What is kept of an event takes at most {limits.MAX_EVENT_BYTES} bytes.")
 
 
 def _size_of(document: Mapping[str, Any]) -> int:

@@ -16,7 +16,7 @@ from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import Event, Rejected, event_key, stable_id
 from chalicelib.core.project import Project
-from chalicelib.core.schema import Shared, read_event
+from chalicelib.core.schema import Shared, check_kept, read_event
 from chalicelib.core.windows import HOUR
 from chalicelib.errors import Problem
 from chalicelib.flows.quota import Quota
@@ -125,20 +125,20 @@ def _sort(
                 shared=shared,
             )
             warning = _check_schema(event, project)
+            kept = _hide(event, project)
         except Rejected as reason:
             post.rejected += 1
             post.verdicts.append(_rejected(index, reason))
             post.to_keep.append((raw.fields, post.verdicts[-1]))
             continue
         post.users.update(user for user in (event.user_id, event.anonymous_id) if user)
-        event = project.hide(event)
-        first = identities.setdefault(event.identity, event)
-        if first is event:
-            post.events.append(event)
+        first = identities.setdefault(kept.identity, kept)
+        if first is kept:
+            post.events.append(kept)
         else:
             post.repeats[HOUR.name_of(first.time)] += 1
-        key = event_key(event.ref)
-        post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
+        key = event_key(kept.ref)
+        post.verdicts.append({"index": index, "status": "accepted", "event_id": kept.event_id, "key": key})
         if warning:
             post.verdicts[-1]["warning"] = _reason(warning)
             post.to_keep.append((raw.fields, {"index": index, "status": "accepted", **_reason(warning)}))
@@ -170,6 +170,15 @@ def _check_schema(event: Event, project: Project) -> Rejected | None:
     if project.catalogue_mode == "enforce":
         raise reason
     return reason
+
+
+def _hide(event: Event, project: Project) -> Event:
+    """The event as its project wants it kept. Raises Rejected if hashed ids make it too large."""
+    if not project.is_private:
+        return event
+    hidden = project.hide(event)
+    check_kept(hidden)
+    return hidden
 
 
 def _rejected(index: int, reason: Rejected) -> dict[str, Any]:

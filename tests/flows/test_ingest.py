@@ -292,3 +292,14 @@ def test_what_is_shared_is_hidden_with_the_ids_of_all_events() -> None:
     [chunk] = sent(queue)
     hashed = [project.user_as_stored(user) for user in ("ann-1234", "bob-1234")]
     assert chunk.sender.shared == {"userId": project.user_as_stored("x"), "seen": [*hashed, "eve-1234"]}
+
+
+@pytest.mark.parametrize(
+    "copies", [{"alias": [1] * 3000}, {"x": ["ann-1234"] * 2500}, {f"n{i}": {"userId": i} for i in range(1000)}]
+)
+def test_an_event_that_hashed_ids_make_too_large_is_rejected(copies: dict[str, Any]) -> None:
+    event = GOOD | {"user_id": "ann-1234", "properties": copies}
+    queue = FakeQueue()
+    assert statuses(post(queue, event)) == ["accepted"]
+    project = Project("acme", hashes_users=True, secret="s")
+    assert statuses(post(queue, GOOD, event, project=project)) == ["accepted", "too_large"]

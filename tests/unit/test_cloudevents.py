@@ -143,6 +143,8 @@ def test_json_that_is_none_is_refused() -> None:
         ("Euro%20%E2%82%AC", "Euro €"),
         ("Zoë 1", "Zoë 1"),
         ('"a \\"b\\""', 'a "b"'),
+        ('"a" and "b"', '"a" and "b"'),
+        ('"' + '\\"' * 100, '"' + '\\"' * 100),  # a quote without an end
         ("100%25", "100%"),
         ("a%zz", "a%zz"),
     ],

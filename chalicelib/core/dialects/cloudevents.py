@@ -20,7 +20,7 @@ from chalicelib.errors import Problem
 
 _REQUIRED = ("specversion", "id", "source", "type")
 _JSON = re.compile(r"[^/]+/([^/]+\+)?json")
-_QUOTED = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"')
 
 
 def is_one(fields: Mapping[str, Any]) -> bool:
@@ -124,5 +124,7 @@ def _opaque(body: bytes, content_type: str) -> dict[str, str]:
 
 
 def _header_text(value: str) -> str:
-    unquoted = _QUOTED.sub(lambda quoted: re.sub(r"\\(.)", r"\1", quoted[1]), value)
-    return unquote_to_bytes(unquoted).decode("utf-8")
+    # Only as a whole: to look for quotes inside it takes the square of its length.
+    if quoted := _QUOTED.fullmatch(value.strip()):
+        value = re.sub(r"\\(.)", r"\1", quoted[1])
+    return unquote_to_bytes(value).decode("utf-8")
