@@ -16,6 +16,9 @@ MAX_EVENTS_PER_POST = 2500
 # What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most, and a hashed user
 # id may be longer than the id.
 MAX_QUEUED_BYTES = 4 * MAX_INFLATED_BYTES
+# Steps (looks at a value for a keyword of its schema) that the checks of a POST may take, beside those that its events
+# bring: about what a request costs anyway.
+CHECK_STEPS = 20_000
 MAX_EVENT_BYTES = 32 * 1024
 # DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.
 MAX_DEPTH = 20

@@ -16,7 +16,6 @@ from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
 from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, stable_id, user_of
-from chalicelib.core.nfc import nfc
 from chalicelib.core.payload import BadNumber
 
 # Of a name that a client made up, an answer repeats no more.
@@ -26,6 +25,12 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 def _refusal(code: str, message: str) -> ValidationError:
     return ValidationError({"code": code, "message": message})
+
+
+def _composed(text: str) -> str:
+    from chalicelib.core.nfc import nfc  # which a cold start needs only for other text than ASCII
+
+    return nfc(text)
 
 
 class Text(fields.Field[str]):
@@ -41,7 +46,7 @@ class Text(fields.Field[str]):
         if not isinstance(value, str):
             raise _refusal("wrong_type", f"{attr} must be a string.")
         # NFC makes one character of four at most.
-        text = nfc(value) if len(value) <= 4 * self.max_length else value
+        text = value if value.isascii() or len(value) > 4 * self.max_length else _composed(value)
         if not text:
             raise _refusal("empty", f"{attr} must not be empty.")
         if len(text) > self.max_length:

@@ -36,6 +36,7 @@ class _Sorted:
     repeats: Counter[str] = field(default_factory=Counter)  # by hour
     rejected: int = 0
     to_keep: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # raw events and what is wrong
+    steps: list[int] = field(default_factory=lambda: [limits.CHECK_STEPS])  # that are left to the catalogue's checks
     users: set[str] = field(default_factory=set)  # ids of people, as they came
 
 
@@ -124,7 +125,7 @@ def _sort(
                 content_secret=project.content_secret,
                 shared=shared,
             )
-            warning = _check_schema(event, project)
+            warning = _check_schema(event, project, post.steps)
             kept = _hide(event, project)
         except Rejected as reason:
             post.rejected += 1
@@ -156,17 +157,17 @@ def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter:
         meter.add("warned_schema_violation", warned, at=received)
 
 
-def _check_schema(event: Event, project: Project) -> Rejected | None:
+def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected | None:
     """What an event has against its schema, where the project only warns. Raises Rejected where it enforces."""
     schema = project.schemas.get(event.event_type)
     if schema is None:
         return None
     from chalicelib.core import catalogue
 
-    violation = catalogue.violation_of(event.properties, schema)
+    violation = catalogue.violation_of(event.properties, schema, steps)
     if violation is None:
         return None
-    reason = Rejected("schema_violation", violation.message, violation.field)
+    reason = Rejected(violation.code, violation.message, violation.field)
     if project.catalogue_mode == "enforce":
         raise reason
     return reason
