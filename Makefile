@@ -6,7 +6,7 @@ AXE := tests/browser/node/node_modules
 NODE := tests/clients/node/node_modules
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: help run demo test quick chaos fault bench setup lint fix types check lock clean openapi screenshots
+.PHONY: help run demo test quick chaos fault mutants bench setup lint fix types check lock clean openapi screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,9 @@ chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, many more e
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s
+
+mutants: .venv/dev-ready .venv-emulator/ready ## which small changes of the product no test notices (MUTANTS=--all, or "--only TEXT")
+	@PYTHONPATH=tests $(VENV)/python -m mutants $(MUTANTS)
 
 bench: .venv-bench/ready .venv-emulator/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds)
 	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick)

@@ -101,8 +101,8 @@ def get_chunk(chunk_id: str) -> Any:
         commits=stage.commits,
         quarantine=stage.quarantine,
         failure_notes=stage.failure_notes,
+        lifetimes=stage.lifetimes,
         now=_now(),
-        max_age=stage.lifetimes.max_chunk_age,
     )
 
 
@@ -203,7 +203,6 @@ def aggregate(_event: Any) -> dict[str, int]:
         metrics=stage.metrics,
         meter=stage.meter,
         now=_now(),
-        look_back=stage.lifetimes.ledger,
     )
     return aggregator.aggregate(
         marks=stage.marks,

@@ -19,8 +19,9 @@ from typing import Any
 
 from bench.replaying import Call
 from chalicelib.adapters import aws
-from millrace.io import sending
 from millrace.io.client import Client
+from millrace.io.lines import read_lines
+from millrace.io.reading import read_events
 from millrace.local.emulator import PROJECT
 from millrace.local.function import load_app
 from millrace.local.triggers import QueueTrigger
@@ -35,9 +36,9 @@ def fill(state: Path, events_a_post: int) -> None:
     with local_stack(state, port=0, aggregate_seconds=_NO_REPORTS, workers=0) as (running, _):
         client = Client(running.url)
         with _LOG.open("rb") as log:
-            events = sending.read_events(sending.open_lines(log), "combined", sys.exit, sending.Totals())
+            events = read_events(read_lines(log), "combined", lambda number, fault: sys.exit(f"{number}: {fault}"))
             while batch := list(islice(events, events_a_post)):
-                assert client.post_events(batch)["accepted"] == len(batch)
+                assert client.post_texts([event.text for event in batch])["accepted"] == len(batch)
 
 
 def record(state: Path, calls: Path) -> None:

@@ -73,19 +73,19 @@ ERROR_CODES = {
     ),
 }
 
-#: What is the same for all codes of a status.
+#: The phrases of HTTP's statuses (RFC 9110, section 15), as RFC 9457 wants them where a problem has no type of its own.
 TITLES = {
-    400: "Bad request",
+    400: "Bad Request",
     401: "Unauthorized",
     403: "Forbidden",
-    404: "Not found",
-    405: "Method not allowed",
-    413: "Payload too large",
-    415: "Unsupported media type",
-    422: "No event was accepted",
-    429: "Too many requests",
-    500: "Internal error",
-    503: "Temporarily unavailable",
+    404: "Not Found",
+    405: "Method Not Allowed",
+    413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
 }
 
 

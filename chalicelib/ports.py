@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # whoever takes a port would import the records of all of the
     from chalicelib.core.failures import Failure, Quarantined
     from chalicelib.core.hour_summary import HourSummary
     from chalicelib.core.ledger import Committed
+    from chalicelib.core.lifetimes import Lifetimes
     from chalicelib.core.project import Project
     from chalicelib.core.rejection import RejectedPost
     from chalicelib.core.report import Report
@@ -55,7 +56,7 @@ class Content:
 
 class DataFormats(Protocol):
     def read(self) -> DataFormat | None: ...
-    def create(self) -> bool: ...
+    def create(self, lifetimes: Lifetimes = ...) -> bool: ...
     def replace(self, before: DataFormat, after: DataFormat) -> bool: ...
     def is_empty(self) -> bool: ...
 

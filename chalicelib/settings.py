@@ -11,7 +11,7 @@ from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Any
 
-from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.lifetimes import CHOSEN, Lifetimes
 
 # A chunk that fails leaves a note of why only at its second delivery, as a first failure mostly heals by itself.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
@@ -81,13 +81,19 @@ class Settings:
     is_open: bool = _variable(
         "OPEN_STAGE", False, "`true`: a request without a key speaks for the project `default`.", _is_true
     )
-    retention_days: int = _variable(
-        "RETENTION_DAYS", Lifetimes.events.days, "How long events and the records of their chunks are kept.", int
+    # Wishes for `millrace deploy` and `millrace upgrade`: the stage's data says which lifetimes are in force.
+    retention_days: int | None = _variable(
+        "RETENTION_DAYS",
+        None,
+        f"How long events and the records of their chunks are kept. Unset: as the stage's data says, at first "
+        f"{Lifetimes.events.days}.",
+        int,
     )
-    max_chunk_age_days: int = _variable(
+    max_chunk_age_days: int | None = _variable(
         "MAX_CHUNK_AGE_DAYS",
-        Lifetimes.max_chunk_age.days,
-        "An older chunk is quarantined, not processed.",
+        None,
+        f"An older chunk is quarantined, not processed. Unset: as the stage's data says, at first "
+        f"{Lifetimes.max_chunk_age.days}.",
         int,
     )
     report_properties: tuple[str, ...] = _variable(
@@ -113,18 +119,14 @@ class Settings:
         settings = cls(**_read(cls, environ))
         if not settings.cursor_secret:
             settings = replace(settings, cursor_secret="\n".join(environ[name] for name in required))
-        for lifetime, problem in settings.lifetimes.problems():
-            raise ValueError(f"{_CHOSEN_LIFETIMES.get(lifetime, lifetime)} {problem}")
+        for lifetime, problem in settings.wanted_lifetimes(Lifetimes()).problems():
+            raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
         return settings
 
-    @property
-    def lifetimes(self) -> Lifetimes:
-        return Lifetimes(
-            events=timedelta(days=self.retention_days), max_chunk_age=timedelta(days=self.max_chunk_age_days)
-        )
-
-
-_CHOSEN_LIFETIMES = {"events": "RETENTION_DAYS", "max_chunk_age": "MAX_CHUNK_AGE_DAYS"}
+    def wanted_lifetimes(self, current: Lifetimes) -> Lifetimes:
+        """Return the lifetimes that the settings ask for; what they leave open stays as it is."""
+        wanted = {"events": self.retention_days, "max_chunk_age": self.max_chunk_age_days}
+        return replace(current, **{name: timedelta(days=days) for name, days in wanted.items() if days is not None})
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,16 @@ class Trigger:
     """
 
     queue_url: str = _variable("QUEUE_URL", "millrace-chunks", "The queue of chunks.")
+    # A million events a day, each in a POST of its own, are 12 a second. Without a window Lambda takes them one by one,
+    # at three times the price: docs/cost.md.
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
-    batch_size: int = _variable("BATCH_SIZE", 10, "Messages of a batch at most.", int, least=1, most=10_000)
+    batch_size: int = _variable("BATCH_SIZE", 100, "Messages of a batch at most.", int, least=1, most=10_000)
     window_seconds: int = _variable(
-        "BATCH_WINDOW_SECONDS", 0, "How long a batch is gathered; with more than 10 messages at least 1.", int, most=300
+        "BATCH_WINDOW_SECONDS",
+        5,
+        "How long a batch is gathered: events are stored so much later. 0 turns it off; BATCH_SIZE is then at most 10.",
+        int,
+        most=300,
     )
     # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
     workers: int = _variable("MAX_WORKERS", 20, "Batches at once at most.", int, least=2, most=1000)

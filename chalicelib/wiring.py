@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache, cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,7 @@ from chalicelib.adapters.metrics import Meter, MetricReader
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.table import Table
 from chalicelib.core import retries
-from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.retries import Retry
 from chalicelib.settings import Settings
 
@@ -47,9 +47,13 @@ class Pipeline:
         """Return a client of an AWS service. Each adapter is made with one, which says what its function may call."""
         return aws.client(service, retry)
 
-    @cached_property
-    def lifetimes(self) -> Lifetimes:
-        return self.settings.lifetimes
+    @property
+    def lifetimes(self) -> History:
+        """Return what the stage's data says, as read at most REMEMBERED_SECONDS ago. Raises StoreFailed."""
+        return self.formats.lifetimes()
+
+    def _retention(self) -> timedelta:
+        return self.lifetimes.current.events
 
     @cached_property
     def queue(self) -> Queue:
@@ -86,7 +90,7 @@ class Pipeline:
             dead_letters=self.dead_letters,
             metrics=self.metrics,
             now=now,
-            look_back=self.lifetimes.ledger,
+            look_back=Lifetimes.ledger,
             max_deliveries=self.settings.max_deliveries,
         )
 
@@ -124,7 +128,7 @@ class Pipeline:
     def quota_counter(self) -> QuotaCounter:
         from chalicelib.adapters.quota_counter import QuotaCounter
 
-        return QuotaCounter(self._table, retention=self.lifetimes.quota_minutes)
+        return QuotaCounter(self._table, retention=Lifetimes.quota_minutes)
 
     @cached_property
     def rejections(self) -> Rejections:
@@ -133,25 +137,25 @@ class Pipeline:
 
         # A POST that is answered already waits for this: better to give up soon.
         table = Table(self.client("dynamodb", retries.QUICK_CALL), self.settings.table_name, pause=self.pause)
-        return Rejections(RejectionLog(table, retention=self.lifetimes.rejections))
+        return Rejections(RejectionLog(table, retention=Lifetimes.rejections))
 
     @cached_property
     def rejection_log(self) -> RejectionLog:
         from chalicelib.adapters.rejection_log import RejectionLog
 
-        return RejectionLog(self._table, retention=self.lifetimes.rejections)
+        return RejectionLog(self._table, retention=Lifetimes.rejections)
 
     @cached_property
     def events(self) -> ports.EventStore:
         from chalicelib.adapters.event_store import EventStore
 
-        return EventStore(self._table, retention=self.lifetimes.events, guard_retention=self.lifetimes.guards)
+        return EventStore(self._table, retention=self._retention)
 
     @cached_property
     def commits(self) -> CommitLog:
         from chalicelib.adapters.commit_log import CommitLog
 
-        return CommitLog(self._table, retention=self.lifetimes.events)
+        return CommitLog(self._table, retention=self._retention)
 
     @cached_property
     def counters(self) -> ports.Counters:
@@ -175,7 +179,7 @@ class Pipeline:
     def failure_notes(self) -> ports.FailureNotes:
         from chalicelib.adapters.failure_notes import FailureNotes
 
-        return FailureNotes(self._table, retention=self.lifetimes.failure_notes)
+        return FailureNotes(self._table, retention=Lifetimes.failure_notes)
 
     @cached_property
     def quarantine(self) -> ports.Quarantine:
@@ -199,7 +203,7 @@ class Pipeline:
     def hour_summaries(self) -> ports.HourSummaryStore:
         from chalicelib.adapters.hour_summaries import HourSummaryStore
 
-        return HourSummaryStore(self._table, self.reports, self._bucket, retention=self.lifetimes.hour_summaries)
+        return HourSummaryStore(self._table, self.reports, self._bucket, retention=Lifetimes.hour_summaries)
 
     @cached_property
     def archive(self) -> ports.Archive:

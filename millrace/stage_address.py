@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # it brings the AWS SDK, which a command that speaks HTTP doe
 
 #: Where Chalice notes what it deployed; a file a stage.
 _DEPLOYED = Path(".chalice/deployed")
+_CONFIG = Path(".chalice/config.json")
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,16 @@ def local_stack_at(state: Path) -> Running:
     return running
 
 
+def _chosen(stage: str) -> dict[str, str]:
+    """What this checkout sets for the stage's functions."""
+    with contextlib.suppress(OSError, ValueError):
+        stages = json.loads(_CONFIG.read_text()).get("stages", {})
+        return {name: str(value) for name, value in stages.get(stage, {}).get("environment_variables", {}).items()}
+    return {}
+
+
 def _environment(stage: str) -> dict[str, str]:
-    """Return what the functions of a deployed stage see; without functions, what its stack gives them."""
+    """Return what the functions of a deployed stage see; without functions, what stack and checkout would give them."""
     import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
@@ -106,7 +115,7 @@ def _environment(stage: str) -> dict[str, str]:
         function = boto3.client("lambda").get_function_configuration(FunctionName=f"{name}-process")
     except (BotoCoreError, ClientError) as error:
         if "ResourceNotFoundException" in str(error):
-            return outputs
+            return _chosen(stage) | outputs
         raise CommandError(f"The settings of the stage {stage} cannot be read: {error}") from error
     variables: dict[str, str] = function.get("Environment", {}).get("Variables", {})
     return outputs | variables

@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 
+from chalicelib.core.table_keys import is_operators
 from millrace.io.client import Client
 from millrace.stage_address import running_stack
 
@@ -24,9 +25,6 @@ from millrace.stage_address import running_stack
 _START_SECONDS = 300
 _SETTLE_SECONDS = 120
 _END_SECONDS = 120
-# Partitions that say what the stage is, and not what happened in it.
-_CONFIGURATION = ("#projects", "#keys", "#stage")
-_CATALOGUE = "#catalogue"
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _MAX_REQUESTS = 25
 
@@ -59,7 +57,7 @@ class Events:
         table, bucket = self.environment["TABLE_NAME"], self.environment["BUCKET_NAME"]
         dynamodb, s3 = self._client("dynamodb"), self._client("s3")
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk")
-        keys = [key for page in pages for key in page["Items"] if not _is_configuration(key["pk"]["S"])]
+        keys = [key for page in pages for key in page["Items"] if not is_operators(key["pk"]["S"])]
         requests = [{"DeleteRequest": {"Key": key}} for key in keys]
         while requests:
             answer = dynamodb.batch_write_item(RequestItems={table: requests[:_MAX_REQUESTS]})
@@ -134,10 +132,6 @@ def millrace(millrace_stack: Millrace) -> Millrace:
     """The local stack, empty."""
     millrace_stack.events.reset()
     return millrace_stack
-
-
-def _is_configuration(partition: str) -> bool:
-    return partition in _CONFIGURATION or partition.endswith(_CATALOGUE)
 
 
 def _wait_until_ready(state: Path, process: subprocess.Popen[bytes], log: Path) -> Millrace:

@@ -35,7 +35,7 @@ def archived_in(stage: Stage) -> list[StoredEvent]:
 def replay(stage: Stage) -> None:
     for _ in archive_replay.replay(
         archive_scan.objects_of(stage.archive, Span()),
-        selection=Selection(Span(), None, None, None),
+        selection=Selection(Span(), None, None, None, NOW),
         archive=stage.archive,
         commits=stage.commits,
         queue=stage.queue,
@@ -112,12 +112,13 @@ class Erasing(Story):
 
     def erase(self, stage: Stage, user: str = "ann") -> Erased:
         eraser = Eraser(
-            Person("default", user, NOW - timedelta(days=31)),
+            Person("default", user),
             events=stage.events,
             commits=stage.commits,
             quarantine=stage.quarantine,
             erasure=stage.erasure,
             archive=stage.archive,
+            is_settled=lambda minted: minted < NOW - timedelta(days=31),
         )
         for _ in eraser.erase_events():
             pass

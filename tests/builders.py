@@ -18,6 +18,7 @@ from chalicelib.core.dialects.registry import OWN
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Quarantined
+from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.report import Report
 from chalicelib.core.windows import MINUTE, Window
 from chalicelib.flows import aggregate as aggregator
@@ -45,7 +46,9 @@ from fakes import (
 
 NOW = datetime(2015, 5, 17, 10, 30, tzinfo=UTC)
 SETTINGS = Settings("queue", "table", "bucket", "topic", "secret", is_open=True)
-LIFETIMES = SETTINGS.lifetimes
+LIFETIMES = Lifetimes()
+#: A stage that never had others.
+HISTORY = History(((datetime(1970, 1, 1, tzinfo=UTC), LIFETIMES),))
 _numbers = count(1)
 
 
@@ -165,7 +168,7 @@ class World:
             quarantine=self.quarantine,
             meter=self.meter,
             now=now,
-            lifetimes=LIFETIMES,
+            lifetimes=HISTORY,
             report_properties=SETTINGS.report_properties,
         )
 
@@ -212,8 +215,8 @@ class World:
             commits=self.commits,
             quarantine=self.quarantine,
             failure_notes=self.failure_notes,
+            lifetimes=HISTORY,
             now=now,
-            max_age=LIFETIMES.max_chunk_age,
         )
 
     def archived(self) -> dict[str, list[str]]:

@@ -13,7 +13,7 @@ from chalicelib.ports import Message
 
 MAX_RECEIVES = 2
 # How long after the first POST a client may send it again and still change nothing (docs/api.md).
-RETRY_WITHOUT_TIME, RETRY = timedelta(days=7), timedelta(days=360)
+RETRY = timedelta(days=360)
 
 
 @dataclass
@@ -93,7 +93,3 @@ class Post:
     @property
     def is_recognisable(self) -> bool:
         return all("event_id" in event or "timestamp" in event or self.key for event in self.events)
-
-    @property
-    def retry(self) -> timedelta:
-        return RETRY if all("timestamp" in event for event in self.events) else RETRY_WITHOUT_TIME

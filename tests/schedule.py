@@ -18,13 +18,13 @@ from typing import Any, ClassVar, cast
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from builders import LIFETIMES, SETTINGS
+from builders import HISTORY, SETTINGS
 from chalicelib.core import timestamps, windows
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import RawEvent
-from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.lifetimes import History
 from chalicelib.core.report import Report
 from chalicelib.errors import Problem
 from chalicelib.flows import process as processor
@@ -44,7 +44,7 @@ from fakes import (
     FakeTopic,
 )
 from oracle import demand
-from posted import IngestionQueue, MessageQueue, Post
+from posted import RETRY, IngestionQueue, MessageQueue, Post
 from turns import FAULTS, Turns
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -73,7 +73,8 @@ PICKS = st.lists(st.integers(0, 1000), min_size=1, max_size=4)
 class Schedule(RuleBasedStateMachine):
     """The pipeline on fakes, and what the model knows of it. Subclasses break one thing each."""
 
-    lifetimes: ClassVar[Lifetimes] = LIFETIMES
+    lifetimes: ClassVar[History] = HISTORY
+    guards_kept: ClassVar[timedelta] = HISTORY.current.events
     event_store: ClassVar[type[FakeEventStore]] = FakeEventStore
     commit_log: ClassVar[type[FakeCommitLog]] = FakeCommitLog
     mark_store: ClassVar[type[FakeMarks]] = FakeMarks
@@ -124,7 +125,7 @@ class Schedule(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 1000), takes=st.sampled_from((9, 0, 1)), admits=st.sampled_from((9, 0)))
     def send_again(self, pick: int, takes: int, admits: int) -> None:
         post = self.posts[pick % len(self.posts)]
-        if post.is_recognisable and self.now - post.at < post.retry:
+        if post.is_recognisable and self.now - post.at < RETRY:
             self.figures["client retries"] += 1
             self._send(post, takes, admits)
 
@@ -205,7 +206,7 @@ class Schedule(RuleBasedStateMachine):
             self._expire()
 
     def _expire(self) -> None:
-        retention, guards = self.lifetimes.events, self.lifetimes.guards
+        retention, guards = self.lifetimes.current.events, self.guards_kept
         for key, event in list(self.events.stored.items()):
             if timestamps.parse(event["received_at"]) + retention < self.now:
                 del self.events.stored[key]

@@ -14,6 +14,7 @@ from botocore import UNSIGNED
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.config import Config
 
+from builders import HISTORY
 from chalicelib.adapters.dead_letters import DeadLetters
 from chalicelib.adapters.event_store import EventStore
 from chalicelib.adapters.hour_summaries import HourSummaryStore
@@ -79,6 +80,7 @@ class Stage(Pipeline):
 
     pause = staticmethod(no_pause)
     subscriber_url = ""
+    lifetimes = HISTORY
 
     def __init__(
         self,

@@ -420,7 +420,6 @@ class Quarantining(Replaying):
             quarantine_replay.ReplayOutcome(),
             queue=stage.queue,
             quarantine=stage.quarantine,
-            events=stage.events,
             now=NOW,
             lifetimes=stage.lifetimes,
             renew=False,

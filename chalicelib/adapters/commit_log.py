@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -27,9 +27,9 @@ from chalicelib.errors import StoreFailed
 
 
 class CommitLog:
-    """`retention`: how long a record is kept after its chunk was minted, when it was received or replayed."""
+    """`retention` tells how long a record is kept after its chunk was minted, when it was received or replayed."""
 
-    def __init__(self, table: Table, *, retention: timedelta) -> None:
+    def __init__(self, table: Table, *, retention: Callable[[], timedelta]) -> None:
         self._table = table
         self._retention = retention
 
@@ -77,21 +77,21 @@ class CommitLog:
         shared_by = {record.chunk_id: each.chunk_id for each, singles in shared for record in singles}
         return [
             *(self._put_own(record, shared_by) for record in records),
-            *(put_part(record_item(record, self._retention)) for record, _ in shared),
+            *(put_part(record_item(record, self._retention())) for record, _ in shared),
             *counter_parts(commit.increments(records), shard),
             *mark_parts(marked, shard),
             *day_parts(marked, shard),
-            *sum_parts(commit.received_hours(records), shard, self._retention),
+            *sum_parts(commit.received_hours(records), shard, self._retention()),
         ]
 
     def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
         """Put what says that a chunk is committed, if it is not there: its record, or a single's event."""
         if record.body is None:
-            item = record_item(record, self._retention)
+            item = record_item(record, self._retention())
         else:
             event = record.owned[0]
             key = table_keys.event_item(record.project, event.ref)
-            item = event_item(key, record.chunk_id, event.event_type, record.body, self._retention)
+            item = event_item(key, record.chunk_id, event.event_type, record.body, self._retention())
             item["i"] = text(shared_by[record.chunk_id])
         return put_part(item, "attribute_not_exists(pk)")
 

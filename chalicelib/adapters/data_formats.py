@@ -1,14 +1,22 @@
-"""The item that records the format of a stage's data, and the refusal of a format that this version does not know."""
+"""The item that records the format and the lifetimes of a stage's data, and the refusal of an unknown format."""
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
-from chalicelib.adapters.table import Item, Table, key_item, number
-from chalicelib.core import data_format, limits, table_keys
+from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.core import data_format, limits, table_keys, timestamps
 from chalicelib.core.data_format import DataFormat
+from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.errors import UnknownFormat
+
+_DEFAULT = Lifetimes()
+#: Before anything was written.
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DataFormats:
@@ -22,7 +30,7 @@ class DataFormats:
         self._table = table
         self._known = known
         self._clock = clock
-        self._checked: tuple[float, DataFormat] | None = None
+        self._checked: tuple[float, DataFormat, History] | None = None
 
     def read(self) -> DataFormat | None:
         """Return the recorded format, or None if the stage records none."""
@@ -33,13 +41,25 @@ class DataFormats:
 
         The item is read again after REMEMBERED_SECONDS.
         """
+        return self._current()[0]
+
+    def lifetimes(self) -> History:
+        """Return what the lifetimes are and were. Raises UnknownFormat and StoreFailed. Read as `check` reads."""
+        return self._current()[1]
+
+    def _current(self) -> tuple[DataFormat, History]:
         asked = self._clock()
         if self._checked is None or asked - self._checked[0] >= limits.REMEMBERED_SECONDS:
-            self._checked = asked, self.checked(self._table.get(table_keys.DATA_FORMAT))
-        return self._checked[1]
+            return self.take(self._table.get(table_keys.DATA_FORMAT), asked)
+        return self._checked[1:]
 
-    def checked(self, item: Item | None) -> DataFormat:
-        """Return the format in an item that was read together with another. Raises UnknownFormat."""
+    def take(self, item: Item | None, asked: float | None = None) -> tuple[DataFormat, History]:
+        """Check the item, as it was read with another, and remember it. Raises UnknownFormat."""
+        found = self._known_format(item), _history_of(item)
+        self._checked = self._clock() if asked is None else asked, *found
+        return found
+
+    def _known_format(self, item: Item | None) -> DataFormat:
         found = _format_of(item)
         if found is None:
             raise UnknownFormat("The stage records no data format. Run `millrace upgrade` for it.")
@@ -50,22 +70,51 @@ class DataFormats:
             )
         return found
 
-    def create(self) -> bool:
-        """Record the current format; False if a format is recorded already."""
-        return self._table.put_if(_item(DataFormat()), "attribute_not_exists(pk)")
+    def create(self, lifetimes: Lifetimes = _DEFAULT) -> bool:
+        """Record the current format, and the lifetimes of a new stage; False if a format is recorded already."""
+        ever = History(((_ALWAYS, lifetimes),))
+        recorded = {"w": number(data_format.CURRENT), "o": number(data_format.CURRENT), "l": _text_of(ever)}
+        return self._table.put_if(key_item(table_keys.DATA_FORMAT) | recorded, "attribute_not_exists(pk)")
 
     def replace(self, before: DataFormat, after: DataFormat) -> bool:
         """Record another format; False if the recorded one is no longer `before`."""
         values = {":w": number(before.written), ":o": number(before.oldest)}
-        return self._table.put_if(_item(after), "w = :w AND o = :o", values)
+        values |= {":written": number(after.written), ":oldest": number(after.oldest)}
+        return self._table.update_if(
+            table_keys.DATA_FORMAT, "SET w = :written, o = :oldest", "w = :w AND o = :o", values
+        )
+
+    def replace_lifetimes(self, before: History, after: History) -> bool:
+        """Record other lifetimes; False if the recorded ones are no longer `before`. Functions read them in time."""
+        values = {":before": _text_of(before), ":after": _text_of(after)}
+        is_replaced = self._table.update_if(table_keys.DATA_FORMAT, "SET l = :after", "l = :before", values)
+        self._checked = None
+        return is_replaced
 
     def is_empty(self) -> bool:
         """Return whether the table holds nothing at all."""
         return self._table.is_empty()
 
 
-def _item(recorded: DataFormat) -> Item:
-    return key_item(table_keys.DATA_FORMAT) | {"w": number(recorded.written), "o": number(recorded.oldest)}
+def _text_of(history: History) -> Item:
+    entries = [
+        [timestamps.sortable(since), each.events.days, each.max_chunk_age.days] for since, each in history.entries
+    ]
+    return text(json.dumps(entries, separators=(",", ":")))
+
+
+def _history_of(item: Item | None) -> History:
+    if item is None or "l" not in item:
+        raise UnknownFormat("The stage records no lifetimes. It was made by an unreleased version: make a new one.")
+    return History(
+        tuple(
+            (
+                timestamps.parse(since),
+                replace(Lifetimes(), events=timedelta(days=events), max_chunk_age=timedelta(days=max_chunk_age)),
+            )
+            for since, events, max_chunk_age in json.loads(item["l"]["S"])
+        )
+    )
 
 
 def _format_of(item: Item | None) -> DataFormat | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -27,21 +27,20 @@ class _Row:
 
 
 class EventStore:
-    """`retention`: how long an event is kept after its chunk was minted, when it was received or replayed;
-    `guard_retention`: how long a retry without a timestamp is still recognised. `max_inserts`: inserts of one call.
+    """`retention`: how long events and guards are kept after their chunk was minted, when it was received or replayed.
+
+    `max_inserts`: inserts of one call.
     """
 
     def __init__(
         self,
         table: Table,
         *,
-        retention: timedelta,
-        guard_retention: timedelta,
+        retention: Callable[[], timedelta],
         max_inserts: int = MAX_INSERTS,
     ) -> None:
         self._table = table
         self._retention = retention
-        self._guard_retention = guard_retention
         self._max_inserts = max_inserts
 
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
@@ -62,10 +61,10 @@ class EventStore:
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
         key = table_keys.event_item(chunk.project, event.ref)
         body = StoredEvent.of(event, chunk).body(event, chunk)
-        return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention))
+        return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention()))
 
     def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
-        expiry = int((chunk.age_counts_from + self._guard_retention).timestamp())
+        expiry = int((chunk.minted + self._retention()).timestamp())
         attributes = {"t": text(event.time), "x": number(expiry)}
         key = table_keys.guard_item(chunk.project, event.user, event.event_id)
         if event.sole_id:

@@ -30,7 +30,7 @@ class ProjectStore:
         """Return a project's settings without its schemas. Raises UnknownFormat."""
         key = table_keys.project(name)
         items = self._table.get_many([key, table_keys.DATA_FORMAT])
-        self._formats.checked(items.get(table_keys.DATA_FORMAT))
+        self._formats.take(items.get(table_keys.DATA_FORMAT))
         return read_item(items[key], _project) if key in items else None
 
     def all(self) -> list[Project]:

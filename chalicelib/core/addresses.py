@@ -11,14 +11,14 @@ HIDDEN_EMAIL = "(email)"
 
 _OCTET = "[0-9]{1,3}"
 _COLON = "(?::|%3[Aa])"
-# IPv6 first, since it may end with an IPv4 address. Numbers with more parts than an address are not one.
-_IP = re.compile(
-    rf"(?<![0-9A-Za-z:])(?P<v6>(?:[0-9A-Fa-f]{{0,4}}{_COLON}){{2,7}}"
-    rf"(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9A-Fa-f]{{1,4}})?)(?P<zone>%(?!3[Aa])\w{{1,30}})?(?![0-9A-Za-z:])"
-    rf"|(?<![0-9])(?<![0-9]\.)(?P<v4>{_OCTET}(?:\.{_OCTET}){{3}})(?![0-9])(?!\.[0-9])(?P<domain>\.[A-Za-z])?"
-    # The name that a network gives a machine: ip-203-0-113-9.example.net.
-    rf"|(?<![0-9])(?P<name>{_OCTET}(?:-{_OCTET}){{3}})(?=[\w-]{{0,60}}\.[A-Za-z])"
+_IPV6 = re.compile(
+    rf"(?<![0-9A-Za-z:])((?:[0-9A-Fa-f]{{0,4}}{_COLON}){{2,7}}"
+    rf"(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9A-Fa-f]{{1,4}})?)(?:%(?!3[Aa])\w{{1,30}})?(?![0-9A-Za-z:])"
 )
+# Numbers with more than four parts are no address. A name may follow: 9.113.0.203.in-addr.arpa.
+_IPV4 = re.compile(rf"(?<![0-9])(?<![0-9]\.)({_OCTET}(?:\.{_OCTET}){{3}})(?![0-9])(?!\.[0-9])(\.[A-Za-z])?")
+# The name that a network gives a machine: ip-203-0-113-9.example.net.
+_NAME = re.compile(rf"(?<![0-9])({_OCTET}(?:-{_OCTET}){{3}})(?=[\w-]{{0,60}}\.[A-Za-z])")
 # A mail address from its "@" on. A picture for dense screens, icon@2x.png, is none.
 _AT_DOMAIN = re.compile(r"(?:[@\uFF20]|%40|%2540)(?![0-9]x\.)[^\s@<>()\[\]\"',;:/?=&#\\|%]{1,190}\.[^\W\d_]{2,}")
 _NOT_IN_LOCAL_PART = frozenset(" \t\r\n@<>()[]\"',;:/?=&#\\|")
@@ -37,11 +37,33 @@ def truncate_ip(address: str) -> str | None:
 
 def hide_ips(text: str, *, truncate: bool) -> str:
     """The text without the IP addresses in it, or with truncated ones."""
-    return _IP.sub(_truncated if truncate else _dropped, text)
+    if text.count(":") + text.count("%3") > 1:  # to count is cheap, and most texts hold no address
+        text = _IPV6.sub(lambda found: _hidden_v6(found, truncate=truncate), text)
+    if text.count(".") > 2:
+        text = _IPV4.sub(lambda found: _hidden_v4(found, truncate=truncate and not found[2]) + (found[2] or ""), text)
+    if text.count("-") > 2 and "." in text:
+        text = _NAME.sub(lambda found: _hidden_v4(found, truncate=False), text)
+    return text
+
+
+def _hidden_v6(found: re.Match[str], *, truncate: bool) -> str:
+    address = unquote(found[1])
+    truncated = truncate_ip(address) if address != "::" else None
+    return found[0] if truncated is None else truncated if truncate else HIDDEN_IP
+
+
+def _hidden_v4(found: re.Match[str], *, truncate: bool) -> str:
+    """In a name the parts of an address may stand in any order, so that none of them may stay."""
+    parts = [part.lstrip("0") or "0" for part in re.split("[.-]", found[1])]
+    # Browsers name their version 140.0.0.0.
+    truncated = None if parts[1:] == ["0"] * 3 else truncate_ip(".".join(parts))
+    return found[1] if truncated is None else truncated if truncate else HIDDEN_IP
 
 
 def hide_emails(text: str) -> str:
     """The text without the mail addresses in it."""
+    if "." not in text or ("@" not in text and "%" not in text and "\uff20" not in text):
+        return text
     shown, position = [], 0
     for found in _AT_DOMAIN.finditer(text):
         start = found.start()
@@ -52,24 +74,3 @@ def hide_emails(text: str) -> str:
             shown += [text[position:start], HIDDEN_EMAIL]
             position = found.end()
     return "".join([*shown, text[position:]])
-
-
-def _dropped(found: re.Match[str]) -> str:
-    return found[0] if _truncate(found) is None else HIDDEN_IP + (found["domain"] or "")
-
-
-def _truncated(found: re.Match[str]) -> str:
-    # The parts of an address in a name may stand in any order, so that none of them may stay.
-    if found["name"] or found["domain"]:
-        return _dropped(found)
-    return _truncate(found) or found[0]
-
-
-def _truncate(found: re.Match[str]) -> str | None:
-    """The truncated address; None if it is no address, or none of a machine."""
-    if found["v6"]:
-        address = unquote(found["v6"])
-        return truncate_ip(address) if address != "::" else None
-    parts = [part.lstrip("0") or "0" for part in re.split("[.-]", found["v4"] or found["name"])]
-    # Browsers name their version 140.0.0.0.
-    return None if parts[1:] == ["0"] * 3 else truncate_ip(".".join(parts))

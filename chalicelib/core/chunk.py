@@ -22,7 +22,8 @@ _FORMAT = 3
 class Sender:
     """Who sent a POST and when: the enrichment that its events share.
 
-    `shared`: what an envelope says once for all of them. Each event has it in its context, where its own entries win.
+    `shared`: what an envelope says once for all of them. Its `context` is the context of each event where that has no
+    entry of its own; its `batch`, and what it has in vain, is in the context as `batch`.
     """
 
     project: str
@@ -78,9 +79,13 @@ class Chunk:
         return len(self.events) + self.repeats
 
     @property
+    def minted(self) -> datetime:
+        return minted_at(self.chunk_id)
+
+    @property
     def age_counts_from(self) -> datetime:
         """What the maximum chunk age measures from."""
-        return self.renewed or minted_at(self.chunk_id)
+        return self.renewed or self.minted
 
 
 def pack(
@@ -216,7 +221,7 @@ def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
     sender = chunk.sender
     document = event.to_json()
     if sender.shared:
-        document["context"] = {**sender.shared, **event.context}
+        document["context"] = _context(event.context, sender.shared)
     document["received_at"] = timestamps.readable(sender.received_at)
     if sender.source_ip is not None:
         document["source_ip"] = sender.source_ip
@@ -225,6 +230,21 @@ def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
     document["project"] = sender.project
     document["chunk_id"] = chunk.chunk_id
     return document
+
+
+def _context(own: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's context with what its envelope says, of which nothing is lost. What says nothing hides nothing."""
+    common, batch = shared.get("context", {}), shared.get("batch", {})
+    own = {name: value for name, value in own.items() if name not in common or value not in (None, "", [], {})}
+    hidden = {
+        name: common[name] for name in common.keys() & own if compact.dump(common[name]) != compact.dump(own[name])
+    }
+    context, name = {**common, **own}, "batch"
+    if batch or hidden:
+        while name in context:
+            name += "_"
+        context[name] = {**batch, "context": hidden} if hidden else batch
+    return context
 
 
 def _event_to_message(event: Event) -> dict[str, Any]:

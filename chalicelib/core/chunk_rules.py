@@ -50,7 +50,7 @@ _END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 def parse(body: str) -> dict[str, Any]:
     """The document in a message: plain JSON in ASCII of numbers and texts that can be kept. Raises ValueError."""
-    if len(body) > limits.MAX_MESSAGE_BYTES:
+    if len(body) > limits.MAX_QUEUE_MESSAGE_BYTES:
         raise Undecodable("too large")
     document = parse_json(body)
     if not isinstance(document, dict) or not document.keys() <= _MESSAGE_NAMES:
@@ -115,7 +115,11 @@ def _check_sender(sender: Sender, events: int) -> None:
     for text in (sender.source_ip, sender.user_agent):
         if text is not None and not (isinstance(text, str) and len(text) <= limits.MAX_SENDER_LENGTH):
             raise Undecodable("its sender is not told as text")
-    _check_depth({**sender.shared}, 2)
+    if not sender.shared.keys() <= {"context", "batch"} or not all(
+        isinstance(each, dict) for each in sender.shared.values()
+    ):
+        raise Undecodable("its events share something else than a context")
+    _check_depth({**sender.shared}, 1)
     copies = events if events > 1 and sender.shared else 0
     if copies and copies * len(compact.dump(sender.shared)) > limits.MAX_CHUNK_BYTES:
         raise Undecodable("its events share more than a commit takes")

@@ -15,6 +15,7 @@ from chalicelib.core import limits, timestamps
 
 _TIME_LENGTH = 27
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_EXACT = 2**53
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 #: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
@@ -33,6 +34,7 @@ REJECTION_CODES = {
     "schema_violation": "The properties are not what the project's catalogue says they are.",
     "not_checked": "The properties take too many steps to be checked against the project's catalogue.",
     "ambiguous_field": "A top-level field and a property have one name and different values.",
+    "unknown_version": "The CloudEvent has a version that is not read here.",
     "other_key": "The event names a write key of another project than its request's.",
 }
 
@@ -164,6 +166,16 @@ def is_text(value: object, max_length: int) -> bool:
     if not isinstance(value, str) or not 0 < len(value) <= max_length:
         return False
     return value.isascii() or not _HALF_A_PAIR.search(value)
+
+
+def as_id(value: object) -> str | None:
+    """An id as the text that is kept; None for what can be none. JSON knows one kind of number, so 12345.0 is 12345."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    # Beyond, a double stands for several numbers.
+    return str(int(value)) if isinstance(value, int) or (value.is_integer() and abs(value) <= _EXACT) else None
 
 
 #: The table, from the attributes of an Event.

@@ -1,10 +1,10 @@
-"""How long everything is kept, and which of these times must exceed which."""
+"""How long everything is kept, which of these times must exceed which, and what a stage's lifetimes have been."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from chalicelib.core import limits
 
@@ -17,9 +17,10 @@ MAX_SINGLE_AGE = 6 * _DAY
 class Lifetimes:
     """The lifetimes of a stage. It chooses `events` and `max_chunk_age`; the others are the product's.
 
-    `events`: events, commit records and ledger sums, from when their chunk was minted.
+    `events`: events, guards, commit records and ledger sums, from when their chunk was minted.
     `max_chunk_age`: an older chunk is quarantined, not processed.
-    `client_retries`: a guard recognises retries for this long after the last copy of a chunk may be processed.
+    `client_retries`: a client that sends an event again within this time changes nothing, however late both attempts
+    are processed.
     `worker_stalls`: a worker may stand still for this long between two calls.
     `hour_summary_objects`: those of large hour summaries, in the bucket.
     `ledger`: how far the ledger looks back, in whole hours.
@@ -41,8 +42,8 @@ class Lifetimes:
     ledger: timedelta = 13 * _DAY
 
     @property
-    def guards(self) -> timedelta:
-        """How long an event is recognised by its id, after its chunk was minted or renewed."""
+    def last_attempt(self) -> timedelta:
+        """How long after a chunk was minted or renewed a copy, or the client's next attempt, may be processed."""
         return self.max_chunk_age + self.client_retries
 
     @property
@@ -53,7 +54,7 @@ class Lifetimes:
     @property
     def replayable(self) -> timedelta:
         """The records of what was received longer ago may expire before a replay of it is done."""
-        return self.events - self.guards
+        return self.events - self.last_attempt
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Each lifetime that breaks a rule, and the rest of the sentence that says so."""
@@ -75,8 +76,8 @@ class Rule:
 
 
 RULES = (
-    Rule("guards", lambda of: of.max_chunk_age, "a guard must outlive the last copy of its chunk"),
-    Rule("events", lambda of: of.guards, "the proof that a chunk is done must outlive the guards of its events"),
+    Rule("client_retries", lambda _: timedelta(0), "a client's next attempt must find the first"),
+    Rule("events", lambda of: of.last_attempt, "whatever recognises an event must outlive the last attempt to send it"),
     Rule(
         # That event was received a day (MAX_FUTURE_SECONDS) before its own time at the earliest. The single-event chunk
         # was minted MAX_SINGLE_AGE after that time at the latest, and its last copy is `max_chunk_age` younger.
@@ -106,3 +107,71 @@ RULES = (
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     Rule("worker_stalls", lambda _: timedelta(minutes=15), "an invocation may last as long"),
 )
+
+
+@dataclass(frozen=True)
+class History:
+    """The lifetimes that a stage has had, oldest first, each with when it came into force.
+
+    New items get the current ones. A judgement on an older item takes the smallest value that was in force since that
+    item was written; whether nothing can come any more is asked of the largest.
+    """
+
+    entries: tuple[tuple[datetime, Lifetimes], ...]
+
+    @property
+    def current(self) -> Lifetimes:
+        """Return the lifetimes that are in force."""
+        return self.entries[-1][1]
+
+    def is_too_old(self, minted: datetime, counts_from: datetime, now: datetime) -> bool:
+        """Return whether a chunk may no longer be processed: what recognises its events may have expired."""
+        return counts_from < now - self._smallest_since(minted - Lifetimes.client_retries).max_chunk_age
+
+    def may_expire(self, received: datetime, now: datetime) -> bool:
+        """Return whether what recognises events may expire before a chunk of them that is queued now is done."""
+        return received < now - self._smallest_since(received - Lifetimes.client_retries).replayable
+
+    def is_forgotten(self, minted: datetime, now: datetime) -> bool:
+        """Return whether the commit record of a chunk may have expired."""
+        return minted < now - self._smallest_since(minted).events
+
+    def is_settled(self, minted: datetime, now: datetime) -> bool:
+        """Return whether no copy of a chunk is processed any more, and no worker that took it goes on."""
+        return minted < now - max(each.settled for each in self._in_force_since(minted))
+
+    def changed(self, wanted: Lifetimes, now: datetime) -> History:
+        """Return the history with other lifetimes in force from now on. Raises ValueError in a sentence.
+
+        Entries are left out when nothing that was written under them is left.
+        """
+        for lifetime, problem in wanted.problems():
+            raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
+        if now <= self.entries[-1][0]:
+            raise ValueError("The lifetimes were changed after what this machine takes for now. Set its clock.")
+        longest = max(each.events for _, each in self.entries)
+        kept = self._entries_since(now - longest - wanted.last_attempt)
+        if len(kept) >= _MAX_CHANGES:
+            raise ValueError(f"The lifetimes were changed {len(kept)} times already. Wait until old data has expired.")
+        return History((*kept, (now, wanted)))
+
+    def _smallest_since(self, moment: datetime) -> Lifetimes:
+        in_force = self._in_force_since(moment)
+        return replace(
+            in_force[-1],
+            events=min(each.events for each in in_force),
+            max_chunk_age=min(each.max_chunk_age for each in in_force),
+        )
+
+    def _in_force_since(self, moment: datetime) -> list[Lifetimes]:
+        return [each for _, each in self._entries_since(moment)]
+
+    def _entries_since(self, moment: datetime) -> list[tuple[datetime, Lifetimes]]:
+        """Those in force at any time since then. A function that read one earlier may act on it a while longer."""
+        ended = [since + Lifetimes.worker_stalls for since, _ in self.entries[1:]]
+        return [*(entry for entry, end in zip(self.entries, ended, strict=False) if end > moment), self.entries[-1]]
+
+
+_MAX_CHANGES = 50
+#: The environment variables that choose a lifetime.
+CHOSEN = {"events": "RETENTION_DAYS", "max_chunk_age": "MAX_CHUNK_AGE_DAYS"}

@@ -6,11 +6,19 @@ from typing import Any
 # A synchronous Lambda call takes 6 MB, and a binary body arrives in base64 (4/3):
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# API Gateway hands bodies of these types over as bytes; anything else as text, in which every byte that is no UTF-8 is
+# lost: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html
+BYTE_TYPES = (
+    *("application/gzip", "application/octet-stream", "application/x-gzip"),
+    *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
+)
 # A gzip bomb is cut here.
 MAX_INFLATED_BYTES = 6 * 1024 * 1024
 # Parsed, a JSON value takes up to 130 bytes (objects of one field), whatever its text takes, and a function has 512 MB.
 # 2,500 events may have 200 values each.
 MAX_VALUES = 500_000
+# Each member is a gzip file of its own, and costs its own set-up; a POST of as many events has no more.
+MAX_GZIP_MEMBERS = 2500
 # The Segment specification's largest batch and event.
 MAX_EVENTS_PER_POST = 2500
 # What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most, and a hashed user
@@ -46,7 +54,7 @@ MAX_CHUNK_BYTES = 200_000
 # Who sent a POST: an address, and a user agent, of which longer ones are cut.
 MAX_SENDER_LENGTH = 1024
 # Around its events a message says who sent them, escaped to up to 12 characters each.
-MAX_MESSAGE_BYTES = MAX_CHUNK_BYTES + 2 * 12 * MAX_SENDER_LENGTH
+MAX_QUEUE_MESSAGE_BYTES = MAX_CHUNK_BYTES + 2 * 12 * MAX_SENDER_LENGTH
 # Of a POST its events at most; a replay may find the lines of a POST in several objects that crashes left.
 MAX_REPEATS = 100 * MAX_EVENTS_PER_POST
 

@@ -10,8 +10,9 @@ from typing import Any
 from chalicelib.core import limits
 from chalicelib.errors import Problem
 
-_PIECE = 64 * 1024
+_PIECE_OF_JSON = 64 * 1024
 _GZIP = b"\x1f\x8b"
+_PIECE = 4096
 
 
 class BadNumber:
@@ -20,9 +21,14 @@ class BadNumber:
 
 def events_of(document: Any) -> list[Any]:
     """The raw events of one object, an array, or {"events": [...]}, within bounds. Raises Problem."""
-    if isinstance(document, dict) and isinstance(document.get("events"), list) and "event_type" not in document:
+    if has_events(document):
         document = document["events"]
     return bounded(document if isinstance(document, list) else [document])
+
+
+def has_events(document: Any) -> bool:
+    """Whether a document is no event, but holds some."""
+    return isinstance(document, dict) and isinstance(document.get("events"), list) and "event_type" not in document
 
 
 def bounded(raw_events: list[Any]) -> list[Any]:
@@ -34,22 +40,44 @@ def bounded(raw_events: list[Any]) -> list[Any]:
     return raw_events
 
 
-def inflate(body: bytes) -> bytes:
-    """The plain bytes of a body; gzip is told by its first two. Raises Problem."""
+def within_size(body: bytes) -> bytes:
+    """The same. Raises Problem if it is too large."""
     if len(body) > limits.MAX_BODY_BYTES:
         raise Problem("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
-    if not body.startswith(_GZIP):
+    return body
+
+
+def inflate(body: bytes) -> bytes:
+    """The plain bytes of a body; gzip is told by its first two. Raises Problem.
+
+    A gzip file is a series of members (RFC 1952, 2.2), as tools that append to one write it.
+    """
+    if not within_size(body).startswith(_GZIP):
         return body
+    plain, at = bytearray(), 0
+    for _ in range(limits.MAX_GZIP_MEMBERS):
+        at = _inflate_member(body, at, plain)
+        if not body[at : at + 2]:
+            return bytes(plain)
+    raise Problem("bad_gzip", f"The gzip body has over {limits.MAX_GZIP_MEMBERS} members.")
+
+
+def _inflate_member(body: bytes, at: int, plain: bytearray) -> int:
+    """Append the data of the member that starts there; answers where it ends. Raises Problem."""
     inflater = zlib.decompressobj(wbits=31)  # 31: a gzip header and its check sum
-    try:
-        plain = inflater.decompress(body, limits.MAX_INFLATED_BYTES)
-    except zlib.error as error:
-        raise Problem("bad_gzip") from error
-    if inflater.unconsumed_tail:
-        raise Problem("body_too_large", f"The inflated body is over {limits.MAX_INFLATED_BYTES} bytes.")
-    if not inflater.eof or inflater.unused_data:
-        raise Problem("bad_gzip", "The gzip body is cut short or followed by other data.")
-    return plain
+    # In pieces, since what follows the member is copied with its last one.
+    while not inflater.eof:
+        piece = body[at : at + _PIECE]
+        try:
+            plain += inflater.decompress(piece, limits.MAX_INFLATED_BYTES + 1 - len(plain))
+        except zlib.error as error:
+            raise Problem("bad_gzip") from error
+        if len(plain) > limits.MAX_INFLATED_BYTES:
+            raise Problem("body_too_large", f"The inflated body is over {limits.MAX_INFLATED_BYTES} bytes.")
+        at += len(piece) - len(inflater.unused_data)
+        if not piece:
+            raise Problem("bad_gzip", "The gzip body is cut short.")
+    return at
 
 
 def open_text(body: bytes) -> bytes:
@@ -77,8 +105,8 @@ def _check_values(plain: bytes) -> None:
         return
     unescaped = plain.replace(rb"\\", b"").replace(rb"\"", b"")
     values, in_string = 0, 0
-    for start in range(0, len(unescaped), _PIECE):  # as a whole it would fall into millions of parts
-        parts = unescaped[start : start + _PIECE].split(b'"')
+    for start in range(0, len(unescaped), _PIECE_OF_JSON):  # as a whole it would fall into millions of parts
+        parts = unescaped[start : start + _PIECE_OF_JSON].split(b'"')
         values += _count(b"".join(parts[in_string::2]))
         in_string ^= (len(parts) - 1) % 2
         if values > limits.MAX_VALUES:
@@ -91,7 +119,7 @@ def _count(plain: bytes) -> int:
 
 def _text_of(plain: bytes) -> str:
     try:
-        return plain.decode("utf-8")
+        return plain.decode("utf-8-sig")  # some write a byte order mark, which RFC 8259 lets a reader ignore
     except UnicodeDecodeError as error:
         raise Problem("not_utf8", "The body is not UTF-8.") from error
 

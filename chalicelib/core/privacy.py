@@ -8,8 +8,8 @@ from __future__ import annotations
 import hmac
 import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
@@ -98,19 +98,19 @@ def hide_text(text: str, project: Project) -> str:
 class _Hiding:
     """What a project hides of one event. `people`: the ids of people in it, as `_folded` has them.
 
-    `copies` finds the longer ones of them in a text.
+    `spellings`: how the longer ones of them may stand in a text, by what `_folded` makes of it.
     """
 
     project: Project
     people: frozenset[str] = frozenset()
-    copies: re.Pattern[str] | None = None
+    spellings: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, project: Project, document: dict[str, Any]) -> _Hiding:
         if not project.hashes_users:
             return cls(project)
         people = list(dict.fromkeys(_people_in(document, is_cloudevent=_may_be_cloudevent(document))))
-        return cls(project, frozenset(map(_folded, people)), _copies_of(people))
+        return cls(project, frozenset(map(_folded, people)), _spellings(people))
 
     def hide(self, value: Any, name: str = "", *, is_cloudevent: bool = False) -> Any:
         """A copy of a named value without what is hidden, or _GONE. The entries of a list have its name."""
@@ -168,13 +168,24 @@ class _Hiding:
         """A text without what is hidden, also of the parameters in it and of the URLs in those."""
         if "=" in text and nested < _MAX_NESTED:
             text = _PARAMETER.sub(lambda found: self._hide_parameter(found, nested + 1), text)
-        if self.copies:
-            composed = _composed(text)
-            hashed = self.copies.sub(lambda found: self._hash(found[0]), composed)
-            text = text if hashed == composed else hashed
+        if self.spellings:
+            text = self._hide_copies(text)
         if self.project.ip != "keep":
             text = hide_ips(text, truncate=self.project.ip == "truncate")
         return hide_emails(text) if self.project.drops_emails else text
+
+    def _hide_copies(self, text: str) -> str:
+        folded = _folded(text)
+        if folded in self.spellings:
+            return self._hash(text)
+        found = sorted((each for form, each in self.spellings.items() if form in folded), key=len, reverse=True)
+        if not found:
+            return text
+        # None that is a part of a longer word.
+        copy = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found))})(?!\w)", re.IGNORECASE)
+        composed = _composed(text)
+        hashed = copy.sub(lambda match: self._hash(match[0]), composed)
+        return text if hashed == composed else hashed
 
     def _hide_parameter(self, found: re.Match[str], nested: int) -> str:
         name, value = unquote(found[1]), unquote(found[2])
@@ -234,14 +245,10 @@ def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> It
             yield str(value)
 
 
-def _copies_of(people: list[str]) -> re.Pattern[str] | None:
-    """Finds the first of these ids in a text, plain or as in a URL, but none that is part of a longer word."""
+def _spellings(people: list[str]) -> dict[str, str]:
+    """How the first of these ids may stand in a text: plain, or as in a URL."""
     telling = [_composed(person) for person in people if len(person) >= _TELLING_LENGTH][:_MAX_COPIES]
-    if not telling:
-        return None
-    spellings = {written for person in telling for written in (person, *_as_in_urls(person))}
-    longest_first = sorted(spellings, key=len, reverse=True)
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, longest_first))})(?!\w)", re.IGNORECASE)
+    return {_folded(spelling): spelling for person in telling for spelling in (person, *_as_in_urls(person))}
 
 
 def _as_in_urls(text: str) -> tuple[str, str]:

@@ -42,5 +42,7 @@ REWRITE = Retry("Rewriting an archive object without a user's lines", 8)
 # Chalice has just made a deployment, and an account may make one in 5 seconds: wait for it.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 DEPLOY = Retry("A call to API Gateway after Chalice has deployed, by botocore", 9, None)
-REQUEST = Retry("A request of the toolbox that is answered 429 or 503, by urllib3 after `Retry-After`", 6, None)
-RECONNECT = Retry("A request of the toolbox whose connection breaks, by urllib3", 3, 0.3, timeouts=(30, 30))
+REQUEST = Retry("A request of the toolbox that is answered 408, 425, 429 or 5xx", 6, 0.2)
+# A quota lets events pass every minute, and names the seconds until then. Others may use it up first.
+QUOTA = Retry("A POST of the toolbox that is answered 429", 60, 0.2)
+RECONNECT = Retry("A request of the toolbox whose answer does not come, or not whole", 3, 0.3, timeouts=(30, 30))

@@ -15,7 +15,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
 from chalicelib.core import limits, timestamps
-from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, stable_id, user_of
+from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, as_id, stable_id, user_of
 from chalicelib.core.payload import BadNumber
 
 # Of a name that a client made up, an answer repeats no more.
@@ -41,12 +41,11 @@ class Text(fields.Field[str]):
         self.max_length = max_length
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **_: Any) -> str:
-        if isinstance(value, int) and not isinstance(value, bool):
-            value = str(value)  # numeric user ids are common; they are kept as text
-        if not isinstance(value, str):
+        given = as_id(value)
+        if given is None:
             raise _refusal("wrong_type", f"{attr} must be a string.")
         # NFC makes one character of four at most.
-        text = value if value.isascii() or len(value) > 4 * self.max_length else _composed(value)
+        text = given if given.isascii() or len(given) > 4 * self.max_length else _composed(given)
         if not text:
             raise _refusal("empty", f"{attr} must not be empty.")
         if len(text) > self.max_length:
@@ -101,7 +100,7 @@ class Shared:
         if not context:
             return NOTHING
         try:
-            _check_values(dict(context), depth=2)
+            _check_values(dict(context), depth=1)
             return cls(_size_of(context), (stable_id(_as_json(context)),))
         except Rejected as refusal:
             return cls(refusal=refusal)
@@ -120,13 +119,15 @@ def read_event(
     content_secret: str | None = None,
     sent: datetime | None = None,
     sole_id: bool = False,
+    tolerates_time: bool = False,
     shared: Shared = NOTHING,
 ) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
     `sent`: when the client sent it, by the clock that gave its timestamp; the timestamp is then corrected
     by what that clock was off. None: the timestamp stays as it is. `sole_id`: its event_id, if it has one,
-    belongs to no other event of the project.
+    belongs to no other event of the project. `tolerates_time`: an event whose timestamp cannot be read, or lies in the
+    future, is taken as one without a timestamp; its sender has noted it elsewhere.
 
     An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a hash of
     its content where it has its own time, or `random_id`. So whatever can be recognised when it is
@@ -135,11 +136,14 @@ def read_event(
     """
     if shared.refusal:
         raise shared.refusal
-    fields = _load(raw, shared.size)
-    sole_id = sole_id and "event_id" in fields
-    moment, event_id = _corrected(fields.get("timestamp"), sent, received), fields.get("event_id") or fallback_id
-    if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
-        raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
+    try:
+        fields = _load(raw, shared.size)
+        moment = _moment(fields, sent, received)
+    except Rejected as reason:
+        if not (tolerates_time and reason.field == "timestamp"):
+            raise
+        fields, moment = _load({**raw, "timestamp": None}, shared.size), None
+    sole_id, event_id = sole_id and "event_id" in fields, fields.get("event_id") or fallback_id
     if event_id is None:
         event_id = (
             random_id
@@ -167,6 +171,14 @@ def read_event(
 
 def _as_kept(value: Any) -> Any:
     return timestamps.sortable(value) if isinstance(value, datetime) else value
+
+
+def _moment(fields: Mapping[str, Any], sent: datetime | None, received: datetime) -> datetime | None:
+    """When the event happened, if it says so. Raises Rejected."""
+    moment = _corrected(fields.get("timestamp"), sent, received)
+    if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
+        raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
+    return moment
 
 
 def _corrected(moment: datetime | None, sent: datetime | None, received: datetime) -> datetime | None:

@@ -1,7 +1,8 @@
 """The keys of the one table: no other module builds or reads a part of them.
 
-Every partition key starts with the project and "#" (a project's name never holds one) or, for what
-belongs to the whole stage, with "#". What follows last in a key may hold anything.
+Every partition key starts with the project and "#" (a project's name never holds one) or, for what belongs to the whole
+stage or may be written by few, with "#" and its kind: what users send never stands before what a policy of IAM
+looks at. What follows last in a key may hold anything.
 
     item            partition key                 sort key
     event           PROJECT#e#USER                TIME#EVENT_ID
@@ -13,9 +14,9 @@ belongs to the whole stage, with "#". What follows last in a key may hold anythi
     day             PROJECT#days                  DAY#SHARD
     report          PROJECT#r#GRAIN               WINDOW
     hour summary    PROJECT#summary#DAY           HOUR
-    catalogue       PROJECT#catalogue             VERSION
-    quota           PROJECT#quota                 MINUTE
-    rejections      PROJECT#rejected              TIME#RANDOM
+    catalogue       #catalogue#PROJECT            VERSION
+    quota           #quota#PROJECT                MINUTE
+    rejections      #rejected#PROJECT             TIME#RANDOM
     project         #projects                     PROJECT
     access key      #keys                         KEY_ID
     data format     #stage                        format
@@ -114,7 +115,7 @@ def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
     """The project, and the chunk_id."""
-    return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
+    return key.pk.removeprefix(_REJECTED), key.sk.split("#", 2)[2]
 
 
 def is_commit_record(key: Key) -> bool:
@@ -153,7 +154,7 @@ def day(project: str, day: str, shard: int) -> Key:
 
 def parse_day(key: Key) -> tuple[str, str]:
     """The project, and the day."""
-    return key.pk.partition("#")[0], key.sk.partition("#")[0]
+    return key.pk.removeprefix(_REJECTED), key.sk.partition("#")[0]
 
 
 def report_partition(project: str, grain: str) -> str:
@@ -235,6 +236,12 @@ PROJECTS, ACCESS_KEYS = "#projects", "#keys"
 #: What is recorded of the stage itself.
 STAGE = "#stage"
 DATA_FORMAT = Key(STAGE, "format")
+_CATALOGUE, _QUOTA, _REJECTED = "#catalogue#", "#quota#", "#rejected#"
+
+#: Partitions by patterns of IAM, in which `*` is whatever follows.
+QUOTAS, REJECTIONS = f"{_QUOTA}*", f"{_REJECTED}*"
+#: What operators alone write, with their own rights.
+OPERATORS_PARTITIONS = (PROJECTS, ACCESS_KEYS, STAGE, f"{_CATALOGUE}*")
 
 
 def project(name: str) -> Key:
@@ -246,15 +253,15 @@ def access_key(key_id: str) -> Key:
 
 
 def catalogue(project: str, version: str) -> Key:
-    return Key(f"{project}#catalogue", version)
+    return Key(f"{_CATALOGUE}{project}", version)
 
 
 def quota(project: str, minute: str) -> Key:
-    return Key(f"{project}#quota", minute)
+    return Key(f"{_QUOTA}{project}", minute)
 
 
 def rejections_partition(project: str) -> str:
-    return f"{project}#rejected"
+    return f"{_REJECTED}{project}"
 
 
 def rejection(project: str, name: str) -> Key:
@@ -264,7 +271,7 @@ def rejection(project: str, name: str) -> Key:
 def parse_rejection(key: Key) -> tuple[str, str]:
     """The project, and the name, which begins with a time. Raises ValueError for another."""
     timestamps.parse(key.sk.partition("#")[0])
-    return key.pk.partition("#")[0], key.sk
+    return key.pk.removeprefix(_REJECTED), key.sk
 
 
 QUARANTINE = "#quarantine"
@@ -279,3 +286,8 @@ def parse_quarantine_record(key: Key) -> tuple[str | None, str]:
     """The project if there is one, and the name."""
     project, _, name = key.sk.partition("#")
     return project or None, name
+
+
+def is_operators(partition: str) -> bool:
+    """Whether operators alone write the partition."""
+    return partition in OPERATORS_PARTITIONS or partition.startswith(_CATALOGUE)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, overload
 
-# Extended ISO 8601 with a zone, as RFC 3339 has it; the comma and the missing seconds are ISO's. Hours end at
-# 23 and minutes at 59 here, since Python's own parser takes 24:00 or not, as its version has it.
-_HOUR, _SIXTY = "([01][0-9]|2[0-3])", "[0-5][0-9]"
+# ISO 8601 and RFC 3339: calendar, week and ordinal dates, extended or basic, to the hour, minute or second, of which
+# the last may have a fraction. RFC 3339 has the space and the leap second; ISO 8601 has the comma, the end of a day as
+# 24:00, the offset of hours alone and the true minus sign.
+_HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _ISO = re.compile(
-    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[Tt ]{_HOUR}:{_SIXTY}(:{_SIXTY}([.,][0-9]{{1,12}})?)?"
-    rf"([Zz]|[+-]{_HOUR}:?{_SIXTY})"
+    r"(?P<day>[0-9]{4}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4}|-W[0-9]{2}-[1-7]|W[0-9]{2}[1-7])|(?P<ordinal>[0-9]{4}-?[0-9]{3}))"
+    rf"(?P<time>[Tt ](?P<hour>{_HOUR}|24)(?::?(?P<minute>{_SIXTY})(?::?(?P<second>{_SIXTY}|60))?)?"
+    rf"(?:[.,](?P<fraction>[0-9]{{1,30}}))?(?P<zone>[Zz]|[+\-\u2212]{_HOUR}(?::?{_SIXTY})?)?)?"
+)
+# What nearly every sender writes, and what this product itself does.
+_COMMON = re.compile(
+    rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.[0-9]{{1,9}})?(?:Z|[+-]{_HOUR}:{_SIXTY})"
 )
 _DIGITS = re.compile(r"[0-9]{1,15}(\.[0-9]{1,6})?")
+_MICROSECONDS = {"hour": 3_600_000_000, "minute": 60_000_000, "second": 1_000_000}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds reached it in 1973.
 _MILLISECONDS_FROM = 100_000_000_000
@@ -23,18 +30,65 @@ _TYPED_SECONDS_FROM = 1_000_000_000
 
 def parse(value: Any) -> datetime:
     """ISO 8601 with a zone, or epoch seconds or milliseconds, as UTC. Raises ValueError for all else."""
-    if isinstance(value, str):
-        if not _ISO.fullmatch(value):
-            raise ValueError("must be ISO 8601 with a zone, or epoch seconds or milliseconds")
-    elif isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a string or a number")  # noqa: TRY004 - one error for every bad time
     try:
         if isinstance(value, str):
-            return datetime.fromisoformat(value.upper().replace(",", ".")).astimezone(UTC)
+            return _parse_iso(value)
         unit = "milliseconds" if abs(value) >= _MILLISECONDS_FROM else "seconds"
         return _EPOCH + timedelta(**{unit: value})
     except OverflowError as error:
         raise ValueError("is outside the years 1 to 9999") from error
+
+
+def _parse_iso(text: str) -> datetime:
+    if _COMMON.fullmatch(text):
+        return datetime.fromisoformat(text).astimezone(UTC)
+    match = _ISO.fullmatch(text)
+    if not match or not match["zone"]:
+        raise ValueError("must be ISO 8601 with a zone, or epoch seconds or milliseconds")
+    text = text.upper().replace(",", ".").replace("\u2212", "-")
+    ordinal, hour, second = match.group("ordinal", "hour", "second")
+    if second and second != "60" and hour != "24" and not ordinal:
+        return datetime.fromisoformat(text).astimezone(UTC)
+    return _parse_rare(match, datetime.fromisoformat(f"1970-01-01T00:00{text[match.start('zone') :]}"))
+
+
+def _parse_rare(match: re.Match[str], midnight: datetime) -> datetime:
+    """A time to the hour or minute, at the end of its day, in a leap second, or of a day of the year.
+
+    `midnight`: some midnight in its zone.
+    """
+    parts = {name: int(match[name]) for name in ("hour", "minute", "second") if match[name]}
+    last, digits = list(parts)[-1], match["fraction"] or "0"
+    since = timedelta(**{f"{name}s": number for name, number in parts.items()})
+    since += timedelta(microseconds=_MICROSECONDS[last] * int(digits) // 10 ** len(digits))
+    moment = (datetime.combine(_day(match), time(), midnight.tzinfo) + since).astimezone(UTC)
+    if parts["hour"] == 24 and since != timedelta(days=1):
+        raise ValueError("has an hour 24 that does not end its day")
+    if parts.get("second") == 60 and (moment.day, moment.hour, moment.minute, moment.second) != (1, 0, 0, 0):
+        raise ValueError("has a leap second that does not end a month")
+    return moment
+
+
+def _day(match: re.Match[str]) -> date:
+    if not match["ordinal"]:
+        return date.fromisoformat(match["day"])
+    year, number = int(match["ordinal"][:4]), int(match["ordinal"][-3:])
+    day = date(year, 1, 1) + timedelta(days=number - 1)
+    if day.year != year:
+        raise ValueError("has a day that its year has not")
+    return day
+
+
+def in_utc(value: Any) -> Any:
+    """A time as client libraries mean it: in UTC if it names no zone, epoch time if it is digits. All else as it is."""
+    if not isinstance(value, str):
+        return value
+    match = _ISO.fullmatch(value)
+    if match:
+        return value if match["zone"] else value + ("Z" if match["time"] else "T00:00:00Z")
+    return float(value) if _DIGITS.fullmatch(value) else value
 
 
 def parse_loosely(text: str, zone: tzinfo | None = None) -> datetime:

@@ -118,6 +118,7 @@ def _sort(
                 raw.fields,
                 sent=raw.sent,
                 sole_id=raw.sole_id,
+                tolerates_time=raw.tolerates_time,
                 received=sender.received,
                 fallback_id=stable_id(request_id, str(index)) if request_id else None,
                 seen=contents,

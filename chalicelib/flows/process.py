@@ -21,7 +21,7 @@ from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
-from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.lifetimes import History
 from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable
 from chalicelib.ports import Message
@@ -54,7 +54,7 @@ def process(
     quarantine: ports.Quarantine,
     meter: ports.Meter,
     now: datetime,
-    lifetimes: Lifetimes,
+    lifetimes: History,
     report_properties: Collection[str],
 ) -> None:
     """Process a batch. Returns when every message is done; the queue may then delete them all.
@@ -62,8 +62,7 @@ def process(
     Raises ProcessingFailed, after deleting those that are done, if any must come back.
     """
     jobs, undecodable = _decode(messages, latest=now + timedelta(seconds=limits.MAX_FUTURE_SECONDS))
-    oldest = now - lifetimes.max_chunk_age
-    young, aged = _split(jobs, lambda job: job.chunk.age_counts_from < oldest)
+    young, aged = _split(jobs, lambda job: lifetimes.is_too_old(job.chunk.minted, job.chunk.age_counts_from, now))
     done = _quarantine(aged, commits=commits, quarantine=quarantine, meter=meter, now=now)
 
     def give_effects(part: Sequence[_Job]) -> set[str]:

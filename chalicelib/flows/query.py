@@ -10,6 +10,7 @@ from chalicelib import ports
 from chalicelib.core import chunk_id as chunk_ids
 from chalicelib.core import commit, counting, cursor, limits, timestamps, windows
 from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key
+from chalicelib.core.lifetimes import History
 from chalicelib.core.nfc import nfc
 from chalicelib.core.report import Report
 from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
@@ -118,10 +119,10 @@ def get_receipt(
     commits: ports.CommitLog,
     quarantine: ports.Quarantine,
     failure_notes: ports.FailureNotes,
+    lifetimes: History,
     now: datetime,
-    max_age: timedelta,
 ) -> dict[str, Any]:
-    """What became of a chunk. One that left no trace is in flight, if it is of the last `max_age`."""
+    """What became of a chunk. One that left no trace is in flight, while a copy may be processed."""
     try:
         chunk_ids.check_id(chunk_id)
     except Undecodable as error:
@@ -141,7 +142,8 @@ def get_receipt(
     code = quarantine.code_of(project, chunk_id)
     if code is not None:
         return {"chunk_id": chunk_id, "status": "quarantined", "code": code}
-    if not now - max_age <= chunk_ids.minted_at(chunk_id) <= now + _CLOCKS_DIFFER:
+    minted = chunk_ids.minted_at(chunk_id)
+    if minted > now + _CLOCKS_DIFFER or lifetimes.is_settled(minted, now):
         raise Problem("no_such_chunk")
     receipt: dict[str, Any] = {"chunk_id": chunk_id, "status": "in_flight"}
     if failure := failure_notes.of([(project, chunk_id)]).get(chunk_id):

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from chalicelib import ports
 from chalicelib.core import timestamps
 from chalicelib.core.ledger import Amount, Ledger
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.windows import HOUR
 from chalicelib.errors import StoreFailed
 
@@ -58,7 +59,7 @@ def check(
     metrics: ports.MetricReader,
     meter: ports.Meter,
     now: datetime,
-    look_back: timedelta,
+    look_back: timedelta = Lifetimes.ledger,
 ) -> None:
     """Measure how many chunks of the past days are nowhere; a look that failed is taken again next time.
 

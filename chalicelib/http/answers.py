@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from chalice import Chalice, CORSConfig, Response
 
+from chalicelib.core import limits
 from chalicelib.errors import TITLES, Problem, StoreFailed
 
 if TYPE_CHECKING:  # what a POST does not need
@@ -42,12 +43,6 @@ OPEN: dict[str, Any] = {"content_types": ["*/*"], "cors": CORS}
 #: What else Chalice itself refuses is a bad request.
 CODES_OF_CHALICE = {405: "method_not_allowed", 415: "unsupported_media_type"}
 
-# API Gateway hands these bodies over as bytes; anything else as text.
-_BINARY_TYPES = [
-    *("application/gzip", "application/octet-stream", "application/x-gzip"),
-    *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
-]
-
 
 class Application(Chalice):
     """Chalice, whose routes answer an object, which is a success, or what is raised, which is a problem.
@@ -57,7 +52,7 @@ class Application(Chalice):
 
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
-        self.api.binary_types[:] = _BINARY_TYPES
+        self.api.binary_types[:] = limits.BYTE_TYPES
         self.register_middleware(_speak_problem_json, "http")
 
     def route(self, path: str, **options: Any) -> Callable[..., Any]:

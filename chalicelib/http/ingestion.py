@@ -28,11 +28,12 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
     incoming = requests.incoming_of(request, now)
     dialect = dialect_of(request.method, request.path, incoming, dialects)
     incoming = dialect.opened(incoming)
-    beside = [*requests.keys_of(request, dialect.key_in_headers), *map(incoming.query.get, dialect.key_in_query)]
+    in_query = (key for name in dialect.key_in_query for key in incoming.values(name))
+    beside = [*requests.keys_of(request, dialect.key_in_headers), *in_query]
     key = access_key.first_in(beside)
     project = stage.access.project_for(key, "write", now=now) if key and access_key.id_in(key) else None
     if project is None:
-        stage.access.let_in(chain(access_key.found_in(incoming.body), filter(None, [key])), "write", now=now)
+        stage.access.let_in(chain(dialect.keys_in(incoming.body), filter(None, [key])), "write", now=now)
     post: Post = load(dialect.reader)(incoming)
     if project is None:
         key = access_key.first_in([*beside, *post.keys])

@@ -49,13 +49,15 @@ def sender_of(request: Any, project: str, now: datetime) -> Sender:
 
 def incoming_of(request: Any, now: datetime) -> Incoming:
     """What a dialect may read of a request."""
+    query: Any = request.query_params or {}
     return Incoming(
         body=request.raw_body,  # bytes, whatever content type the client named
         headers=dict(request.headers),  # in lower case by Chalice
-        query=parameters_of(request),
+        query=dict(query),
         received=now,
         path=request.uri_params or {},
         address=_address_of(request),
+        repeated={name: values for name in query if len(values := query.getlist(name)) > 1},
     )
 
 

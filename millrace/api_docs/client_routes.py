@@ -13,7 +13,7 @@ from chalicelib.core.dialects.registry import DIALECTS, PIXEL
 Json = dict[str, Any]
 
 _IN_BODY = "As its libraries send it, the key in the body or as Basic's user name; plain or gzip. See docs/clients.md."
-_PROBLEMS = (400, 401, 403, 404, 413, 422, 429)
+_PROBLEMS = (400, 401, 403, 413, 422, 429)
 _ANYTHING: Json = {"required": True, "content": {"application/json": {"schema": {}}}}
 _IMAGE: Json = {
     "200": {
@@ -28,12 +28,13 @@ _VALUES = {"call": ["batch", "b", "import", *segment.CALLS.values(), *segment.CA
 
 def paths(operation: Callable[..., Json], security: list[Json]) -> Json:
     """Their paths; `operation` describes one of them."""
-    taking: Json = {"answer": "Accepted", "problems": _PROBLEMS, "security": security, "requestBody": _ANYTHING}
+    taking: Json = {"answer": "Accepted", "security": security, "requestBody": _ANYTHING}
     public: Json = {"answer": "Description", "problems": (), "security": []}
     described: Json = {}
     for path, libraries in _libraries().items():
         summary = f"Send events with a library of {' or '.join(libraries)}"
-        described[path] = {"post": operation(summary, _IN_BODY, **taking, **_parameters(path))}
+        problems = sorted([*_PROBLEMS, *([404] if "{call}" in path else [])])
+        described[path] = {"post": operation(summary, _IN_BODY, problems=problems, **taking, **_parameters(path))}
     for question in (each for dialect in DIALECTS for each in dialect.questions):
         asked = operation(question.about, **public, **_parameters(question.path))
         described[question.path] = {question.method.lower(): asked}
@@ -55,7 +56,7 @@ def _parameters(path: str) -> Json:
             "name": name,
             "in": "path",
             "required": True,
-            "schema": {"enum": _VALUES[name]} if name in _VALUES else {"type": "string", "pattern": "^[a-z0-9_]+$"},
+            "schema": {"enum": _VALUES[name]} if name in _VALUES else {"type": "string", "pattern": "^[^/]+$"},
         }
         for name in re.findall(r"{(\w+)}", path)
     ]

@@ -58,8 +58,8 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     if parameters:
         parts.append(_table(("parameter", "in", "form", ""), parameters))
     if "requestBody" in operation:
-        parts.append(f"<p>Body: {_link(operation['requestBody'])}</p>")
-    answers = [(status, each["description"], _link(each)) for status, each in operation["responses"].items()]
+        parts.append(f"<p>Body: {_links(operation['requestBody'])}</p>")
+    answers = [(status, each["description"], _links(each)) for status, each in operation["responses"].items()]
     rows = "".join(
         f"<tr><td>{status}</td><td>{escape(text)}</td><td>{link}</td></tr>" for status, text, link in answers
     )
@@ -72,11 +72,14 @@ def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     return f"<table><tr>{head}</tr>{body}</table>"
 
 
-def _link(holder: dict[str, Any]) -> str:
-    [(content_type, content)] = holder["content"].items()
-    if "$ref" not in content["schema"]:
+def _links(holder: dict[str, Any]) -> str:
+    return ", ".join(_link(content_type, content["schema"]) for content_type, content in holder["content"].items())
+
+
+def _link(content_type: str, schema: dict[str, Any]) -> str:
+    if "$ref" not in schema:
         return escape(content_type)
-    name = content["schema"]["$ref"].rpartition("/")[2]
+    name = schema["$ref"].rpartition("/")[2]
     return f'<a href="#{escape(name)}">{escape(name)}</a> <small>{escape(content_type)}</small>'
 
 

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from chalicelib.core import limits
-from chalicelib.core.chunk import STORED_FIELDS
-from chalicelib.core.event import REJECTION_CODES, SENT_FIELDS, Field
-from chalicelib.core.windows import GRAINS, HOUR, reported
+from chalicelib.core.windows import GRAINS, HOUR
 from chalicelib.errors import ERROR_CODES, TITLES
 from millrace.api_docs import client_routes
 from millrace.api_docs.docs_page import render
+from millrace.api_docs.schemas import REPORTED, Json, ref, schemas
 
 FOLDER = Path(__file__).resolve().parents[2] / "chalicelib" / "http" / "static"
-Json = dict[str, Any]
 
 
 def main() -> None:
@@ -41,22 +39,29 @@ def document() -> Json:
             "title": "Millrace",
             "version": "1",
             "description": "Send events, and ask for them, for counts and for reports. Success is always 200; "
-            "every error is application/problem+json with a code.",
+            "every error is application/problem+json with a code. HEAD answers wherever GET does.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "."}],
         "paths": _paths(),
-        "components": {"schemas": _schemas(), "securitySchemes": _SECURITY_SCHEMES},
+        "components": {"schemas": schemas(), "securitySchemes": _SECURITY_SCHEMES},
     }
 
 
 # The empty alternative: on a stage that is declared open a request without a key speaks for the project `default`.
 _WRITE: list[Json] = [{"bearer": []}, {"basic": []}, {"write_key": []}, {}]
-_READ: list[Json] = [{"bearer": []}, {"basic": []}, {}]
+_READ = _WRITE
 _SECURITY_SCHEMES: Json = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "A write key (mw_...) or a read key (mr_...)."},
     "basic": {"type": "http", "scheme": "basic", "description": "The key as user name, any password."},
     "write_key": {"type": "apiKey", "in": "header", "name": "X-Write-Key"},
+}
+
+
+_BODIES = {
+    "application/json": "Post",
+    "application/cloudevents+json": "CloudEvent",
+    "application/cloudevents-batch+json": "CloudEvents",
 }
 
 
@@ -65,12 +70,17 @@ def _paths() -> Json:
         "/events": {
             "post": _operation(
                 "Send events",
-                "One event, an array, or an object with `events`; plain or gzip. Each event is answered for by itself.",
+                "One event, an array, or an object with `events`; plain or gzip. Each event is answered for by itself. "
+                "CloudEvents come in any of their three modes: structured, batched, or binary, with attributes as ce- "
+                "headers and data of any type as the body.",
                 answer="Accepted",
                 problems=(400, 401, 403, 413, 422, 429),
                 security=_WRITE,
                 parameters=[_header("Idempotency-Key", "Gives events without an id stable ones.")],
-                requestBody={"required": True, "content": {"application/json": {"schema": _ref("Post")}}},
+                requestBody={
+                    "required": True,
+                    "content": {name: {"schema": ref(each)} for name, each in _BODIES.items()},
+                },
             ),
             "get": _question(
                 "Find events", "Newest first by event time.", "Events", ("user_id", "event_type", *_SPAN, *_PAGE)
@@ -90,7 +100,10 @@ def _paths() -> Json:
         },
         "/counts": {
             "get": _question(
-                "Count events", "Distinct events by type.", "Counts", ("event_type", *_SPAN, "grain_of_counts", "tz")
+                "Count events",
+                "Distinct events by type; `from` and `to` are whole minutes.",
+                "Counts",
+                ("event_type", *_SPAN, "grain_of_counts", "tz"),
             )
         },
         "/reports": {"get": _question("Get reports", "Newest first.", "Reports", ("grain_of_reports", *_SPAN, *_PAGE))},
@@ -129,9 +142,9 @@ def _operation(
     security: list[Json] | None = None,
     **more: Any,
 ) -> Json:
-    responses = {"200": {"description": "Success.", "content": {"application/json": {"schema": _ref(answer)}}}}
+    responses = {"200": {"description": "Success.", "content": {"application/json": {"schema": ref(answer)}}}}
     for status in (*problems, 500, 503):
-        content = {"application/problem+json": {"schema": _ref("Rejected" if status == 422 else "Problem")}}
+        content = {"application/problem+json": {"schema": ref("Rejected" if status == 422 else "Problem")}}
         responses[str(status)] = {"description": _problems(status), "content": content}
     described = {"summary": summary, **({"description": description} if description else {})}
     return described | {"security": _READ if security is None else security} | more | {"responses": responses}
@@ -144,11 +157,12 @@ def _problems(status: int) -> str:
 
 def _question(summary: str, description: str, answer: str, names: tuple[str, ...]) -> Json:
     parameters = [_PARAMETERS[name] for name in names]
-    return _operation(summary, description, answer=answer, problems=(400, 401, 403, 413, 429), parameters=parameters)
+    return _operation(summary, description, answer=answer, problems=(400, 401, 403, 429), parameters=parameters)
 
 
 def _query(name: str, schema: Json, description: str) -> Json:
-    return {"name": name, "in": "query", "schema": schema, "description": description}
+    filled = {"minLength": 1, **schema} if schema.get("type") == "string" else schema
+    return {"name": name, "in": "query", "schema": filled, "description": description}
 
 
 def _path(name: str) -> Json:
@@ -160,8 +174,7 @@ def _header(name: str, description: str) -> Json:
 
 
 _SPAN, _PAGE = ("from", "to"), ("limit", "cursor")
-_DAY_OR_TIME = "A day (2015-05-17), or ISO 8601 with a zone, or epoch seconds or milliseconds"
-_REPORTED: Json = {"enum": [grain.name for grain in reported()]}
+_DAY_OR_TIME = "A day (2015-05-17), or ISO 8601 with a zone, or epoch seconds from 1,000,000,000 on, or milliseconds"
 _PARAMETERS = {
     "user_id": _query("user_id", {"type": "string", "maxLength": limits.MAX_USER_LENGTH}, "Only this user's."),
     "event_type": _query("event_type", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only of this type."),
@@ -172,7 +185,7 @@ _PARAMETERS = {
     "tz": _query(
         "tz", {"type": "string"}, "An IANA zone (Europe/Berlin): windows and days are those of its clocks; else UTC."
     ),
-    "grain_of_reports": _query("grain", _REPORTED | {"default": HOUR.name}, "The windows."),
+    "grain_of_reports": _query("grain", REPORTED | {"default": HOUR.name}, "The windows."),
     "limit": _query(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": limits.MAX_PAGE, "default": limits.DEFAULT_PAGE},
@@ -180,146 +193,6 @@ _PARAMETERS = {
     ),
     "cursor": _query("cursor", {"type": "string"}, "`next` of the page before; until it is null, there may be more."),
 }
-
-
-def _ref(name: str) -> Json:
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def _object(required: Json, optional: Json | None = None, **more: Any) -> Json:
-    return {"type": "object", "required": list(required), "properties": required | (optional or {}), **more}
-
-
-def _page_of(name: str, item: Json) -> Json:
-    return _object({name: {"type": "array", "items": item}, "next": {"type": ["string", "null"]}})
-
-
-_TEXT: Json = {"type": "string"}
-_COUNT: Json = {"type": "integer", "minimum": 0}
-_TIME: Json = {"type": "string", "format": "date-time"}
-
-
-def _schemas() -> Json:
-    sent = _sent_event()
-    rejected = {
-        "index": _COUNT,
-        "status": {"const": "rejected"},
-        "code": {"enum": sorted(REJECTION_CODES), "description": _rejection_codes()},
-        "field": {"type": ["string", "null"]},
-        "message": _TEXT,
-    }
-    warning = _object({"code": {"enum": ["schema_violation", "not_checked"]}, "field": _TEXT, "message": _TEXT})
-    accepted = {"index": _COUNT, "status": {"const": "accepted"}, "event_id": _TEXT, "key": _TEXT}
-    verdicts = {"type": "array", "items": {"oneOf": [_ref("AcceptedEvent"), _ref("RejectedEvent")]}}
-    problem: Json = {
-        "type": _TEXT,
-        "title": _TEXT,
-        "status": {"type": "integer"},
-        "detail": _TEXT,
-        "code": {"enum": sorted(ERROR_CODES), "description": _error_codes()},
-        "message": _TEXT,
-    }
-    return {
-        "Post": {
-            "anyOf": [
-                _ref("SentEvent"),
-                {"type": "array", "items": _ref("SentEvent"), "minItems": 1, "maxItems": limits.MAX_EVENTS_PER_POST},
-                _object({"events": {"type": "array", "items": _ref("SentEvent"), "minItems": 1}}),
-            ]
-        },
-        "SentEvent": sent,
-        "Accepted": _object(
-            {"chunks": {"type": "array", "items": _TEXT}, "accepted": _COUNT, "rejected": _COUNT, "events": verdicts}
-        ),
-        "AcceptedEvent": _object(accepted, {"warning": warning}),
-        "RejectedEvent": _object(rejected),
-        "Event": _stored_event(),
-        "Events": _page_of("events", _ref("Event")),
-        "Receipt": _object(
-            {"chunk_id": _TEXT, "status": {"enum": ["in_flight", "committed", "quarantined"]}},
-            {
-                "accepted": _COUNT,
-                "stored": _COUNT,
-                "duplicates": _COUNT,
-                "code": _TEXT,
-                "last_failure": _object({"code": _TEXT, "at": _TIME, "deliveries": _COUNT}),
-            },
-        ),
-        "Counts": _object(
-            {"counts": {"type": "array", "items": _object({"start": _TIME, "event_type": _TEXT, "count": _COUNT})}}
-        ),
-        "Reports": _page_of(
-            "reports",
-            _object({"project": _TEXT, "grain": _REPORTED, "start": _TIME, "version": _COUNT}),
-        ),
-        "Rejections": _page_of("rejections", _rejection(rejected)),
-        "Status": _status(),
-        "Health": _object({"status": {"const": "ok"}, "open": {"type": "boolean"}}),
-        "Description": {"type": "object"},
-        "Problem": _object(problem),
-        "Rejected": _object(problem, {"events": {"type": "array", "items": _ref("RejectedEvent")}}),
-    }
-
-
-def _status() -> Json:
-    seconds: Json = {"type": ["number", "null"]}
-    counts = dict.fromkeys(("accepted", "stored", "rejected", "duplicates"), _COUNT)
-    minute = _object({"start": _TIME, **counts, "seconds_to_stored_p50": seconds, "seconds_to_stored_p95": seconds})
-    parts = {
-        "queue": _object({"depth": _COUNT, "oldest_seconds": seconds}),
-        "dead_letters": _object({"count": _COUNT, "max_deliveries": {"type": "integer", "minimum": 2}}),
-        "quarantined": _object({"count": _COUNT, "newest": {"type": "array", "items": _object({"code": _TEXT})}}),
-        "minutes": {"type": "array", "items": minute, "minItems": 60, "maxItems": 60},
-        "ledger": _object({"from": _TIME, "to": _TIME, "balances": {"type": "boolean"}}),
-    }
-    nullable = {name: {"oneOf": [schema, {"type": "null"}]} for name, schema in parts.items()}
-    return _object({"project": _TEXT, "stage": {"oneOf": [_object({"at": _TIME, **nullable}), {"type": "null"}]}})
-
-
-def _rejection(rejected: Json) -> Json:
-    kept = {name: schema for name, schema in rejected.items() if name != "status"}
-    event_text = {"type": ["string", "null"], "description": "The start of the event as JSON, without secrets."}
-    return _object({"received_at": _TIME, **kept, "accepted": {"type": "boolean"}, "event": event_text})
-
-
-def _sent_event() -> Json:
-    return {
-        "type": "object",
-        "description": f"At most {limits.MAX_EVENT_BYTES} bytes. What is not named here becomes a property.",
-        "properties": {row.name: _sent(row) for row in SENT_FIELDS},
-        "required": [row.name for row in SENT_FIELDS if row.is_required],
-        "anyOf": [
-            {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-            for name in ("user_id", "anonymous_id")
-        ],
-    }
-
-
-def _sent(row: Field) -> Json:
-    nullable = [] if row.is_required else ["null"]
-    if row.kind == "text":
-        return {"type": ["string", "integer", *nullable], "minLength": 1, "maxLength": row.max_length}
-    if row.kind == "object":
-        return {"type": ["object", *nullable]}
-    until = "" if row.is_optional else "; at most a day ahead"
-    form = f"ISO 8601 with a zone, or epoch seconds or milliseconds{until}."
-    return {"type": ["string", "number", *nullable], "description": form}
-
-
-def _stored_event() -> Json:
-    kinds: Json = {"text": _TEXT, "time": _TIME, "object": {"type": "object"}}
-    return _object(
-        {"key": _TEXT} | {row.name: kinds[row.kind] for row in STORED_FIELDS if not row.is_optional},
-        {row.name: kinds[row.kind] for row in STORED_FIELDS if row.is_optional},
-    )
-
-
-def _error_codes() -> str:
-    return " ".join(f"{code}: {each.meaning} {each.advice}" for code, each in ERROR_CODES.items())
-
-
-def _rejection_codes() -> str:
-    return " ".join(f"{code}: {meaning}" for code, meaning in REJECTION_CODES.items())
 
 
 if __name__ == "__main__":

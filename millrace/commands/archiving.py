@@ -16,7 +16,7 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
-from millrace.io import sending
+from millrace.io.receipts import Receipts
 from millrace.ops import archive_replay, archive_scan, erasure
 from millrace.ops import sweep as sweeping
 from millrace.ops.archive_replay import Replayed, Selection
@@ -61,8 +61,7 @@ def replay(
     """
     now = datetime.now(UTC)
     # Counters stay when events expire: what could expire before it is processed would be counted twice.
-    oldest = None if expired else now - pipeline.lifetimes.replayable
-    selection = Selection(time_span(span), project, event_type, oldest)
+    selection = Selection(time_span(span), project, event_type, None if expired else pipeline.lifetimes, now)
     totals = Replayed()
     with output.progress() as bar:
         objects = [each for each in archive_scan.objects_of(pipeline.archive, selection.span) if each.name > after]
@@ -81,8 +80,10 @@ def replay(
         except (StoreFailed, KeyboardInterrupt) as error:
             where = f"--after {last}" if last else "the same command"
             raise CommandError(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
-        task = bar.add_task("receipts", total=len(totals.chunks))
-        for count in sending.collect_receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait):
+        task = bar.add_task("receipts", total=len(totals.projects))
+        receipts = Receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait, output.say)
+        receipts.add(totals.projects)
+        for count in receipts.collect():
             bar.advance(task, count)
     if as_json:
         output.print_json([totals.to_json()])
@@ -99,8 +100,8 @@ def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, o
         commits=pipeline.commits,
         quarantine=pipeline.quarantine,
         failure_notes=pipeline.failure_notes,
+        lifetimes=pipeline.lifetimes,
         now=datetime.now(UTC),
-        max_age=pipeline.lifetimes.max_chunk_age,
     )
 
 
@@ -125,7 +126,7 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
       millrace erase --project default --user u123 --yes --json
     """
     started, totals, left = datetime.now(UTC), Erased(), dict[str, int]()
-    person = Person(project, unicodedata.normalize("NFC", user), started - pipeline.lifetimes.settled)
+    person = Person(project, unicodedata.normalize("NFC", user))
     if not (yes or dry_run):
         click.confirm(f"Erase all events of {user!r} in {project!r}? They cannot be restored.", abort=True, err=True)
     for stored_as in _ids_of(pipeline, person):
@@ -136,6 +137,7 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
             quarantine=pipeline.quarantine,
             erasure=pipeline.erasure,
             archive=pipeline.archive,
+            is_settled=lambda minted: pipeline.lifetimes.is_settled(minted, started),
             dry_run=dry_run,
             totals=totals,
         )

@@ -51,7 +51,7 @@ def counts(client: Client, span: dict[str, str], event_type: str | None, grain: 
     Example:
       millrace counts --grain day --from 2015-05-17 --to 2015-05-21
     """
-    rows = client.get("/counts", event_type=event_type, grain=grain, **span)["counts"]
+    rows = client.rows("/counts", "counts", event_type=event_type, grain=grain, **span)["counts"]
     if as_json:
         output.print_json(rows)
     else:

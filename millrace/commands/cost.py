@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from chalicelib.settings import Trigger
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import json_option
@@ -16,7 +17,6 @@ from millrace.pricing import bill, prices, recording
 from millrace.pricing.bill import Assumptions
 from millrace.pricing.stub import Stub
 
-_VOLUMES = {"1M": 1e6, "100M": 100e6, "1B": 1e9}
 _PEERS = recording.PROJECT / "bench" / "results.json"
 
 
@@ -25,11 +25,13 @@ _PEERS = recording.PROJECT / "bench" / "results.json"
     "--events", "events", type=click.IntRange(1, 2500), multiple=True, default=(1, 20, 100), help="Events a POST."
 )
 @click.option(
+    "--rate", type=click.FloatRange(min=1), default=1e6, show_default=True, help="Events a day, at a steady rate."
+)
+@click.option(
     "--messages",
     type=click.IntRange(1, 10_000),
     multiple=True,
-    default=(10, 1000),
-    help="Messages a batch; above 10 needs a batching window.",
+    help="Messages a batch, in place of those that the rate brings together within BATCH_WINDOW_SECONDS.",
 )
 @click.option(
     "--provisioned", is_flag=True, help="A table with provisioned capacity, used to 70 %, in place of on demand."
@@ -50,6 +52,7 @@ _PEERS = recording.PROJECT / "bench" / "results.json"
 def cost(
     *,
     events: Sequence[int],
+    rate: float,
     messages: Sequence[int],
     provisioned: bool,
     api: str,
@@ -61,41 +64,56 @@ def cost(
     """Price a million events, by line, from a workload that is run now against a stub of AWS.
 
     Calls, units and bytes are measured; list prices are dated; free tiers are left out. A function's duration
-    is its measured CPU on its share of a vCPU (memory / 1769 MB), plus --call-ms for each call to AWS.
+    is its measured CPU on its share of a vCPU (memory / 1769 MB), plus --call-ms for each call to AWS. How many
+    messages come together in a batch follows from --rate and the environment's BATCH_SIZE and
+    BATCH_WINDOW_SECONDS; it is a range, since AWS does not say how its pollers share a window.
 
     \b
     Examples:
       millrace cost
+      millrace cost --rate 100e6 --events 20
+      BATCH_SIZE=10 BATCH_WINDOW_SECONDS=0 millrace cost --events 1
       millrace cost --events 50 --messages 1000 --provisioned --api http
     """
     assumed = Assumptions(
         memory_megabytes=memory, call_ms=call_ms, cpu_scale=cpu_scale, provisioned=provisioned, api=api
     )
-    recorded = _record(events, messages)
+    trigger = Trigger.from_environ()
+    recorded = _record(
+        [(each, size) for each in events for size in sorted(messages or bill.batches_at(rate, each, trigger))]
+    )
     if as_json:
         output.print_json(_documents(recorded, assumed))
         return
     _print_ingestion(recorded, assumed)
     _print_what_ifs(recorded, assumed)
-    _print_bills(recorded, assumed)
+    _print_bills(recorded, assumed, rate)
+    gathered = (
+        ""
+        if messages
+        else f" {rate:,.0f} events a day at a steady rate; a window of {trigger.window_seconds} s, of up to "
+        f"{trigger.batch_size} messages, that Lambda's five pollers gather each for itself or together."
+    )
     output.print_text(
         f"\nList prices of {prices.REGION}, {prices.LOOKED_UP}, free tiers left out. Measured here: calls, units, "
         f"bytes, CPU. Assumed: {assumed.call_ms:g} ms a call to AWS and {assumed.object_ms:g} ms an S3 object, "
-        f"a vCPU like this machine's times {assumed.cpu_scale:g}, {assumed.memory_megabytes} MB, full batches."
+        f"a vCPU like this machine's times {assumed.cpu_scale:g}, {assumed.memory_megabytes} MB.{gathered}"
     )
 
 
-def _record(events: Sequence[int], messages: Sequence[int]) -> dict[str, list[dict[str, Any]]]:
-    """What each pipeline was seen to do: ours now, the others when the benchmark last ran."""
+def _record(cases: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]:
+    """What each pipeline was seen to do: ours now, the others when the benchmark last ran.
+
+    `cases`: events a POST and messages a batch.
+    """
     if not (recording.PROJECT / "app.py").exists():
         raise CommandError("The functions are measured in the project's folder, and app.py is not there.")
     ours = []
     with Stub() as stub:
         worker = recording.Worker(recording.OURS, stub)
-        for number in events:
-            for size in messages:
-                output.say(f"measuring {number} events a POST, {size} messages a batch ...")
-                ours.append(recording.record(worker, events=number, messages=size))
+        for number, size in dict.fromkeys(cases):
+            output.say(f"measuring {number} events a POST, {size} messages a batch ...")
+            ours.append(recording.record(worker, events=number, messages=size))
         worker.end()
     peers = json.loads(_PEERS.read_text()).get("cost", {}) if _PEERS.exists() else {}
     return {"ours": ours, **peers}
@@ -148,25 +166,27 @@ def _print_what_ifs(recorded: dict[str, list[dict[str, Any]]], assumed: Assumpti
         if pipeline != "ours":
             found = {(case["events"], case["messages"]): bill.ingestion(case, assumed)["in all"] for case in cases}
             of_each = [found.get((row["events"], row["messages"])) for row in ours]
-            rows.append((pipeline, *("" if dollars is None else f"{dollars:.3f}" for dollars in of_each)))
+            if any(of_each):
+                rows.append((pipeline, *("" if dollars is None else f"{dollars:.3f}" for dollars in of_each)))
     output.print_text("\nWhat if, dollars for a million events")
     output.print_table(("", *(_case(row) for row in ours)), rows)
 
 
-def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
+def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions, rate: float) -> None:
+    """At the rate itself, which the columns' batches follow from."""
     ours = recorded["ours"]
     months = assumed.retention_days / bill.DAYS_A_MONTH
     rows: list[tuple[str, ...]] = []
-    for name, a_day in _VOLUMES.items():
-        a_month = a_day * bill.DAYS_A_MONTH
-        kept = [bill.keeping(row, a_month)["in all"] for row in ours]
-        taken = [bill.ingestion(row, assumed, a_month)["in all"] for row in ours]
-        rows.append((f"{name} a day", *(f"{dollars:,.0f}" for dollars in taken)))
-        rows.append((f"  and keeping {assumed.retention_days} days", *(f"{dollars * months:,.0f}" for dollars in kept)))
-    idle = bill.idle(assumed)["in all"]
-    rows.append(("nothing", *(f"{idle:,.2f}" for _ in ours)))
+    a_month = rate * bill.DAYS_A_MONTH
+    kept = [bill.keeping(row, a_month)["in all"] for row in ours]
+    taken = [bill.ingestion(row, assumed, a_month)["in all"] for row in ours]
+    rows.append((f"{rate:,.0f} events a day", *(f"{dollars:,.0f}" for dollars in taken)))
+    rows.append((f"keeping {assumed.retention_days} days of them", *(f"{dollars * months:,.0f}" for dollars in kept)))
     output.print_text("\nDollars a month")
     output.print_table(("", *(_case(row) for row in ours)), rows)
+    alarms = (recording.PROJECT / "stack.yaml").read_text().count("Type: AWS::CloudWatch::Alarm")
+    output.print_text("\nDollars a month for a stage that nobody uses")
+    output.print_table(("", ""), [(line, f"{dollars:.2f}") for line, dollars in bill.idle(assumed, alarms).items()])
 
 
 def _case(row: dict[str, Any]) -> str:

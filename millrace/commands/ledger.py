@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from chalicelib.core import timestamps
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.windows import HOUR
 from chalicelib.flows.reconciliation import reconcile
 from chalicelib.wiring import Pipeline
@@ -40,7 +41,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
     Example:
       millrace ledger --from 2026-05-01 --json
     """
-    first, after = _whole_hours(span, datetime.now(UTC), pipeline.lifetimes.ledger)
+    first, after = _whole_hours(span, datetime.now(UTC), Lifetimes.ledger)
     stock = reconcile(
         first=first,
         after=after,

@@ -47,7 +47,7 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
             project=project,
             archive=pipeline.archive,
             commits=pipeline.commits,
-            forgotten_before=now - pipeline.lifetimes.events,
+            is_forgotten=lambda minted: pipeline.lifetimes.is_forgotten(minted, now),
             report_properties=pipeline.settings.report_properties,
             archived=archived,
         ):

@@ -10,9 +10,10 @@ import click
 
 from millrace import output
 from millrace.commands.options import state_option
-from millrace.io import sending
 from millrace.io.client import Client
 from millrace.io.demo import live, stream
+from millrace.io.lines import read_lines
+from millrace.io.reading import read_events
 from millrace.local.emulator import PROJECT
 from millrace.stage_address import local_stack_at, running_stack
 
@@ -80,8 +81,8 @@ def demo(rate: float, port: int, state: Path) -> None:
         if running is None:
             running, _ = closing.enter_context(local_stack(state.resolve(), port=port))
         click.echo(f"Look at {running.url}/ - {rate:g} events a second. Ctrl-C ends it.")
-        lines = sending.open_lines(closing.enter_context((PROJECT / "examples" / "access.log.gz").open("rb")))
-        events = sending.read_events(lines, "combined", output.say, sending.Totals())
+        log = closing.enter_context((PROJECT / "examples" / "access.log.gz").open("rb"))
+        events = (line.event for line in read_events(read_lines(log), "combined", lambda *_: None))
         with contextlib.suppress(KeyboardInterrupt), output.progress() as bar:
             task = bar.add_task("streaming", total=10_000)
             for count in stream(Client(running.url), live(events, random.Random()), rate):  # noqa: S311 - a demo

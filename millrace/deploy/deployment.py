@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,14 +32,15 @@ def prepare(project: Path, stage: str, say: Say) -> None:
     A new stage is not protected yet, so that a failed creation can be rolled back, and has no alarms yet, since there
     are no functions that they could watch.
     """
+    chosen = stages.chosen(project, stage)
     is_new = not outputs_now(stage)
     if is_new:
         recovery.refuse_another_region(stage)
     else:
-        refuse_unknown_format(stage)
+        refuse_unfit_data(stage, chosen, say)
     say(f"Applying the stack {stack_name(stage)} ...")
     applied = _apply(project, stage, say, whole=not is_new)
-    upgrade.prepare(applied)
+    upgrade.prepare(chosen | applied, say)
     stages.record(project, stage, applied, policies.write(project, applied, stage))
     bytecode.write(project)
     if recovery.recover(project, stage):
@@ -58,10 +59,13 @@ def _parameters(project: Path, stage: str, *, watched: bool, protected: bool) ->
     return stages.parameters(project, stage) | {name: str(value).lower() for name, value in decided.items()}
 
 
-def refuse_unknown_format(stage: str) -> None:
-    """Refuse, before anything changes, a stage whose data has an unknown format. Raises CommandError."""
+def refuse_unfit_data(stage: str, chosen: Mapping[str, str], say: Say) -> None:
+    """Refuse, before the stack changes, a stage whose data has an unknown format, or lifetimes that break a rule.
+
+    Raises CommandError.
+    """
     if environment := outputs_now(stage):
-        upgrade.prepare(environment)
+        upgrade.prepare({**chosen, **environment}, say)
 
 
 def deploy(project: Path, stage: str, say: Say) -> str:

@@ -13,7 +13,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from chalicelib.errors import StoreFailed, UnknownFormat
-from chalicelib.settings import Settings, Throttle
+from chalicelib.settings import Settings, Throttle, Trigger
 from chalicelib.wiring import Pipeline
 from millrace import gateway
 from millrace.deploy import account, policies
@@ -106,14 +106,17 @@ def trigger_is_whole(stage: Stage) -> Wrong:
 
 
 def messages_wait_long_enough(stage: Stage) -> Wrong:
-    """A message stays hidden for six times the processor's timeout"""
-    timeout = _configuration(stage, "process")["Timeout"]
+    """A message stays hidden for six times the processor's timeout, and the window in which a batch is gathered"""
+    timeout, window = (
+        _configuration(stage, "process")["Timeout"],
+        Trigger.from_environ(stage.environment).window_seconds,
+    )
     where = f"stages.{stage.name}.stack_parameters of .chalice/config.json"
     hidden = int(_queue(stage, "QUEUE_URL").get("VisibilityTimeout", 0))
-    if hidden < _VISIBILITY_FACTOR * timeout:
+    if hidden < _VISIBILITY_FACTOR * timeout + window:
         yield (
             f"It stays hidden for {hidden} s, and process may run for {timeout} s: work is done twice.",
-            f"Set VisibilitySeconds in {where} to {_VISIBILITY_FACTOR * timeout}. {_redeploy(stage)}",
+            f"Set VisibilitySeconds in {where} to {_VISIBILITY_FACTOR * timeout + window}. {_redeploy(stage)}",
         )
 
 

@@ -13,12 +13,30 @@ from typing import Any
 from chalice.constants import SQS_EVENT_SOURCE_POLICY
 from chalice.policy import PolicyBuilder, load_api_policy_actions, load_custom_policy_actions
 
+from chalicelib.core.table_keys import OPERATORS_PARTITIONS
 from millrace.deploy.rights import RIGHTS, Right
 
 Policy = dict[str, Any]
 
 # Chalice's tables of 2022 lack PartiQL: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 _NEWER_ACTIONS = {"dynamodb": {"partiql_insert": ["dynamodb:PartiQLInsert"]}}
+
+# Each has the condition key, as a single call, in a batch and in a transaction:
+# https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
+_WRITES = [
+    f"dynamodb:{name}"
+    for name in (
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "PartiQLInsert",
+        "PartiQLUpdate",
+        "PartiQLDelete",
+    )
+]
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
+_PARTITIONS = "dynamodb:LeadingKeys"
 
 
 def arns(environment: Mapping[str, str], stage: str) -> dict[str, str]:
@@ -48,6 +66,7 @@ def _policy(function: str, rights: list[Right], names: Mapping[str, str]) -> Pol
     if function == "process":
         # Lambda's poller acts with the role of the function that it calls.
         statements.append(_allow("Poller", sorted(SQS_EVENT_SOURCE_POLICY["Action"]), [names["queue"]]))
+    statements.append(_operators_alone(names["table"]))
     # The stack makes the log groups, so that they have a retention: no right to make others.
     suffix = "" if function == "api_handler" else f"-{function}"  # as Chalice names functions
     statements.append(_allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names['logs']}{suffix}:*"]))
@@ -56,12 +75,26 @@ def _policy(function: str, rights: list[Right], names: Mapping[str, str]) -> Pol
 
 def _statement(right: Right, names: Mapping[str, str]) -> Policy:
     resources = [names[right.resource] + (f"/{folder}/*" if folder else "") for folder in right.folders or ("",)]
-    words = (right.resource, *right.folders, right.partition.lstrip("*#"), *right.calls)
+    words = (right.resource, *right.folders, right.partition.strip("*#"), *right.calls)
     statement = _allow("".join(_capitalised(word) for word in words), actions(right), resources)
     if right.partition:
-        # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
-        statement["Condition"] = {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": [right.partition]}}
+        # ForAllValues alone is true of a request that names no keys.
+        statement["Condition"] = {
+            "ForAllValues:StringLike": {_PARTITIONS: [right.partition]},
+            "Null": {_PARTITIONS: "false"},
+        }
     return statement
+
+
+def _operators_alone(table: str) -> Policy:
+    """No function writes what operators set, whatever else it may write; a transaction is many such writes."""
+    return {
+        "Sid": "OperatorsAlone",
+        "Effect": "Deny",
+        "Action": _WRITES,
+        "Resource": [table],
+        "Condition": {"ForAnyValue:StringLike": {_PARTITIONS: list(OPERATORS_PARTITIONS)}},
+    }
 
 
 def actions(right: Right) -> list[str]:

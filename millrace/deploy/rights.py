@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from chalicelib.core.table_keys import QUOTAS, REJECTIONS
+
 
 class Right(NamedTuple):
     """Calls of a service on a resource. `calls` are methods of boto3's client; policies.py has the resources.
@@ -29,8 +31,8 @@ RIGHTS = {
     # What faces the internet writes no events, counters or reports, deletes nothing, and does not read the archive.
     "api_handler": [
         Right("dynamodb", "table", ("get_item", "batch_get_item", "query")),
-        Right("dynamodb", "table", ("put_item",), partition="*#rejected"),
-        Right("dynamodb", "table", ("update_item",), partition="*#quota"),
+        Right("dynamodb", "table", ("put_item",), partition=REJECTIONS),
+        Right("dynamodb", "table", ("update_item",), partition=QUOTAS),
         Right("sqs", "queue", ("send_message",)),
         *_DEPTHS,
         _METRICS,

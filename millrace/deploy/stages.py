@@ -47,6 +47,12 @@ def recorded(project: Path) -> dict[str, dict[str, str]]:
     return {name: environment for name, environment in environments.items() if "QUEUE_URL" in environment}
 
 
+def chosen(project: Path, stage: str) -> dict[str, str]:
+    """The environment variables that are set for a stage."""
+    variables = read_config(project).get("stages", {}).get(stage, {}).get("environment_variables", {})
+    return {name: str(value) for name, value in variables.items()}
+
+
 def parameters(project: Path, stage: str) -> dict[str, str]:
     """The stack parameters that are set for a stage. Raises CommandError for one that a stage cannot set."""
     entry = read_config(project).get("stages", {}).get(stage, {})

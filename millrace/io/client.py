@@ -1,91 +1,123 @@
-"""HTTP to a stage: what every command that reads or sends goes through."""
+"""A stage's API: what every command that reads or sends goes through.
+
+Only an answer of a stage counts. A page of a load balancer, or JSON of another service, ends in a CommandError.
+"""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-import requests
-from requests.adapters import HTTPAdapter
-from urllib3.util import Retry
-
-from chalicelib.core.retries import RECONNECT, REQUEST
+from chalicelib.core import access_key, limits
 from millrace.command_error import CommandError
+from millrace.io.exchange import Answer, Exchange
 
-# Sending again is harmless, whatever the method. Connections that break are told from answers.
-_RETRY = Retry(
-    REQUEST.attempts - 1,
-    connect=RECONNECT.attempts - 1,
-    read=RECONNECT.attempts - 1,
-    allowed_methods=None,
-    status_forcelist=(429, 503),
-    raise_on_status=False,
-    backoff_factor=RECONNECT.base_seconds or 0,
-    retry_after_max=10,
-)
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # it would print each of these attempts
+#: The fields that commands rely on, of the rows of each list.
+_ROWS = {
+    "events": ("key", "timestamp", "event_type", "properties"),
+    "counts": ("start", "event_type", "count"),
+    "reports": ("project", "grain", "start", "version"),
+    "rejections": ("received_at", "code", "field", "message", "event"),
+}
+
+
+class Refused(CommandError):
+    """An answer other than success. `code`: the stage's; "" where something in between answered."""
+
+    def __init__(self, answer: Answer) -> None:
+        document = answer.document or {}
+        self.status, self.code = answer.status, str(document.get("code", ""))
+        if self.code:
+            super().__init__(f"{self.status} {self.code}: {document.get('message', '')}")
+        else:
+            super().__init__(f"{answer}, and not as a stage does. Is the address right? It begins: {answer.start!r}")
 
 
 class Client:
-    def __init__(self, url: str, key: str | None = None) -> None:
-        self.url = url.rstrip("/")
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=_RETRY))
-        if key:
-            self._session.auth = _Bearer(key)
+    """Speaks for the project of its key. `say` is told of pauses. Raises CommandError for whatever goes wrong."""
 
-    def post_events(self, events: list[dict[str, Any]]) -> dict[str, Any]:
-        """The reply to a POST; one whose events are all rejected is a reply too."""
-        response = self._call("POST", "/events", json=events)
-        reply: dict[str, Any] = response.json()
-        if response.status_code == requests.codes.unprocessable_entity:
-            return {"chunks": [], "accepted": 0, "rejected": len(events), "events": reply["events"]}
-        return _checked(response, reply)
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        say: Callable[[str], None] = lambda _: None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.url = _checked(url)
+        if key and access_key.id_in(key) is None:
+            raise CommandError("This is not a key of Millrace: one looks like mw_0123456789ab_… or mr_0123456789ab_…")
+        self._exchange = Exchange(self.url, key, say, pause)
+
+    def post_events(self, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """The reply to a POST, with a verdict for each event; one whose events are all rejected is a reply too."""
+        return self.post_texts([json.dumps(event) for event in events])
+
+    def post_texts(self, texts: Sequence[str]) -> dict[str, Any]:
+        """The same, for the JSON texts of events."""
+        body = f"[{','.join(texts)}]".encode()
+        answer = self._exchange.ask("POST", "/events", data=body, headers={"Content-Type": "application/json"})
+        reply = {"chunks": [], **(answer.document or {})}
+        verdicts: Any = reply.get("events")
+        if answer.status != 200 and not (answer.status == 422 and verdicts):
+            raise Refused(answer)
+        if not (_all(dict, verdicts) and len(verdicts) == len(texts) and _all(str, reply["chunks"])):
+            raise Refused(answer)
+        accepted = sum(verdict.get("status") == "accepted" for verdict in verdicts)
+        return {**reply, "accepted": accepted, "rejected": len(texts) - accepted}
 
     def get(self, path: str, **parameters: Any) -> dict[str, Any]:
-        response = self._call("GET", path, params=_given(parameters))
-        return _checked(response, response.json())
+        return self._get(path, lambda _: True, **parameters)
 
     def receipt(self, chunk_id: str) -> dict[str, Any]:
-        return self.get(f"/chunks/{chunk_id}")
+        return self._get(f"/chunks/{chunk_id}", lambda receipt: isinstance(receipt.get("status"), str))
+
+    def rows(self, path: str, name: str, **parameters: Any) -> dict[str, Any]:
+        """An answer with a list, and perhaps a cursor for more of it as `next`."""
+        return self._get(path, lambda answer: _holds_rows(answer, name), **parameters)
 
     def pages(self, path: str, name: str, limit: int, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Up to `limit` rows of a list that comes in pages; 0: all."""
         cursor, left = None, limit
         while True:
-            reply = self.get(path, limit=min(left, 1000) if limit else 1000, cursor=cursor, **parameters)
-            yield from reply[name]
-            left, cursor = left - len(reply[name]), reply["next"]
+            size = min(left, limits.MAX_PAGE) if limit else limits.MAX_PAGE
+            answer = self.rows(path, name, limit=size, cursor=cursor, **parameters)
+            yield from answer[name]
+            left, cursor = left - len(answer[name]), answer.get("next")
             if cursor is None or (limit and left <= 0):
                 return
 
-    def _call(self, method: str, path: str, **arguments: Any) -> requests.Response:
-        try:
-            return self._session.request(method, self.url + path, timeout=RECONNECT.timeouts, **arguments)
-        except requests.ConnectionError as error:
-            raise CommandError(f"Nothing answers at {self.url}. Start the local stack: make run") from error
-        except requests.RequestException as error:
-            raise CommandError(f"{self.url} did not answer: {error}") from error
+    def _get(self, path: str, is_right: Callable[[dict[str, Any]], bool], **parameters: Any) -> dict[str, Any]:
+        given = {name: str(value) for name, value in parameters.items() if value is not None}
+        answer = self._exchange.ask("GET", path, params=given)
+        if answer.status != 200 or answer.document is None or not is_right(answer.document):
+            raise Refused(answer)
+        return answer.document
 
 
-class _Bearer(requests.auth.AuthBase):
-    """The key of each request; as a plain header, a .netrc would take its place."""
-
-    def __init__(self, key: str) -> None:
-        self._key = key
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers["Authorization"] = f"Bearer {self._key}"
-        return request
+def _holds_rows(answer: dict[str, Any], name: str) -> bool:
+    rows: Any = answer.get(name)
+    return (
+        _all(dict, rows)
+        and all(field in row for row in rows for field in _ROWS[name])
+        and isinstance(answer.get("next"), str | None)
+    )
 
 
-def _given(parameters: dict[str, Any]) -> dict[str, str]:
-    return {name: str(value) for name, value in parameters.items() if value is not None}
+def _all(kind: type, values: Any) -> bool:
+    return isinstance(values, list) and all(isinstance(value, kind) for value in values)
 
 
-def _checked(response: requests.Response, reply: dict[str, Any]) -> dict[str, Any]:
-    if response.status_code != requests.codes.ok:
-        raise CommandError(f"{response.status_code} {reply.get('code', '')}: {reply.get('message', response.text)}")
-    return reply
+def _checked(url: str) -> str:
+    """The address without its last slash. Raises CommandError for what is no address."""
+    try:
+        parts = urlsplit(url)
+        is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_address = False
+    if not is_address:
+        raise CommandError(f"{url!r} is not the address of a stage. One begins with https://, or here with http://")
+    return url.rstrip("/")

@@ -2,30 +2,32 @@
 
 from __future__ import annotations
 
-import gzip
-import json
-import math
-import time
-import zlib
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field
-from io import BufferedReader
-from typing import Any, Protocol
+from dataclasses import asdict, dataclass
 
 from chalicelib.core import limits
-from chalicelib.core.event import stable_id
-from millrace.command_error import CommandError
-from millrace.io import apache_log
-from millrace.io.client import Client
+from millrace.io.client import Client, Refused
+from millrace.io.reading import LineEvent
+from millrace.io.receipts import Receipts
 
-_WAIT_SECONDS = 0.2
-_ASK_AT_ONCE = 20
+Say = Callable[[str], None]
+
+# As many chunk ids as are remembered: memory does not grow with the file.
+_MOST_WAITING = 1000
+# So many lines in a row with the same fault are reported one by one, and the others as a range.
+_ONE_BY_ONE = 10
+# After so many events that were refused one by one, and none accepted, the fault is not in an event.
+_ENOUGH = 10
+_SHOWN_LENGTH = 200
+# A firewall or a limit before the stage may refuse a whole batch because of one event.
+_BECAUSE_OF_AN_EVENT = {400, 403, 406, 413, 422}
 
 
 @dataclass
 class Totals:
-    """`stored` and `duplicates` come from the receipts of chunks; the last two count chunks, not events."""
+    """`lines` = `unreadable` + `accepted` + `rejected`, if all were sent. `stored` and `duplicates` come from the
+    receipts of chunks; the last two count chunks, not events.
+    """
 
     lines: int = 0
     unreadable: int = 0
@@ -35,95 +37,88 @@ class Totals:
     duplicates: int = 0
     chunks_in_flight: int = 0
     chunks_quarantined: int = 0
-    chunks: list[str] = field(default_factory=list)
 
     @property
     def is_clean(self) -> bool:
         return not (self.unreadable or self.rejected or self.chunks_in_flight or self.chunks_quarantined)
 
     def to_json(self) -> dict[str, int]:
-        return {name: value for name, value in asdict(self).items() if name != "chunks"}
+        return asdict(self)
 
 
-def read_line_json(line: str) -> dict[str, Any]:
-    """The event of a line of JSON. Raises ValueError."""
-    event = json.loads(line, parse_constant=_refuse, parse_float=_finite)
-    if not isinstance(event, dict):
-        raise ValueError("not a JSON object")  # noqa: TRY004 - one error for every unreadable line
-    return event
+class BadLines:
+    """Reports lines by number: the first of a row with one fault one by one, and its rest as a range."""
+
+    def __init__(self, say: Say) -> None:
+        self._say = say
+        self._fault = ""
+        self._last, self._in_row = 0, 0
+
+    def add(self, number: int, fault: str, shown: str = "") -> None:
+        if fault != self._fault or number > self._last + 1:
+            self.finish()
+            self._fault, self._in_row = fault, 0
+        self._last, self._in_row = number, self._in_row + 1
+        if self._in_row <= _ONE_BY_ONE:
+            self._say(f"line {number}: {fault}{shown}")
+
+    def finish(self) -> None:
+        """Report the range that is still open."""
+        if more := max(self._in_row - _ONE_BY_ONE, 0):
+            self._say(f"lines {self._last - more + 1} to {self._last}: the same")
+        self._in_row = 0
 
 
-def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+class Sender:
+    """Sends events in batches and adds up the answers."""
 
+    def __init__(self, client: Client, totals: Totals, receipts: Receipts, say: Say) -> None:
+        self._client = client
+        self._totals = totals
+        self._receipts = receipts
+        self._rejected = BadLines(say)
 
-def _finite(digits: str) -> float:
-    if math.isinf(number := float(digits)):
-        raise ValueError(f"{digits} is beyond what a number can hold")
-    return number
-
-
-READERS: dict[str, Callable[[str], dict[str, Any]]] = {"json": read_line_json, "combined": apache_log.read_line}
-
-
-def open_lines(stream: BufferedReader) -> Iterator[bytes]:
-    """The lines of a stream, inflated if it starts like gzip."""
-    if not stream.peek(2).startswith(b"\x1f\x8b"):
-        yield from stream
-        return
-    try:
-        with gzip.open(stream) as plain:
-            yield from plain
-    except (EOFError, OSError, zlib.error) as error:
-        raise CommandError(
-            f"The gzip file is damaged ({error}). What came before was sent; it may be sent again."
-        ) from error
-
-
-def read_events(
-    lines: Iterable[bytes], format_name: str, report: Callable[[str], None], totals: Totals
-) -> Iterator[dict[str, Any]]:
-    """The events of the lines. One without an id gets one from its line, so that it is always the same;
-    equal lines stay different events.
-    """
-    read, seen = READERS[format_name], Counter[str]()
-    for number, raw in enumerate(lines, 1):
-        if not raw.strip():
-            continue
-        totals.lines += 1
+    def send(self, events: Iterable[LineEvent]) -> Iterator[int]:
+        """Yields the number of events each time a POST is answered. Raises CommandError where it cannot go on."""
         try:
-            line = raw.decode("utf-8").rstrip("\r\n")
-            event = read(line)
-        except (ValueError, RecursionError) as error:
-            totals.unreadable += 1
-            report(f"line {number}: {error}")
-            continue
-        if event.get("event_id") is None:
-            seen[line] += 1
-            event["event_id"] = stable_id(line, str(seen[line]))
-        yield event
+            for batch in _batches(events):
+                yield from self._deliver(batch)
+                for _ in self._receipts.collect(leave=_MOST_WAITING):
+                    pass
+        finally:
+            self._rejected.finish()
 
-
-def send(
-    client: Client, events: Iterable[dict[str, Any]], report: Callable[[str], None], totals: Totals
-) -> Iterator[int]:
-    """Send in batches; yields the size of each when it is answered."""
-    for batch in _batches(events):
-        reply = client.post_events(batch)
-        totals.accepted += reply["accepted"]
-        totals.rejected += reply["rejected"]
-        totals.chunks += reply["chunks"]
-        for verdict in reply["events"]:
-            if verdict["status"] == "rejected":
-                report(f"rejected: {verdict['message']} {json.dumps(batch[verdict['index']])[:200]}")
+    def _deliver(self, batch: list[LineEvent]) -> Iterator[int]:
+        try:
+            reply = self._client.post_texts([event.text for event in batch])
+        except Refused as refusal:
+            if refusal.status not in _BECAUSE_OF_AN_EVENT or refusal.code == "forbidden":
+                raise
+            if len(batch) > 1:
+                yield from self._deliver(batch[: len(batch) // 2])
+                yield from self._deliver(batch[len(batch) // 2 :])
+                return
+            self._reject(batch[0], str(refusal))
+            if not self._totals.accepted and self._totals.rejected >= _ENOUGH:
+                raise
+        else:
+            self._totals.accepted += reply["accepted"]
+            self._receipts.add(reply["chunks"])
+            for event, verdict in zip(batch, reply["events"], strict=True):
+                if verdict["status"] == "rejected":
+                    self._reject(event, verdict["message"])
         yield len(batch)
 
+    def _reject(self, event: LineEvent, why: str) -> None:
+        self._totals.rejected += 1
+        self._rejected.add(event.number, f"rejected: {why}", f" {event.text[:_SHOWN_LENGTH]}")
 
-def _batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
+
+def _batches(events: Iterable[LineEvent]) -> Iterator[list[LineEvent]]:
+    batch: list[LineEvent] = []
     size = 0
     for event in events:
-        event_size = len(json.dumps(event)) + 2
+        event_size = len(event.text) + 2
         if batch and (len(batch) == limits.MAX_CHUNK_EVENTS or size + event_size > limits.MAX_BODY_BYTES // 2):
             yield batch
             batch, size = [], 0
@@ -131,41 +126,3 @@ def _batches(events: Iterable[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
         size += event_size
     if batch:
         yield batch
-
-
-class Receipts(Protocol):
-    """What the receipts of `chunks` add up to."""
-
-    stored: int
-    duplicates: int
-    chunks_in_flight: int
-    chunks_quarantined: int
-
-    @property
-    def chunks(self) -> Iterable[str]: ...
-
-
-def collect_receipts(
-    receipt_of: Callable[[str], dict[str, Any]], totals: Receipts, wait_seconds: float
-) -> Iterator[int]:
-    """Ask for every chunk's receipt until all are committed or the time is over; yields how many are."""
-    waiting, deadline = list(totals.chunks), time.monotonic() + wait_seconds
-    while waiting:
-        # The oldest first, and no further than a few that are in flight: the rest is younger.
-        still: list[str] = []
-        while waiting and len(still) < _ASK_AT_ONCE:
-            chunk_id = waiting.pop(0)
-            receipt = receipt_of(chunk_id)
-            if receipt["status"] == "in_flight":
-                still.append(chunk_id)
-                continue
-            totals.stored += receipt.get("stored", 0)
-            totals.duplicates += receipt.get("duplicates", 0)
-            totals.chunks_quarantined += receipt["status"] == "quarantined"
-            yield 1
-        waiting = still + waiting
-        if still and time.monotonic() > deadline:
-            break
-        if still:
-            time.sleep(_WAIT_SECONDS)
-    totals.chunks_in_flight = len(waiting)

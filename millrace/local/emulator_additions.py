@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import json
+import re
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 # Messages become visible with time as well.
@@ -41,8 +43,6 @@ def close_side_entrances() -> None:
 
 def complete_api_gateway() -> None:
     """Add ImportRestApi and PutRestApi, which `chalice deploy` makes an API with."""
-    import json
-
     from ministack.services import apigateway_v1 as gateway
 
     unable = gateway.handle_request
@@ -72,14 +72,16 @@ def complete_api_gateway() -> None:
 def complete_iam() -> None:
     """Ask for the actions that AWS asks for: batches of SQS by their single action, PartiQL by its statements.
 
+    And let conditions see the partitions that a request names, where the partition key is `pk`.
+
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/specifying-conditions.html
     """
-    import re
-
     from ministack.core import iam_actions as iam
 
     extract_action, table_arns = iam.extract_iam_action, iam.dynamodb_resource_arns
+    service_context = iam.dynamodb_service_context
     statement = re.compile(rb'"Statement": *"(INSERT|UPDATE|DELETE|SELECT) .*?\\"([\w.-]+)\\"')
 
     def action(service: str, *request: Any) -> Any:  # method, path, headers, body, query
@@ -100,4 +102,23 @@ def complete_iam() -> None:
             else table_arns(body, region, account)
         )
 
-    iam.extract_iam_action, iam.dynamodb_resource_arns = action, arns
+    def context(body: bytes) -> Any:
+        keys = sorted(_partitions(json.loads(body or b"{}")))
+        return service_context(body) | ({"dynamodb:LeadingKeys": keys} if keys else {})
+
+    iam.extract_iam_action, iam.dynamodb_resource_arns, iam.dynamodb_service_context = action, arns, context
+
+
+def _partitions(document: Any) -> Iterator[str]:
+    """Whatever is given as a `pk` anywhere in a request."""
+    if isinstance(document, list):
+        for each in document:
+            yield from _partitions(each)
+    elif isinstance(document, dict):
+        if isinstance(key := document.get("pk"), dict) and "S" in key:
+            yield key["S"]
+        if "Parameters" in document:  # of INSERT INTO "table" VALUE {'pk': ?, 'sk': ?, ...}
+            names = re.findall(r"'(\w+)': *\?", document["Statement"])
+            yield document["Parameters"][names.index("pk")]["S"]
+        for each in document.values():
+            yield from _partitions(each)

@@ -53,7 +53,7 @@ def local_stack(
         parameters = {"VisibilitySeconds": str(_VISIBILITY_SECONDS)}
         functions_see = Stack(f"millrace-{STAGE}").apply(PROJECT / "stack.yaml", parameters)
         os.environ.update(functions_see)
-        upgrade.prepare(functions_see)
+        upgrade.prepare(os.environ)
         closing.enter_context(output_watched(state))
         closing.enter_context(serve(app, configuration, listener))
         closing.enter_context(_event_functions(state, aggregate_seconds, workers))

@@ -17,6 +17,7 @@ from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import Event
+from chalicelib.core.lifetimes import History
 from chalicelib.core.windows import HOUR, Span
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject
@@ -26,12 +27,13 @@ from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which archived events to feed. `received_from`: those received earlier have expired in the table."""
+    """Which archived events to feed. `lifetimes`: leave out what may have expired in the table by then."""
 
     span: Span
     project: str | None
     event_type: str | None
-    received_from: datetime | None
+    lifetimes: History | None
+    now: datetime
 
     def holds(self, line: ArchivedEvent) -> bool:
         return (
@@ -41,7 +43,7 @@ class Selection:
         )
 
     def is_expired(self, line: ArchivedEvent) -> bool:
-        return self.received_from is not None and line.sender.received < self.received_from
+        return self.lifetimes is not None and self.lifetimes.may_expire(line.sender.received, self.now)
 
 
 @dataclass
@@ -58,10 +60,6 @@ class Replayed:
     chunks_in_flight: int = 0
     chunks_quarantined: int = 0
     projects: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def chunks(self) -> list[str]:
-        return list(self.projects)
 
     @property
     def is_clean(self) -> bool:

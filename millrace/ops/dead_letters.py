@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
@@ -24,6 +26,11 @@ from millrace.ops.selection import Selection
 
 #: How long a command holds what it looked at; it lets go when it ends, and a killed one after this.
 HOLD_SECONDS = 300
+Given = TypeVar("Given")
+Answer = TypeVar("Answer")
+
+# The client has 16 connections.
+_CALLS_AT_ONCE = 16
 _MOVING = ("RUNNING", "CANCELLING")
 
 
@@ -94,6 +101,7 @@ class DeadLetterScan:
         self._hold_seconds = hold_seconds
         self._handles: dict[str, str] = {}  # of what is held, by message id
         self._seen: set[str] = set()
+        self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE)
 
     def __enter__(self) -> Self:
         return self
@@ -101,13 +109,16 @@ class DeadLetterScan:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with contextlib.suppress(StoreFailed):  # they show up again by themselves
-            self._dead_letters.release(list(self._handles.values()))
+        with self._calls, contextlib.suppress(StoreFailed):  # they show up again by themselves
+            self.at_once(self._dead_letters.release, _in_tens(list(self._handles.values())))
+
+    def at_once(self, call: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
+        """Return what a call answers to each, with some calls under way at a time: it waits more than it works."""
+        return list(self._calls.map(call, given))
 
     def batches(self) -> Iterator[list[DeadLetter]]:
-        """The batch, some at a time. Raises StoreFailed."""
-        while messages := self._dead_letters.receive(hold_seconds=self._hold_seconds):
-            self._handles |= {message.message_id: message.receipt_handle for message in messages}
+        """The dead letters, some at a time. Raises StoreFailed."""
+        while messages := self._receive():
             # What came after the start may be a chunk that this very round has sent back.
             fresh = [
                 message
@@ -117,10 +128,23 @@ class DeadLetterScan:
             self._seen |= {message.message_id for message in fresh}
             yield _read(fresh, self._commits, self._failure_notes)
 
+    def _receive(self) -> list[Message]:
+        def receive(_: int) -> list[Message]:
+            messages = self._dead_letters.receive(hold_seconds=self._hold_seconds)
+            self._handles |= {message.message_id: message.receipt_handle for message in messages}
+            return messages
+
+        return list(chain.from_iterable(self.at_once(receive, range(_CALLS_AT_ONCE))))
+
     def delete(self, batch: Sequence[DeadLetter]) -> int:
         """Delete messages that are safe elsewhere; return how many are gone."""
         handles = [self._handles.pop(dead_letter.message.message_id) for dead_letter in batch]
-        return self._dead_letters.delete(handles)
+        return sum(self.at_once(self._dead_letters.delete, _in_tens(handles)))
+
+
+def _in_tens(given: Sequence[Given]) -> list[Sequence[Given]]:
+    """As many as one call to SQS takes."""
+    return [given[start : start + 10] for start in range(0, len(given), 10)]
 
 
 def _read(messages: Sequence[Message], commits: ports.CommitLog, failure_notes: ports.FailureNotes) -> list[DeadLetter]:
@@ -182,10 +206,14 @@ def redrive(
 ) -> Iterator[int]:
     """Send dead letters back to the queue and delete them; yields how many were looked at."""
 
+    def send_ten(ten: Sequence[DeadLetter]) -> list[DeadLetter]:
+        queued = queue.send([dead_letter.message.body for dead_letter in ten])
+        return [ten[position] for position in sorted(queued)]
+
     def send(batch: Sequence[DeadLetter]) -> list[DeadLetter]:
-        queued = queue.send([dead_letter.message.body for dead_letter in batch])
+        queued = list(chain.from_iterable(scan.at_once(send_ten, _in_tens(batch))))
         outcome.failed += len(batch) - len(queued)
-        return [batch[position] for position in sorted(queued)]
+        return queued
 
     yield from _work_off(scan, selection, limit, outcome, send)
 
@@ -201,16 +229,18 @@ def move_to_quarantine(
 ) -> Iterator[int]:
     """Move batch whole into the quarantine; yields how many were looked at."""
 
+    def problem_of(dead_letter: DeadLetter) -> str:
+        try:
+            _quarantine(dead_letter, quarantine, now)
+        except StoreFailed as error:
+            return f"{dead_letter.name}: {error}"
+        return ""
+
     def keep(batch: Sequence[DeadLetter]) -> list[DeadLetter]:
-        kept = []
-        for dead_letter in batch:
-            try:
-                _quarantine(dead_letter, quarantine, now)
-                kept.append(dead_letter)
-            except StoreFailed as error:
-                outcome.failed += 1
-                outcome.problems.append(f"{dead_letter.name}: {error}")
-        return kept
+        problems = scan.at_once(problem_of, batch)
+        outcome.problems += filter(None, problems)
+        outcome.failed += len(list(filter(None, problems)))
+        return [dead_letter for dead_letter, problem in zip(batch, problems, strict=True) if not problem]
 
     yield from _work_off(scan, selection, limit, outcome, keep)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -25,14 +25,10 @@ from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose events are erased: the user that they are stored under. `settled_before`: of a chunk that was
-    minted earlier no copy can be processed any more, unless it is in quarantine, whether or not it has a
-    commit record.
-    """
+    """Whose events are erased: the user that they are stored under."""
 
     project: str
     user: str
-    settled_before: datetime
 
     def sent(self, line: ArchivedEvent) -> bool:
         return (self.project, self.user) == (line.sender.project, line.event.user)
@@ -68,8 +64,9 @@ class Erased:
 class Eraser:
     """Erases a person's events from table and archive. On a dry run it only counts. Methods raise StoreFailed.
 
-    `anonymous_ids`: those that the erased events name. A device may have several users, so that what lies under them
-    is left to the operator.
+    `is_settled`: whether no copy of a chunk that was minted then can be processed any more, unless it is in quarantine,
+    whether or not it has a commit record. `anonymous_ids`: those that the erased events name. A device may have several
+    users, so that what lies under them is left to the operator.
     """
 
     person: Person
@@ -78,6 +75,7 @@ class Eraser:
     quarantine: ports.Quarantine
     erasure: ports.Erasure
     archive: ports.Archive
+    is_settled: Callable[[datetime], bool]
     dry_run: bool = False
     totals: Erased = field(default_factory=Erased)
     anonymous_ids: set[str] = field(default_factory=set)
@@ -103,7 +101,7 @@ class Eraser:
             # Asked in this order: who sees that a chunk has left the quarantine also sees its record.
             is_quarantined = self.quarantine.code_of(project, chunk_id) is not None
             record = self.commits.record(project, chunk_id)
-            if record is None and (is_quarantined or minted_at(chunk_id) >= self.person.settled_before):
+            if record is None and (is_quarantined or not self.is_settled(minted_at(chunk_id))):
                 self.totals.events_in_flight += len(standing)
                 return
             if self.dry_run or self.erasure.erase(project, chunk_id, standing, record, attempt=attempt):
@@ -152,7 +150,7 @@ class Eraser:
         committed = self.commits.archived_in({line.chunk for line in lines.values()})
 
         def may_be_needed(line: ArchivedEvent) -> bool:
-            return line.chunk_id not in committed and minted_at(line.chunk_id) >= self.person.settled_before
+            return line.chunk_id not in committed and not self.is_settled(minted_at(line.chunk_id))
 
         return {number for number, line in lines.items() if not standing.get(refs[number], may_be_needed(line))}
 

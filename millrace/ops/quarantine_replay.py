@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
@@ -13,7 +13,7 @@ from chalicelib.core import chunk as chunks
 from chalicelib.core import failures, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Quarantined
-from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.lifetimes import History
 from chalicelib.errors import Undecodable
 from millrace.ops.selection import Selection
 
@@ -70,9 +70,8 @@ def replay(
     *,
     queue: ports.Queue,
     quarantine: ports.Quarantine,
-    events: ports.EventStore,
     now: datetime,
-    lifetimes: Lifetimes,
+    lifetimes: History,
     renew: bool,
     dry_run: bool = False,
 ) -> Iterator[int]:
@@ -84,7 +83,7 @@ def replay(
         bodies = []
         for entry in batch:
             try:
-                bodies.append(_body(entry, quarantine, events, now, lifetimes, renew=renew))
+                bodies.append(_body(entry, quarantine, now, lifetimes, renew=renew))
                 if entry.project is None and not dry_run:
                     _file_as_chunk(entry, chunks.decode(bodies[-1]), quarantine)
             except _Refused as reason:
@@ -99,25 +98,22 @@ def replay(
 def _body(
     entry: Quarantined,
     quarantine: ports.Quarantine,
-    events: ports.EventStore,
     now: datetime,
-    lifetimes: Lifetimes,
+    lifetimes: History,
     *,
     renew: bool,
 ) -> str:
     """The message to send for an entry. Raises _Refused, StoreFailed."""
     body, chunk = _kept(entry, quarantine)
-    if chunk.age_counts_from >= now - lifetimes.max_chunk_age:
+    if not lifetimes.is_too_old(chunk.minted, chunk.age_counts_from, now):
         return body
     if not renew:
         raise _Refused(
-            f"It is older than {lifetimes.max_chunk_age.days} days and would only be quarantined again. "
+            "It is older than a chunk may be and would only be quarantined again. "
             "`--renew` sends it with a new age; docs/protocol.md says when that is safe."
         )
-    if chunk.sender.received < now - lifetimes.replayable:
+    if lifetimes.may_expire(chunk.sender.received, now):
         raise _Refused("It is so old that the records which would recognise its events expire. It stays here.")
-    if _came_again(chunk, events, lifetimes.guards):
-        raise _Refused("An event of it came again in a later POST and was stored then. It stays here.")
     return chunks.encode(replace(chunk, renewed=now))
 
 
@@ -138,18 +134,3 @@ def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantin
     filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined), name)
     quarantine.add(filed, quarantine.content(entry))
     quarantine.remove(entry)
-
-
-def _came_again(chunk: Chunk, events: ports.EventStore, guard_retention: timedelta) -> bool:
-    """Whether a later retry of an event without a time of its own was stored, now that guards have expired."""
-    return any(
-        ref.event_id == event.event_id and ref.time != event.time
-        for event in chunk.events
-        if event.guarded
-        for ref, _ in events.of_user(
-            chunk.project,
-            event.user,
-            first=timestamps.sortable(chunk.sender.received - guard_retention),
-            after=timestamps.sortable(chunk.sender.received + guard_retention),
-        )
-    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -49,14 +49,14 @@ def read(
     project: str | None,
     archive: ports.Archive,
     commits: ports.CommitLog,
-    forgotten_before: datetime,
+    is_forgotten: Callable[[datetime], bool],
     report_properties: Sequence[str],
     archived: Archived,
 ) -> Iterator[int]:
     """Gather the lines that count; yields how many objects were looked at. Raises StoreFailed.
 
-    A line counts if its chunk's commit record names its object, or, where the chunk was minted before
-    `forgotten_before` and its record has expired, the first time that its identity comes.
+    A line counts if its chunk's commit record names its object, or, where there is no record and it may have expired
+    (`is_forgotten`, by when the chunk was minted), the first time that its identity comes.
     """
     for batch in archive_scan.scan(archive, objects):
         lines = [
@@ -72,7 +72,7 @@ def read(
             if line.chunk_id in named:
                 counts = named[line.chunk_id] == name
             else:
-                counts = minted_at(line.chunk_id) < forgotten_before and _is_first(line, archived)
+                counts = is_forgotten(minted_at(line.chunk_id)) and _is_first(line, archived)
             if counts:
                 by_chunk[line.chunk].append(line)
         for (owner, chunk_id), theirs in by_chunk.items():

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from chalicelib import ports
 from chalicelib.core import timestamps
-from chalicelib.core.lifetimes import Lifetimes
+from chalicelib.core.lifetimes import History
 from chalicelib.core.windows import Span
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
@@ -28,7 +28,7 @@ class Swept:
     unreadable: int = 0
 
 
-def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: Lifetimes) -> bool:
+def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: History) -> bool:
     """Whether the commit records can tell if an object is an orphan: none that would name it is still to
     come, and none that named it has expired.
 
@@ -39,10 +39,9 @@ def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: Lifetimes) -> b
     processed = processed_at(each.name)
     if processed is None:
         return False
-    settled = each.modified < now - lifetimes.settled
     # A record lives from its chunk's minting on, which may have been the maximum chunk age before the processing.
-    remembered = processed > now - lifetimes.events + lifetimes.settled
-    return settled and remembered
+    minted = processed - lifetimes.current.settled
+    return lifetimes.is_settled(each.modified, now) and not lifetimes.is_forgotten(minted, now)
 
 
 def processed_at(name: str) -> datetime | None:

@@ -13,14 +13,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from chalicelib.core import data_format, limits
 from chalicelib.core.data_format import DataFormat
+from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import DataFormats
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 from millrace.command_error import CommandError
+from millrace.ops import stage_lifetimes
 from millrace.stage_address import checked
 
 #: Converts data of one format to the next, by the number of the older one. Safe to repeat.
@@ -30,27 +33,30 @@ UPGRADES: Upgrades = {}
 WAIT_SECONDS = limits.REMEMBERED_SECONDS + 60
 
 
-def prepare(environment: Mapping[str, str]) -> None:
-    """Record the format of a stage that holds nothing; refuse a stage of an unknown format.
+def prepare(environment: Mapping[str, str], say: Callable[[str], None] = lambda _: None) -> None:
+    """Record the format of a stage that holds nothing, refuse a stage of an unknown format, and change its lifetimes.
 
     `environment`: what the stage's functions see. Raises CommandError.
     """
-    pipeline = Pipeline(Settings.from_environ(environment))
     try:
-        _start_empty(pipeline.formats)
-        checked(pipeline)
+        pipeline = Pipeline(Settings.from_environ(environment))
+        _start_empty(pipeline)
+        stage_lifetimes.change(checked(pipeline), datetime.now(UTC), say)
+    except ValueError as error:
+        raise CommandError(str(error)) from error
     except StoreFailed as error:
         raise CommandError(f"The stage's table did not answer. Run this again. ({error})") from error
 
 
-def _start_empty(formats: DataFormats) -> None:
+def _start_empty(pipeline: Pipeline) -> None:
+    formats = pipeline.formats
     if formats.read() is None:
         if not formats.is_empty():
             raise CommandError(
                 "This stage holds data of Millrace 0.1.0, which this version does not read. Make a new stage "
                 "(locally: --fresh), or go on with 0.1.0: docs/upgrading.md."
             )
-        formats.create()
+        formats.create(pipeline.settings.wanted_lifetimes(Lifetimes()))
 
 
 def upgrade(
@@ -61,11 +67,11 @@ def upgrade(
     target: int = data_format.CURRENT,
     pause: Callable[[float], None] = time.sleep,
 ) -> DataFormat:
-    """Bring a stage's data to the format `target`, and return what is recorded then. Safe to repeat.
+    """Bring a stage's data to the format `target`, and its lifetimes to what the settings ask for. Safe to repeat.
 
-    Raises CommandError and StoreFailed.
+    Returns the format that is recorded then. Raises CommandError and StoreFailed.
     """
-    _start_empty(pipeline.formats)
+    _start_empty(pipeline)
     while (current := _recorded(pipeline.formats)) != DataFormat(target, target):
         step = upgrades.get(current.oldest)
         if step is None or current.written > target:
@@ -81,6 +87,7 @@ def upgrade(
         say(f"Converting format {current.oldest} to {following} ...")
         step(pipeline)
         _replace(pipeline.formats, DataFormat(following, current.oldest), DataFormat(following, following))
+    stage_lifetimes.change(pipeline, datetime.now(UTC), say)
     return current
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from chalicelib.core.lifetimes import Lifetimes
-from chalicelib.settings import SCHEDULE_MINUTES
+from chalicelib.core.metrics import CATALOGUE
+from chalicelib.settings import SCHEDULE_MINUTES, Trigger
 from millrace.deploy.finishing import ACCESS_LOG_FORMAT
 from millrace.pricing.prices import PRICES
 
@@ -15,11 +16,17 @@ SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
 # Each run reads the records of the running hour, so a record is read by the runs that are left of its hour, and
 # once when it is over. A day is made of hour summaries: docs/cost.md.
 _READS_OF_A_RECORD = (SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
-# Five pollers, each waiting 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
-_IDLE_POLLS_A_MINUTE = 5 * 3
+# Each waits for 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+_POLLERS = 5
+_IDLE_POLLS_A_MINUTE = _POLLERS * 3
+_RECEIVED_AT_ONCE = 10
 # A run that finds nothing queries eight shards of marks and, twice, the unfinished reports.
 _IDLE_RUN_READS = 10
 _IDLE_RUN_CPU_MS = 8
+# The aggregator compares the table with these: accepted, chunks, rejected.
+_METRICS_OF_THE_LEDGER = 3
+#: Those of the catalogue that every stage has; each code of a rejection adds one once it has occurred.
+_METRICS_IN_USE = len([name for name in CATALOGUE if not name.startswith(("rejected_", "warned_"))])
 # CloudWatch adds this much to each line. Lambda's own are none: at the system level WARN, which `millrace deploy`
 # sets, it keeps "start" and "report" of a call that went well to itself:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
@@ -68,8 +75,9 @@ def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e
     """Dollars to take in so many events within a month, by line."""
     api, behind = recorded["api"], recorded["behind"]
     calls = recorded["posts"] + recorded["batches"]
-    # Lambda's poller receives and deletes up to ten messages a request; what it deletes it only names.
-    polled = max(recorded["queued"] / 10, api.get("message_bytes", 0) / 65536) + recorded["queued"] / 10
+    # Lambda's poller receives and deletes up to ten messages a request, but no more than the batch has.
+    requests = recorded["queued"] / min(_RECEIVED_AT_ONCE, recorded["messages"])
+    polled = max(requests, api.get("message_bytes", 0) / 65536) + requests
     seconds = assumed.duration_ms(
         (api["cpu_us"] + behind["cpu_us"]) / 1000, api["calls"] + behind["calls"], behind.get("objects", 0)
     )
@@ -126,8 +134,19 @@ def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
     return PRICES[f"{prefix}read_unit"].of(record_bytes * _READS_OF_A_RECORD / 4096 * events)
 
 
-def idle(assumed: Assumptions) -> dict[str, float]:
-    """Dollars a month for a stage that nobody uses: the queue's poller and the schedule never rest."""
+def batches_at(events_a_day: float, events_a_post: int, trigger: Trigger) -> tuple[int, int]:
+    """How many messages Lambda puts into a batch at a steady rate: the least and the most.
+
+    AWS does not say whether its pollers gather a window's messages each for itself or together.
+    Without a window a poller takes what is there, which is one message unless they come faster than it asks.
+    """
+    a_window = events_a_day / 86_400 / events_a_post * trigger.window_seconds
+    least, most = (max(1, min(trigger.batch_size, round(size))) for size in (a_window / _POLLERS, a_window))
+    return least, most
+
+
+def idle(assumed: Assumptions, alarms: int) -> dict[str, float]:
+    """Dollars a month for a stage that nobody uses, by line: poller, schedule and alarms never rest."""
     runs = 24 * SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
     seconds = runs * assumed.duration_ms(_IDLE_RUN_CPU_MS, _IDLE_RUN_READS, 0) / 1000
     costs = {
@@ -135,5 +154,9 @@ def idle(assumed: Assumptions) -> dict[str, float]:
         "Lambda": PRICES["lambda_request"].of(runs)
         + PRICES["lambda_gb_second"].of(seconds * assumed.memory_megabytes / 1024),
         "DynamoDB reads": PRICES["read_unit"].of(runs * _IDLE_RUN_READS),
+        "GetMetricData": PRICES["metric_asked"].of(runs * _METRICS_OF_THE_LEDGER),
+        "alarms": PRICES["alarm_month"].of(alarms),
+        "metrics": PRICES["metric_month"].of(_METRICS_IN_USE),
+        "dashboard": PRICES["dashboard_month"].of(1),
     }
     return {**costs, "in all": sum(costs.values())}

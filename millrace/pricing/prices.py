@@ -34,11 +34,15 @@ def _flat(unit: str, dollars: float, source: str) -> Price:
 
 _MILLION = 1e-6
 _INF = float("inf")
+# AWS's gigabyte: https://aws.amazon.com/s3/faqs/
+_GB = 2**30
+_TB = 2**40
 
 # Half of what it was before November 2024, and provisioned capacity at the default target of auto scaling, 70 %.
 _DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 _PROVISIONED = "https://aws.amazon.com/dynamodb/pricing/provisioned/"
 _USED = 0.7 * 3600
+_CLOUDWATCH = "https://aws.amazon.com/cloudwatch/pricing/"
 
 PRICES = {
     "rest_request": Price(
@@ -51,7 +55,7 @@ PRICES = {
     ),
     "out_byte": Price(
         "byte to the internet",
-        ((10e12, 0.09e-9), (50e12, 0.085e-9), (150e12, 0.07e-9), (_INF, 0.05e-9)),
+        ((10 * _TB, 0.09 / _GB), (50 * _TB, 0.085 / _GB), (150 * _TB, 0.07 / _GB), (_INF, 0.05 / _GB)),
         "https://aws.amazon.com/ec2/pricing/on-demand/#Data_Transfer",
     ),
     "lambda_request": _flat("call", 0.20 * _MILLION, "https://aws.amazon.com/lambda/pricing/"),
@@ -69,17 +73,21 @@ PRICES = {
     "read_unit": _flat("read request unit", 0.125 * _MILLION, _DYNAMODB),
     "provisioned_write_unit": _flat("write of a WCU used to 70 %", 0.00065 / _USED, _PROVISIONED),
     "provisioned_read_unit": _flat("read of an RCU used to 70 %", 0.00013 / _USED, _PROVISIONED),
-    "table_byte_month": _flat("byte-month", 0.25e-9, _DYNAMODB),
-    "backup_byte_month": _flat("byte-month of point-in-time recovery", 0.20e-9, _DYNAMODB),
+    "table_byte_month": _flat("byte-month", 0.25 / _GB, _DYNAMODB),
+    "backup_byte_month": _flat("byte-month of point-in-time recovery", 0.20 / _GB, _DYNAMODB),
     "object": _flat("PUT", 5 * _MILLION, "https://aws.amazon.com/s3/pricing/"),
     "object_byte_month": Price(
         "byte-month, Standard",
-        ((50e12, 0.023e-9), (500e12, 0.022e-9), (_INF, 0.021e-9)),
+        ((50 * _TB, 0.023 / _GB), (500 * _TB, 0.022 / _GB), (_INF, 0.021 / _GB)),
         "https://aws.amazon.com/s3/pricing/",
     ),
     "log_byte": Price(
         "byte of a function's log",
-        ((10e12, 0.50e-9), (30e12, 0.25e-9), (50e12, 0.10e-9), (_INF, 0.05e-9)),
-        "https://aws.amazon.com/cloudwatch/pricing/",
+        ((10 * _TB, 0.50 / _GB), (30 * _TB, 0.25 / _GB), (50 * _TB, 0.10 / _GB), (_INF, 0.05 / _GB)),
+        _CLOUDWATCH,
     ),
+    "metric_month": _flat("custom metric a month", 0.30, _CLOUDWATCH),
+    "alarm_month": _flat("alarm of one metric a month", 0.10, _CLOUDWATCH),
+    "dashboard_month": _flat("dashboard a month", 3.00, _CLOUDWATCH),
+    "metric_asked": _flat("metric that GetMetricData asks for", 0.01e-3, _CLOUDWATCH),
 }

@@ -17,7 +17,8 @@ from playwright.sync_api import Browser, Page
 from chromium import chromium
 from local_stack import LocalStack
 from millrace.io.client import Client
-from millrace.io.sending import Totals, open_lines, read_events
+from millrace.io.lines import read_lines
+from millrace.io.reading import read_events
 
 PROJECT = Path(__file__).parents[2]
 LOG = PROJECT / "examples" / "access.log.gz"
@@ -29,7 +30,7 @@ PHONE = {"width": 390, "height": 844}
 
 def read_log() -> list[dict[str, Any]]:
     with LOG.open("rb") as file:
-        return list(read_events(open_lines(file), "combined", print, Totals()))
+        return [line.event for line in read_events(read_lines(file), "combined", lambda *_: None)]
 
 
 def send_slowly(stack: LocalStack, events: list[dict[str, Any]], minutes: float) -> None:

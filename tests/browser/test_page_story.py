@@ -68,6 +68,26 @@ def test_a_click_shows_the_whole_event_and_keys_go_to_its_neighbours(stack: Loca
     assert page.evaluate("document.activeElement.className") == "open"
 
 
+# JavaScript would show 1524831183200260000, 1, 10000000000000000, and no end of digits.
+NUMBERS = ["1524831183200260097", "1.0", "1e+16", "-0.0", "12345678901234567890123456789012345678", "0.1"]
+
+
+def test_numbers_are_shown_and_copied_as_they_were_sent_to_the_last_digit(stack: LocalStack, opened: Opened) -> None:
+    fields = f'"event_type": "exact", "user_id": "u", "numbers": [{", ".join(NUMBERS)}], "tweet_id": {NUMBERS[0]}'
+    requests.post(f"{stack.url}/events", data=f"{{{fields}}}", timeout=120)
+    page = opened(permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_label("Type").fill("exact")
+    expect(row(page, "exact")).to_contain_text(f"numbers: [{','.join(NUMBERS)}]")
+    expect(row(page, "exact")).to_contain_text(f"tweet_id: {NUMBERS[0]}")
+    row(page, "exact").get_by_role("button").click()
+    shown = page.get_by_role("dialog").locator("pre")
+    for number in NUMBERS:
+        expect(shown).to_contain_text(re.compile(rf"^ +{re.escape(number)},?$", re.MULTILINE))
+    page.get_by_role("dialog").get_by_role("button", name="Copy").click()
+    expect(page.get_by_role("dialog").get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == shown.text_content()
+
+
 def test_the_tail_is_walked_and_opened_by_keys_alone(stack: LocalStack, opened: Opened) -> None:
     post(stack, *({"event_type": f"step_{number}", "user_id": "keys"} for number in range(3)))
     page = opened()

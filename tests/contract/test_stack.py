@@ -42,8 +42,8 @@ def test_a_changed_default_is_applied_and_a_value_that_is_set_stays(clients: Cli
         return str(queue_of(clients, outputs)["VisibilityTimeout"])
 
     names: list[tuple[str, dict[str, str]]] = [("defaults", {}), ("chosen", {"VisibilitySeconds": "480"})]
-    assert [apply(*each) for each in names] == ["360", "480"]
-    change(template, "Default: 360", "Default: 720")
+    assert [apply(*each) for each in names] == ["365", "480"]
+    change(template, "Default: 365", "Default: 720")
     assert [apply(*each) for each in names] == ["720", "480"]
     assert apply("chosen", {}) == "720"
 

@@ -115,9 +115,11 @@ def test_deploy_refuses_data_of_0_1_0_before_anything_changes(clients: Clients, 
     outputs = Stack(name).apply(PROJECT / "stack.yaml", {"VisibilitySeconds": "400"})
     load_0_1_0(clients, outputs["TABLE_NAME"])
     said: list[str] = []
+    (tmp_path / ".chalice").mkdir()
+    (tmp_path / ".chalice" / "config.json").write_text("{}")
     with pytest.raises(CommandError, match=r"Millrace 0\.1\.0"):
         deployment.prepare(tmp_path, "of-0-1-0", said.append)
-    assert (said, list(tmp_path.iterdir())) == ([], [])
+    assert (said, [each.name for each in tmp_path.iterdir()]) == ([], [".chalice"])
     queue = clients.sqs.get_queue_attributes(QueueUrl=outputs["QUEUE_URL"], AttributeNames=["All"])
     assert queue["Attributes"]["VisibilityTimeout"] == "400"
     (finding,) = doctor.data_format_is_known(doctor.Stage("of-0-1-0", tmp_path, outputs, {}))
@@ -153,7 +155,9 @@ class Version:
         self.stage, self.poller = stage, Poller(stage, stage.clients, UnknownFormat)
         self.formats = DataFormats(table, known=known, clock=lambda: time.monotonic() * HASTE)
         table.formats = self.formats
-        self.commits = CommitLog(table, retention=stage.lifetimes.events) if 3 in known else stage.commits
+        self.commits = (
+            CommitLog(table, retention=lambda: stage.lifetimes.current.events) if 3 in known else stage.commits
+        )
         self.counters = CountersOf3(table) if 3 in known else stage.counters
 
     def post(self, number: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import boto3
 import pytest
 
 from deployed import Deployment
@@ -16,7 +17,7 @@ ENVIRONMENT = {
     "QUEUE_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-chunks",
     "DEAD_LETTER_URL": "https://sqs.eu-central-1.amazonaws.com/123456789012/millrace-prod-dead-letters",
     "TABLE_NAME": "millrace-prod-table",
-    "BUCKET_NAME": "millrace-prod-archive-123456789012",
+    "BUCKET_NAME": "millrace-prod-123456789012-eu-central-1",
     "TOPIC_ARN": "arn:aws:sns:eu-central-1:123456789012:millrace-prod-reports",
 }
 
@@ -40,3 +41,13 @@ def packaged(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Pa
     left.write_bytes(b"whatever")
     checkout.run("millrace", "package", "--stage", "prod", "out")
     return checkout.folder / "out"
+
+
+@pytest.fixture
+def aws(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The environment leads to an AWS that has functions."""
+    for name, value in deployment.emulator.environment().items():
+        monkeypatch.setenv(name, value)
+    boto3.setup_default_session()
+    yield
+    boto3.setup_default_session()

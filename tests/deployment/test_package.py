@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from chalicelib.core.dialects.registry import DIALECTS
 from deployed import BIN
 from millrace import gateway
 
@@ -64,3 +65,25 @@ def test_the_api_says_its_gateway_s_errors_as_its_own(resources: dict[str, Any])
     definition = resources["RestAPI"]["Properties"]["DefinitionBody"]
     assert definition["x-amazon-apigateway-gateway-responses"] == gateway.RESPONSES
     assert "/events" in definition["paths"]
+
+
+def test_preflights_are_answered_by_the_gateway_alone_and_alike_for_every_path_that_pages_send_to(
+    resources: dict[str, Any],
+) -> None:
+    paths = resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"]
+    sending = {path for dialect in DIALECTS for path in dialect.paths}
+    answers = set()
+    for path in sending:
+        integration = paths[path]["options"]["x-amazon-apigateway-integration"]
+        assert integration["type"] == "mock"
+        headers = integration["responses"]["default"]["responseParameters"]
+        answers.add(json.dumps({name: headers[name] for name in headers if "Methods" not in name}, sort_keys=True))
+    [answer] = answers
+    allowed = json.loads(answer)["method.response.header.Access-Control-Allow-Headers"].strip("'").split(",")
+    assert {"*", "Authorization", "X-Write-Key"} <= set(allowed)
+    assert "Credentials" not in answer
+
+
+def test_head_is_a_method_of_every_path_that_answers_get(resources: dict[str, Any]) -> None:
+    for methods in resources["RestAPI"]["Properties"]["DefinitionBody"]["paths"].values():
+        assert ("head" in methods) == ("get" in methods)

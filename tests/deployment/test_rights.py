@@ -47,7 +47,7 @@ def needed(function: str, service: str, operation: str, parameters: dict[str, An
             return {(name, table) for table in parameters["RequestItems"]}
         case "dynamodb:PutItem" | "dynamodb:UpdateItem" if function == "api_handler":
             key = parameters.get("Key") or parameters["Item"]
-            return {(name, f"{parameters['TableName']}, only *#{key['pk']['S'].partition('#')[2]}")}
+            return {(name, f"{parameters['TableName']}, only #{key['pk']['S'].split('#')[1]}#*")}
     resource: dict[str, Callable[[], str]] = {
         "dynamodb": lambda: parameters["TableName"],
         "sqs": lambda: parameters["QueueUrl"].rpartition("/")[2],
@@ -216,7 +216,7 @@ def allowed(policy: policies.Policy) -> set[tuple[str, str]]:
     return {
         (action, resource.removeprefix("arn:aws:s3:::").rsplit(":", 1)[-1].removeprefix("table/") + bounds(statement))
         for statement in policy["Statement"]
-        if statement["Sid"] != "Logs"
+        if statement["Sid"] != "Logs" and statement["Effect"] == "Allow"
         for action in statement["Action"]
         for resource in statement["Resource"]
     }

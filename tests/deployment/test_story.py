@@ -153,7 +153,7 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
     deployment.client("sqs").set_queue_attributes(QueueUrl=chunks, Attributes={"VisibilityTimeout": "5"})
     assert wrong_in(deployment) == {
         "The stage asks for keys": "api_handler is declared open: everybody may write and read.",
-        "A message stays hidden for six times the processor's timeout": (
+        "A message stays hidden for six times the processor's timeout, and the window in which a batch is gathered": (
             "It stays hidden for 5 s, and process may run for 60 s: work is done twice."
         ),
         # By plain Chalice it was deployed last.

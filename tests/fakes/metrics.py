@@ -12,9 +12,12 @@ from chalicelib.errors import StoreFailed
 
 @dataclass
 class FakeMeter:
-    """`values`: what was measured, by name. Reads it back too, whatever the time. `asked`: from when to when."""
+    """`values`: what was measured, by name. Reads it back too, whatever the time. `asked`: from when to when.
+    `since`: from when times were measured, by name.
+    """
 
     values: dict[str, list[float]] = field(default_factory=dict)
+    since: dict[str, list[datetime]] = field(default_factory=dict)
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     fails: bool = False
     oldest_seconds: float | None = None
@@ -24,6 +27,7 @@ class FakeMeter:
         self.values.setdefault(name, []).append(value)
 
     def add_seconds_since(self, name: str, moment: datetime) -> None:
+        self.since.setdefault(name, []).append(moment)
         self.add(name, 0, at=moment)
 
     def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:

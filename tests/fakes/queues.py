@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from threading import Lock
 from typing import Any
 
 from chalicelib.ports import Message
@@ -43,6 +44,7 @@ class FakeDeadLetters:
     messages: dict[str, Message] = field(default_factory=dict)
     held: set[str] = field(default_factory=set)
     undeletable: bool = False
+    lock: Any = field(default_factory=Lock)  # several receive at once
 
     def put(self, body: str, **facts: Any) -> Message:
         number = len(self.messages) + 1
@@ -51,8 +53,9 @@ class FakeDeadLetters:
         return message
 
     def receive(self, *, hold_seconds: int) -> list[Message]:  # noqa: ARG002 - no time passes here
-        seen = [handle for handle in self.messages if handle not in self.held][:10]
-        self.held |= set(seen)
+        with self.lock:
+            seen = [handle for handle in self.messages if handle not in self.held][:10]
+            self.held |= set(seen)
         for handle in seen:
             message = self.messages[handle]
             self.messages[handle] = replace(message, receive_count=message.receive_count + 1)

@@ -13,15 +13,16 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from builders import LIFETIMES
+from builders import HISTORY
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
+from chalicelib.core.lifetimes import History
 from chalicelib.core.report import Report
 from chalicelib.core.table_keys import Mark
 from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMarks, FakeReportStore
 from oracle import Violation
-from schedule import Schedule
+from schedule import START, Schedule
 
 
 @pytest.fixture(autouse=True)
@@ -155,11 +156,11 @@ LONG = timedelta(days=10_000)
 
 
 class TrustsOldMessages(Schedule):
-    lifetimes = replace(LIFETIMES, max_chunk_age=LONG, client_retries=LIFETIMES.guards - LONG)
+    lifetimes = History(((START - LONG, replace(HISTORY.current, max_chunk_age=LONG)),))
 
 
 class ForgetsGuards(Schedule):
-    lifetimes = replace(LIFETIMES, client_retries=-timedelta(days=10))
+    guards_kept = timedelta(days=3)
 
 
 class ForgetsEventsBeforeRecords(Schedule):

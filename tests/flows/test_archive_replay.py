@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from builders import NOW, ROWS, World, make_chunk, make_event, make_row, world_of_rows
+from builders import HISTORY, LIFETIMES, NOW, ROWS, World, make_chunk, make_event, make_row, world_of_rows
 from chalicelib.core.event_body import StoredEvent
+from chalicelib.core.lifetimes import History
 from chalicelib.core.timestamps import parse
 from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
@@ -25,14 +26,15 @@ def replay(
     span: Span = Span(),  # noqa: B008 - immutable
     project: str | None = None,
     event_type: str | None = None,
-    received_from: datetime | None = None,
+    lifetimes: History | None = None,
+    now: datetime = LATER,
     dry_run: bool = False,
 ) -> Replayed:
     """Replay, and let everything that was queued be processed."""
     totals = Replayed()
     for _ in archive_replay.replay(
         archive_scan.objects_of(world.archive, span),
-        selection=Selection(span, project, event_type, received_from),
+        selection=Selection(span, project, event_type, lifetimes, now),
         archive=world.archive,
         commits=world.commits,
         queue=None if dry_run else world.queue,
@@ -169,7 +171,7 @@ def test_a_dry_run_counts_and_queues_nothing() -> None:
 def test_what_has_expired_is_left_since_its_counters_have_not() -> None:
     world = World()
     world.take(make_chunk(make_event("old")), make_chunk(make_event("new"), received=NOW + timedelta(seconds=1)))
-    totals = replay(world, received_from=NOW + timedelta(seconds=1))
+    totals = replay(world, lifetimes=HISTORY, now=NOW + LIFETIMES.replayable + timedelta(seconds=1))
     assert (totals.fed, totals.expired) == (1, 1)
 
 

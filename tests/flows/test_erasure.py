@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, world_of_rows
+from builders import HISTORY, LIFETIMES, NOW, World, make_chunk, make_event, make_message, world_of_rows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.windows import Window
@@ -27,12 +27,13 @@ def eraser_of(
     world: World, user: str = "u1", *, now: datetime = NOW, port: FakeErasure | None = None, dry_run: bool = False
 ) -> Eraser:
     return Eraser(
-        Person("acme", user, now - LIFETIMES.max_chunk_age - DAY),
+        Person("acme", user),
         events=world.events,
         commits=world.commits,
         quarantine=world.quarantine,
         erasure=port or world.erasure,
         archive=world.archive,
+        is_settled=lambda minted: HISTORY.is_settled(minted, now),
         dry_run=dry_run,
     )
 
@@ -323,10 +324,10 @@ def test_an_anonymous_id_that_only_the_archive_knows_is_found_too() -> None:
 
 
 def test_a_receipt_names_the_user_by_a_summary_alone() -> None:
-    receipt = erasure.receipt(Person("acme", "someone", NOW), Erased(events=2), NOW, NOW + DAY)
+    receipt = erasure.receipt(Person("acme", "someone"), Erased(events=2), NOW, NOW + DAY)
     assert "someone" not in str(receipt)
     assert (receipt["events"], receipt["started"]) == (2, "2015-05-17T10:30:00Z")
     names: Sequence[str] = [
-        erasure.receipt_name(erasure.receipt(Person("acme", user, NOW), Erased(), NOW, NOW)) for user in ("a", "b")
+        erasure.receipt_name(erasure.receipt(Person("acme", user), Erased(), NOW, NOW)) for user in ("a", "b")
     ]
     assert len(set(names)) == 2

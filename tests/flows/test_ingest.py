@@ -229,7 +229,7 @@ def test_a_message_of_usual_length_is_answered_whole() -> None:
 
 
 def shared_by(queue: FakeQueue, *events: Any, shared: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return post(queue, *events, sender=Sender("acme", NOW, shared=shared), **options)
+    return post(queue, *events, sender=Sender("acme", NOW, shared={"context": shared}), **options)
 
 
 def test_what_the_events_of_a_post_share_is_queued_once_and_stored_with_each() -> None:
@@ -239,7 +239,10 @@ def test_what_the_events_of_a_post_share_is_queued_once_and_stored_with_each() -
     [body], [chunk] = queue.bodies, sent(queue)
     assert body.count("a" * 500) == 1
     contexts = [chunks.stored_form(event, chunk)["context"] for event in chunk.events]
-    assert contexts == [{"locale": "de", "app": "a" * 500}, {"locale": "fr", "app": "a" * 500, "os": "x"}]
+    assert contexts == [
+        {"locale": "de", "app": "a" * 500},
+        {"locale": "fr", "app": "a" * 500, "os": "x", "batch": {"context": {"locale": "de"}}},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -291,7 +294,7 @@ def test_what_is_shared_is_hidden_with_the_ids_of_all_events() -> None:
     shared_by(queue, *events, shared=shared, project=project)
     [chunk] = sent(queue)
     hashed = [project.user_as_stored(user) for user in ("ann-1234", "bob-1234")]
-    assert chunk.sender.shared == {"userId": project.user_as_stored("x"), "seen": [*hashed, "eve-1234"]}
+    assert chunk.sender.shared["context"] == {"userId": project.user_as_stored("x"), "seen": [*hashed, "eve-1234"]}
 
 
 @pytest.mark.parametrize(

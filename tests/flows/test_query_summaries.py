@@ -30,7 +30,7 @@ from chalicelib.core.windows import Window
 from chalicelib.errors import Problem
 from fakes import FakeReportStore
 
-OLDEST = NOW - LIFETIMES.max_chunk_age
+OLDEST = NOW - LIFETIMES.settled
 SECOND = timedelta(seconds=1)
 
 

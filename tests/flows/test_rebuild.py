@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders import LIFETIMES, NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
+from builders import HISTORY, NOW, SETTINGS, World, make_chunk, make_event, make_message, world_of_rows
 from chalicelib.core.timestamps import parse
 from chalicelib.core.windows import Span, Window
 from chalicelib.errors import ProcessingFailed
@@ -31,7 +31,7 @@ def difference(
         project=project,
         archive=world.archive,
         commits=world.commits,
-        forgotten_before=now - LIFETIMES.events,
+        is_forgotten=lambda minted: HISTORY.is_forgotten(minted, now),
         report_properties=SETTINGS.report_properties,
         archived=archived,
     ):

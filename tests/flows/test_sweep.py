@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message
+from builders import HISTORY, NOW, World, make_chunk, make_event, make_message
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event_body import StoredEvent
@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 def sweep(world: World, *, now: datetime, dry_run: bool = False) -> Swept:
     totals = Swept()
-    judged = [each for each in world.archive.find() if sweeping.may_be_judged(each, now, LIFETIMES)]
+    judged = [each for each in world.archive.find() if sweeping.may_be_judged(each, now, HISTORY)]
     list(sweeping.sweep(judged, archive=world.archive, commits=world.commits, totals=totals, dry_run=dry_run))
     return totals
 

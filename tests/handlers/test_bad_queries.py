@@ -59,6 +59,7 @@ def test_a_bad_parameter_answers_400_and_is_named(api: Api, path: str, names: li
         response = api.get(path, **{name: BAD[name]})
         assert (response.status_code, response.json_body["code"]) == (400, "bad_parameter")
         assert response.json_body["detail"].startswith(name)
+        assert api.get(f"{path}?{name}=").status_code == 400  # a tool that lost its value asks for nothing
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -21,3 +22,11 @@ def test_every_module_of_a_layer_that_the_docs_list_is_named(layer: str) -> None
 
 def test_app_py_stays_a_map_that_is_read_in_two_minutes() -> None:
     assert len((PROJECT / "app.py").read_text().splitlines()) <= 220
+
+
+@pytest.mark.parametrize("record", sorted((PROJECT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.stem)
+def test_decision_records_have_one_form(record: Path) -> None:
+    title, _, status, *rest = record.read_text().splitlines()
+    assert title.startswith(f"# {int(record.name[:4])}. ")
+    assert re.fullmatch(r"Status: (accepted|superseded by \d+), \d{4}-\d\d-\d\d\.", status)
+    assert [line for line in rest if line.startswith("#")] == ["## Context", "## Decision", "## Consequences"]

@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from chalicelib.settings import Trigger
 from millrace.pricing import bill
 from millrace.pricing.bill import Assumptions
 from millrace.pricing.prices import PRICES
 from millrace.pricing.recording import cut
 
 RECORDED: dict[str, Any] = {
+    "messages": 10,
     "posts": 1.0,
     "queued": 1.0,
     "batches": 0.1,
@@ -61,15 +63,42 @@ def test_a_message_is_billed_by_its_bytes_when_it_is_received_and_not_when_it_is
     assert bill.ingestion(large, Assumptions())["SQS"] == pytest.approx(0.40 * (1 + 1 + 0.1))
 
 
+def test_a_batch_of_one_is_received_and_deleted_alone() -> None:
+    assert bill.ingestion(RECORDED | {"messages": 1}, Assumptions())["SQS"] == pytest.approx(0.40 * 3)
+
+
+@pytest.mark.parametrize(
+    ("events_a_day", "events_a_post", "trigger", "messages"),
+    [
+        (1e6, 1, Trigger(batch_size=10, window_seconds=0), (1, 1)),
+        (1e6, 1, Trigger(batch_size=100, window_seconds=5), (12, 58)),
+        (1e6, 20, Trigger(batch_size=100, window_seconds=5), (1, 3)),
+        (100e6, 1, Trigger(batch_size=1000, window_seconds=5), (1000, 1000)),
+    ],
+)
+def test_a_batch_is_what_a_window_brings_together(
+    events_a_day: float, events_a_post: int, trigger: Trigger, messages: tuple[int, int]
+) -> None:
+    assert bill.batches_at(events_a_day, events_a_post, trigger) == messages
+
+
+def test_an_idle_stage_costs_its_alarms_metrics_and_dashboard() -> None:
+    costs = bill.idle(Assumptions(), alarms=14)
+    assert costs["alarms"] == pytest.approx(1.40)
+    assert costs["dashboard"] == pytest.approx(3)
+    assert costs["GetMetricData"] == pytest.approx(12 * 24 * 30.4 * 3 * 0.01 / 1000)
+    assert costs["in all"] == pytest.approx(sum(dollars for line, dollars in costs.items() if line != "in all"))
+
+
 def test_only_a_rest_api_answers_in_gzip() -> None:
     recorded = RECORDED | {"api": RECORDED["api"] | {"answered_bytes": 2000, "compressed_bytes": 800}}
     rest, http = (bill.ingestion(recorded, Assumptions(api=api))["data to clients"] for api in ("rest", "http"))
-    assert http - rest == pytest.approx(0.09e-9 * 1200 * 1e6)
+    assert http - rest == pytest.approx(0.09 / 2**30 * 1200 * 1e6)
 
 
 def test_a_line_of_a_log_costs_26_bytes_more_than_it_says() -> None:
     recorded = RECORDED | {"api": RECORDED["api"] | {"logged_bytes": 274, "logged_lines": 1}}
-    assert bill.ingestion(recorded, Assumptions())["logs"] == pytest.approx(0.50e-9 * 300 * 1e6)
+    assert bill.ingestion(recorded, Assumptions())["logs"] == pytest.approx(0.50 / 2**30 * 300 * 1e6)
 
 
 def test_the_access_log_is_priced_as_it_is_written() -> None:

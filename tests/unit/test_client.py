@@ -19,7 +19,7 @@ class Paged(Client):
         super().__init__("http://127.0.0.1:1")
         self.asked: list[int] = []
 
-    def get(self, path: str, **parameters: Any) -> dict[str, Any]:  # noqa: ARG002 - one list
+    def rows(self, path: str, name: str, **parameters: Any) -> dict[str, Any]:  # noqa: ARG002 - one list
         self.asked.append(parameters["limit"])
         numbers, following = PAGES[parameters["cursor"]]
         return {"events": [{"n": n} for n in numbers[: parameters["limit"]]], "next": following}

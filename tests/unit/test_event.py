@@ -56,6 +56,12 @@ def test_numeric_ids_are_kept_as_text() -> None:
     assert (event.user_id, event.event_id) == ("7", "0")
 
 
+@pytest.mark.parametrize(("number", "text"), [(12345.0, "12345"), (-0.0, "0"), (1e3, "1000"), (2.0**53, str(2**53))])
+def test_a_whole_number_is_an_id_however_json_writes_it(number: float, text: str) -> None:
+    event = read({"event_type": number, "user_id": number, "anonymous_id": number, "event_id": number})
+    assert (event.event_type, event.user_id, event.anonymous_id, event.event_id) == (text,) * 4
+
+
 def test_names_are_the_same_however_their_accents_are_composed() -> None:
     assert read(TIMED | {"user_id": "Zoe\u0308"}).user == read(TIMED | {"user_id": "Zo\u00eb"}).user == "Zo\u00eb"
 
@@ -70,6 +76,7 @@ ROWS: list[tuple[str, str | None, Any]] = [
     ("missing_field", "user_id", LEAST | {"user_id": None}),
     ("wrong_type", "user_id", LEAST | {"user_id": True}),
     ("wrong_type", "user_id", LEAST | {"user_id": 1.5}),
+    ("wrong_type", "event_id", LEAST | {"event_id": 1e16}),
     ("wrong_type", "event_type", LEAST | {"event_type": ["x"]}),
     ("wrong_type", "event_id", LEAST | {"event_id": {}}),
     ("wrong_type", "properties", LEAST | {"properties": []}),
@@ -113,9 +120,9 @@ def test_a_bad_event_is_rejected_with_its_code_and_field(code: str, field: str |
 
 
 def test_every_rejection_code_has_a_row_above() -> None:
-    # A catalogue and the key of a request are no matter of the event alone.
-    others = {"schema_violation", "not_checked", "other_key"}
-    assert {code for code, _, _ in ROWS} | others == set(REJECTION_CODES)
+    # A catalogue and the key of a request are no matter of the event alone, and versions one of CloudEvents.
+    elsewhere = {"schema_violation", "not_checked", "other_key", "unknown_version"}
+    assert {code for code, _, _ in ROWS} | elsewhere == set(REJECTION_CODES)
 
 
 def test_a_field_given_twice_with_one_value_is_one_property() -> None:

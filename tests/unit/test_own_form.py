@@ -18,7 +18,7 @@ CLICK = {"event_type": "click", "user_id": "ann"}
 @pytest.mark.parametrize("document", [CLICK, {"events": [CLICK]}])
 def test_the_key_of_a_beacon_is_beside_the_event_or_the_events_and_is_not_kept(name: str, document: Any) -> None:
     post = own.read(Incoming(json.dumps(document | {name: "key"}).encode(), {}, {}, NOW))
-    assert (post.key, [event.fields for event in post.events]) == ("key", [CLICK])
+    assert (post.keys, [event.fields for event in post.events]) == (["key"], [CLICK])
 
 
 def test_a_pixel_tells_fields_by_their_names_and_keeps_the_rest_as_properties() -> None:

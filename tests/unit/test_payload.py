@@ -6,6 +6,8 @@ import gzip
 import json
 import tracemalloc
 import zlib
+from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -43,6 +45,25 @@ def test_an_event_an_array_and_an_object_with_events_are_read_alike(document: ob
     assert read_events(body) == read_events(gzip.compress(body)) == [EVENT]
 
 
+@pytest.mark.parametrize("cuts", [(0,), (1,), (7, 8), (3, 3, 20)])
+def test_the_members_of_a_gzip_body_are_one_document(cuts: tuple[int, ...]) -> None:
+    plain = json.dumps([EVENT]).encode()
+    parts = [plain[start:end] for start, end in pairwise((0, *cuts, len(plain)))]
+    assert read_events(b"".join(map(gzip.compress, parts))) == [EVENT]
+
+
+def test_a_body_may_have_as_many_members_as_a_post_has_events() -> None:
+    body = (
+        gzip.compress(b"[") + gzip.compress(b" ") * (limits.MAX_GZIP_MEMBERS - 2) + gzip.compress(b"1]" + b" " * 2**20)
+    )
+    assert read_events(body) == [1]
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_byte_order_mark_says_nothing(pack: Callable[[bytes], bytes]) -> None:
+    assert read_events(pack(json.dumps(EVENT).encode("utf-8-sig"))) == [EVENT]
+
+
 def test_an_event_may_have_a_property_named_events() -> None:
     event = EVENT | {"events": [1, 2]}
     assert read_events(json.dumps(event).encode()) == [event]
@@ -68,7 +89,8 @@ def test_the_last_of_two_equal_names_wins() -> None:
         (b"not json", "not_json"),
         (b'{"event_type": "a"} trailing', "not_json"),
         (b'{"event_type": "a\nb"}', "not_json"),
-        (b"\xef\xbb\xbf{}", "not_json"),
+        (b"\xef\xbb\xbf", "not_json"),
+        (b"\xef\xbb\xbf\xef\xbb\xbf{}", "not_json"),
         (json.dumps(EVENT).encode("utf-32-be"), "not_json"),
         ('{"event_type": "\u00fc"}'.encode("latin-1"), "not_utf8"),
         (json.dumps(EVENT).encode("utf-16-le"), "not_json"),
@@ -91,10 +113,14 @@ def test_the_last_of_two_equal_names_wins() -> None:
         (PACKED[:-4] + bytes(4), "bad_gzip"),
         (PACKED[:12] + b"\xff" + PACKED[13:], "bad_gzip"),
         (PACKED + b"more", "bad_gzip"),
-        (PACKED + PACKED, "bad_gzip"),
+        (PACKED + PACKED, "not_json"),
+        (PACKED + PACKED[:-1], "bad_gzip"),
+        (PACKED + bytes(8), "bad_gzip"),
+        (gzip.compress(b"") * (limits.MAX_GZIP_MEMBERS + 1), "bad_gzip"),
         (gzip.compress(b"\xff"), "not_utf8"),
         (b" " * (limits.MAX_BODY_BYTES + 1), "body_too_large"),
         (gzip_bomb(limits.MAX_INFLATED_BYTES + 1), "body_too_large"),
+        (gzip_bomb(limits.MAX_INFLATED_BYTES) + gzip.compress(b" "), "body_too_large"),
         (gzip.compress(gzip_bomb(2**20)), "not_utf8"),
         (b"[" + b"1," * limits.MAX_EVENTS_PER_POST + b"1]", "too_many_events"),
         (b"[" + b"1," * limits.MAX_VALUES + b"1]", "too_many_values"),

@@ -56,7 +56,7 @@ def test_a_track_of_a_batch_becomes_an_event_of_its_name_and_loses_nothing() -> 
             "segment": {"integrations": {"All": False}, "originalTimestamp": TRACK["timestamp"]},
         },
     }
-    assert post.shared == {"segment_batch": {"sentAt": sent_at}}
+    assert post.shared == {"batch": {"sentAt": sent_at}}
     assert event.sole_id
     assert event.sent is not None
 
@@ -87,14 +87,19 @@ def test_what_cannot_join_the_properties_stays_beside_them() -> None:
     event = fields(TRACK | {"name": "n", "traits": {"plan": "big"}, "context": {"segment": "mine"}})
     assert event["context"] == {
         "segment": "mine",
-        "segment_": {"name": "n", "traits": {"plan": "big"}, "integrations": {"All": False}},
+        "segment_": {
+            "name": "n",
+            "traits": {"plan": "big"},
+            "integrations": {"All": False},
+            "originalTimestamp": TRACK["timestamp"],
+        },
     }
 
 
 def test_what_the_envelope_says_is_read_once_for_all_events() -> None:
     context, track = {"ip": "?", "locale": "de"}, {"type": "track", "context": {"ip": "192.0.2.1"}}
     post = read({"batch": [track, {"type": "track"}], "context": context, "integrations": 1})
-    assert post.shared == context | {"segment_batch": {"integrations": 1}}
+    assert post.shared == {"context": context, "batch": {"integrations": 1}}
     assert [event.fields["context"] for event in post.events] == [{"ip": "192.0.2.1"}, {}]
 
 

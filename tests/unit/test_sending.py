@@ -1,31 +1,37 @@
-"""Sending files: the same file gives the same events, in batches a POST takes, and adds up."""
+"""Sending events: in batches that a POST takes, past every bad one of them, with sums that add up."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
 from chalicelib.core import limits
-from millrace.io.client import Client
-from millrace.io.sending import Totals, collect_receipts, open_lines, read_events, send
+from millrace.command_error import CommandError
+from millrace.io.client import Refused
+from millrace.io.exchange import Answer
+from millrace.io.reading import LineEvent
+from millrace.io.receipts import Receipts
+from millrace.io.sending import BadLines, Sender, Totals
 
-GOOD = b'{"event_type": "a", "user_id": "u"}\n'
 
+class Stage:
+    """Accepts what has a type, one chunk a POST. What is `poisonous` makes something before the stage refuse the
+    POST with `status`; `dies_after` so many POSTs.
+    """
 
-class FakeStage:
-    """Accepts what has a type, one chunk a POST; `receipts` by chunk."""
-
-    def __init__(self, receipts: dict[str, dict[str, Any]] | None = None) -> None:
-        self.receipts = receipts or {}
+    def __init__(self, status: int = 403, code: str = "", dies_after: int = 10_000) -> None:
+        self.status, self.code, self.dies_after = status, code, dies_after
         self.posts: list[list[dict[str, Any]]] = []
-        self.asked: list[str] = []
 
-    def post_events(self, events: list[dict[str, Any]]) -> dict[str, Any]:
+    def post_texts(self, texts: list[str]) -> dict[str, Any]:
+        events = [json.loads(text) for text in texts]
+        if len(self.posts) >= self.dies_after:
+            raise CommandError("Nothing answers.")
         self.posts.append(events)
+        if any("poisonous" in event for event in events):
+            raise Refused(Answer("http://here", self.status, {"code": self.code} if self.code else None, "<html>"))
         verdicts = [
             {"index": index, "status": "accepted"}
             if "event_type" in event
@@ -33,140 +39,86 @@ class FakeStage:
             for index, event in enumerate(events)
         ]
         accepted = sum(verdict["status"] == "accepted" for verdict in verdicts)
-        chunks = [f"chunk-{len(self.posts)}"] if accepted else []
-        return {"chunks": chunks, "accepted": accepted, "rejected": len(events) - accepted, "events": verdicts}
-
-    def receipt(self, chunk_id: str) -> dict[str, Any]:
-        self.asked.append(chunk_id)
-        return self.receipts[chunk_id]
+        return {"chunks": ["c"] if accepted else [], "accepted": accepted, "events": verdicts}
 
 
-def read(*lines: bytes) -> tuple[list[dict[str, Any]], list[str], Totals]:
-    totals, reports = Totals(), list[str]()
-    return list(read_events(lines, "json", reports.append, totals)), reports, totals
+GOOD, BAD, POISON = {"event_type": "a"}, {"page": "/x"}, {"event_type": "a", "poisonous": True}
 
 
-def sent(events: list[dict[str, Any]]) -> tuple[FakeStage, list[str], Totals]:
-    stage, totals, reports = FakeStage(), Totals(), list[str]()
-    assert sum(send(cast(Client, stage), events, reports.append, totals)) == len(events)
-    return stage, reports, totals
-
-
-def collected(*receipts: dict[str, Any]) -> tuple[FakeStage, int, Totals]:
-    stage = FakeStage({str(number): receipt for number, receipt in enumerate(receipts)})
-    totals = Totals(chunks=list(stage.receipts))
-    return stage, sum(collect_receipts(stage.receipt, totals, wait_seconds=-1)), totals
-
-
-@pytest.mark.parametrize("content", [GOOD, gzip.compress(GOOD, mtime=0)])
-def test_lines_are_read_plain_or_inflated(content: bytes) -> None:
-    assert list(open_lines(io.BufferedReader(io.BytesIO(content)))) == [GOOD]
-
-
-def test_an_empty_file_has_no_lines() -> None:
-    assert list(open_lines(io.BufferedReader(io.BytesIO()))) == []
-
-
-def test_reading_again_gives_the_same_ids_and_equal_lines_stay_apart() -> None:
-    lines = [GOOD, b"\n", GOOD, b'{"event_type": "b", "user_id": "u"}\r\n']
-    first, _, totals = read(*lines)
-    assert first == read(*lines)[0]
-    assert len({event["event_id"] for event in first}) == 3
-    assert (totals.lines, totals.unreadable) == (3, 0)
-
-
-def test_line_ends_change_no_id() -> None:
-    assert read(GOOD)[0] == read(GOOD.replace(b"\n", b"\r\n"))[0] == read(GOOD.rstrip())[0]
-
-
-def test_an_events_own_id_is_kept() -> None:
-    assert read(b'{"event_id": "mine"}', b'{"event_id": null}')[0][0] == {"event_id": "mine"}
-    assert read(b'{"event_id": null}')[0][0]["event_id"]
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"not json",
-        b"[]",
-        b"5",
-        b"null",
-        b"\xff",
-        b"\xef\xbb\xbf" + GOOD,
-        b"[" * 100_000,
-        b'{"a": ' + b"9" * 4301 + b"}",
-    ],
-    ids=lambda line: str(line[:10]),
-)
-def test_an_unreadable_line_costs_only_itself_and_is_reported_by_number(line: bytes) -> None:
-    events, reports, totals = read(GOOD, line, GOOD)
-    assert len(events) == 2
-    assert len(reports) == 1
-    assert reports[0].startswith("line 2: ")
-    assert (totals.lines, totals.unreadable, totals.is_clean) == (3, 1, False)
-
-
-@pytest.mark.parametrize("number", [b"NaN", b"Infinity", b"-Infinity", b"1e400"])
-def test_a_number_that_json_cannot_carry_costs_only_its_line(number: bytes) -> None:
-    events, _, _ = read(b'{"event_type": "a", "v": ' + number + b"}", GOOD)
-    assert events[-1]["user_id"] == "u"
-    assert json.dumps(events, allow_nan=False)
-
-
-def test_access_logs_are_read_in_their_own_format() -> None:
-    line = b'192.0.2.1 - - [17/May/2015:10:05:03 +0000] "GET / HTTP/1.1" 200 5 "-" "-"\n'
-    totals, reports = Totals(), list[str]()
-    event, again = read_events([line, GOOD, line], "combined", reports.append, totals)
-    assert (event["event_type"], event["properties"]["path"]) == ("page_view", "/")
-    assert event["event_id"] != again["event_id"]
-    assert (totals.unreadable, len(reports)) == (1, 1)
+def sent(stage: Stage, *events: dict[str, Any]) -> tuple[Totals, list[str]]:
+    totals, said = Totals(), list[str]()
+    receipts = Receipts(lambda _: {"status": "committed", "stored": 0}, totals, 0, said.append)
+    sender = Sender(stage, totals, receipts, said.append)  # type: ignore[arg-type]
+    lines = [LineEvent(number, event, json.dumps(event)) for number, event in enumerate(events, 1)]
+    assert sum(sender.send(lines)) == len(events)
+    return totals, said
 
 
 @pytest.mark.parametrize(
     ("events", "sizes"),
     [
         ([], []),
-        ([{"event_type": "a"}] * 1001, [500, 500, 1]),
-        ([{"event_type": "a", "filler": "x" * 900_000}] * 5, [2, 2, 1]),
-        ([{"event_type": "a", "filler": "x" * 3_000_000}] * 2, [1, 1]),
+        ([GOOD] * 1001, [500, 500, 1]),
+        ([GOOD | {"filler": "x" * 900_000}] * 5, [2, 2, 1]),
+        ([GOOD | {"filler": "x" * 2_000_000}] * 2, [1, 1]),
     ],
 )
 def test_events_are_sent_in_batches_that_a_post_takes(events: list[dict[str, Any]], sizes: list[int]) -> None:
-    stage, _, _ = sent(events)
+    stage = Stage()
+    totals, _ = sent(stage, *events)
     assert [len(post) for post in stage.posts] == sizes
     assert all(len(json.dumps(post)) <= limits.MAX_BODY_BYTES for post in stage.posts)
     assert [event for post in stage.posts for event in post] == events
+    assert totals.accepted == len(events)
 
 
-def test_replies_are_added_up_and_rejections_reported() -> None:
-    good, bad = {"event_type": "a"}, [{"page": "/x"}, {"page": "/y"}]
-    _, reports, totals = sent([good] * 499 + [bad[0], good, bad[1]])
-    assert (totals.accepted, totals.rejected, totals.chunks) == (500, 2, ["chunk-1", "chunk-2"])
-    assert reports == [f"rejected: event_type is required. {json.dumps(event)}" for event in bad]
-    assert not totals.is_clean
+def test_answers_are_added_up_and_rejected_events_reported_by_line() -> None:
+    totals, said = sent(Stage(), *[GOOD] * 499, BAD, GOOD, BAD)
+    assert (totals.accepted, totals.rejected, totals.chunks_in_flight, totals.is_clean) == (500, 2, 2, False)
+    assert said == [f"line {number}: rejected: event_type is required. {json.dumps(BAD)}" for number in (500, 502)]
 
 
-def test_receipts_are_added_up() -> None:
-    committed = {"status": "committed", "stored": 3, "duplicates": 2}
-    stage, finished, totals = collected(committed, {"status": "quarantined", "code": "too_old"}, committed)
-    assert (finished, totals.stored, totals.duplicates) == (3, 6, 4)
-    assert (totals.chunks_quarantined, totals.chunks_in_flight, totals.is_clean) == (1, 0, False)
-    assert stage.asked == ["0", "1", "2"]
+@pytest.mark.parametrize("status", [400, 403, 406, 413, 422])
+def test_an_event_for_which_a_whole_batch_is_refused_costs_only_itself(status: int) -> None:
+    stage = Stage(status)
+    totals, said = sent(stage, *[GOOD] * 6, POISON, *[GOOD] * 700, POISON)
+    assert (totals.accepted, totals.rejected) == (706, 2)
+    assert [line.partition(":")[0] for line in said] == ["line 7", "line 708"]
+    assert str(status) in said[0]
 
 
-def test_committed_chunks_leave_clean_totals() -> None:
-    _, _, totals = collected({"status": "committed", "stored": 1, "duplicates": 0})
-    assert totals.is_clean
-    assert totals.to_json().keys() == set(vars(Totals())) - {"chunks"}
+@pytest.mark.parametrize(("status", "code"), [(401, "bad_key"), (403, "forbidden"), (404, ""), (200, ""), (503, "")])
+def test_what_is_not_an_events_fault_ends_the_sending_at_once(status: int, code: str) -> None:
+    stage = Stage(status, code)
+    with pytest.raises(Refused):
+        sent(stage, *[POISON] * 600)
+    assert len(stage.posts) == 1
 
 
-def test_chunks_still_in_flight_when_the_time_is_over_are_counted() -> None:
-    waiting = {"status": "in_flight"}
-    _, finished, totals = collected(waiting, {"status": "committed", "stored": 1, "duplicates": 0}, waiting)
-    assert (finished, totals.chunks_in_flight, totals.stored, totals.is_clean) == (1, 2, 1, False)
+def test_events_of_which_each_is_refused_and_none_accepted_end_the_sending_soon() -> None:
+    stage = Stage()
+    with pytest.raises(Refused):
+        sent(stage, *[POISON] * 5000)
+    assert len(stage.posts) < 50
 
 
-def test_behind_a_few_chunks_in_flight_nobody_asks_for_the_younger_ones() -> None:
-    stage, _, totals = collected(*[{"status": "in_flight"}] * 50)
-    assert len(stage.asked) == 20
-    assert totals.chunks_in_flight == 50
+def test_a_stage_that_dies_leaves_the_sums_of_what_it_took() -> None:
+    totals, said = Totals(), list[str]()
+    receipts = Receipts(lambda _: {"status": "in_flight"}, totals, 0, said.append)
+    sender = Sender(Stage(dies_after=1), totals, receipts, said.append)  # type: ignore[arg-type]
+    lines = [LineEvent(number, GOOD, json.dumps(GOOD)) for number in range(600)]
+    with pytest.raises(CommandError, match="Nothing answers"):
+        list(sender.send(lines))
+    assert (totals.accepted, totals.chunks_in_flight) == (500, 1)
+
+
+def test_lines_in_a_row_with_one_fault_are_reported_as_a_range_behind_the_first_few() -> None:
+    said = list[str]()
+    bad = BadLines(said.append)
+    for number in [1, 2, *range(5, 10_005), 20_000]:
+        bad.add(number, "not JSON")
+    bad.add(20_001, "too long", " {}")
+    bad.finish()
+    assert said[:2] == ["line 1: not JSON", "line 2: not JSON"]
+    assert said[2:12] == [f"line {number}: not JSON" for number in range(5, 15)]
+    assert said[12:] == ["lines 15 to 10004: the same", "line 20000: not JSON", "line 20001: too long {}"]

@@ -69,9 +69,10 @@ def test_a_stage_that_says_nothing_is_closed() -> None:
 
 
 def test_a_stage_chooses_two_lifetimes_in_days() -> None:
-    lifetimes = Settings.from_environ(LEAST | {"RETENTION_DAYS": "70", "MAX_CHUNK_AGE_DAYS": "20"}).lifetimes
-    assert lifetimes == Lifetimes(events=timedelta(days=70), max_chunk_age=timedelta(days=20))
-    assert Settings.from_environ(LEAST).lifetimes == Lifetimes()
+    current = Lifetimes(events=timedelta(days=90), max_chunk_age=timedelta(days=25))
+    both = Settings.from_environ(LEAST | {"RETENTION_DAYS": "70", "MAX_CHUNK_AGE_DAYS": "20"})
+    assert both.wanted_lifetimes(current) == Lifetimes(events=timedelta(days=70), max_chunk_age=timedelta(days=20))
+    assert Settings.from_environ(LEAST).wanted_lifetimes(current) == current
 
 
 @pytest.mark.parametrize(
@@ -79,7 +80,10 @@ def test_a_stage_chooses_two_lifetimes_in_days() -> None:
     [
         (
             {"RETENTION_DAYS": "57", "MAX_CHUNK_AGE_DAYS": "50"},
-            "RETENTION_DAYS must exceed 57 days: the proof that a chunk is done must outlive the guards of its events.",
+            (
+                "RETENTION_DAYS must exceed 57 days: "
+                "whatever recognises an event must outlive the last attempt to send it."
+            ),
         ),
         (
             {"RETENTION_DAYS": "37", "MAX_CHUNK_AGE_DAYS": "20"},
@@ -121,7 +125,7 @@ def test_reported_properties_are_a_list_with_commas() -> None:
 def test_the_trigger_takes_the_queues_name_from_its_address() -> None:
     trigger = Trigger.from_environ(LEAST | {"BATCH_SIZE": "1000", "BATCH_WINDOW_SECONDS": "5"})
     assert (trigger.queue_name, trigger.batch_size, trigger.window_seconds) == ("chunks", 1000, 5)
-    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 10, 0, 20)
+    assert Trigger.from_environ({}) == Trigger("millrace-chunks", 100, 5, 20)
 
 
 @pytest.mark.parametrize("value", ["0", "1", "1001"])
@@ -134,4 +138,4 @@ def test_a_number_that_aws_refuses_is_refused_here(value: str) -> None:
 
 def test_a_batch_of_more_than_10_messages_needs_a_window() -> None:
     with pytest.raises(ValueError, match="BATCH_WINDOW_SECONDS"):
-        Trigger.from_environ({"BATCH_SIZE": "11"})
+        Trigger.from_environ({"BATCH_SIZE": "11", "BATCH_WINDOW_SECONDS": "0"})

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from builders import LIFETIMES, NOW
+from builders import HISTORY, NOW
 from chalicelib.ports import ArchiveObject
 from millrace.ops.sweep import is_orphan, may_be_judged, processed_at
 
@@ -36,12 +36,12 @@ def written(days_ago: float, *, rewritten_days_ago: float | None = None) -> Arch
 def test_an_object_is_judged_between_the_last_possible_commit_and_the_first_expiry(
     days_ago: float, judged: bool
 ) -> None:
-    assert may_be_judged(written(days_ago), NOW, LIFETIMES) is judged
+    assert may_be_judged(written(days_ago), NOW, HISTORY) is judged
 
 
 def test_rewriting_neither_makes_an_old_object_judgeable_nor_a_young_one_old() -> None:
-    assert not may_be_judged(written(450, rewritten_days_ago=100), NOW, LIFETIMES)  # its records have expired
-    assert not may_be_judged(written(100, rewritten_days_ago=1), NOW, LIFETIMES)
+    assert not may_be_judged(written(450, rewritten_days_ago=100), NOW, HISTORY)  # its records have expired
+    assert not may_be_judged(written(100, rewritten_days_ago=1), NOW, HISTORY)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_rewriting_neither_makes_an_old_object_judgeable_nor_a_young_one_old() -
 )
 def test_what_has_no_time_in_its_name_is_never_judged(name: str) -> None:
     assert processed_at(name) is None
-    assert not may_be_judged(ArchiveObject(name, NOW - 100 * DAY), NOW, LIFETIMES)
+    assert not may_be_judged(ArchiveObject(name, NOW - 100 * DAY), NOW, HISTORY)
 
 
 @pytest.mark.parametrize(

@@ -119,9 +119,11 @@ def test_the_number_of_deliveries_is_that_of_the_settings() -> None:
     assert properties("Chunks")["RedrivePolicy"]["maxReceiveCount"] == {"Ref": "MaxDeliveries"}
 
 
-def test_a_message_stays_hidden_for_six_times_the_functions_timeout() -> None:
+def test_a_message_stays_hidden_for_six_times_the_functions_timeout_and_the_batching_window() -> None:
     timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
-    assert TEMPLATE["Parameters"]["VisibilitySeconds"]["Default"] == 6 * timeout
+    assert (
+        TEMPLATE["Parameters"]["VisibilitySeconds"]["Default"] == 6 * timeout + Trigger.from_environ({}).window_seconds
+    )
 
 
 def test_the_aggregator_runs_every_five_minutes_and_is_missed_after_three_runs() -> None:
@@ -141,7 +143,7 @@ def _text(value: Any) -> str:
             return f"`{str(value).lower()}`"
         case tuple():
             return f"`{','.join(value)}`"
-        case str() if not value:
+        case None | "":
             return ""
     return "of the stack" if value is MISSING else f"`{value}`"
 

@@ -27,6 +27,18 @@ ordinary_moments = st.datetimes(FIRST, LAST, timezones=st.just(UTC))
         "2015-05-17T10:05:03,0Z",
         "2015-05-17T12:05:03+02:00",
         "2015-05-17T04:35:03-0530",
+        "2015-05-17 10:05:03+00",
+        "2015-05-17T08:05:03-02",
+        "2015-05-17T08:05:03\N{MINUS SIGN}02:00",
+        "2015-05-17T10:05:03-00:00",
+        "20150517T100503Z",
+        "20150517T120503+0200",
+        "2015-W20-7T10:05:03Z",
+        "2015W207T100503Z",
+        "2015-137T10:05:03Z",
+        "2015137T100503Z",
+        "2015-05-17T10:05,05Z",
+        "2015-05-17T10:05.05Z",
         1431857103,
         1431857103.0,
         1431857103000,
@@ -36,9 +48,43 @@ def test_one_moment_may_be_written_in_several_ways(value: object) -> None:
     assert timestamps.parse(value) == MOMENT
 
 
-@pytest.mark.parametrize("value", ["2015-05-17T10:05Z", "2015-05-17T05:35-0430"])
+@pytest.mark.parametrize("value", ["2015-05-17T10:05Z", "2015-05-17T05:35-0430", "20150517T1005Z"])
 def test_seconds_may_be_left_out(value: str) -> None:
     assert timestamps.parse(value) == datetime(2015, 5, 17, 10, 5, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["2015-05-17T10Z", "2015-05-17T12+02", "20150517T10Z", "2015-05-17T09,5-00:30"])
+def test_minutes_may_be_left_out(value: str) -> None:
+    assert timestamps.parse(value) == datetime(2015, 5, 17, 10, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "value", ["2015-05-17T24:00:00Z", "2015-05-17T24Z", "2015-05-17T24:00:00.0+00", "20150517T2400Z"]
+)
+def test_a_day_may_end_at_24_o_clock(value: str) -> None:
+    assert timestamps.parse(value) == datetime(2015, 5, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("value", ["1990-12-31T23:59:60Z", "1990-12-31T15:59:60-08:00", "1990-12-31T23:59:60,0Z"])
+def test_a_leap_second_at_the_end_of_a_month_is_the_first_second_of_the_next(value: str) -> None:
+    assert timestamps.parse(value) == datetime(1991, 1, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "in_utc"),
+    [
+        ("2015-05-17", "2015-05-17T00:00:00Z"),
+        ("20150517", "20150517T00:00:00Z"),
+        ("2015-05-17 10:05", "2015-05-17 10:05Z"),
+        ("2015-05-17T10:05:03.25", "2015-05-17T10:05:03.25Z"),
+        ("2015-05-17T10:05:03+02", "2015-05-17T10:05:03+02"),
+        ("1431857103", 1431857103),
+        ("1431857103250", 1431857103250),
+        *((same, same) for same in ("17/05/2015", "", "2015-05-17Z", 1431857103, None)),
+    ],
+)
+def test_client_libraries_mean_utc_where_they_name_no_zone(value: object, in_utc: object) -> None:
+    assert timestamps.in_utc(value) == in_utc
 
 
 def test_times_before_1970_count_back_from_it() -> None:
@@ -55,11 +101,24 @@ def test_fractions_of_a_second_are_kept(value: object) -> None:
     [
         "2015-05-17T10:05:03",
         "2015-05-17",
-        "20150517T100503Z",
-        "2015-W20-7T10:05:03Z",
         "2015-05-17T10:05:60Z",
-        "2015-05-17T24:00:00Z",
+        "2015-05-17T23:59:60Z",
+        "2015-05-31T23:59:60+02:00",
         "2015-05-17T24:00:01Z",
+        "2015-05-17T24:30Z",
+        "2015-05-17T24,5Z",
+        "2015-366T10:05:03Z",
+        "2015-000T10:05:03Z",
+        "2015-W54-1T10:05:03Z",
+        "2015-W20T10:05:03Z",
+        "2015-05-17Z",
+        "2015-05T10:05:03Z",
+        "15-05-17T10:05:03Z",
+        "+02015-05-17T10:05:03Z",
+        "9999-12-31T24:00Z",
+        "2015-05-17T10:05:03+2",
+        "2015-05-17T10:05:03 +02:00",
+        "2015-05-17T10:05:03.Z",
         "2015-05-17T10:05:03+00:60",
         "2015-05-17T10:05:03+24:00",
         "2015-02-29T10:05:03Z",

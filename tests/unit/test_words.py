@@ -20,7 +20,7 @@ ELSEWHERE = (
     "package-lock",
 )
 #: Retired words in their everyday sense, or in the name of a library's function or of a style property.
-EVERYDAY = r"letter-spacing|letters(,| and) digits|a letter or a digit|\.digest\(|compare_digest|digest_size|(Upper|Lower)?(case_)?Letter[\\"}]"
+EVERYDAY = r"letter-spacing|letters(,| and) digits|a letter or a digit|\.digest\(|compare_digest|digest_size"
 
 
 def retired() -> list[str]:

@@ -10,17 +10,18 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
+from unicodedata import normalize
 
 from chalicelib.core import access_key, timestamps
-from chalicelib.core.event import Rejected
+from chalicelib.core.event import Rejected, as_id, is_text
 
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
     """A request as dialects see it. Header names are in lower case.
 
-    `body`: as it came, or opened, which readers need: without gzip, and without base64 where the dialect has it.
-    `path`: the parameters in its path. `address`: where its sender reaches this stage.
+    `body`: as it came, or opened, which readers need: without gzip. `query`: of a repeated parameter the last value;
+    `repeated` has all of these. `path`: the parameters in its path. `address`: where its sender reaches this stage.
     """
 
     body: bytes
@@ -29,6 +30,11 @@ class Incoming:
     received: datetime
     path: Mapping[str, str] = field(default_factory=dict)
     address: str = ""
+    repeated: Mapping[str, list[str]] = field(default_factory=dict)
+
+    def values(self, name: str) -> list[str]:
+        """All that the query says under this name."""
+        return self.repeated.get(name) or [self.query[name]] if name in self.query else []
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +48,7 @@ class RawEvent:
     fields: Any
     sent: datetime | None = None
     sole_id: bool = False
+    tolerates_time: bool = False
     rejected: Rejected | None = None
     key: str | None = None
 
@@ -50,12 +57,13 @@ class RawEvent:
 class Post:
     """What a request says. `key`: the write key that the client library put into the body, beside the events.
 
-    `shared`: what its envelope adds to the context of each event. It is checked, hidden and held once.
+    `shared`: what its envelope says of all events, which is checked, hidden and held once. Its `context` joins theirs,
+    and its `batch` is kept there under that name.
     """
 
     events: list[RawEvent]
     key: str | None = None
-    shared: dict[str, Any] = field(default_factory=dict)
+    shared: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -74,40 +82,45 @@ class Post:
 def moment_of(value: Any) -> datetime | None:
     """A time of the envelope; what is none counts as absent, since the events are good without it."""
     try:
-        return timestamps.parse(in_utc(value))
+        return timestamps.parse(timestamps.in_utc(value))
     except ValueError:
         return None
 
 
-def in_utc(value: Any) -> Any:
-    """Libraries mean UTC where they name no zone; what is no such time is handed back as it is."""
-    if isinstance(value, str):
-        for ending in ("Z", "T00:00:00Z"):
-            try:
-                timestamps.parse(value + ending)
-            except ValueError:
-                continue
-            return value + ending
-    return value
+def is_given(value: Any) -> bool:
+    """Whether a value says something. What libraries send for "none" does not: null, an empty text, list or object.
+
+    Millrace's own form, which people write by hand, knows null alone and refuses an empty id by name.
+    """
+    return value not in (None, "", [], {})
+
+
+def given(fields: Mapping[str, Any], *names: str) -> Any:
+    """The first of these fields that is given; None if there is none."""
+    return next((value for name in names if is_given(value := fields.get(name))), None)
 
 
 def text_in(fields: Mapping[str, Any], *names: str) -> str | None:
-    """The first of these fields that is a string with something in it."""
+    """The first of these fields that is a text."""
     return next((value for name in names if isinstance(value := fields.get(name), str) and value), None)
 
 
-def id_in(fields: Mapping[str, Any], *names: str) -> Any:
-    """The first of these ids that is not what libraries send for "none": null or an empty string."""
-    return next((value for name in names if (value := fields.get(name)) not in (None, "")), None)
+def id_in(fields: Mapping[str, Any], *names: str, max_length: int) -> str | int | float | None:
+    """The first of these fields that can be an id, in data of which the sender need not have thought as ids."""
+    return next((value for name in names if _is_id(value := fields.get(name), max_length)), None)
 
 
-def first_of(*ids: Any) -> Any:
-    """The first id that is there; 0 is one."""
-    return next((each for each in ids if each is not None), None)
+def _is_id(value: Any, max_length: int) -> bool:
+    text = as_id(value)
+    return text is not None and len(text) <= max_length and is_text(normalize("NFC", text), max_length)
 
 
 def without(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if name not in names}
+
+
+def only(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: fields[name] for name in names if name in fields}
 
 
 def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
@@ -115,22 +128,29 @@ def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     value = fields.get(name)
     if isinstance(value, dict):
         return value
-    return {name: value} if value else {}
+    return {name: value} if is_given(value) else {}
 
 
-def gathered(context: Mapping[str, Any], dialect: str, rest: Mapping[str, Any]) -> dict[str, Any]:
-    """The context, and under the dialect's name the fields that have no place in Millrace's own form."""
-    while dialect in context:
-        dialect += "_"
-    return {**context, dialect: dict(rest)} if rest else dict(context)
+def shared_of(context: dict[str, Any], batch: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What an envelope says of all events, as far as it says something."""
+    return {name: said for name, said in (("context", context), ("batch", batch)) if said}
 
 
-def with_absent(fields: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+def _differ(one: Any, other: Any) -> bool:
+    return repr(one) != repr(other)  # to Python, true equals 1, however deep
+
+
+def add_free(fields: dict[str, Any], name: str, rest: Mapping[str, Any]) -> dict[str, Any]:
+    """Add an object that says something, under this name or, where it is taken, one like it. Answers the fields."""
+    while rest and name in fields:
+        name += "_"
+    if rest:
+        fields[name] = rest
+    return fields
+
+
+def add_absent(fields: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
     """Add those of `more` whose names are free; answer those whose names hold another value."""
-    clashing = {
-        name: value
-        for name, value in more.items()
-        if name in fields and (type(value) is not type(fields[name]) or value != fields[name])
-    }
+    clashing = {name: value for name, value in more.items() if name in fields and _differ(value, fields[name])}
     fields.update({name: value for name, value in more.items() if name not in fields})
     return clashing

@@ -13,12 +13,14 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from chalicelib.core import limits, payload
-from chalicelib.core.dialects import Incoming, Post, RawEvent, first_of, id_in, text_in, without
+from chalicelib.core.dialects import Incoming, Post, RawEvent, add_absent, given, id_in, text_in, without
 from chalicelib.core.dialects.registry import media_type
 from chalicelib.core.event import CLOUDEVENT_PEOPLE, CLOUDEVENT_STAND_INS, DATA_PEOPLE, Rejected, stable_id
 from chalicelib.errors import Problem
 
 _REQUIRED = ("specversion", "id", "source", "type")
+#: What is read: 1.0 by its own rules, and 0.3, which differs in how an event in JSON holds base64.
+_VERSIONS = ("1.0", "0.3")
 _JSON = re.compile(r"[^/]+/([^/]+\+)?json")
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"')
 
@@ -29,10 +31,12 @@ def is_one(fields: Mapping[str, Any]) -> bool:
 
 
 def open_body(incoming: Incoming) -> bytes:
-    """The plain body; in binary mode the data of an event, which may be any bytes. Raises Problem."""
+    """The plain body; in binary mode the data of an event, which may be any bytes, also gzip. Raises Problem."""
     if media_type(incoming.headers).startswith("application/cloudevents"):
         return payload.open_text(incoming.body)
-    return payload.inflate(incoming.body)
+    if "gzip" in incoming.headers.get("content-encoding", ""):  # of the transport; other gzip is the data
+        return payload.inflate(incoming.body)
+    return payload.within_size(incoming.body)
 
 
 def read(incoming: Incoming) -> Post:
@@ -57,28 +61,54 @@ def read_one(event: Any) -> RawEvent:
     for name in _REQUIRED:
         if text_in(event, name) is None:
             return _rejected(event, "missing_field", f"A CloudEvent needs {name}, a string.", name)
+    if event["specversion"] not in _VERSIONS:
+        message = f"specversion must be one of {', '.join(_VERSIONS)}."
+        return _rejected(event, "unknown_version", message, "specversion")
+    if event["specversion"] == "0.3" and event.get("datacontentencoding") == "base64":
+        event = _decoded(event)
     data = event.get("data")
-    properties = data if isinstance(data, dict) else {"data": data} if "data" in event else {}
-    if "data_base64" in event:
-        properties = {**properties, "data_base64": event["data_base64"]}
-    user = first_of(
-        id_in(event, *CLOUDEVENT_PEOPLE.users),
-        id_in(properties, *DATA_PEOPLE.users),
-        id_in(event, *CLOUDEVENT_STAND_INS.users),
-    )
-    anonymous = first_of(id_in(event, *CLOUDEVENT_PEOPLE.anonymous), id_in(properties, *DATA_PEOPLE.anonymous))
+    properties = dict(data) if isinstance(data, dict) else {"data": data} if "data" in event else {}
+    more = add_absent(properties, {"data_base64": event["data_base64"]} if "data_base64" in event else {})
+    user, anonymous = _people(event, properties)
     # What is the user is kept as such and not twice: a project may want it hidden.
     told = [name for name in (*CLOUDEVENT_PEOPLE.users, *CLOUDEVENT_STAND_INS.users) if user == event.get(name)]
     fields = {
         "event_type": event["type"],
         "event_id": _identity(event["source"], event["id"]),
         "user_id": user,
-        "anonymous_id": event["source"] if user is None and anonymous is None else anonymous,
-        "timestamp": event.get("time"),
+        "anonymous_id": anonymous,
+        "timestamp": given(event, "time"),
         "properties": properties,
-        "context": {"cloudevent": without(event, "data", "data_base64", "type", "time", *told)},
+        "context": {"cloudevent": without(event, "data", "data_base64", "type", "time", *told) | more},
     }
     return RawEvent(fields)
+
+
+def _people(event: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The user and the anonymous id. Where nobody is named, the source is the one: as it is, or if long its hash.
+
+    Only the two extension attributes are meant as ids. What is no id in data or subject names nobody.
+    """
+    user = given(event, *CLOUDEVENT_PEOPLE.users)
+    for fields, names in ((data, DATA_PEOPLE.users), (event, CLOUDEVENT_STAND_INS.users)):
+        user = id_in(fields, *names, max_length=limits.MAX_USER_LENGTH) if user is None else user
+    anonymous = given(event, *CLOUDEVENT_PEOPLE.anonymous)
+    if anonymous is None:
+        anonymous = id_in(data, *DATA_PEOPLE.anonymous, max_length=limits.MAX_USER_LENGTH)
+    if user is not None or anonymous is not None:
+        return user, anonymous
+    source = id_in(event, *CLOUDEVENT_STAND_INS.anonymous, max_length=limits.MAX_USER_LENGTH)
+    return None, stable_id(event["source"]) if source is None else source
+
+
+def _decoded(event: dict[str, Any]) -> dict[str, Any]:
+    """An event of version 0.3, whose data is base64, as binary data of its content type."""
+    try:
+        body = base64.b64decode(event.get("data") or "", validate=True)
+        data = _data(body, str(event.get("datacontenttype") or "application/json"))
+    except (ValueError, TypeError, Problem):
+        return event  # which is kept as it is, with the encoding that it names
+    return without(event, "data", "datacontentencoding") | data
 
 
 def _rejected(event: Any, code: str, message: str, field: str) -> RawEvent:
@@ -103,24 +133,40 @@ def _binary(incoming: Incoming, content_type: str) -> RawEvent:
     if content_type:
         event["datacontenttype"] = incoming.headers["content-type"]
     body = incoming.body
-    if not body:
-        return read_one(event)
-    if content_type and not _JSON.fullmatch(content_type):
-        return read_one(event | _opaque(body, content_type))
-    try:
-        return read_one(event | {"data": payload.decode(body)})
-    except Problem:
-        if content_type:
-            raise
-        return read_one(event | _opaque(body, "text/plain"))  # nobody said that it is JSON
+    if body:
+        event |= _data(body, content_type)
+        if content_type not in limits.BYTE_TYPES and not _JSON.fullmatch(content_type):
+            _check_passed(body, content_type or "no name")
+    return read_one(event)
 
 
-def _opaque(body: bytes, content_type: str) -> dict[str, str]:
-    """Data that is no JSON, as the JSON event format has it: text if it is text, otherwise base64."""
-    if content_type.startswith("text/"):
+def _data(body: bytes, content_type: str) -> dict[str, Any]:
+    """Binary data as the JSON event format has it: JSON, text, or base64. Raises Problem."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if _JSON.fullmatch(media_type):
+        return {"data": payload.decode(body)}
+    if not media_type:
+        with contextlib.suppress(Problem):
+            return {"data": payload.decode(body)}  # nobody said that it is JSON
+    if not media_type or media_type.startswith("text/"):
         with contextlib.suppress(UnicodeDecodeError):
             return {"data": body.decode("utf-8")}
     return {"data_base64": base64.b64encode(body).decode()}
+
+
+def _check_passed(body: bytes, media_type: str) -> None:
+    """Raises Problem for bytes that do not pass API Gateway whole.
+
+    It makes text of all types but some, with a mark in place of what is no UTF-8.
+    """
+    try:
+        is_whole = "\ufffd" not in body.decode("utf-8")
+    except UnicodeDecodeError:
+        is_whole = False
+    if not is_whole:
+        safe = ", ".join(limits.BYTE_TYPES)
+        message = f"Bytes of type {media_type[:60]} arrive damaged. Send them as data_base64, or as one of {safe}."
+        raise Problem("unsupported_media_type", message)
 
 
 def _header_text(value: str) -> str:

@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.core import payload, timestamps
-from chalicelib.core.dialects import Incoming, Post, RawEvent, text_in, without
+from chalicelib.core.dialects import Incoming, Post, RawEvent, given, shared_of, text_in, without
 from chalicelib.core.dialects.registry import OWN, PIXEL
-from chalicelib.core.event import SENT_FIELDS
+from chalicelib.core.event import SENT_FIELDS, Rejected
 
 #: The fields that a query can tell, by name.
 PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object"}
@@ -17,29 +17,38 @@ PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object
 def read(incoming: Incoming) -> Post:
     """The events of POST /events; a CloudEvent among them is read as one. Raises Problem."""
     document = payload.decode(incoming.body)
-    key = text_in(document, *OWN.key_in_body) if isinstance(document, dict) else None
-    return Post([_own(each) for each in payload.events_of(document)], key)
+    beside = document if payload.has_events(document) else {}
+    kept = without(beside, "events", *OWN.key_in_body)
+    events = [_own(each) for each in payload.events_of(document)]
+    return Post(events, text_in(beside, *OWN.key_in_body), shared_of({}, kept))
 
 
 def _own(raw: Any) -> RawEvent:
     if not isinstance(raw, dict):
         return RawEvent(raw)
-    raw, key = without(raw, *OWN.key_in_body), text_in(raw, *OWN.key_in_body)
+    event, key = RawEvent(without(raw, *OWN.key_in_body)), text_in(raw, *OWN.key_in_body)
     if "specversion" in raw:
         from chalicelib.core.dialects import cloudevents
 
-        if cloudevents.is_one(raw):
-            return replace(cloudevents.read_one(raw), key=key)
-    return RawEvent(raw, key=key)
+        event = cloudevents.read_one(event.fields) if cloudevents.is_one(raw) else event
+    return replace(event, key=key)
 
 
 def read_pixel(incoming: Incoming) -> Post:
-    """The one event that a query string tells; what is not a field of an event is a property."""
+    """The one event that a query string tells; what is not a field of an event is a property.
+
+    A property that is told more than once is the list of its values; a field must have one.
+    """
+    query = {name: values[0] if len(values := incoming.values(name)) == 1 else values for name in incoming.query}
     fields: dict[str, Any] = {}
     for name, kind in PIXEL_FIELDS.items():
-        if value := incoming.query.get(name):
+        value = given(query, name)
+        if isinstance(value, list):
+            refusal = Rejected("ambiguous_field", f"{name} is given more than once.", name)
+            return Post([RawEvent(query, rejected=refusal)])
+        if value is not None:
             fields[name] = _time_of(value) if kind == "time" else value
-    properties = without(incoming.query, *PIXEL_FIELDS, *PIXEL.key_in_query)
+    properties = without(query, *PIXEL_FIELDS, *PIXEL.key_in_query)
     return Post([RawEvent({**fields, "properties": properties})])
 
 

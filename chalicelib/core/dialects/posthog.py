@@ -9,28 +9,30 @@ import base64
 import binascii
 import contextlib
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
 
-from chalicelib.core import access_key, payload, timestamps
+from chalicelib.core import access_key, limits, payload, timestamps
 from chalicelib.core.dialects import (
     Incoming,
     Post,
     RawEvent,
-    first_of,
-    gathered,
+    add_absent,
+    add_free,
+    given,
     id_in,
-    in_utc,
+    is_given,
     moment_of,
     object_in,
+    shared_of,
     text_in,
-    with_absent,
     without,
 )
 from chalicelib.core.dialects.registry import POSTHOG
-from chalicelib.core.event import POSTHOG_PEOPLE
+from chalicelib.core.event import POSTHOG_PEOPLE, as_id
 from chalicelib.errors import Problem
 
 # What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
@@ -46,33 +48,37 @@ _NO_EXTRAS = {
 }
 _NO_FLAGS = {"flags": {}, "featureFlags": {}, "featureFlagPayloads": {}, "errorsWhileComputingFlags": False}
 
-_PLACED = ("event", "uuid", "distinct_id", "timestamp", "properties", "$set", "$set_once", *POSTHOG.key_in_body)
+_PLACED = (
+    *("event", "uuid", "timestamp", "properties", "$set", "$set_once"),
+    *(*POSTHOG_PEOPLE.users, *POSTHOG.key_in_body),
+)
 
 # An object with base64 in `data`, beside a few plain fields: told before anything is parsed.
-_FIELD = rb'\s*"(?!event")\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*'
+_FIELD = rb'\s*"(?!event"|batch")\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*'
 _WRAPPED = re.compile(rb"\s*\{(?:" + _FIELD + rb',){0,9}\s*"data"\s*:\s*"([^"]*)"\s*(?:,' + _FIELD + rb"){0,9}\}\s*")
-
 _MILLISECONDS = re.compile(r"[0-9]{13}")
-
-
-def open_body(incoming: Incoming) -> bytes:
-    """The JSON in a body, also in base64, in a form with `data` or in JSON with `data`. Raises Problem."""
-    body = _unwrapped(payload.inflate(incoming.body))
-    if wrapped := _WRAPPED.fullmatch(body):
-        body = _unbase64(wrapped[1].replace(b"\\/", b"/")) or body  # as PHP writes a slash
-    return payload.open_text(body)
 
 
 def read(incoming: Incoming) -> Post:
     """The events of a capture call. Raises Problem."""
-    document = payload.decode(incoming.body)
-    envelope = document if isinstance(document, dict) and isinstance(document.get("batch"), list) else {}
-    messages = envelope["batch"] if envelope else document
-    messages = payload.bounded(messages if isinstance(messages, list) else [messages])
-    key = text_in(envelope, *POSTHOG.key_in_body)
-    clock = _Clock.of(envelope, incoming)
-    shared = {name: envelope[name] for name in ("sent_at", "historical_migration") if envelope.get(name)}
-    return Post([_event(each, key, clock) for each in messages], key, gathered({}, "posthog_batch", shared))
+    document, beside = _document(incoming.body)
+    if isinstance(document, dict) and isinstance(document.get("batch"), list):
+        messages, document = document["batch"], without(document, "batch")
+        beside = add_free(document, "form", add_absent(document, beside))
+    else:
+        messages = document if isinstance(document, list) else [document]
+    key, clock = text_in(beside, *POSTHOG.key_in_body), _Clock.of(beside, incoming)
+    events = [_event(each, key, clock) for each in payload.bounded(messages)]
+    return Post(events, key, shared_of({}, without(beside, *POSTHOG.key_in_body)))
+
+
+def searched(body: bytes) -> bytes:
+    """The bytes in which a key is looked for: also in a form and in base64. Nothing is parsed."""
+    with contextlib.suppress(Problem):
+        body, _ = _unwrapped(body)
+    plain = _plain(body)
+    wrapped = _WRAPPED.fullmatch(plain)
+    return _unbase64(wrapped[1].replace(b"\\/", b"/")) if wrapped else plain  # as PHP writes a slash
 
 
 def flags(_incoming: Incoming) -> dict[str, Any]:
@@ -85,28 +91,48 @@ def extras(_incoming: Incoming) -> dict[str, Any]:
     return _NO_EXTRAS
 
 
-def _unwrapped(body: bytes) -> bytes:
-    """The JSON in a body that may be a form with `data`, as navigator.sendBeacon sends it, or bare base64."""
-    if body.startswith(b"data="):
-        try:
-            body = parse_qs(body.decode("ascii"), max_num_fields=20)["data"][0].encode()
-        except (ValueError, KeyError) as error:
-            raise Problem("not_json", "The form has no readable field data.") from error
-    return body if _is_json(body) else _unbase64(body) or body
+def _document(body: bytes) -> tuple[Any, dict[str, Any]]:
+    """The JSON in a body, and what stands beside it where it is the field `data` of a form or an object.
+
+    navigator.sendBeacon sends forms; bare base64 and base64 in `data` have been other ways to pack it.
+    """
+    packed, beside = _unwrapped(body)
+    document = payload.decode(_plain(packed))
+    if packed is not body:
+        return document, beside
+    if isinstance(document, dict) and isinstance(document.get("data"), str) and {"event", "batch"}.isdisjoint(document):
+        return payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass"))), without(document, "data")
+    return document, {}
 
 
-def _is_json(body: bytes) -> bool:
-    return body.lstrip()[:1] in (b"{", b"[")
+def _unwrapped(body: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The field `data` of a form, and its other fields; or the body itself. Raises Problem."""
+    if not body.startswith(b"data="):
+        return body, {}
+    try:
+        form = parse_qs(body.decode("ascii"), max_num_fields=20)
+        return form.pop("data")[0].encode(), {name: values[-1] for name, values in form.items()}
+    except (ValueError, KeyError) as error:
+        raise Problem("not_json", "The form has no readable field data.") from error
 
 
-def _unbase64(text: bytes) -> bytes | None:
-    """The JSON in base64; None for what is no such thing."""
+def _plain(body: bytes) -> bytes:
+    """JSON as it is, or from base64."""
+    body = body.removeprefix(BOM_UTF8)
+    return body if body.lstrip()[:1] in (b"{", b"[") or not body.strip() else _unbase64(body)
+
+
+def _unbase64(body: bytes) -> bytes:
     try:
         # A plus sign that was not percent-encoded in a form comes as a space.
-        plain = base64.b64decode(text.replace(b" ", b"+"), validate=True)
+        decoded = base64.b64decode(body.replace(b" ", b"+"), validate=True)
     except (binascii.Error, ValueError):
-        return None
-    return plain if _is_json(plain) else None
+        return body  # not base64: then it is for the JSON parser to say what is wrong
+    try:
+        # Older browser libraries encode each half of a surrogate pair by itself.
+        return decoded.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
+    except UnicodeError:
+        return decoded
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,51 +149,68 @@ class _Clock:
         # Without sent_at the browser's library says so in the query.
         milliseconds = incoming.query.get("_", "")
         in_query = moment_of(int(milliseconds)) if _MILLISECONDS.fullmatch(milliseconds) else None
-        sent = moment_of(in_utc(envelope.get("sent_at")))
-        return cls(incoming.received, sent, in_query, envelope.get("historical_migration") is True)
+        is_import = envelope.get("historical_migration") is True
+        return cls(incoming.received, moment_of(envelope.get("sent_at")), in_query, is_import)
+
+    def sent_of(self, message: dict[str, Any]) -> datetime | None:
+        """When the client sent a message."""
+        own = message.get("sent_at")
+        return (moment_of(own) if is_given(own) else self.sent) or self.sent_in_query
 
 
-def _event(message: Any, batch_key: str | None, clock: _Clock) -> RawEvent:
+def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
+    """`key`: that of the envelope."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    properties = dict(object_in(message, "properties"))
-    # The browser's library puts the key among the properties, where others have tokens of their own.
-    token = text_in(properties, "token")
-    key = access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
-    if token and (access_key.id_in(token) or token == batch_key):
-        del properties["token"]
-    user = first_of(id_in(message, *POSTHOG_PEOPLE.users), id_in(properties, *POSTHOG_PEOPLE.users))
-    anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous)
+    properties, named = _properties(message, key)
+    user = given(message, *POSTHOG_PEOPLE.users)
+    user = given(properties, *POSTHOG_PEOPLE.users) if user is None else user
+    anonymous = id_in(properties, *POSTHOG_PEOPLE.anonymous, max_length=limits.MAX_USER_LENGTH)
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
+    insert_id = id_in(properties, "$insert_id", max_length=limits.MAX_EVENT_ID_LENGTH)
     timestamp, sent = _time(message, properties, clock)
-    rest = with_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
+    rest = add_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
     rest |= without(message, *_PLACED)
-    if sent and message.get("timestamp"):
+    if is_given(message.get("timestamp")):
         rest["timestamp"] = message["timestamp"]
     return RawEvent(
         {
             "event_type": message.get("event"),
-            "event_id": id_in(message, "uuid") or id_in(properties, "$insert_id"),
+            "event_id": message["uuid"] if is_given(message.get("uuid")) else insert_id,
             "user_id": user,
-            "anonymous_id": anonymous if anonymous != user else None,
+            "anonymous_id": anonymous if as_id(anonymous) != as_id(user) else None,
             "timestamp": timestamp,
             "properties": properties,
-            "context": gathered({}, "posthog", rest),
+            "context": add_free({}, "posthog", rest),
         },
         sent,
         sole_id=True,
-        key=key,
+        tolerates_time=True,
+        key=named,
     )
+
+
+def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any], str | None]:
+    """The properties without the key, and the key that the event names; `key`: that of its envelope.
+
+    The browser's library puts the key among the properties as `token`, where other senders have tokens of their own.
+    """
+    properties = dict(object_in(message, "properties"))
+    token = text_in(properties, "token")
+    if token and (access_key.id_in(token) or token == key):
+        del properties["token"]
+    return properties, access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
 
 
 def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) -> tuple[Any, datetime | None]:
     """The event's time, and when the client sent it if that time is its clock's."""
-    timestamp, offset = message.get("timestamp"), message.get("offset")
-    if timestamp:
-        if clock.is_import or properties.get("$ignore_sent_at"):
-            return in_utc(timestamp), None
-        return in_utc(timestamp), clock.sent or moment_of(in_utc(message.get("sent_at"))) or clock.sent_in_query
+    timestamp, offset = given(message, "timestamp"), message.get("offset")
+    if timestamp is not None:
+        own = message.get("historical_migration")
+        if (own is True if is_given(own) else clock.is_import) or properties.get("$ignore_sent_at"):
+            return timestamps.in_utc(timestamp), None
+        return timestamps.in_utc(timestamp), clock.sent_of(message)
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         with contextlib.suppress(OverflowError):  # an absurd offset is no time
             # The time depends on when we received it: `sent` makes it guarded and corrects nothing.

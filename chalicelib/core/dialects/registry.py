@@ -6,7 +6,7 @@ this package, and imported when a request needs it: a cold start pays for one di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
@@ -30,9 +30,10 @@ class Dialect:
     """How events come in.
 
     `reader` names the function from an opened request to its Post; `opener`, where bodies are not just UTF-8, the one
-    that makes them plain bytes, in which a key can be found. `fits`: whether a request is in this dialect, for all
-    dialects of a path but the last. Both do what costs little: nobody has shown a key yet. `answer`: what the
-    libraries look for beside Millrace's own verdicts. `libraries` are named in the docs.
+    that makes them plain bytes; `searched`, where a key can be inside base64, the one that shows it. `fits`: whether a
+    request is in this dialect, for all dialects of a path but the last. All but the first do what costs little: nobody
+    has shown a key yet. `answer`: what the libraries look for beside Millrace's own verdicts. `libraries` are named in
+    the docs.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Dialect:
     paths: tuple[str, ...]
     method: str = "POST"
     opener: str | None = None
+    searched: str | None = None
     fits: Callable[[Incoming], bool] | None = None
     libraries: tuple[str, ...] = ()
     key_in_headers: tuple[str, ...] = (access_key.HEADER,)  # beside Authorization
@@ -60,6 +62,10 @@ class Dialect:
         """
         body = load(self.opener)(incoming) if self.opener else payload.open_text(incoming.body)
         return replace(incoming, body=body)
+
+    def keys_in(self, body: bytes) -> Iterator[str]:
+        """The texts of an opened body that have the form of a key."""
+        return access_key.found_in(load(self.searched)(body) if self.searched else body)
 
 
 def media_type(headers: Mapping[str, str]) -> str:
@@ -101,7 +107,7 @@ POSTHOG = Dialect(
     "PostHog",
     ".posthog:read",
     ("/batch", "/capture", "/e", "/track", "/i/v0/e"),
-    opener=".posthog:open_body",
+    searched=".posthog:searched",
     libraries=("PostHog",),
     key_in_body=("api_key", "token"),
     answer={"status": 1},
@@ -121,8 +127,8 @@ def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Di
     return next(each for each in at_path if each.fits is None or each.fits(incoming))
 
 
-def load(reference: str) -> Callable[[Incoming], Any]:
+def load(reference: str) -> Callable[[Any], Any]:
     """The function that an entry names."""
     module, _, function = reference.partition(":")
-    found: Callable[[Incoming], Any] = getattr(import_module(module, __package__), function)
+    found: Callable[[Any], Any] = getattr(import_module(module, __package__), function)
     return found

@@ -8,18 +8,19 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from chalicelib.core import payload
+from chalicelib.core import payload, timestamps
 from chalicelib.core.dialects import (
     Incoming,
     Post,
     RawEvent,
-    gathered,
-    id_in,
-    in_utc,
+    add_absent,
+    add_free,
+    given,
+    is_given,
     moment_of,
     object_in,
+    shared_of,
     text_in,
-    with_absent,
     without,
 )
 from chalicelib.core.dialects.registry import SEGMENT
@@ -34,10 +35,9 @@ _BATCHES = {"b", "batch", "import"}
 _NAMED = ("name", "category", "groupId", "previousId")
 # What has a place of its own in an event; keys are not kept.
 _PLACED = (
-    *("type", "event", "messageId", "timestamp", "properties", "traits", "context"),
+    *("type", "messageId", "timestamp", "properties", "traits", "context"),
     *(*SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *SEGMENT.key_in_body, *_NAMED),
 )
-_SHARED = ("integrations", "sentAt")
 
 
 def read(incoming: Incoming) -> Post:
@@ -46,16 +46,13 @@ def read(incoming: Incoming) -> Post:
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
-        sent = moment_of(in_utc(envelope.get("sentAt")))
-        rest = {name: envelope[name] for name in _SHARED if name in envelope}
-        shared = gathered(object_in(envelope, "context"), "segment_batch", rest)
+        shared = shared_of(object_in(envelope, "context"), without(envelope, "batch", "context", *SEGMENT.key_in_body))
+        sent = moment_of(envelope.get("sentAt"))
         return Post([_event(each, sent) for each in batch], text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
-    if not isinstance(document, dict):
-        return Post([RawEvent(document)])
-    return Post([_event({**document, "type": name}, None)])
+    return Post([_event(document, None, name)])
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
@@ -65,41 +62,48 @@ def settings(incoming: Incoming) -> dict[str, Any]:
     return {"integrations": {"Segment.io": destination}}
 
 
-def _event(message: Any, batch_sent: datetime | None) -> RawEvent:
+def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -> RawEvent:
+    """`batch_sent`: when its envelope was sent. `name`: the call's, of its path."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    message = {**message, "context": object_in(message, "context")}
-    call, given, original = message.get("type"), message.get("timestamp"), message.get("originalTimestamp")
+    context = dict(object_in(message, "context"))
+    call = name or message.get("type")
+    properties, rest = _properties(message, context, call)
+    rest |= without(message, *_PLACED, *(["event"] if call == "track" else []))
+    if call != message.get("type") and is_given(message.get("type")):
+        rest["type"] = message["type"]
+    timestamp, original = given(message, "timestamp"), given(message, "originalTimestamp")
+    if timestamp is not None:
+        rest["originalTimestamp" if original is None else "timestamp"] = timestamp
     # With both times, the first is already corrected, or was set by hand and is not this clock's.
-    own = message.get("sentAt")
-    sent = None if given and original else batch_sent if own is None else moment_of(in_utc(own))
-    properties, rest = _properties(message, call)
-    rest |= without(message, *_PLACED)
-    if sent and given:
-        rest["originalTimestamp"] = given
+    sent = None
+    if timestamp is None or original is None:
+        sent = moment_of(message["sentAt"]) if is_given(message.get("sentAt")) else batch_sent
     return RawEvent(
         {
             "event_type": message.get("event") if call == "track" else call,
-            "event_id": id_in(message, "messageId"),
-            "user_id": id_in(message, *SEGMENT_PEOPLE.users),
-            "anonymous_id": id_in(message, *SEGMENT_PEOPLE.anonymous),
-            "timestamp": in_utc(given or original),
+            "event_id": given(message, "messageId"),
+            "user_id": given(message, *SEGMENT_PEOPLE.users),
+            "anonymous_id": given(message, *SEGMENT_PEOPLE.anonymous),
+            "timestamp": timestamps.in_utc(original if timestamp is None else timestamp),
             "properties": properties,
-            "context": gathered(message["context"], "segment", rest),
+            "context": add_free(context, "segment", rest),
         },
         sent,
         sole_id=True,
+        tolerates_time=True,
         key=text_in(message, *SEGMENT.key_in_body),
     )
 
 
-def _properties(message: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def _properties(message: dict[str, Any], context: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The properties with what joins them, and what cannot join because its name is taken."""
     properties, traits = dict(object_in(message, "properties")), object_in(message, "traits")
-    named = {name: message[name] for name in _NAMED if message.get(name) is not None}
+    named = {name: message[name] for name in _NAMED if is_given(message.get(name))}
     if call == "track":
         return properties, {**named, **({"traits": traits} if traits else {})}
     if call == "identify" and not traits:
-        # RudderStack's Python library has them in the context alone.
-        traits = object_in(message["context"], "traits")
-    return properties, with_absent(properties, traits) | with_absent(properties, named)
+        # RudderStack's Python library has them in the context alone, where they stay.
+        add_absent(properties, object_in(context, "traits"))
+    clashing = add_absent(properties, traits)
+    return properties, add_absent(properties, named) | ({"traits": clashing} if clashing else {})

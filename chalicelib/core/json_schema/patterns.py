@@ -27,10 +27,6 @@ _DOT = r"[^\n\r\x{2028}\x{2029}]"
 _SIGNS = {"^": r"\A", "$": r"\z", "|": "|", ")": ")"}
 _CONTROLS = {"0": 0, "t": 0x9, "n": 0xA, "v": 0xB, "f": 0xC, "r": 0xD}
 _LAST = 0x10FFFF
-_CATEGORIES = {
-    "Letter": "L", "Uppercase_Letter": "Lu", "Lowercase_Letter": "Ll", "Mark": "M", "Number": "N",
-    "Decimal_Number": "Nd", "Punctuation": "P", "Symbol": "S", "Separator": "Z",
-}  # fmt: skip
 _QUANTIFIER = re.compile(r"(?:[*+?]|\{(\d+)(?:,(\d*))?\})\??")
 _GROUP = re.compile(r"\((\?:|\?<(?![=!])[^>]*>|\?<?[=!]|\?)?")
 _BOUNDARY = re.compile(r"\\[bB]")
@@ -214,7 +210,6 @@ def _property(found: re.Match[str]) -> str:
     negation, kind, name = found.groups()
     if kind in ("Script", "sc"):
         return rf"\{negation}{{{name}}}"
-    name = _CATEGORIES.get(name, name)
     if len(name) > 2:
-        raise BadPattern(f"{found[0]} is not supported")
+        raise BadPattern(f"{found[0]} is not supported: name a general category by its one or two initials, as L or Lu")
     return rf"\{negation}{{{name}}}"

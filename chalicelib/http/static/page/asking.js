@@ -21,8 +21,17 @@ export const key = {
   forget: () => sessionStorage.removeItem(KEY),
 };
 
-/** The answer to GET path?parameters. Throws Refused, or what fetch throws. */
-export async function get(path, parameters = {}) {
+/** For JSON.parse: a number that JavaScript cannot hold as it was written stays the text it was, for JSON.stringify. */
+function exact(name, value, context) {
+  const isOther = typeof value === "number" && context?.source !== undefined && String(value) !== context.source;
+  return isOther && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
+}
+
+/**
+ * The answer to GET path?parameters. `asSent`: its numbers are to be shown, and not to be reckoned with.
+ * Throws Refused, or what fetch throws.
+ */
+export async function get(path, parameters = {}, {asSent = false} = {}) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
   const query = new URLSearchParams(given).toString();
   const headers = {Accept: "application/json"};
@@ -31,7 +40,7 @@ export async function get(path, parameters = {}) {
   const text = await response.text();
   let document = {};
   try {
-    document = JSON.parse(text);
+    document = JSON.parse(text, asSent ? exact : undefined);
   } catch {
     if (response.ok) throw new Refused(response.status, {message: "The stage answered something else than JSON."});
   }

@@ -49,7 +49,7 @@ export class Tail {
 
   async refresh() {
     const {filter} = this;
-    const page = await get("events", {...filter, limit: PAGE});
+    const page = await get("events", {...filter, limit: PAGE}, {asSent: true});
     if (filter !== this.filter) return; // the answer to an older question
     const keys = new Set(page.events.map((event) => event.key));
     const known = this.rows.filter((event) => !keys.has(event.key));
@@ -63,7 +63,7 @@ export class Tail {
     const {filter} = this;
     button.disabled = true;
     try {
-      const page = await get("events", {...filter, limit: PAGE, cursor: this.older});
+      const page = await get("events", {...filter, limit: PAGE, cursor: this.older}, {asSent: true});
       if (filter !== this.filter) return;
       const keys = new Set(this.rows.map((event) => event.key));
       this.rows = [...this.rows, ...page.events.filter((event) => !keys.has(event.key))];

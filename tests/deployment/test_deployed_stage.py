@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import boto3
@@ -36,27 +38,41 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REPORT_PROPERTIES", "page")
 
 
-def make_function(name: str, variables: dict[str, str]) -> str:
-    """A function with an environment; returns its ARN."""
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as package:
-        package.writestr("app.py", "def process(event, context): pass")
-    role = boto3.client("iam").create_role(RoleName=f"{name}-role", AssumeRolePolicyDocument="{}")["Role"]["Arn"]
-    made = boto3.client("lambda").create_function(
-        FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process", Code={"ZipFile": code.getvalue()},
-        Environment={"Variables": variables},
-    )  # fmt: skip
-    return str(made["FunctionArn"])
+MakeFunction = Callable[[str, dict[str, str]], str]
+
+
+@pytest.fixture
+def make_function() -> Iterator[MakeFunction]:
+    """Makes a function with an environment, and returns its ARN. The story in this account begins with none."""
+    functions, roles, made = boto3.client("lambda"), boto3.client("iam"), list[str]()
+
+    def make(name: str, variables: dict[str, str]) -> str:
+        code = io.BytesIO()
+        with zipfile.ZipFile(code, "w") as package:
+            package.writestr("app.py", "def process(event, context): pass")
+        role = roles.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]["Arn"]
+        made.append(name)
+        function = functions.create_function(
+            FunctionName=name, Runtime="python3.12", Role=role, Handler="app.process",
+            Code={"ZipFile": code.getvalue()}, Environment={"Variables": variables},
+        )  # fmt: skip
+        return str(function["FunctionArn"])
+
+    yield make
+    for name in made:
+        functions.delete_function(FunctionName=name)
+        roles.delete_role(RoleName=name)
 
 
 @pytest.mark.usefixtures("environment")
-def test_a_command_works_with_the_settings_that_the_functions_have() -> None:
+def test_a_command_works_with_the_settings_that_the_functions_have(make_function: MakeFunction) -> None:
     stack = Stack("millrace-seen")
     outputs = stack.apply(PROJECT / "stack.yaml", {})
     make_function("millrace-seen-process", outputs | {"RETENTION_DAYS": "60", "REPORT_PROPERTIES": ""})
     pipeline = stage_address.stage_pipeline("seen", Path("unused"), of_any_format=True)
     assert (pipeline.settings.retention_days, pipeline.settings.report_properties) == (60, ())
     assert pipeline.settings.table_name == outputs["TABLE_NAME"]
+    stack.delete(PROJECT / "stack.yaml", {})
 
 
 def test_a_stage_that_is_not_there_is_said_with_its_region() -> None:
@@ -64,15 +80,17 @@ def test_a_stage_that_is_not_there_is_said_with_its_region() -> None:
         stage_address.stage_pipeline("typo", Path("unused"))
 
 
-def test_a_function_of_another_stage_is_not_taken_for_this_one_s() -> None:
+def test_a_function_of_another_stage_is_not_taken_for_this_one_s(make_function: MakeFunction) -> None:
     make_function("millrace-mine-process", {"STACK_NAME": "millrace-other"})
     with pytest.raises(CommandError, match="does not belong to the stage mine, but to millrace-other"):
         recovery.find("mine")
 
 
-def test_the_function_of_a_stage_is_found_by_its_name() -> None:
+def test_function_and_role_of_a_stage_are_found_by_their_names(make_function: MakeFunction) -> None:
     arn = make_function("millrace-found-aggregate", {"STACK_NAME": "millrace-found"})
-    assert recovery.find("found") == [{"name": "aggregate", "resource_type": "lambda_function", "lambda_arn": arn}]
+    role, function = recovery.find("found")
+    assert (role["name"], role["role_name"]) == ("aggregate_role", "millrace-found-aggregate")
+    assert function == {"name": "aggregate", "resource_type": "lambda_function", "lambda_arn": arn}
 
 
 @pytest.mark.parametrize(("region", "refused"), [("eu-central-1", True), ("us-east-1", False)])
@@ -81,8 +99,9 @@ def test_a_stage_of_this_name_in_another_region_is_refused(region: str, *, refus
     iam.create_role(RoleName=role, AssumeRolePolicyDocument="{}")
     policy = {"Statement": [{"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": f"arn:aws:sqs:{region}:1:q"}]}
     iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17"} | policy))
-    if not refused:
-        recovery.refuse_another_region(region)
-        return
-    with pytest.raises(CommandError, match=f"set AWS_REGION={region}"):
-        recovery.refuse_another_region(region)
+    try:
+        with pytest.raises(CommandError, match=f"set AWS_REGION={region}") if refused else nullcontext():
+            recovery.refuse_another_region(region)
+    finally:
+        iam.delete_role_policy(RoleName=role, PolicyName="p")
+        iam.delete_role(RoleName=role)

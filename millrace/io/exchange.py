@@ -1,0 +1,174 @@
+"""One request and its whole answer: redirects, repetitions, pauses, and everything that a network does to both.
+
+A request is repeated whatever its method: sending again is harmless. urllib3 would repeat it too, but not where the
+body of an answer breaks off.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from requests.exceptions import ChunkedEncodingError, ContentDecodingError, ProxyError, SSLError
+from urllib3.exceptions import InvalidHeader, NewConnectionError
+from urllib3.util import Retry as RetryAfter
+
+from chalicelib.core.retries import QUOTA, RECONNECT, REQUEST, Retry
+from millrace.command_error import CommandError
+
+_MAX_REDIRECTS = 5
+_MAX_ANSWER_BYTES = 64 * 1024 * 1024
+_LONGEST_PAUSE_SECONDS = 60
+# A shorter pause is not worth a word.
+_SAID_SECONDS = 2
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it prints what it makes of bad answers
+_BROKEN = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ContentDecodingError)
+
+
+class Answer(NamedTuple):
+    """`document` is None where the body is no JSON object; `start` is what a message may show of it."""
+
+    url: str
+    status: int
+    document: dict[str, Any] | None
+    start: str
+    pause_seconds: float = 0
+
+    def __str__(self) -> str:
+        return f"{self.url} answered {self.status}"
+
+
+class NoAnswer(CommandError):
+    """No whole answer came."""
+
+    pause_seconds = 0.0
+
+
+class Exchange:
+    """Sends requests to one address with one key. `say` is told of pauses."""
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None,
+        say: Callable[[str], None],
+        pause: Callable[[float], None],
+    ) -> None:
+        self.url = url
+        self._auth = _Bearer(key) if key else None
+        self._say, self._pause = say, pause
+        self._session = requests.Session()
+
+    def ask(self, method: str, path: str, **arguments: Any) -> Answer:
+        """The answer, whatever it says, after as many attempts as its kind deserves. Raises CommandError."""
+        attempts: Counter[Retry] = Counter()
+        while True:
+            try:
+                outcome: Answer | NoAnswer = self._follow(method, self.url + path, arguments)
+                del attempts[RECONNECT]  # only failures in a row count: an idle connection may break again and again
+            except NoAnswer as failure:
+                outcome = failure
+            retry = _retry(method, outcome)
+            if retry is not None:
+                attempts[retry] += 1
+            if retry is None or attempts[retry] == retry.attempts:
+                if isinstance(outcome, NoAnswer):
+                    raise outcome
+                return outcome
+            self._wait(outcome, retry.pause_before(attempts[retry]))
+
+    def _wait(self, outcome: Answer | NoAnswer, seconds: float) -> None:
+        seconds = min(max(seconds, outcome.pause_seconds), _LONGEST_PAUSE_SECONDS)
+        if seconds >= _SAID_SECONDS:
+            self._say(f"{outcome}; trying again in {seconds:.0f} s")
+        self._pause(seconds)
+
+    def _follow(self, method: str, url: str, arguments: dict[str, Any]) -> Answer:
+        """Ask, and ask again where a redirect leads, with the same method and body. Raises CommandError."""
+        try:
+            for _ in range(_MAX_REDIRECTS + 1):
+                with self._request(method, url, arguments) as response:
+                    target = self._session.get_redirect_target(response)
+                    if target is None:
+                        return _read(response)
+                origin, url, arguments = url, urljoin(url, target), {**arguments, "params": None}
+                if (urlsplit(origin).scheme, urlsplit(url).scheme) == ("https", "http"):
+                    raise CommandError(f"{origin} redirects to {url}, where nothing is encrypted.")
+        except SSLError as error:
+            raise CommandError(f"The certificate of {self.url} is not valid for it, or not trusted: {error}") from error
+        except _BROKEN as error:
+            raise NoAnswer(_told(self.url, error)) from error
+        except (requests.RequestException, ValueError) as error:
+            raise CommandError(f"{url} cannot be asked: {error}") from error
+        raise CommandError(f"{self.url} redirects in a circle, at last to {url}.")
+
+    def _request(self, method: str, url: str, arguments: dict[str, Any]) -> requests.Response:
+        # The key stays with the stage that it was given for.
+        auth = None if self._session.should_strip_auth(self.url, url) else self._auth  # type: ignore[no-untyped-call]
+        return self._session.request(
+            method, url, auth=auth, allow_redirects=False, stream=True, timeout=RECONNECT.timeouts, **arguments
+        )
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The key of each request; as a plain header, a .netrc would take its place."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["Authorization"] = f"Bearer {self._key}"
+        return request
+
+
+def _retry(method: str, outcome: Answer | NoAnswer) -> Retry | None:
+    """How often such an outcome is tried; None: it would be the same again."""
+    if isinstance(outcome, NoAnswer):
+        return RECONNECT
+    if outcome.status == 429 and method == "POST":
+        return QUOTA
+    return REQUEST if outcome.status in (408, 425, 429) or outcome.status >= 500 else None
+
+
+def _read(response: requests.Response) -> Answer:
+    body = b""
+    for piece in response.iter_content(64 * 1024):
+        body += piece
+        if len(body) > _MAX_ANSWER_BYTES:
+            raise ChunkedEncodingError("the answer does not end")
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        if response.ok and body[:1] in (b"", b"{"):  # without a length, breaking off looks like the end
+            raise ChunkedEncodingError("the answer breaks off") from error
+        document = None
+    return Answer(
+        response.url.partition("?")[0],
+        response.status_code,
+        document if isinstance(document, dict) else None,
+        " ".join(body[:200].decode(errors="replace").split()),
+        _pause_seconds(response.headers.get("Retry-After")),
+    )
+
+
+def _pause_seconds(retry_after: str | None) -> float:
+    """Seconds, or the time until a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
+    try:
+        return RetryAfter().parse_retry_after(retry_after) if retry_after else 0
+    except (InvalidHeader, ValueError, OverflowError):
+        return 0
+
+
+def _told(url: str, error: Exception) -> str:
+    if isinstance(error, ProxyError):
+        return f"The proxy between here and {url} fails. See the variables http_proxy, https_proxy and no_proxy."
+    reason = getattr(error.args[0] if error.args else None, "reason", None)
+    if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
+        is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
+        return f"Nothing answers at {url}. {'Start the local stack: make run' if is_here else 'Check the address.'}"
+    return f"{url} gives no whole answer ({type(reason or error).__name__})."

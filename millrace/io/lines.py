@@ -1,0 +1,98 @@
+"""Reads the lines of a file of events, whatever state it is in, in memory that does not grow with it."""
+
+from __future__ import annotations
+
+import codecs
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from io import BufferedReader
+from itertools import chain
+from typing import NamedTuple
+
+from chalicelib.core import limits
+
+#: A longer line is no event that a stage takes, however much white space and escapes it has.
+MAX_LINE_BYTES = limits.MAX_BODY_BYTES // 2
+_PIECE_BYTES = 64 * 1024
+# What comes before the damage in such a piece is lost.
+_GZIP_PIECE_BYTES = 1024
+_GZIP = b"\x1f\x8b"
+_GZIP_WINDOW = 16 + zlib.MAX_WBITS  # https://docs.python.org/3/library/zlib.html#zlib.decompress
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# A crash of a server, or truncating a log under it, leaves a hole: its bytes read as NUL.
+_HOLE = re.compile(rb"\0+")
+
+
+class Line(NamedTuple):
+    """A line without its end. `problem`: why its content is not all of it. `is_ended`: the file cannot add to it."""
+
+    number: int
+    content: bytes
+    problem: str = ""
+    is_ended: bool = True
+
+
+def read_lines(stream: BufferedReader) -> Iterator[Line]:
+    """Yield the lines that are not blank, inflated if the stream starts like gzip.
+
+    A byte order mark is no part of a line, and a hole of NUL bytes ends one. Where a file is damaged, a last line says
+    so.
+    """
+    start, pieces = _peek(iter(lambda: stream.read1(_PIECE_BYTES), b""))
+    if start.startswith(_GZIP):
+        start, pieces = _peek(_inflate(pieces))
+    if start.startswith(_UTF_16):
+        pieces = (text.encode() for text in codecs.iterdecode(pieces, "utf-16", "replace"))
+    return _split(_HOLE.sub(b"\0", piece) for piece in pieces)
+
+
+def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
+    """The first bytes, and the pieces with them."""
+    start = b""
+    while len(start) < len(_GZIP) and (piece := next(pieces, b"")):
+        start += piece
+    return start, chain([start], pieces)
+
+
+def _inflate(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Inflate the members of a gzip file. Raises EOFError or zlib.error behind all that can be inflated."""
+    inflater = zlib.decompressobj(_GZIP_WINDOW)
+    for piece in pieces:
+        for at in range(0, len(piece), _GZIP_PIECE_BYTES):
+            part = piece[at : at + _GZIP_PIECE_BYTES]
+            while part:
+                if inflater.eof:
+                    part = part.lstrip(b"\0")  # what some devices fill their last block with
+                    inflater = zlib.decompressobj(_GZIP_WINDOW) if part else inflater
+                yield inflater.decompress(part)
+                part = inflater.unused_data if part else b""
+    if not inflater.eof:
+        raise EOFError("its end is missing")
+
+
+def _split(pieces: Iterable[bytes]) -> Iterator[Line]:
+    number, content = 1, b""
+    try:
+        for piece in pieces:
+            first, *others = piece.split(b"\n")
+            if len(content) <= MAX_LINE_BYTES:  # of a longer line this is enough to tell
+                content += first
+            for other in others:
+                yield from _lines(number, content)
+                number, content = number + 1, other
+    except (EOFError, OSError, zlib.error) as error:
+        yield Line(number, content, f"the file is damaged here, and nothing behind this can be read ({error})")
+        return
+    yield from _lines(number, content, is_ended=False)
+
+
+def _lines(number: int, content: bytes, *, is_ended: bool = True) -> Iterator[Line]:
+    """The line, or what a hole has made of it: the beginning of one line and the whole of another."""
+    parts = content.split(b"\0")
+    for part in parts:
+        line = part.strip().removeprefix(codecs.BOM_UTF8).strip()
+        if len(line) > MAX_LINE_BYTES:
+            yield Line(number, line[:100], f"too long: an event takes at most {limits.MAX_EVENT_BYTES} bytes")
+        elif line:
+            yield Line(number, line, is_ended=is_ended or part is not parts[-1])

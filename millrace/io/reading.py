@@ -1,0 +1,150 @@
+"""Reads the lines of a file as events, and gives each that has no id one that it always gets."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from typing import Any, NamedTuple
+
+from chalicelib.core import limits
+from chalicelib.core.event import stable_id
+from millrace.io import access_log
+from millrace.io.lines import MAX_LINE_BYTES, Line
+
+Event = dict[str, Any]
+#: Takes the number of a line and what is wrong with it.
+Report = Callable[[int, str], None]
+
+_OPEN_QUOTE = "a request that the file does not end: send it again when the rest is there"
+
+
+class LineEvent(NamedTuple):
+    """The event of a line, and its JSON text."""
+
+    number: int
+    event: Event
+    text: str
+
+
+def read_json(content: bytes) -> Event:
+    """The event of a line of JSON. Raises ValueError."""
+    if content.startswith(b"["):
+        raise ValueError("a JSON array, and a line must be one object: jq -c '.[]' FILE makes lines of it")
+    try:
+        event = json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite)
+    except UnicodeDecodeError as error:
+        raise ValueError("not UTF-8, as JSON must be") from error
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at column {error.colno}") from error
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if not isinstance(event, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - one error for every unreadable line
+    return event
+
+
+def read_log(content: bytes) -> Event:
+    """The event of a line of an access log. Bytes that are not UTF-8 are escaped, as by Apache. Raises ValueError."""
+    return access_log.read_line(_text(content))
+
+
+def read_any(content: bytes) -> Event:
+    """The event of a line of either kind. Raises ValueError."""
+    return read_json(content) if content[:1] in (b"{", b"[") else read_log(content)
+
+
+#: By the name of the format.
+READERS: dict[str, Callable[[bytes], Event]] = {"auto": read_any, "json": read_json, "combined": read_log}
+
+
+def read_events(
+    lines: Iterable[Line], format_name: str, report: Report, *, source: str | None = None
+) -> Iterator[LineEvent]:
+    """Yield the events of the lines, and report each line that has none.
+
+    An event without an id gets one from its line, so that it is always the same; equal lines stay different events.
+    `source` tells equal lines of two servers apart.
+    """
+    seen = _Seen()
+    for line in lines:
+        try:
+            event = _read(line, format_name)
+            if event.get("event_id") is None:
+                text = _text(line.content)
+                parts = (text, str(seen.times(text, event)))
+                event["event_id"] = stable_id(*parts, source) if source else stable_id(*parts)
+            text = _encode(event)
+        except ValueError as error:
+            report(line.number, str(error))
+            continue
+        yield LineEvent(line.number, event, text)
+
+
+def _read(line: Line, format_name: str) -> Event:
+    if line.problem:
+        raise ValueError(line.problem)
+    try:
+        event = READERS[format_name](line.content)
+    except ValueError as error:
+        raise ValueError(f"{error}{_hint(line.content, format_name)}") from error
+    is_log = line.content[:1] != b"{"
+    if is_log and not line.is_ended and re.sub(rb"\\.", b"", line.content).count(b'"') % 2:
+        raise ValueError(_OPEN_QUOTE)
+    return event
+
+
+def _hint(content: bytes, format_name: str) -> str:
+    try:
+        read_any(content)
+    except ValueError:
+        return ""
+    return f" in the format {format_name!r}, but one in another: leave out --format"
+
+
+def _encode(event: Event) -> str:
+    try:
+        text = json.dumps(event)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    if len(text) > MAX_LINE_BYTES:
+        raise ValueError(f"too long: an event takes at most {limits.MAX_EVENT_BYTES} bytes")
+    return text
+
+
+def _text(content: bytes) -> str:
+    return content.decode(errors="backslashreplace")
+
+
+def _refuse(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(digits: str) -> float:
+    if math.isinf(number := float(digits)):
+        raise ValueError(f"{digits[:40]} is beyond what a number can hold")
+    return number
+
+
+class _Seen:
+    """Counts how often a line has come. SQLite keeps the counts in a temporary file of its own, since their number
+    grows with the file that is read.
+    """
+
+    def __init__(self) -> None:
+        self._counts = sqlite3.connect("", isolation_level=None)  # https://sqlite.org/inmemorydb.html#temp_db
+        self._counts.execute("PRAGMA journal_mode = OFF")
+        self._counts.execute("PRAGMA cache_size = -65536")  # 64 MiB
+        self._counts.execute("CREATE TABLE seen (line BLOB PRIMARY KEY, times INTEGER) WITHOUT ROWID")
+        self._counts.execute("BEGIN")
+
+    def times(self, text: str, event: Event) -> int:
+        """How often the line has come, with this time. Times lead the keys: neighbours in the file share a page."""
+        key = str(event.get("timestamp"))[:40].encode() + blake2b(text.encode(), digest_size=16).digest()
+        (times,) = self._counts.execute(
+            "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times", (key,)
+        ).fetchone()
+        return int(times)
