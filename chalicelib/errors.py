@@ -51,6 +51,7 @@ ERROR_CODES = {
     "method_not_allowed": ErrorCode(405, "The path is not for this method.", "Use one that the header Allow names."),
     "body_too_large": ErrorCode(413, "The body is too large, as sent, inflated or queued.", "Send fewer at once."),
     "too_many_events": ErrorCode(413, "The body holds too many events.", "Send fewer at once."),
+    "too_many_values": ErrorCode(413, "The body holds too many JSON values.", "Send fewer at once."),
     "answer_too_large": ErrorCode(413, "The answer for so many long ids would be too large.", "Send fewer at once."),
     "unsupported_media_type": ErrorCode(415, "The path is not for this content type.", "Send none."),
     "all_rejected": ErrorCode(422, "Every event was rejected.", "See `events`, which says why, for each."),

@@ -14,6 +14,7 @@ from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.chunk_id import mint_chunk_id, single_id
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.dialects import Incoming, RawEvent, own
+from chalicelib.core.dialects.registry import OWN
 from chalicelib.core.event import Event
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Quarantined
@@ -53,7 +54,7 @@ _numbers = count(1)
 
 def raw_events(body: bytes) -> list[RawEvent]:
     """The events of a body in Millrace's own form."""
-    return own.read(Incoming(body, {}, {}, NOW)).events
+    return own.read(OWN.opened(Incoming(body, {}, {}, NOW))).events
 
 
 def make_event(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 from chalice.test import Client, HTTPResponse
@@ -75,9 +75,13 @@ class FakeStage:
         return self.request("POST", target, body, **headers)
 
     def queued(self) -> list[tuple[str, Event]]:
-        """Project and event of everything that was queued."""
+        """Project and event of everything that was queued, with the context that is stored."""
         chunks = [chunk.decode(body) for body in self.queue.bodies]
-        return [(each.project, event) for each in chunks for event in each.events]
+        return [
+            (each.project, replace(event, context=chunk.stored_form(event, each)["context"]))
+            for each in chunks
+            for event in each.events
+        ]
 
     def process(self) -> None:
         """Give the queued chunks their effects, and empty the queue."""

@@ -22,8 +22,13 @@ MADE_UP = Dialect(
 )
 
 
+#: What was read, for those who want to know that nothing was.
+read_bodies: list[bytes] = []
+
+
 def read(incoming: Incoming) -> Post:
-    document = payload.parse(incoming.body)
+    read_bodies.append(incoming.body)
+    document = payload.decode(incoming.body)
     events = [RawEvent({"event_type": name, "user_id": document["who"]}) for name in document["did"]]
     return Post(events, document.get("secret"))
 

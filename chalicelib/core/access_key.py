@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ KINDS = ("write", "read")
 HEADER = "x-write-key"
 
 _FORM = re.compile(r"m([wr])_([0-9a-f]{12})_[0-9a-f]{40}")
+_FORM_IN_BYTES = re.compile(_FORM.pattern.encode())
 _ID_BYTES, _SECRET_BYTES = 6, 20
 
 
@@ -55,6 +56,15 @@ def first_in(candidates: Iterable[str | None]) -> str | None:
     """
     present = [candidate for candidate in candidates if candidate]
     return next(filter(id_in, present), next(iter(present), None))
+
+
+def found_in(body: bytes) -> Iterator[str]:
+    """Each text in a body that has the form of a key, once, wherever it stands."""
+    seen = set()
+    for match in _FORM_IN_BYTES.finditer(body):
+        if match[0] not in seen:
+            seen.add(match[0])
+            yield match[0].decode()
 
 
 def hash_of(key: str) -> str:

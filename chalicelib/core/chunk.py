@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -15,17 +15,22 @@ from chalicelib.core.event import FIELDS, Event, Field
 from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import Undecodable
 
-_FORMAT = 2
+_FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a POST and when: the enrichment that its events share."""
+    """Who sent a POST and when: the enrichment that its events share.
+
+    `shared`: what an envelope says once for all of them. Its `context` is the context of each event where that has no
+    entry of its own; its `batch`, and what it has in vain, is in the context as `batch`.
+    """
 
     project: str
     received: datetime
     source_ip: str | None = None
     user_agent: str | None = None
+    shared: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     @property
     def received_at(self) -> str:
@@ -91,31 +96,36 @@ def pack(
 
     `repeats`: how many repeated identities were dropped, by hour; `mint` makes the chunk_id for a minute.
     """
+    shared_size = _shared_size(sender)
     by_hour: dict[str, list[Event]] = defaultdict(list)
     for event in events:
         by_hour[HOUR.name_of(event.time)].append(event)
     packed = []
     for hour in sorted(by_hour):
-        for number, (group, texts) in enumerate(_cut(by_hour[hour])):
+        for number, (group, texts) in enumerate(_cut(by_hour[hour], shared_size)):
             newest = MINUTE.name_of(max(event.time for event in group))
             chunk = Chunk(mint(newest), sender, tuple(group), repeats.get(hour, 0) if number == 0 else 0)
-            chunk = _stamp(chunk, texts)
+            chunk = _stamp(chunk, len(texts[0]) + shared_size)
             packed.append((chunk, _message(chunk, texts)))
     return packed
 
 
-def _stamp(chunk: Chunk, texts: list[str]) -> Chunk:
-    """The chunk, as a single where that pays."""
+def _shared_size(sender: Sender) -> int:
+    return len(compact.dump(sender.shared)) if sender.shared else 0
+
+
+def _stamp(chunk: Chunk, size: int) -> Chunk:
+    """The chunk, as a single where that pays. `size`: that of its first event."""
     event = chunk.events[0]
-    is_large = len(texts[0]) > limits.MAX_SINGLE_BYTES
+    is_large = size > limits.MAX_SINGLE_BYTES
     if chunk.accepted > 1 or event.guarded or is_large or chunk_rules.is_old_for_single(chunk):
         return chunk
     chunk_id = single_id(chunk.chunk_id, event.ref)
     return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk
 
 
-def _cut(events: list[Event]) -> Iterable[tuple[list[Event], list[str]]]:
-    """Groups that each fit a chunk, with what their events are in the message."""
+def _cut(events: list[Event], shared_size: int) -> Iterable[tuple[list[Event], list[str]]]:
+    """Groups that each fit a chunk, with their events as texts. What events share counts in each, as in the table."""
     group: list[Event] = []
     texts: list[str] = []
     size, types = 0, set[str]()
@@ -123,7 +133,7 @@ def _cut(events: list[Event]) -> Iterable[tuple[list[Event], list[str]]]:
         text = compact.dump(_event_to_message(event))
         full = (
             len(group) == limits.MAX_CHUNK_EVENTS
-            or size + len(text) + 1 > limits.MAX_CHUNK_BYTES
+            or size + len(text) + shared_size + 1 > limits.MAX_CHUNK_BYTES
             or (event.event_type not in types and len(types) == limits.MAX_CHUNK_TYPES)
         )
         if group and full:
@@ -131,7 +141,7 @@ def _cut(events: list[Event]) -> Iterable[tuple[list[Event], list[str]]]:
             group, texts, size, types = [], [], 0, set()
         group.append(event)
         texts.append(text)
-        size += len(text) + 1
+        size += len(text) + shared_size + 1
         types.add(event.event_type)
     yield group, texts
 
@@ -152,6 +162,8 @@ def _message(chunk: Chunk, texts: Iterable[str]) -> str:
         "user_agent": sender.user_agent,
         "repeats": chunk.repeats,
     }
+    if sender.shared:
+        document["shared"] = sender.shared
     if chunk.renewed is not None:
         document["renewed_at"] = timestamps.sortable(chunk.renewed)
     return f'{compact.dump(document)[:-1]},"events":[{",".join(texts)}]}}'
@@ -171,13 +183,15 @@ def decode(body: str, *, latest: datetime | None = None) -> Chunk:
             _time_in(document["received_at"]),
             document["source_ip"],
             document["user_agent"],
+            {**document.get("shared", {})},
         )
         renewed = _time_in(document["renewed_at"]) if "renewed_at" in document else None
         events = tuple(_event_of_message(event) for event in document["events"])
         chunk = Chunk(document["chunk_id"], sender, events, document["repeats"], renewed)
         chunk_rules.check_chunk(chunk, latest)
         if chunk.is_single:
-            chunk_rules.check_single(chunk, len(compact.dump(_event_to_message(events[0]))))
+            size = len(compact.dump(_event_to_message(events[0]))) + _shared_size(sender)
+            chunk_rules.check_single(chunk, size)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise Undecodable(f"not a chunk: {type(error).__name__}") from error
     return chunk
@@ -206,6 +220,8 @@ def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
     """An event as the table, the archive and the API know it."""
     sender = chunk.sender
     document = event.to_json()
+    if sender.shared:
+        document["context"] = _context(event.context, sender.shared)
     document["received_at"] = timestamps.readable(sender.received_at)
     if sender.source_ip is not None:
         document["source_ip"] = sender.source_ip
@@ -214,6 +230,21 @@ def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
     document["project"] = sender.project
     document["chunk_id"] = chunk.chunk_id
     return document
+
+
+def _context(own: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's context with what its envelope says, of which nothing is lost. What says nothing hides nothing."""
+    common, batch = shared.get("context", {}), shared.get("batch", {})
+    own = {name: value for name, value in own.items() if name not in common or value not in (None, "", [], {})}
+    hidden = {
+        name: common[name] for name in common.keys() & own if compact.dump(common[name]) != compact.dump(own[name])
+    }
+    context, name = {**common, **own}, "batch"
+    if batch or hidden:
+        while name in context:
+            name += "_"
+        context[name] = {**batch, "context": hidden} if hidden else batch
+    return context
 
 
 def _event_to_message(event: Event) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from chalicelib.core import lifetimes, limits, timestamps
+from chalicelib.core import compact, lifetimes, limits, timestamps
 from chalicelib.core.chunk_id import check_id, minted_at, newest_minute_of, single_id
 from chalicelib.core.event import FIELDS, Event
 from chalicelib.core.table_keys import is_project_name
@@ -22,10 +22,21 @@ from chalicelib.core.windows import HOUR, minute_of_hour
 from chalicelib.errors import Undecodable
 
 if TYPE_CHECKING:  # chunk.py imports this module
-    from chalicelib.core.chunk import Chunk
+    from chalicelib.core.chunk import Chunk, Sender
 
 _MESSAGE_NAMES = {
-    *("format", "chunk_id", "project", "received_at", "source_ip", "user_agent", "repeats", "events", "renewed_at")
+    *(
+        "format",
+        "chunk_id",
+        "project",
+        "received_at",
+        "source_ip",
+        "user_agent",
+        "repeats",
+        "events",
+        "renewed_at",
+        "shared",
+    )
 }
 _EVENT_NAMES = {*(row.name for row in FIELDS), "guarded", "sole_id"}
 _TEXTS = tuple(row.attribute for row in FIELDS if row.kind == "text")
@@ -82,11 +93,7 @@ def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
     """Hold a chunk of sound events to the rest. `latest`: no time of its way may be later. Raises Undecodable."""
     events, sender = chunk.events, chunk.sender
     check_id(chunk.chunk_id)
-    if not is_project_name(sender.project):
-        raise Undecodable("no project has this name")
-    for text in (sender.source_ip, sender.user_agent):
-        if text is not None and not (isinstance(text, str) and len(text) <= limits.MAX_SENDER_LENGTH):
-            raise Undecodable("its sender is not told as text")
+    _check_sender(sender, len(events))
     if type(chunk.repeats) is not int or not 0 <= chunk.repeats <= limits.MAX_REPEATS:
         raise Undecodable("its repeats are no number that can be")
     if not 0 < len(events) <= limits.MAX_CHUNK_EVENTS:
@@ -100,6 +107,22 @@ def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
     if len(events) > min(len({event.identity for event in events}), len({event.ref for event in events})):
         raise Undecodable("an event comes twice")
     _check_times(chunk, latest)
+
+
+def _check_sender(sender: Sender, events: int) -> None:
+    if not is_project_name(sender.project):
+        raise Undecodable("no project has this name")
+    for text in (sender.source_ip, sender.user_agent):
+        if text is not None and not (isinstance(text, str) and len(text) <= limits.MAX_SENDER_LENGTH):
+            raise Undecodable("its sender is not told as text")
+    if not sender.shared.keys() <= {"context", "batch"} or not all(
+        isinstance(each, dict) for each in sender.shared.values()
+    ):
+        raise Undecodable("its events share something else than a context")
+    _check_depth({**sender.shared}, 1)
+    copies = events if events > 1 and sender.shared else 0
+    if copies and copies * len(compact.dump(sender.shared)) > limits.MAX_CHUNK_BYTES:
+        raise Undecodable("its events share more than a commit takes")
 
 
 def check_single(chunk: Chunk, dumped_bytes: int) -> None:

@@ -32,6 +32,7 @@ REJECTION_CODES = {
     "too_deep": "The event nests too deep.",
     "too_large": "The event is too large.",
     "schema_violation": "The properties are not what the project's catalogue says they are.",
+    "not_checked": "The properties take too many steps to be checked against the project's catalogue.",
     "ambiguous_field": "A top-level field and a property have one name and different values.",
     "unknown_version": "The CloudEvent has a version that is not read here.",
     "other_key": "The event names a write key of another project than its request's.",

@@ -12,16 +12,21 @@ BYTE_TYPES = (
     *("application/gzip", "application/octet-stream", "application/x-gzip"),
     *("text/plain", "application/x-www-form-urlencoded"),  # what libraries call their gzip
 )
-# A gzip bomb is cut here. Parsed, JSON takes up to 36 times its size (millions of small objects), and a function
-# has 512 MB.
+# A gzip bomb is cut here.
 MAX_INFLATED_BYTES = 6 * 1024 * 1024
+# Parsed, a JSON value takes up to 130 bytes (objects of one field), whatever its text takes, and a function has 512 MB.
+# 2,500 events may have 200 values each.
+MAX_VALUES = 500_000
 # Each member is a gzip file of its own, and costs its own set-up; a POST of as many events has no more.
 MAX_GZIP_MEMBERS = 2500
 # The Segment specification's largest batch and event.
 MAX_EVENTS_PER_POST = 2500
-# What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most; beyond that,
-# what its events share (a context of the whole batch) has been copied into too many.
+# What one POST may become in the queue. Escaped to ASCII, JSON grows to three times its size at most, and a hashed user
+# id may be longer than the id.
 MAX_QUEUED_BYTES = 4 * MAX_INFLATED_BYTES
+# Steps (looks at a value for a keyword of its schema) that the checks of a POST may take, beside those that its events
+# bring: about what a request costs anyway.
+CHECK_STEPS = 20_000
 MAX_EVENT_BYTES = 32 * 1024
 # DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.
 MAX_DEPTH = 20

@@ -18,7 +18,7 @@ CATALOGUE = {
     "rejected": "Count",
     **{f"rejected_{code}": "Count" for code in REJECTION_CODES},
     "over_quota": "Count",  # events of POSTs that were answered 429
-    "warned_schema_violation": "Count",  # accepted against their schema
+    "warned_schema_violation": "Count",  # accepted against their schema, or not checked
     # The processor.
     "batch_messages": "Count",
     "failed_messages": "Count",

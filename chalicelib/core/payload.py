@@ -10,6 +10,7 @@ from typing import Any
 from chalicelib.core import limits
 from chalicelib.errors import Problem
 
+_PIECE_OF_JSON = 64 * 1024
 _GZIP = b"\x1f\x8b"
 _PIECE = 4096
 
@@ -79,23 +80,48 @@ def _inflate_member(body: bytes, at: int, plain: bytearray) -> int:
     return at
 
 
-def parse(body: bytes) -> Any:
-    """The JSON document in a body, plain or gzip. Raises Problem."""
-    return decode(inflate(body))
+def open_text(body: bytes) -> bytes:
+    """The plain bytes of a body that is UTF-8, plain or gzip. Raises Problem."""
+    plain = inflate(body)
+    _text_of(plain)
+    return plain
 
 
 def decode(plain: bytes) -> Any:
     """The JSON document in these bytes. Raises Problem."""
-    try:
-        text = plain.decode("utf-8-sig")  # some write a byte order mark, which RFC 8259 lets a reader ignore
-    except UnicodeDecodeError as error:
-        raise Problem("not_utf8", "The body is not UTF-8.") from error
+    text = _text_of(plain)
+    _check_values(plain)
     try:
         return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except RecursionError as error:
         raise Problem("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
     except ValueError as error:
         raise Problem("not_json", f"The body is not JSON: {error}.") from error
+
+
+def _check_values(plain: bytes) -> None:
+    """Refuse more values than memory has room for: a value follows a comma or a bracket, but for those in strings."""
+    if _count(plain) <= limits.MAX_VALUES:
+        return
+    unescaped = plain.replace(rb"\\", b"").replace(rb"\"", b"")
+    values, in_string = 0, 0
+    for start in range(0, len(unescaped), _PIECE_OF_JSON):  # as a whole it would fall into millions of parts
+        parts = unescaped[start : start + _PIECE_OF_JSON].split(b'"')
+        values += _count(b"".join(parts[in_string::2]))
+        in_string ^= (len(parts) - 1) % 2
+        if values > limits.MAX_VALUES:
+            raise Problem("too_many_values", f"A body has at most {limits.MAX_VALUES} JSON values. Send fewer at once.")
+
+
+def _count(plain: bytes) -> int:
+    return len(plain) - len(plain.translate(None, b",[{"))
+
+
+def _text_of(plain: bytes) -> str:
+    try:
+        return plain.decode("utf-8-sig")  # some write a byte order mark, which RFC 8259 lets a reader ignore
+    except UnicodeDecodeError as error:
+        raise Problem("not_utf8", "The body is not UTF-8.") from error
 
 
 def _integer(digits: str) -> int | BadNumber:

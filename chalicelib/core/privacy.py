@@ -5,19 +5,20 @@ Apart from project.py, since only projects that hide something pay for it.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
+import json
 import re
-import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, quote_plus, unquote
 
+from chalicelib.core import limits
 from chalicelib.core.addresses import hide_emails, hide_ips, truncate_ip
 from chalicelib.core.chunk import Sender
 from chalicelib.core.event import FIELDS, PEOPLE_ANYWHERE, PERSON_FIELDS, Event
+from chalicelib.core.nfc import nfc
 from chalicelib.core.project import Project
 
 # Names of a person's id, and of an IP address, in lower case and with "_" between words, whatever comes before.
@@ -51,11 +52,22 @@ def user_as_stored(user: str, project: Project) -> str:
     return user if _HASHED.fullmatch(user) else _Hiding(project).stored_id(user)
 
 
-def hide_sender(sender: Sender, project: Project) -> Sender:
-    """The sender as the project wants it kept."""
+def hide_sender(sender: Sender, project: Project, users: Iterable[str]) -> Sender:
+    """The sender as the project wants it kept. `users`: those of the events that share it."""
     hiding = _Hiding(project)
-    address = hiding.hide_ip(sender.source_ip) if sender.source_ip else None
-    return replace(sender, source_ip=address, user_agent=sender.user_agent and hiding.hide_text(sender.user_agent))
+    return replace(
+        sender,
+        source_ip=hiding.hide_ip(sender.source_ip) if sender.source_ip else None,
+        user_agent=sender.user_agent and hiding.hide_text(sender.user_agent),
+        shared=_hide_shared({**sender.shared}, project, users) if sender.shared else {},
+    )
+
+
+def _hide_shared(shared: dict[str, Any], project: Project, users: Iterable[str]) -> Any:
+    """What events share, without what is hidden; nor the ids of any of them."""
+    text = _folded(json.dumps(shared, ensure_ascii=False)) if project.hashes_users else ""
+    present = [user for user in users if _folded(user) in text]
+    return _Hiding.of(project, {"user_id": present, "context": shared}).hide(shared)
 
 
 def hide_event(event: Event, project: Project) -> Event:
@@ -206,8 +218,16 @@ class _Hiding:
         return "e" + self._hash(event_id)[1:]
 
     def _hash(self, person: str) -> str:
-        text = _composed(person).encode("utf-8", "surrogatepass")
-        return "u_" + hmac.new(self.project.secret.encode(), text, hashlib.sha256).hexdigest()[:32]
+        hash_of = _remembered_hash if len(person) <= limits.MAX_USER_LENGTH else _hash_of
+        return hash_of(self.project.secret, person)
+
+
+def _hash_of(secret: str, person: str) -> str:
+    return "u_" + hmac.digest(secret.encode(), _composed(person).encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
+
+
+# An event may repeat an id some thousand times.
+_remembered_hash = lru_cache(maxsize=5_000)(_hash_of)
 
 
 def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> Iterator[str]:
@@ -258,7 +278,7 @@ def _in_words(name: str) -> str:
 
 
 def _composed(text: str) -> str:
-    return text if text.isascii() else unicodedata.normalize("NFC", text)
+    return text if text.isascii() else nfc(text)
 
 
 @lru_cache

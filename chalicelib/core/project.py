@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -49,13 +49,13 @@ class Project:
 
         return privacy.user_as_stored(user, self)
 
-    def hide_sender(self, sender: Sender) -> Sender:
-        """The sender as this project wants it kept."""
+    def hide_sender(self, sender: Sender, users: Iterable[str] = ()) -> Sender:
+        """The sender as this project wants it kept. `users`: those of the events that share it."""
         if not self.is_private:
             return replace(sender, source_ip=sender.source_ip or None)
         from chalicelib.core import privacy
 
-        return privacy.hide_sender(sender, self)
+        return privacy.hide_sender(sender, self, users)
 
     def hide(self, event: Event) -> Event:
         """The event as this project wants it kept."""

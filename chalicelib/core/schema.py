@@ -6,9 +6,9 @@ Apart from event.py, since marshmallow takes a tenth of the processor's cold sta
 from __future__ import annotations
 
 import json
-import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +27,12 @@ def _refusal(code: str, message: str) -> ValidationError:
     return ValidationError({"code": code, "message": message})
 
 
+def _composed(text: str) -> str:
+    from chalicelib.core.nfc import nfc  # which a cold start needs only for other text than ASCII
+
+    return nfc(text)
+
+
 class Text(fields.Field[str]):
     """A non-empty string, in Unicode's NFC: one user is one user however a keyboard composes the name."""
 
@@ -38,7 +44,8 @@ class Text(fields.Field[str]):
         given = as_id(value)
         if given is None:
             raise _refusal("wrong_type", f"{attr} must be a string.")
-        text = unicodedata.normalize("NFC", given)
+        # NFC makes one character of four at most.
+        text = given if given.isascii() or len(given) > 4 * self.max_length else _composed(given)
         if not text:
             raise _refusal("empty", f"{attr} must not be empty.")
         if len(text) > self.max_length:
@@ -80,6 +87,28 @@ _DECLARED = EventSchema().fields
 _OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 
 
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """What the events of a POST share, checked once. `content`: its part in their ids; `refusal`: why none has it."""
+
+    size: int = 0
+    content: tuple[str, ...] = ()
+    refusal: Rejected | None = None
+
+    @classmethod
+    def of(cls, context: Mapping[str, Any]) -> Shared:
+        if not context:
+            return NOTHING
+        try:
+            _check_values(dict(context), depth=1)
+            return cls(_size_of(context), (stable_id(_as_json(context)),))
+        except Rejected as refusal:
+            return cls(refusal=refusal)
+
+
+NOTHING = Shared()
+
+
 def read_event(
     raw: Any,
     *,
@@ -91,6 +120,7 @@ def read_event(
     sent: datetime | None = None,
     sole_id: bool = False,
     tolerates_time: bool = False,
+    shared: Shared = NOTHING,
 ) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
@@ -104,16 +134,22 @@ def read_event(
     sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
     `content_secret` keys the hash where the content must not be guessed from it.
     """
+    if shared.refusal:
+        raise shared.refusal
     try:
-        fields = _load(raw)
+        fields = _load(raw, shared.size)
         moment = _moment(fields, sent, received)
     except Rejected as reason:
         if not (tolerates_time and reason.field == "timestamp"):
             raise
-        fields, moment = _load({**raw, "timestamp": None}), None
+        fields, moment = _load({**raw, "timestamp": None}, shared.size), None
     sole_id, event_id = sole_id and "event_id" in fields, fields.get("event_id") or fallback_id
     if event_id is None:
-        event_id = random_id if moment is None else _content_id(raw, seen, content_secret)
+        event_id = (
+            random_id
+            if moment is None
+            else _content_id(raw, seen, *shared.content, *([content_secret] if content_secret else []))
+        )
         guarded = moment is not None and sent is not None
     else:
         guarded = moment is None or sent is not None or sole_id
@@ -158,17 +194,20 @@ def _corrected(moment: datetime | None, sent: datetime | None, received: datetim
         raise Rejected("bad_timestamp", "timestamp is outside the years 1 to 9999.", "timestamp") from error
 
 
-def _content_id(raw: Mapping[str, Any], seen: Counter[str], secret: str | None) -> str:
-    content = _as_json(raw)
+def _content_id(raw: Mapping[str, Any], seen: Counter[str], *more: str) -> str:
+    content = stable_id(_as_json(raw), *more)
     seen[content] += 1
-    return stable_id(content, str(seen[content]), *([secret] if secret else []))
+    return stable_id(content, str(seen[content]))
 
 
-def _load(raw: Any) -> dict[str, Any]:
+def _load(raw: Any, shared_size: int) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise Rejected("not_an_object", "An event must be a JSON object.")
     _check_values(raw, depth=1)
-    _check_text_and_size(raw)
+    if _size_of(raw) + shared_size > limits.MAX_EVENT_BYTES:
+        raise Rejected(
+            "too_large", f"With what its batch shares an event takes at most {limits.MAX_EVENT_BYTES} bytes."
+        )
     # A null id, time or object is what many clients send for "none".
     present = {name: value for name, value in raw.items() if value is not None or name not in _DECLARED}
     sent = _check_fields(present)
@@ -222,10 +261,15 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
             raise Rejected("bad_number")
 
 
-def _check_text_and_size(raw: dict[str, Any]) -> None:
+def check_kept(event: Event) -> None:
+    """Refuse an event that has become too large by what hides its ids. Raises Rejected."""
+    if _size_of(event.to_json()) > limits.MAX_EVENT_BYTES:
+        raise Rejected("too_large", f"What is kept of an event takes at most {limits.MAX_EVENT_BYTES} bytes.")
+
+
+def _size_of(document: Mapping[str, Any]) -> int:
+    """In bytes, as JSON. Raises Rejected for text that is not whole."""
     try:
-        size = len(_encode(raw).encode("utf-8"))
+        return len(_encode(document).encode("utf-8"))
     except UnicodeEncodeError as error:
         raise Rejected("bad_text") from error
-    if size > limits.MAX_EVENT_BYTES:
-        raise Rejected("too_large", f"An event takes at most {limits.MAX_EVENT_BYTES} bytes.")

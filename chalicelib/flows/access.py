@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import replace
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from chalicelib import ports
@@ -21,7 +22,7 @@ DEFAULT_PROJECT = "default"
 _REMEMBERED = 1000
 # Keys that nobody issued cost a read each; a container reads no more of them than this.
 _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE = 10, 50
-# So many keys of one request are looked up beside the one that decides: two, while a key is replaced.
+# So many keys of one body are looked up beside the one that decides: two, while a key is replaced.
 _KEYS_IN_A_BODY = 3
 
 
@@ -73,6 +74,24 @@ class Access:
             if problem.code == "too_many_unknown_keys":
                 raise  # the client sends again, and nothing is rejected that may be good
             return False
+
+    def let_in(self, candidates: Iterable[str], *kinds: str, now: datetime) -> None:
+        """Raise Problem unless the stage is open or one of the first candidates is a key of one of the kinds.
+
+        It decides nothing more: the key in its own place says for whom a request speaks.
+        """
+        if self._is_open:
+            return
+        refusals = []
+        for candidate in islice(candidates, _KEYS_IN_A_BODY):
+            try:
+                self.project_for(candidate, *kinds, now=now)
+            except Problem as problem:
+                refusals.append(problem)
+            else:
+                return
+        # The status that says most: a client sends again after a 429, and loses its events after a 401.
+        raise max(refusals or [Problem("no_key")], key=lambda each: each.status)
 
     def project(self, name: str) -> Project:
         """A project with its settings and, where it is applied, its catalogue."""

@@ -16,7 +16,7 @@ from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import Event, Rejected, event_key, stable_id
 from chalicelib.core.project import Project
-from chalicelib.core.schema import read_event
+from chalicelib.core.schema import Shared, check_kept, read_event
 from chalicelib.core.windows import HOUR
 from chalicelib.errors import Problem
 from chalicelib.flows.quota import Quota
@@ -36,6 +36,8 @@ class _Sorted:
     repeats: Counter[str] = field(default_factory=Counter)  # by hour
     rejected: int = 0
     to_keep: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # raw events and what is wrong
+    steps: list[int] = field(default_factory=lambda: [limits.CHECK_STEPS])  # that are left to the catalogue's checks
+    users: set[str] = field(default_factory=set)  # ids of people, as they came
 
 
 def ingest(
@@ -57,8 +59,10 @@ def ingest(
     project = project or Project(sender.project)
     if quota:
         quota.admit(project, len(raw_events), sender.received)
-    sender = project.hide_sender(sender)
-    post = _sort(raw_events, sender, project, idempotency_key, randomness)
+    shared = Shared.of(sender.shared)
+    if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
+        raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
+    post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
     _measure_rejected(post.verdicts, sender.received, meter)
     if raw_events and post.rejected == len(raw_events):
         if rejections:
@@ -66,6 +70,7 @@ def ingest(
         raise Problem("all_rejected", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
         raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
+    sender = project.hide_sender(sender, post.users)
     packed = chunk.pack(
         post.events,
         sender=sender,
@@ -73,7 +78,7 @@ def ingest(
         mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
     )
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
-        raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
+        raise Problem("body_too_large", "What is kept of the events is too large. Send fewer at once.")
     chunks = [each for each, _ in packed]
     queued = queue.send([body for _, body in packed])
     meter.add("chunks", len(queued), at=sender.received)
@@ -98,10 +103,13 @@ def _sort(
     raw_events: Sequence[RawEvent],
     sender: Sender,
     project: Project,
+    *,
+    shared: Shared,
     idempotency_key: str | None,
     randomness: Callable[[int], bytes],
 ) -> _Sorted:
     post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
+    request_id = stable_id(idempotency_key) if idempotency_key else None
     for index, raw in enumerate(raw_events):
         try:
             if raw.rejected:
@@ -112,25 +120,27 @@ def _sort(
                 sole_id=raw.sole_id,
                 tolerates_time=raw.tolerates_time,
                 received=sender.received,
-                fallback_id=stable_id(idempotency_key, str(index)) if idempotency_key else None,
+                fallback_id=stable_id(request_id, str(index)) if request_id else None,
                 seen=contents,
                 random_id=randomness(16).hex(),
                 content_secret=project.content_secret,
+                shared=shared,
             )
-            warning = _check_schema(event, project)
+            warning = _check_schema(event, project, post.steps)
+            kept = _hide(event, project)
         except Rejected as reason:
             post.rejected += 1
             post.verdicts.append(_rejected(index, reason))
             post.to_keep.append((raw.fields, post.verdicts[-1]))
             continue
-        event = project.hide(event)
-        first = identities.setdefault(event.identity, event)
-        if first is event:
-            post.events.append(event)
+        post.users.update(user for user in (event.user_id, event.anonymous_id) if user)
+        first = identities.setdefault(kept.identity, kept)
+        if first is kept:
+            post.events.append(kept)
         else:
             post.repeats[HOUR.name_of(first.time)] += 1
-        key = event_key(event.ref)
-        post.verdicts.append({"index": index, "status": "accepted", "event_id": event.event_id, "key": key})
+        key = event_key(kept.ref)
+        post.verdicts.append({"index": index, "status": "accepted", "event_id": kept.event_id, "key": key})
         if warning:
             post.verdicts[-1]["warning"] = _reason(warning)
             post.to_keep.append((raw.fields, {"index": index, "status": "accepted", **_reason(warning)}))
@@ -148,20 +158,29 @@ def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter:
         meter.add("warned_schema_violation", warned, at=received)
 
 
-def _check_schema(event: Event, project: Project) -> Rejected | None:
+def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected | None:
     """What an event has against its schema, where the project only warns. Raises Rejected where it enforces."""
     schema = project.schemas.get(event.event_type)
     if schema is None:
         return None
     from chalicelib.core import catalogue
 
-    violation = catalogue.violation_of(event.properties, schema)
+    violation = catalogue.violation_of(event.properties, schema, steps)
     if violation is None:
         return None
-    reason = Rejected("schema_violation", violation.message, violation.field)
+    reason = Rejected(violation.code, violation.message, violation.field)
     if project.catalogue_mode == "enforce":
         raise reason
     return reason
+
+
+def _hide(event: Event, project: Project) -> Event:
+    """The event as its project wants it kept. Raises Rejected if hashed ids make it too large."""
+    if not project.is_private:
+        return event
+    hidden = project.hide(event)
+    check_kept(hidden)
+    return hidden
 
 
 def _rejected(index: int, reason: Rejected) -> dict[str, Any]:

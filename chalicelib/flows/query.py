@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
@@ -12,6 +11,7 @@ from chalicelib.core import chunk_id as chunk_ids
 from chalicelib.core import commit, counting, cursor, limits, timestamps, windows
 from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key
 from chalicelib.core.lifetimes import History
+from chalicelib.core.nfc import nfc
 from chalicelib.core.report import Report
 from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
@@ -210,7 +210,7 @@ def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
     value = parameters.get(name)
     if value is None:
         return None
-    text = unicodedata.normalize("NFC", value)
+    text = nfc(value)
     if not is_text(text, max_length):
         raise Problem("bad_parameter", f"{name} is not text of at most {max_length} characters.")
     return text

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import access_key
 from chalicelib.core.dialects import Post
 from chalicelib.core.dialects.registry import DIALECTS, Dialect, dialect_of, load
-from chalicelib.errors import Problem
 from chalicelib.flows import ingest
 from chalicelib.http import requests
 
@@ -21,25 +22,25 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
     """The verdicts on a request's events, and what its libraries look for. Raises Problem and StoreFailed.
 
     The key stands in a header, in the query, or in the body, where only the dialect's reader finds it. The first that
-    has the form of a key decides the project.
+    has the form of a key decides the project. Before a key is seen, nothing is parsed, and nobody is told more than
+    that a body's size, gzip or encoding is wrong.
     """
     incoming = requests.incoming_of(request, now)
     dialect = dialect_of(request.method, request.path, incoming, dialects)
+    incoming = dialect.opened(incoming)
     in_query = (key for name in dialect.key_in_query for key in incoming.values(name))
     beside = [*requests.keys_of(request, dialect.key_in_headers), *in_query]
     key = access_key.first_in(beside)
     project = stage.access.project_for(key, "write", now=now) if key and access_key.id_in(key) else None
-    try:
-        post: Post = load(dialect.reader)(incoming)
-    except Problem:
-        project or stage.access.project_for(key, "write", now=now)  # without a key there is no telling what is wrong
-        raise
+    if project is None:
+        stage.access.let_in(chain(dialect.keys_in(incoming.body), filter(None, [key])), "write", now=now)
+    post: Post = load(dialect.reader)(incoming)
     if project is None:
         key = access_key.first_in([*beside, *post.keys])
         project = stage.access.project_for(key, "write", now=now)
     verdicts = ingest.ingest(
         post.without_events_of(stage.access.keys_of_others(post.keys, project, now=now)),
-        sender=requests.sender_of(request, project.name, now),
+        sender=replace(requests.sender_of(request, project.name, now), shared=post.shared),
         queue=stage.queue,
         meter=stage.meter,
         project=project,

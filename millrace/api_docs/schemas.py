@@ -43,7 +43,7 @@ def schemas() -> Json:
         "field": {"type": ["string", "null"]},
         "message": _TEXT,
     }
-    warning = _object({"code": {"const": "schema_violation"}, "field": _TEXT, "message": _TEXT})
+    warning = _object({"code": {"enum": ["schema_violation", "not_checked"]}, "field": _TEXT, "message": _TEXT})
     accepted = {"index": _COUNT, "status": {"const": "accepted"}, "event_id": _TEXT, "key": _TEXT}
     verdicts = {"type": "array", "items": {"oneOf": [ref("AcceptedEvent"), ref("RejectedEvent")]}}
     problem: Json = {

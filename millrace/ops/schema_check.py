@@ -1,4 +1,4 @@
-"""Whether a JSON Schema may be part of a catalogue: understood to the last keyword, and cheap for any event.
+"""Whether a JSON Schema may be part of a catalogue: understood to the last keyword, its patterns in linear time.
 
 Events come from anybody and are checked while their client waits, so what could make a check slow is
 refused here, where a person reads the answer.
@@ -7,28 +7,17 @@ refused here, where a person reads the answer.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
-from re import _constants as regex_parts  # the only way to see what a pattern is
-from re import _parser as regex_parser
 from typing import Any
 
-import fastjsonschema
+from chalicelib.core.json_schema.patterns import BadPattern, matcher
 
-from chalicelib.core.catalogue import compile_schema
-
-# An event of 32 KB holds up to 16,000 values; some hundred steps for each are a fraction of a second.
+# Fewer than the steps that any event may take: no event is left unchecked for its schema's size alone.
 MAX_SCHEMA_NODES = 500
 MAX_SCHEMA_BYTES = 64 * 1024
-# A value that a pattern is for; two unbounded repeats take at most its square in steps.
-MAX_PATTERN_VALUE = 256
-MAX_PATTERN_LENGTH = 200
-_LONG_REPEAT = 10
-_MAX_CHOICES = 256
+MAX_PATTERN_LENGTH = 500
 
 _TYPES = ("null", "boolean", "number", "integer", "string", "array", "object")
-_REPEATS = (regex_parts.MAX_REPEAT, regex_parts.MIN_REPEAT, regex_parts.POSSESSIVE_REPEAT)
-_COSTLY = (regex_parts.GROUPREF, regex_parts.GROUPREF_EXISTS, regex_parts.ASSERT, regex_parts.ASSERT_NOT)
 
 
 class BadSchema(ValueError):
@@ -44,11 +33,7 @@ def check(document: Any) -> str:
     if len(text) > MAX_SCHEMA_BYTES:
         raise BadSchema(f"a schema takes at most {MAX_SCHEMA_BYTES} bytes")
     _Walk(schema).visit(schema, "#", ())
-    try:
-        compile_schema(schema)
-    except (ValueError, re.error, fastjsonschema.JsonSchemaException) as error:
-        raise BadSchema(str(error)) from error
-    return json.dumps(_bound_patterns(schema), separators=(",", ":"))
+    return text
 
 
 def _is_count(value: Any) -> bool:
@@ -85,7 +70,6 @@ _KEYWORDS: dict[str, Callable[[Any], bool]] = {
 _ANNOTATIONS = {
     "$comment", "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "format",
 }  # fmt: skip
-_DATA = ("const", "enum", "default", "examples")
 _ONE_SCHEMA = ("additionalProperties", "items", "contains", "propertyNames", "not", "if", "then", "else")
 _SCHEMA_LISTS = ("allOf", "anyOf", "oneOf")
 _SCHEMA_MAPS = ("properties", "patternProperties")
@@ -117,7 +101,7 @@ class _Walk:
             if not _KEYWORDS[keyword](value):
                 raise BadSchema(f"{place} has a value that {keyword} cannot have")
             if keyword == "pattern":
-                check_pattern(value, place)
+                _check_pattern(value, place)
         elif keyword in _ONE_SCHEMA:
             self.visit(value, place, followed)
         elif keyword in _SCHEMA_LISTS:
@@ -135,7 +119,7 @@ class _Walk:
             raise BadSchema(f"{place} must be an object of schemas")
         for name, each in value.items():
             if keyword == "patternProperties":
-                check_pattern(name, place, repeats=1)  # names have no bound on their length
+                _check_pattern(name, place)
             self.visit(each, f"{place}/{name}", followed)
 
     def _follow(self, schema: dict[str, Any], place: str, followed: tuple[str, ...]) -> None:
@@ -153,59 +137,10 @@ class _Walk:
         self.visit(target, reference, (*followed, reference))
 
 
-def check_pattern(pattern: str, place: str, repeats: int = 2) -> None:
-    """Refuse a regular expression that some value could keep busy. Raises BadSchema."""
+def _check_pattern(pattern: str, place: str) -> None:
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise BadSchema(f"{place}: a pattern has at most {MAX_PATTERN_LENGTH} characters")
     try:
-        parsed = regex_parser.parse(pattern)
-    except (re.error, OverflowError, RecursionError) as error:
+        matcher(pattern)
+    except BadPattern as error:
         raise BadSchema(f"{place}: {error}") from error
-    long, choices = _effort(parsed, place, inside=False)
-    anchored = bool(parsed.data) and parsed.data[0][0] is regex_parts.AT
-    if long > repeats or choices > _MAX_CHOICES or (long == 2 and not anchored) or (repeats == 1 and not anchored):
-        raise BadSchema(
-            f"{place}: at most {repeats} unbounded repeats, few alternatives, and a start with ^ keep a pattern quick"
-        )
-
-
-def _effort(parsed: Any, place: str, *, inside: bool) -> tuple[int, int]:
-    """How many long repeats a pattern has, and in how many ways the rest of it can be tried."""
-    long, choices = 0, 1
-    for operation, argument in parsed:
-        if operation in _COSTLY:
-            raise BadSchema(f"{place}: a pattern must not look around or refer back")
-        parts: list[Any] = []
-        if operation in _REPEATS:
-            least, most, repeated = argument
-            if inside and (least, most) != (1, 1):
-                raise BadSchema(f"{place}: a repeat inside a repeat can take for ever")
-            long += most - least > _LONG_REPEAT
-            choices *= most - least + 1 if most - least <= _LONG_REPEAT else 1
-            parts, inside_parts = [repeated], inside or most > 1
-        elif operation is regex_parts.BRANCH:
-            if inside:
-                raise BadSchema(f"{place}: alternatives inside a repeat can take for ever")
-            parts, inside_parts = argument[1], inside
-            choices *= len(parts)
-        elif operation is regex_parts.SUBPATTERN:
-            parts, inside_parts = [argument[-1]], inside
-        elif operation is regex_parts.ATOMIC_GROUP:
-            parts, inside_parts = [argument], inside
-        for part in parts:
-            more, ways = _effort(part, place, inside=inside_parts)
-            long, choices = long + more, choices * ways
-    return long, choices
-
-
-def _bound_patterns(schema: Any) -> Any:
-    """The schema, in which a value with a pattern also has a bounded length, which is checked first."""
-    if isinstance(schema, list):
-        return [_bound_patterns(each) for each in schema]
-    if not isinstance(schema, dict):
-        return schema
-    bounded = {name: value if name in _DATA else _bound_patterns(value) for name, value in schema.items()}
-    if isinstance(bounded.get("pattern"), str):
-        longest = bounded.get("maxLength")
-        bounded["maxLength"] = min(longest if isinstance(longest, int) else MAX_PATTERN_VALUE, MAX_PATTERN_VALUE)
-    return bounded

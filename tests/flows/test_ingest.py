@@ -11,7 +11,9 @@ import pytest
 
 from builders import NOW, World, raw_events
 from chalicelib.core import chunk as chunks
+from chalicelib.core import limits, payload
 from chalicelib.core.chunk import Chunk, Sender
+from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import event_key
 from chalicelib.core.project import Project
 from chalicelib.errors import Problem
@@ -25,8 +27,8 @@ TIMED = GOOD | {"timestamp": "2015-05-17T10:05:00Z"}
 
 
 def post(queue: FakeQueue, *events: Any, received: datetime = NOW, **options: Any) -> dict[str, Any]:
-    sender = Sender("acme", received)
-    return ingest(raw_events(json.dumps(events).encode()), sender=sender, queue=queue, meter=FakeMeter(), **options)
+    given: dict[str, Any] = {"sender": Sender("acme", received), "queue": queue, "meter": FakeMeter()}
+    return ingest(list(map(RawEvent, events)), **given | options)
 
 
 def sent(queue: FakeQueue) -> list[Chunk]:
@@ -224,3 +226,83 @@ def test_a_message_of_usual_length_is_answered_whole() -> None:
     with pytest.raises(Problem) as caught:
         post(FakeQueue(), GOOD | {"x" * 60: 1, "properties": {"x" * 60: 2}})
     assert caught.value.extra["events"][0]["message"] == f"{'x' * 60} is given twice, with different values."
+
+
+def shared_by(queue: FakeQueue, *events: Any, shared: dict[str, Any], **options: Any) -> dict[str, Any]:
+    return post(queue, *events, sender=Sender("acme", NOW, shared={"context": shared}), **options)
+
+
+def test_what_the_events_of_a_post_share_is_queued_once_and_stored_with_each() -> None:
+    queue = FakeQueue()
+    own = TIMED | {"context": {"locale": "fr", "os": "x"}}
+    shared_by(queue, TIMED, own, shared={"locale": "de", "app": "a" * 500})
+    [body], [chunk] = queue.bodies, sent(queue)
+    assert body.count("a" * 500) == 1
+    contexts = [chunks.stored_form(event, chunk)["context"] for event in chunk.events]
+    assert contexts == [
+        {"locale": "de", "app": "a" * 500},
+        {"locale": "fr", "app": "a" * 500, "os": "x", "batch": {"context": {"locale": "de"}}},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shared", "code"),
+    [
+        ({"a": "x" * 33_000}, "too_large"),
+        ({"a": "x" * 32_740}, "too_large"),  # with the event
+        ({"a": "\ud800"}, "bad_text"),
+        ({"a": payload.BadNumber()}, "bad_number"),
+        ({"a": json.loads("[" * 19 + "]" * 19)}, "too_deep"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_no_event_may_have_the_events_of_a_post_may_not_share(shared: dict[str, Any], code: str) -> None:
+    with pytest.raises(Problem) as caught:
+        shared_by(FakeQueue(), GOOD, GOOD, shared=shared)
+    assert [event["code"] for event in caught.value.extra["events"]] == [code, code]
+
+
+def test_what_is_shared_may_not_make_more_of_a_post_than_a_body_could_hold() -> None:
+    with pytest.raises(Problem, match="share"):
+        shared_by(FakeQueue(), *[GOOD] * 300, shared={"a": "x" * 30_000})
+
+
+def test_chunks_are_cut_as_if_each_event_had_its_own_copy_of_what_is_shared() -> None:
+    queue = FakeQueue()
+    shared_by(queue, *[TIMED | {"event_id": str(number)} for number in range(20)], shared={"a": "x" * 30_000})
+    assert max(len(chunk.events) for chunk in sent(queue)) * 30_000 <= limits.MAX_CHUNK_BYTES
+
+
+def test_a_single_event_is_small_with_what_is_shared() -> None:
+    queue = FakeQueue()
+    recent = GOOD | {"event_id": "e", "timestamp": NOW.isoformat()}
+    shared_by(queue, recent, shared={"a": "x"})
+    shared_by(queue, recent, shared={"a": "x" * limits.MAX_SINGLE_BYTES})
+    assert [chunk.is_single for chunk in sent(queue)] == [True, False]
+
+
+def test_events_without_an_id_differ_by_what_they_share_and_are_recognised_with_it() -> None:
+    queue = FakeQueue()
+    first, again, other = (ids(shared_by(queue, TIMED, shared={"a": value})) for value in (1, 1, 2))
+    assert first == again != other
+
+
+def test_what_is_shared_is_hidden_with_the_ids_of_all_events() -> None:
+    queue, project = FakeQueue(), Project("acme", hashes_users=True, dropped=frozenset(["email"]), secret="s")
+    events = [GOOD | {"user_id": user} for user in ("ann-1234", "bob-1234")]
+    shared = {"email": "e", "userId": "x", "seen": ["ann-1234", "bob-1234", "eve-1234"]}
+    shared_by(queue, *events, shared=shared, project=project)
+    [chunk] = sent(queue)
+    hashed = [project.user_as_stored(user) for user in ("ann-1234", "bob-1234")]
+    assert chunk.sender.shared["context"] == {"userId": project.user_as_stored("x"), "seen": [*hashed, "eve-1234"]}
+
+
+@pytest.mark.parametrize(
+    "copies", [{"alias": [1] * 3000}, {"x": ["ann-1234"] * 2500}, {f"n{i}": {"userId": i} for i in range(1000)}]
+)
+def test_an_event_that_hashed_ids_make_too_large_is_rejected(copies: dict[str, Any]) -> None:
+    event = GOOD | {"user_id": "ann-1234", "properties": copies}
+    queue = FakeQueue()
+    assert statuses(post(queue, event)) == ["accepted"]
+    project = Project("acme", hashes_users=True, secret="s")
+    assert statuses(post(queue, GOOD, event, project=project)) == ["accepted", "too_large"]

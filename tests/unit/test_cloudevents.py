@@ -33,8 +33,8 @@ def read(body: bytes, **headers: str) -> list[Any]:
     """The fields of each event, or what is wrong with it."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     incoming = Incoming(body, named, {}, NOW)
-    read_in_its_dialect = load(dialect_of("POST", "/events", incoming).reader)
-    return [event.rejected or event.fields for event in read_in_its_dialect(incoming).events]
+    dialect = dialect_of("POST", "/events", incoming)
+    return [event.rejected or event.fields for event in load(dialect.reader)(dialect.opened(incoming)).events]
 
 
 def binary(body: bytes, content_type: str | None = None, encoding: str = "", **attributes: str) -> Any:
@@ -223,6 +223,8 @@ def test_json_that_is_none_is_refused() -> None:
         ("Euro%20%E2%82%AC", "Euro €"),
         ("Zoë 1", "Zoë 1"),
         ('"a \\"b\\""', 'a "b"'),
+        ('"a" and "b"', '"a" and "b"'),
+        ('"' + '\\"' * 100, '"' + '\\"' * 100),  # a quote without an end
         ("100%25", "100%"),
         ("a%zz", "a%zz"),
     ],

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from chalicelib.core import limits
-from chalicelib.core.payload import BadNumber, events_of, parse
+from chalicelib.core.payload import BadNumber, decode, events_of, open_text
 from chalicelib.errors import Problem
 
 EVENT = {"event_type": "page_view", "user_id": "u123"}
@@ -23,7 +23,7 @@ PACKED = gzip.compress(json.dumps(EVENT).encode(), mtime=0)
 
 
 def read_events(body: bytes) -> list[Any]:
-    return events_of(parse(body))
+    return events_of(decode(open_text(body)))
 
 
 def gzip_bomb(size: int) -> bytes:
@@ -123,6 +123,9 @@ def test_the_last_of_two_equal_names_wins() -> None:
         (gzip_bomb(limits.MAX_INFLATED_BYTES) + gzip.compress(b" "), "body_too_large"),
         (gzip.compress(gzip_bomb(2**20)), "not_utf8"),
         (b"[" + b"1," * limits.MAX_EVENTS_PER_POST + b"1]", "too_many_events"),
+        (b"[" + b"1," * limits.MAX_VALUES + b"1]", "too_many_values"),
+        (b"[" + b"{}," * (limits.MAX_VALUES // 2) + b"1]", "too_many_values"),
+        (b"[" * (limits.MAX_VALUES + 1), "too_many_values"),  # before it is parsed, or it would be too_deep
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -141,6 +144,12 @@ def test_a_gzip_bomb_is_never_held_in_memory() -> None:
         tracemalloc.stop()
     assert code == "body_too_large"
     assert peak < 4 * limits.MAX_INFLATED_BYTES
+
+
+@pytest.mark.parametrize("text", [",", "[{", '\\\\",', '\\"{'], ids=repr)
+def test_what_stands_in_a_string_is_no_value(text: str) -> None:
+    values = [text * 1000] * (limits.MAX_VALUES // 900)
+    assert read_events(json.dumps([values]).encode()) == [values]
 
 
 def test_every_limit_is_within_what_is_taken() -> None:

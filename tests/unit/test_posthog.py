@@ -13,6 +13,7 @@ import pytest
 
 from builders import NOW
 from chalicelib.core.dialects import Incoming, Post, posthog
+from chalicelib.core.dialects.registry import POSTHOG
 from chalicelib.errors import Problem
 
 AT = "2015-05-17T10:00:00Z"
@@ -29,8 +30,12 @@ UNTIMED = {name: value for name, value in EVENT.items() if name != "timestamp"}
 BATCH = {"api_key": "key", "batch": [EVENT], "sent_at": SENT}
 
 
+def read_body(body: bytes, **query: str) -> Post:
+    return posthog.read(POSTHOG.opened(Incoming(body, {}, query, NOW)))
+
+
 def read(document: Any, **query: str) -> Post:
-    return posthog.read(Incoming(json.dumps(document).encode(), {}, query, NOW))
+    return read_body(json.dumps(document).encode(), **query)
 
 
 def fields(**more: Any) -> dict[str, Any]:
@@ -48,8 +53,9 @@ def test_an_event_of_a_batch_keeps_everything_but_the_key() -> None:
         "anonymous_id": None,
         "timestamp": AT,
         "properties": {"$lib": "web", "a": 1, "$set": {"plan": "big"}},
-        "context": {"posthog": {"type": "capture", "sent_at": SENT, "timestamp": AT}},
+        "context": {"posthog": {"type": "capture", "timestamp": AT}},
     }
+    assert post.shared == {"batch": {"sent_at": SENT}}
     assert event.sole_id
     assert event.sent == datetime(2015, 5, 17, 10, 20, tzinfo=UTC)
 
@@ -65,13 +71,14 @@ def packed(document: Any) -> dict[str, bytes]:
         "form with bare plus signs": b"data=" + coded,
         "form of JSON": b"data=" + quote(plain).encode(),
         "data": json.dumps({"data": coded.decode()}).encode(),
+        "data with escaped slashes": json.dumps({"data": coded.decode()}).replace("/", "\\/").encode(),
     }
 
 
 @pytest.mark.parametrize("packing", packed(None))
 def test_every_packing_of_a_body_is_read(packing: str) -> None:
     document = {"api_key": "key", "batch": [EVENT | {"properties": {"text": "~~~???>>>Zoë"}}], "sent_at": SENT}
-    assert posthog.read(Incoming(packed(document)[packing], {}, {}, NOW)) == read(document)
+    assert read_body(packed(document)[packing]) == read(document)
 
 
 KEY = "mw_" + "0" * 12 + "_" + "0" * 40
@@ -94,11 +101,12 @@ def test_a_token_that_the_envelope_names_as_the_key_is_the_key() -> None:
     [
         *((body, "not_json") for body in (b"", b"data=", b"data=%ff", b"{}}", b"data=" + b"a" * 50)),
         (b"nope", "not_utf8"),  # as base64
+        (base64.b64encode(b'{"\xff"}'), "not_utf8"),
     ],
 )
 def test_a_body_that_cannot_be_read_is_refused(body: bytes, code: str) -> None:
     with pytest.raises(Problem) as caught:
-        posthog.read(Incoming(body, {}, {}, NOW))
+        read_body(body)
     assert caught.value.code == code
 
 

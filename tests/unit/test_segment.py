@@ -10,6 +10,7 @@ import pytest
 
 from builders import NOW
 from chalicelib.core.dialects import Incoming, Post, segment
+from chalicelib.core.dialects.registry import SEGMENT
 from chalicelib.errors import Problem
 
 LIBRARY = {"library": {"name": "analytics-python", "version": "2.4.0"}}
@@ -31,7 +32,7 @@ def read(document: Any, call: str = "batch") -> Post:
 
 
 def called(body: bytes, call: str) -> Post:
-    return segment.read(Incoming(body, {}, {}, NOW, {"call": call}))
+    return segment.read(SEGMENT.opened(Incoming(body, {}, {}, NOW, {"call": call})))
 
 
 def fields(message: Any, **envelope: Any) -> dict[str, Any]:
@@ -52,9 +53,10 @@ def test_a_track_of_a_batch_becomes_an_event_of_its_name_and_loses_nothing() -> 
         "properties": {"total": 12.5},
         "context": {
             **LIBRARY,
-            "segment": {"integrations": {"All": False}, "sentAt": sent_at, "originalTimestamp": TRACK["timestamp"]},
+            "segment": {"integrations": {"All": False}, "originalTimestamp": TRACK["timestamp"]},
         },
     }
+    assert post.shared == {"batch": {"sentAt": sent_at}}
     assert event.sole_id
     assert event.sent is not None
 
@@ -94,12 +96,11 @@ def test_what_cannot_join_the_properties_stays_beside_them() -> None:
     }
 
 
-def test_the_envelopes_context_and_integrations_are_shared_and_an_events_own_win() -> None:
-    event = fields(
-        {"type": "track", "context": {"ip": "192.0.2.1"}}, context={"ip": "?", "locale": "de"}, integrations=1
-    )
-    hidden = {"batch": {"context": {"ip": "?"}}}
-    assert event["context"] == {"ip": "192.0.2.1", "locale": "de", "segment": {"integrations": 1} | hidden}
+def test_what_the_envelope_says_is_read_once_for_all_events() -> None:
+    context, track = {"ip": "?", "locale": "de"}, {"type": "track", "context": {"ip": "192.0.2.1"}}
+    post = read({"batch": [track, {"type": "track"}], "context": context, "integrations": 1})
+    assert post.shared == {"context": context, "batch": {"integrations": 1}}
+    assert [event.fields["context"] for event in post.events] == [{"ip": "192.0.2.1"}, {}]
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from chalicelib.core.event import Rejected, as_id, is_text
 class Incoming:
     """A request as dialects see it. Header names are in lower case.
 
-    `query`: of a repeated parameter the last value; `repeated` has all of these. `path`: the parameters in its path.
-    `address`: where its sender reaches this stage.
+    `body`: as it came, or opened, which readers need: without gzip. `query`: of a repeated parameter the last value;
+    `repeated` has all of these. `path`: the parameters in its path. `address`: where its sender reaches this stage.
     """
 
     body: bytes
@@ -55,10 +55,15 @@ class RawEvent:
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a request says. `key`: the write key that the client library put into the body, beside the events."""
+    """What a request says. `key`: the write key that the client library put into the body, beside the events.
+
+    `shared`: what its envelope says of all events, which is checked, hidden and held once. Its `context` joins theirs,
+    and its `batch` is kept there under that name.
+    """
 
     events: list[RawEvent]
     key: str | None = None
+    shared: Mapping[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def keys(self) -> list[str]:
@@ -126,11 +131,9 @@ def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
     return {name: value} if is_given(value) else {}
 
 
-def override(shared: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What an envelope says of each event, with what an event says itself, which counts; and what that hides."""
-    said = {name: value for name, value in own.items() if is_given(value) or name not in shared}
-    hidden = {name: shared[name] for name in said if name in shared and _differ(shared[name], said[name])}
-    return {**shared, **said}, hidden
+def shared_of(context: dict[str, Any], batch: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """What an envelope says of all events, as far as it says something."""
+    return {name: said for name, said in (("context", context), ("batch", batch)) if said}
 
 
 def _differ(one: Any, other: Any) -> bool:

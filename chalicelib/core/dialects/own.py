@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from chalicelib.core import payload, timestamps
-from chalicelib.core.dialects import Incoming, Post, RawEvent, add_free, given, text_in, without
+from chalicelib.core.dialects import Incoming, Post, RawEvent, given, shared_of, text_in, without
 from chalicelib.core.dialects.registry import OWN, PIXEL
 from chalicelib.core.event import SENT_FIELDS, Rejected
 
@@ -16,14 +16,14 @@ PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object
 
 def read(incoming: Incoming) -> Post:
     """The events of POST /events; a CloudEvent among them is read as one. Raises Problem."""
-    document = payload.parse(incoming.body)
+    document = payload.decode(incoming.body)
     beside = document if payload.has_events(document) else {}
     kept = without(beside, "events", *OWN.key_in_body)
-    return Post([_own(each, kept) for each in payload.events_of(document)], text_in(beside, *OWN.key_in_body))
+    events = [_own(each) for each in payload.events_of(document)]
+    return Post(events, text_in(beside, *OWN.key_in_body), shared_of({}, kept))
 
 
-def _own(raw: Any, beside: dict[str, Any]) -> RawEvent:
-    """`beside`: what stands beside the events, which each of them keeps in its context."""
+def _own(raw: Any) -> RawEvent:
     if not isinstance(raw, dict):
         return RawEvent(raw)
     event, key = RawEvent(without(raw, *OWN.key_in_body)), text_in(raw, *OWN.key_in_body)
@@ -31,9 +31,6 @@ def _own(raw: Any, beside: dict[str, Any]) -> RawEvent:
         from chalicelib.core.dialects import cloudevents
 
         event = cloudevents.read_one(event.fields) if cloudevents.is_one(raw) else event
-    context = {} if event.fields.get("context") is None else event.fields["context"]
-    if beside and isinstance(context, dict):
-        event = replace(event, fields={**event.fields, "context": add_free(dict(context), "batch", beside)})
     return replace(event, key=key)
 
 

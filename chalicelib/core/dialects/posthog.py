@@ -10,6 +10,7 @@ import binascii
 import contextlib
 import re
 from codecs import BOM_UTF8
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs
@@ -26,8 +27,7 @@ from chalicelib.core.dialects import (
     is_given,
     moment_of,
     object_in,
-    only,
-    override,
+    shared_of,
     text_in,
     without,
 )
@@ -53,21 +53,32 @@ _PLACED = (
     *(*POSTHOG_PEOPLE.users, *POSTHOG.key_in_body),
 )
 
-_SHARED = ("sent_at", "historical_migration")
+# An object with base64 in `data`, beside a few plain fields: told before anything is parsed.
+_FIELD = rb'\s*"(?!event"|batch")\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*'
+_WRAPPED = re.compile(rb"\s*\{(?:" + _FIELD + rb',){0,9}\s*"data"\s*:\s*"([^"]*)"\s*(?:,' + _FIELD + rb"){0,9}\}\s*")
 _MILLISECONDS = re.compile(r"[0-9]{13}")
 
 
 def read(incoming: Incoming) -> Post:
     """The events of a capture call. Raises Problem."""
-    document, beside = _document(payload.inflate(incoming.body))
+    document, beside = _document(incoming.body)
     if isinstance(document, dict) and isinstance(document.get("batch"), list):
         messages, document = document["batch"], without(document, "batch")
         beside = add_free(document, "form", add_absent(document, beside))
     else:
         messages = document if isinstance(document, list) else [document]
-    key, shared = text_in(beside, *POSTHOG.key_in_body), only(beside, *_SHARED)
-    beside = without(beside, *_SHARED, *POSTHOG.key_in_body)
-    return Post([_event(each, shared, beside, key, incoming) for each in payload.bounded(messages)], key)
+    key, clock = text_in(beside, *POSTHOG.key_in_body), _Clock.of(beside, incoming)
+    events = [_event(each, key, clock) for each in payload.bounded(messages)]
+    return Post(events, key, shared_of({}, without(beside, *POSTHOG.key_in_body)))
+
+
+def searched(body: bytes) -> bytes:
+    """The bytes in which a key is looked for: also in a form and in base64. Nothing is parsed."""
+    with contextlib.suppress(Problem):
+        body, _ = _unwrapped(body)
+    plain = _plain(body)
+    wrapped = _WRAPPED.fullmatch(plain)
+    return _unbase64(wrapped[1].replace(b"\\/", b"/")) if wrapped else plain  # as PHP writes a slash
 
 
 def flags(_incoming: Incoming) -> dict[str, Any]:
@@ -85,17 +96,24 @@ def _document(body: bytes) -> tuple[Any, dict[str, Any]]:
 
     navigator.sendBeacon sends forms; bare base64 and base64 in `data` have been other ways to pack it.
     """
-    if body.startswith(b"data="):
-        try:
-            form = parse_qs(body.decode("ascii"), max_num_fields=20)
-            packed, beside = form.pop("data")[0], {name: values[-1] for name, values in form.items()}
-        except (ValueError, KeyError) as error:
-            raise Problem("not_json", "The form has no readable field data.") from error
-        return payload.decode(_plain(packed.encode())), beside
-    document = payload.decode(_plain(body))
+    packed, beside = _unwrapped(body)
+    document = payload.decode(_plain(packed))
+    if packed is not body:
+        return document, beside
     if isinstance(document, dict) and isinstance(document.get("data"), str) and {"event", "batch"}.isdisjoint(document):
         return payload.decode(_unbase64(document["data"].encode("utf-8", "surrogatepass"))), without(document, "data")
     return document, {}
+
+
+def _unwrapped(body: bytes) -> tuple[bytes, dict[str, Any]]:
+    """The field `data` of a form, and its other fields; or the body itself. Raises Problem."""
+    if not body.startswith(b"data="):
+        return body, {}
+    try:
+        form = parse_qs(body.decode("ascii"), max_num_fields=20)
+        return form.pop("data")[0].encode(), {name: values[-1] for name, values in form.items()}
+    except (ValueError, KeyError) as error:
+        raise Problem("not_json", "The form has no readable field data.") from error
 
 
 def _plain(body: bytes) -> bytes:
@@ -117,13 +135,33 @@ def _unbase64(body: bytes) -> bytes:
         return decoded
 
 
-def _event(
-    message: Any, shared: dict[str, Any], beside: dict[str, Any], key: str | None, incoming: Incoming
-) -> RawEvent:
-    """`shared`: what the envelope says of each event; `beside`: what else it says; `key`: that of the envelope."""
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    """What a request says of its times. `sent`: when it was sent, by the client's clock; imports are not corrected."""
+
+    received: datetime
+    sent: datetime | None
+    sent_in_query: datetime | None
+    is_import: bool
+
+    @classmethod
+    def of(cls, envelope: dict[str, Any], incoming: Incoming) -> _Clock:
+        # Without sent_at the browser's library says so in the query.
+        milliseconds = incoming.query.get("_", "")
+        in_query = moment_of(int(milliseconds)) if _MILLISECONDS.fullmatch(milliseconds) else None
+        is_import = envelope.get("historical_migration") is True
+        return cls(incoming.received, moment_of(envelope.get("sent_at")), in_query, is_import)
+
+    def sent_of(self, message: dict[str, Any]) -> datetime | None:
+        """When the client sent a message."""
+        own = message.get("sent_at")
+        return (moment_of(own) if is_given(own) else self.sent) or self.sent_in_query
+
+
+def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
+    """`key`: that of the envelope."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    message, hidden = override(shared, message)
     properties, named = _properties(message, key)
     user = given(message, *POSTHOG_PEOPLE.users)
     user = given(properties, *POSTHOG_PEOPLE.users) if user is None else user
@@ -131,7 +169,7 @@ def _event(
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
     insert_id = id_in(properties, "$insert_id", max_length=limits.MAX_EVENT_ID_LENGTH)
-    timestamp, sent = _time(message, properties, incoming)
+    timestamp, sent = _time(message, properties, clock)
     rest = add_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
     rest |= without(message, *_PLACED)
     if is_given(message.get("timestamp")):
@@ -144,7 +182,7 @@ def _event(
             "anonymous_id": anonymous if as_id(anonymous) != as_id(user) else None,
             "timestamp": timestamp,
             "properties": properties,
-            "context": add_free({}, "posthog", add_free(rest, "batch", {**beside, **hidden} if hidden else beside)),
+            "context": add_free({}, "posthog", rest),
         },
         sent,
         sole_id=True,
@@ -165,22 +203,16 @@ def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any
     return properties, access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
 
 
-def _time(message: dict[str, Any], properties: dict[str, Any], incoming: Incoming) -> tuple[Any, datetime | None]:
+def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) -> tuple[Any, datetime | None]:
     """The event's time, and when the client sent it if that time is its clock's."""
     timestamp, offset = given(message, "timestamp"), message.get("offset")
     if timestamp is not None:
-        if message.get("historical_migration") is True or properties.get("$ignore_sent_at"):
+        own = message.get("historical_migration")
+        if (own is True if is_given(own) else clock.is_import) or properties.get("$ignore_sent_at"):
             return timestamps.in_utc(timestamp), None
-        return timestamps.in_utc(timestamp), _sent(message, incoming)
+        return timestamps.in_utc(timestamp), clock.sent_of(message)
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         with contextlib.suppress(OverflowError):  # an absurd offset is no time
             # The time depends on when we received it: `sent` makes it guarded and corrects nothing.
-            return timestamps.sortable(incoming.received - timedelta(milliseconds=offset)), incoming.received
+            return timestamps.sortable(clock.received - timedelta(milliseconds=offset)), clock.received
     return None, None
-
-
-def _sent(message: dict[str, Any], incoming: Incoming) -> datetime | None:
-    """When the client sent it: without sent_at the browser's library says so in the query."""
-    milliseconds = incoming.query.get("_", "")
-    in_query = int(milliseconds) if _MILLISECONDS.fullmatch(milliseconds) else None
-    return moment_of(message.get("sent_at")) or moment_of(in_query)

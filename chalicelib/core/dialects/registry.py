@@ -6,12 +6,12 @@ this package, and imported when a request needs it: a cold start pays for one di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from chalicelib.core import access_key
+from chalicelib.core import access_key, payload
 from chalicelib.core.dialects import Incoming
 
 
@@ -29,15 +29,19 @@ class Question:
 class Dialect:
     """How events come in.
 
-    `reader` names the function from Incoming to Post. `fits`: whether a request is in this dialect, for all dialects
-    of a path but the last. It looks at what costs little: nobody has shown a key yet. `answer`: what the libraries
-    look for beside Millrace's own verdicts. `libraries` are named in the docs.
+    `reader` names the function from an opened request to its Post; `opener`, where bodies are not just UTF-8, the one
+    that makes them plain bytes; `searched`, where a key can be inside base64, the one that shows it. `fits`: whether a
+    request is in this dialect, for all dialects of a path but the last. All but the first do what costs little: nobody
+    has shown a key yet. `answer`: what the libraries look for beside Millrace's own verdicts. `libraries` are named in
+    the docs.
     """
 
     name: str
     reader: str
     paths: tuple[str, ...]
     method: str = "POST"
+    opener: str | None = None
+    searched: str | None = None
     fits: Callable[[Incoming], bool] | None = None
     libraries: tuple[str, ...] = ()
     key_in_headers: tuple[str, ...] = (access_key.HEADER,)  # beside Authorization
@@ -51,6 +55,18 @@ class Dialect:
         """Method and path of each place where it is spoken."""
         return [(self.method, path) for path in self.paths]
 
+    def opened(self, incoming: Incoming) -> Incoming:
+        """The request with its plain body, of which nothing is parsed.
+
+        Raises Problem for what anybody is told, with a key or without: a bad size, gzip or encoding.
+        """
+        body = load(self.opener)(incoming) if self.opener else payload.open_text(incoming.body)
+        return replace(incoming, body=body)
+
+    def keys_in(self, body: bytes) -> Iterator[str]:
+        """The texts of an opened body that have the form of a key."""
+        return access_key.found_in(load(self.searched)(body) if self.searched else body)
+
 
 def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -61,7 +77,12 @@ def _has_cloudevents(incoming: Incoming) -> bool:
 
 
 CLOUDEVENTS = Dialect(
-    "CloudEvents", ".cloudevents:read", ("/events",), fits=_has_cloudevents, libraries=("CloudEvents",)
+    "CloudEvents",
+    ".cloudevents:read",
+    ("/events",),
+    opener=".cloudevents:open_body",
+    fits=_has_cloudevents,
+    libraries=("CloudEvents",),
 )
 OWN = Dialect(
     "own form",
@@ -86,6 +107,7 @@ POSTHOG = Dialect(
     "PostHog",
     ".posthog:read",
     ("/batch", "/capture", "/e", "/track", "/i/v0/e"),
+    searched=".posthog:searched",
     libraries=("PostHog",),
     key_in_body=("api_key", "token"),
     answer={"status": 1},
@@ -105,8 +127,8 @@ def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Di
     return next(each for each in at_path if each.fits is None or each.fits(incoming))
 
 
-def load(reference: str) -> Callable[[Incoming], Any]:
+def load(reference: str) -> Callable[[Any], Any]:
     """The function that an entry names."""
     module, _, function = reference.partition(":")
-    found: Callable[[Incoming], Any] = getattr(import_module(module, __package__), function)
+    found: Callable[[Any], Any] = getattr(import_module(module, __package__), function)
     return found

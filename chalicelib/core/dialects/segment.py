@@ -5,6 +5,7 @@ https://segment.com/docs/connections/spec/common and .../sources/catalog/librari
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core import payload, timestamps
@@ -18,8 +19,7 @@ from chalicelib.core.dialects import (
     is_given,
     moment_of,
     object_in,
-    only,
-    override,
+    shared_of,
     text_in,
     without,
 )
@@ -42,17 +42,17 @@ _PLACED = (
 
 def read(incoming: Incoming) -> Post:
     """The events of POST /v1/CALL. Raises Problem, for another call too."""
-    document, call = payload.parse(incoming.body), incoming.path["call"]
+    document, call = payload.decode(incoming.body), incoming.path["call"]
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
-        shared = {**only(envelope, "integrations", "sentAt"), "context": object_in(envelope, "context")}
-        beside = without(envelope, "batch", *shared, *SEGMENT.key_in_body)
-        return Post([_event(each, shared, beside) for each in batch], text_in(envelope, *SEGMENT.key_in_body))
+        shared = shared_of(object_in(envelope, "context"), without(envelope, "batch", "context", *SEGMENT.key_in_body))
+        sent = moment_of(envelope.get("sentAt"))
+        return Post([_event(each, sent) for each in batch], text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
-    return Post([_event(document, {"context": {}}, {}, name)])
+    return Post([_event(document, None, name)])
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
@@ -62,12 +62,11 @@ def settings(incoming: Incoming) -> dict[str, Any]:
     return {"integrations": {"Segment.io": destination}}
 
 
-def _event(message: Any, shared: dict[str, Any], beside: dict[str, Any], name: str | None = None) -> RawEvent:
-    """`shared`: what the envelope says of each event; `beside`: what else it says. `name`: the call's, of its path."""
+def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -> RawEvent:
+    """`batch_sent`: when its envelope was sent. `name`: the call's, of its path."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    context, hidden_context = override(shared["context"], object_in(message, "context"))
-    message, hidden = override(without(shared, "context"), message)
+    context = dict(object_in(message, "context"))
     call = name or message.get("type")
     properties, rest = _properties(message, context, call)
     rest |= without(message, *_PLACED, *(["event"] if call == "track" else []))
@@ -77,9 +76,9 @@ def _event(message: Any, shared: dict[str, Any], beside: dict[str, Any], name: s
     if timestamp is not None:
         rest["originalTimestamp" if original is None else "timestamp"] = timestamp
     # With both times, the first is already corrected, or was set by hand and is not this clock's.
-    sent = None if timestamp is not None and original is not None else moment_of(message.get("sentAt"))
-    hidden = add_free(hidden, "context", hidden_context)
-    add_free(rest, "batch", {**beside, **hidden} if hidden else beside)
+    sent = None
+    if timestamp is None or original is None:
+        sent = moment_of(message["sentAt"]) if is_given(message.get("sentAt")) else batch_sent
     return RawEvent(
         {
             "event_type": message.get("event") if call == "track" else call,

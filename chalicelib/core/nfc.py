@@ -1,0 +1,40 @@
+"""Unicode's form NFC in linear time."""
+
+from __future__ import annotations
+
+import itertools
+import unicodedata
+from collections.abc import Callable
+from typing import Any
+from unicodedata import combining
+
+# Text of any language has at most a few marks in a row: https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format
+_MAX_RUN = 30
+# Marks that look like none until they are decomposed; NFC decomposes them too.
+_SPELLED_OUT = {0x0F73: "\u0f71\u0f72", 0x0F75: "\u0f71\u0f74", 0x0F81: "\u0f71\u0f80"}
+
+
+def nfc(text: str, normalize: Callable[[Any, str], str] = unicodedata.normalize) -> str:
+    """The text in NFC. CPython sorts a run of combining marks by insertion: a long run is sorted beforehand."""
+    if text.isascii():
+        return text
+    if len(text) > _MAX_RUN:
+        if any(chr(mark) in text for mark in _SPELLED_OUT):
+            text = text.translate(_SPELLED_OUT)
+        if _has_long_run(text):
+            text = _sorted("".join(normalize("NFD", character) for character in text))
+    return normalize("NFC", text)
+
+
+def _has_long_run(text: str) -> bool:
+    run = 0
+    for is_mark in map(combining, text):
+        run = run + 1 if is_mark else 0
+        if run > _MAX_RUN:
+            return True
+    return False
+
+
+def _sorted(decomposed: str) -> str:
+    runs = itertools.groupby(decomposed, key=lambda character: combining(character) > 0)
+    return "".join(itertools.chain.from_iterable(sorted(run, key=combining) for _, run in runs))
