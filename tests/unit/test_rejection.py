@@ -1,4 +1,4 @@
-"""A row of the rejections holds no secret, no key and nothing that its project hides, whatever is wrong with the event."""
+"""A row of the rejections holds no secret, no key and nothing that its project hides, whatever the event is like."""
 
 from __future__ import annotations
 
