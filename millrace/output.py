@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -32,15 +33,24 @@ def _talk() -> Console:
     return Console(**_PLAIN, stderr=True)
 
 
+# Controls that JSON leaves as they are, what changes the direction of text, and what else ends a line.
+_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def say(message: str) -> None:
-    """A line for the person at the terminal."""
-    _talk().print(message)
+    """A line for the person at the terminal, whatever it contains."""
+    _talk().print("\n".join(map(_printable, message.split("\n"))))
 
 
 def print_json(documents: Iterable[dict[str, Any]]) -> None:
     """One document a line."""
     for document in documents:
-        sys.stdout.write(json.dumps(document, ensure_ascii=False) + "\n")
+        sys.stdout.write(to_json(document) + "\n")
+
+
+def to_json(document: Any) -> str:
+    """A document as one line of JSON, with text as it is, but for what steers a terminal."""
+    return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(document, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
@@ -62,7 +72,7 @@ def print_line(text: str) -> None:
 
 
 def print_text(text: str) -> None:
-    _data().print(text.rstrip("\n"))
+    _data().print("\n".join(map(_printable, text.rstrip("\n").split("\n"))))
 
 
 def progress() -> Progress:

@@ -16,6 +16,7 @@ looks at. What follows last in a key may hold anything.
     hour summary    PROJECT#summary#DAY           HOUR
     catalogue       #catalogue#PROJECT            VERSION
     quota           #quota#PROJECT                MINUTE
+    old hours       #quota#PROJECT                DAY#PARTS#PART
     rejections      #rejected#PROJECT             TIME#RANDOM
     project         #projects                     PROJECT
     access key      #keys                         KEY_ID
@@ -258,6 +259,11 @@ def catalogue(project: str, version: str) -> Key:
 
 def quota(project: str, minute: str) -> Key:
     return Key(f"{_QUOTA}{project}", minute)
+
+
+def old_hours(project: str, day: str, parts: int, part: int) -> Key:
+    """What holds a part of the old hours that a project has sent on a day."""
+    return Key(quota(project, day).pk, f"{day}#{parts}#{part}")
 
 
 def rejections_partition(project: str) -> str:

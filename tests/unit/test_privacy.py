@@ -243,7 +243,7 @@ def test_a_rejected_event_shows_nothing_that_is_hidden(raw: dict[str, Any]) -> N
     shown = json.dumps(row)
     for told in ("ann", "12345678", "3405803785", "203", "gold"):
         assert told not in shown
-    assert row["message"] == "(email) is given twice."
+    assert row["message"].endswith(" is given twice.")
 
 
 # Each puts a value where it may stand in a document; texts stay texts as long as only the first four are used.

@@ -24,7 +24,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def start(code: str) -> subprocess.Popen[str]:
-    command = [sys.executable, ALONE, "ready", "locked.txt", "--", "Setting up ...", sys.executable, "-c", code]
+    command = [sys.executable, str(ALONE), "ready", "locked.txt", "--", "Setting up ...", sys.executable, "-c", code]
     return subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
 
 
