@@ -20,7 +20,7 @@ from chalicelib.adapters import aws
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit
 from chalicelib.errors import ProcessingFailed
-from chalicelib.wiring import pipeline
+from chalicelib.wiring import _pipeline, pipeline
 from millrace.deploy import policies
 from millrace.deploy.rights import RIGHTS
 from millrace.local.emulator import Emulator
@@ -104,6 +104,7 @@ class Functions:
         """A batch, a redelivery of it, a chunk of one event that has a rival, one that is too old, and poison, which
         comes back as long as it cannot be set aside.
         """
+        _pipeline.cache_clear()  # a function of its own remembers nothing of the API's reads
         now = datetime.now(UTC)
         bodies = [
             *self._messages(),
@@ -122,6 +123,7 @@ class Functions:
         self._deliver(["poison"], "2")
 
     def aggregate(self) -> None:
+        _pipeline.cache_clear()
         self.recorder.function = "aggregate"
         event = {
             "version": "0",
