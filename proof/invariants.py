@@ -66,10 +66,17 @@ def _chunks(world: World) -> list[Chunk]:
 
 def _is_set_aside(world: World, identity: str) -> bool:
     """Whether an event is in quarantine, in a chunk that was not renewed and committed since."""
-    finished = {chunk.events for chunk in _chunks(world) if chunk.renewed is not None and _is_proved(world, chunk)}
+    finished = {
+        (chunk.events, chunk.minted)
+        for chunk in _chunks(world)
+        if chunk.renewed is not None and _is_proved(world, chunk)
+    }
     quarantined = (chunk for key, chunk in world.items() if key[0] == "quarantined")
     return any(
-        event.identity == identity for each in quarantined if each.events not in finished for event in each.events
+        event.identity == identity
+        for each in quarantined
+        if (each.events, each.minted) not in finished
+        for event in each.events
     )
 
 

@@ -14,7 +14,7 @@ from chalicelib.core import chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
-from chalicelib.core.event import Event, Rejected, event_key, stable_id
+from chalicelib.core.event import Event, Rejected, event_key
 from chalicelib.core.project import Project
 from chalicelib.core.schema import Shared, check_kept, read_event
 from chalicelib.core.windows import HOUR
@@ -111,7 +111,6 @@ def _sort(
     randomness: Callable[[int], bytes],
 ) -> _Sorted:
     post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
-    request_id = stable_id(idempotency_key) if idempotency_key else None
     for index, raw in enumerate(raw_events):
         try:
             if raw.rejected:
@@ -122,7 +121,8 @@ def _sort(
                 sole_id=raw.sole_id,
                 tolerates_time=raw.tolerates_time,
                 received=sender.received,
-                fallback_id=stable_id(request_id, str(index)) if request_id else None,
+                idempotency_key=idempotency_key,
+                content=raw.content,
                 seen=contents,
                 random_id=randomness(16).hex(),
                 content_secret=project.content_secret,

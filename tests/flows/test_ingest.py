@@ -173,7 +173,7 @@ def test_the_same_content_without_a_timestamp_is_a_new_event() -> None:
     assert len({*ids(post(queue, GOOD, GOOD)), *ids(post(queue, GOOD))}) == 3
 
 
-def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_place() -> None:
+def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_content() -> None:
     queue = FakeQueue()
     events = [GOOD, {}, GOOD, TIMED, GOOD | {"event_id": "own"}]
     first, again = (post(queue, *events, idempotency_key="k", received=at)["events"] for at in (NOW, LATER))
@@ -181,6 +181,8 @@ def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_place
     assert given[0] == given[1]
     assert (given[0][1], given[0][4], len(set(given[0]))) == (None, "own", 5)
     assert given[0][0] not in ids(post(queue, GOOD, idempotency_key="another"))
+    assert given[0][0] == ids(post(queue, TIMED, GOOD, idempotency_key="k"))[1]
+    assert ids(post(queue, GOOD | {"amount": 999}, idempotency_key="k"))[0] not in given[0]
 
 
 @pytest.mark.parametrize(

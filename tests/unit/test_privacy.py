@@ -99,7 +99,7 @@ def test_addresses_leave_names_types_and_user_agents_too() -> None:
 def test_a_line_of_an_access_log_keeps_no_hidden_address() -> None:
     line = '203.0.113.9 - - [01/Feb/2011:10:00:00 +0000] "GET /x?from=203.0.113.9 HTTP/1.1" 200 5 "-" "UA"'
     raw = access_log.read_line(line)
-    event = read_event(raw, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
+    event = read_event(raw, received=NOW, seen=Counter(), random_id="r")
     for project in (TRUNCATING, DROPPING):
         hidden = project.hide(event)
         assert "203.0.113.9" not in repr(hidden)
@@ -196,7 +196,7 @@ def test_a_number_that_only_contains_an_id_is_another_number() -> None:
 def read_cloudevent(**attributes: Any) -> Event:
     required = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "t"}
     raw = cloudevents.read_one(required | attributes)
-    return read_event(raw.fields, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
+    return read_event(raw.fields, received=NOW, seen=Counter(), random_id="r")
 
 
 @pytest.mark.parametrize(
