@@ -422,6 +422,7 @@ class Quarantining(Replaying):
             quarantine=stage.quarantine,
             now=NOW,
             lifetimes=stage.lifetimes,
+            erased={},
             renew=False,
         ):
             continue

@@ -143,8 +143,8 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
         )
         left |= _erase(eraser)
     receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
-    if not dry_run:
-        pipeline.erasure.save_receipt(erasure.receipt_name(receipt), json.dumps(receipt))
+    for stored_as in [] if dry_run else _ids_of(pipeline, person):
+        pipeline.erasure.save_receipt(erasure.receipt_name(receipt, stored_as), json.dumps(receipt))
     if as_json:
         output.print_json([receipt | ({"anonymous_ids": left} if left else {})])
     else:
@@ -174,7 +174,7 @@ def _erase(eraser: Eraser) -> dict[str, int]:
         task = bar.add_task("archive", total=len(objects))
         for count in eraser.erase_lines(objects):
             bar.advance(task, count)
-        eraser.count_quarantined()
+        eraser.count_left()
     return eraser.count_anonymous()
 
 

@@ -151,3 +151,10 @@ def test_a_single_is_erased_from_the_record_that_it_shares(stores: Stores) -> No
     assert not stores.erasure.erase("acme", mine.chunk_id, [MINE], left)
     assert stores.commits.commit([make_record(mine)]) == Outcome({mine.chunk_id})
     assert stores.commits.commit([make_record(late)]) == Outcome(set(), {late.chunk_id})
+
+
+def test_receipts_are_found_by_their_names(stores: Stores) -> None:
+    names = [f"2026-03-0{day}T10:00:00Z-{day}" for day in (1, 2)]
+    for name in names:
+        stores.erasure.save_receipt(name, "{}")
+    assert sorted(stores.erasure.receipts()) == names

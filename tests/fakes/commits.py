@@ -217,7 +217,7 @@ class FakeErasure:
     events: FakeEventStore
     commits: FakeCommitLog
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
-    receipts: dict[str, str] = field(default_factory=dict)
+    saved: dict[str, str] = field(default_factory=dict)
 
     def erase(
         self,
@@ -247,4 +247,7 @@ class FakeErasure:
         return {ref: stands for ref, stands in found.items() if stands or (project, ref) in self.events.erased}
 
     def save_receipt(self, name: str, receipt: str) -> None:
-        self.receipts[name] = receipt
+        self.saved[name] = receipt
+
+    def receipts(self) -> list[str]:
+        return list(self.saved)
