@@ -5,6 +5,7 @@ Apart from event.py, since marshmallow takes a tenth of the processor's cold sta
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections import Counter
 from collections.abc import Mapping
@@ -176,22 +177,27 @@ def _as_kept(value: Any) -> Any:
 def _moment(fields: Mapping[str, Any], sent: datetime | None, received: datetime) -> datetime | None:
     """When the event happened, if it says so. Raises Rejected."""
     moment = _corrected(fields.get("timestamp"), sent, received)
-    if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
+    if moment is not None and moment > _latest(received):
         raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
     return moment
+
+
+def _latest(received: datetime) -> datetime:
+    return received + timedelta(seconds=limits.MAX_FUTURE_SECONDS)
 
 
 def _corrected(moment: datetime | None, sent: datetime | None, received: datetime) -> datetime | None:
     """Timestamp + (received - sent): Segment's correction for a client's clock that is wrong.
 
-    What a network explains is left alone: times that clients know exactly come back exactly.
+    What a network explains is left alone: times that clients know exactly come back exactly. So is what the correction
+    would move into the future: a time of sending in the year 1 or 1970 is that of a clock that was never set.
     """
     if moment is None or sent is None or abs(received - sent) < timedelta(seconds=limits.MIN_SKEW_SECONDS):
         return moment
-    try:
-        return moment + (received - sent)
-    except OverflowError as error:
-        raise Rejected("bad_timestamp", "timestamp is outside the years 1 to 9999.", "timestamp") from error
+    with contextlib.suppress(OverflowError):
+        corrected = moment + (received - sent)
+        return corrected if corrected <= _latest(received) else moment
+    return moment
 
 
 def _content_id(raw: Mapping[str, Any], seen: Counter[str], *more: str) -> str:
