@@ -71,6 +71,8 @@ def ingest(
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
         raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
     sender = project.hide_sender(sender, post.users)
+    if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
+        raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
     packed = chunk.pack(
         post.events,
         sender=sender,
