@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +9,7 @@ from unicodedata import combining
 
 # Text of any language has at most a few marks in a row: https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format
 _MAX_RUN = 30
+_CLASSES = 256
 # Marks that look like none until they are decomposed; NFC decomposes them too.
 _SPELLED_OUT = {0x0F73: "\u0f71\u0f72", 0x0F75: "\u0f71\u0f74", 0x0F81: "\u0f71\u0f80"}
 
@@ -36,5 +36,14 @@ def _has_long_run(text: str) -> bool:
 
 
 def _sorted(decomposed: str) -> str:
-    runs = itertools.groupby(decomposed, key=lambda character: combining(character) > 0)
-    return "".join(itertools.chain.from_iterable(sorted(run, key=combining) for _, run in runs))
+    """Each run of marks by their classes, and marks of one class as they come."""
+    keys, start = [], 0
+    for mark_class in map(combining, decomposed):
+        start += 0 if mark_class else _CLASSES
+        keys.append(start + mark_class)
+    return "".join([decomposed[place] for place in sorted(range(len(keys)), key=keys.__getitem__)])
+
+
+def shortest(text: str) -> int:
+    """How many characters the text has in NFC at least: each that is no mark takes three others in at most."""
+    return len(text) - 3 * (len(text) - sum(map(bool, map(combining, text))))

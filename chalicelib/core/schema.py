@@ -27,10 +27,13 @@ def _refusal(code: str, message: str) -> ValidationError:
     return ValidationError({"code": code, "message": message})
 
 
-def _composed(text: str) -> str:
-    from chalicelib.core.nfc import nfc  # which a cold start needs only for other text than ASCII
+def _composed(text: str, max_length: int) -> str:
+    """The text in NFC; as it is if it is too long in any form."""
+    from chalicelib.core import nfc  # which a cold start needs only for other text than ASCII
 
-    return nfc(text)
+    if len(text) > 4 * max_length or nfc.shortest(text) > max_length:
+        return text
+    return nfc.nfc(text)
 
 
 class Text(fields.Field[str]):
@@ -44,8 +47,7 @@ class Text(fields.Field[str]):
         given = as_id(value)
         if given is None:
             raise _refusal("wrong_type", f"{attr} must be a string.")
-        # NFC makes one character of four at most.
-        text = given if given.isascii() or len(given) > 4 * self.max_length else _composed(given)
+        text = given if given.isascii() else _composed(given, self.max_length)
         if not text:
             raise _refusal("empty", f"{attr} must not be empty.")
         if len(text) > self.max_length:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.nfc import nfc
+from chalicelib.core.nfc import nfc, shortest
 
 # Marks of several classes, marks that are decomposed into two, and starters that compose with them.
 PIECES = (
@@ -20,7 +20,9 @@ PIECES = (
 
 @given(st.text(st.sampled_from(PIECES), max_size=120) | st.text(max_size=200))
 def test_the_form_is_that_of_unicode(text: str) -> None:
-    assert nfc(text) == unicodedata.normalize("NFC", text)
+    composed = unicodedata.normalize("NFC", text)
+    assert nfc(text) == composed
+    assert shortest(text) <= len(composed)
 
 
 @pytest.mark.parametrize("pair", ["\u0315\u0300", "\u0f73", "\u0344\u0327"])

@@ -202,7 +202,7 @@ def test_steps_that_an_event_does_not_take_are_left_to_the_next_of_its_post() ->
     event = {"tags": ["1"] * 3000}
     spent, saved = [0], [0]
     assert violation_of(event, costly, spent) is not None
-    for _ in range(3):
+    for _ in range(9):
         violation_of({"text": "x" * 2000}, costly, saved)
     assert violation_of(event, costly, saved) is None
     assert violation_of({"tags": ["1"]}, costly, spent) is None  # nobody is left without any

@@ -87,7 +87,12 @@ def _contains(schema: Mapping[str, Any], check_of: Subschema) -> Check:
     check_item, failure = check_of(schema["contains"]), failure_of("has no item that it must have")
 
     def check(value: Any, left: list[int]) -> Failure | None:
-        return None if not isinstance(value, list) or any(check_item(item, left) is None for item in value) else failure
+        if not isinstance(value, list):
+            return None
+        for item in value:
+            if check_item(item, left) is None:
+                return None
+        return failure
 
     return check
 
@@ -129,11 +134,19 @@ def _any_of(schema: Mapping[str, Any], check_of: Subschema) -> Check:
 
 
 def _one_of(schema: Mapping[str, Any], check_of: Subschema) -> Check:
-    checks, failure = (
-        [check_of(each) for each in schema["oneOf"]],
-        failure_of("fits none or several of the alternatives"),
-    )
-    return lambda value, left: None if sum(each(value, left) is None for each in checks) == 1 else failure
+    checks = [check_of(each) for each in schema["oneOf"]]
+    failure = failure_of("fits none or several of the alternatives")
+
+    def check(value: Any, left: list[int]) -> Failure | None:
+        fitting = 0
+        for each in checks:
+            if each(value, left) is None:
+                fitting += 1
+                if fitting > 1:
+                    break
+        return None if fitting == 1 else failure
+
+    return check
 
 
 def _not(schema: Mapping[str, Any], check_of: Subschema) -> Check:
