@@ -12,7 +12,6 @@ from itertools import count
 from typing import Any
 
 import pytest
-from api_client import Api
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +21,7 @@ from chalicelib.core.chunk import Chunk, encode
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.errors import ProcessingFailed
 from chalicelib.wiring import Pipeline, pipeline
+from handlers.api_client import Api
 from stage import Clients
 
 NUMBERS = count(1)
