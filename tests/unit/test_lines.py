@@ -46,7 +46,7 @@ def test_lines_are_read_whatever_packs_or_marks_the_file(content: bytes) -> None
     assert contents(content) == [(1, b"a"), (2, b"b")]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf", bytes(100_000), gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf", bytes(100_000), gzip.compress(b"", mtime=0)])
 def test_an_empty_file_has_no_lines(content: bytes) -> None:
     assert lines_of(content) == []
 
