@@ -184,8 +184,8 @@ VARIANTS = {
          "        scan.delete([*done, *waiting])\n        moved = move(waiting)\n"),
     ]),
     "a settled record removed before its object": Variant("quarantine", "adapters/quarantine.py", [
-        ("        self._bucket.delete(entry.object_name)\n        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n",
-         "        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n        self._bucket.delete(entry.object_name)\n"),
+        ("        self._bucket.delete(_object_name(entry))\n        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n",
+         "        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n        self._bucket.delete(_object_name(entry))\n"),
     ]),
     "a quarantined chunk sent under a new id": Variant("quarantine", "../millrace/ops/quarantine_replay.py", [
         ("        return body\n",
