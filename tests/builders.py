@@ -110,7 +110,7 @@ def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_obje
 
 
 def make_quarantined(chunk: Chunk, code: str = "too_old") -> Quarantined:
-    return failures.quarantined_chunk(chunk, code, NOW, f"quarantine/{chunk.chunk_id}.json")
+    return failures.quarantined_chunk(chunk, code, NOW)
 
 
 def make_report(window: Window, version: int = 1, published: int = 0, **content: Any) -> Report:

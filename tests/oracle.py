@@ -75,7 +75,7 @@ class Findings:
 
     def quarantine_violations(self, bodies: Iterable[str]) -> list[str]:
         """The quarantine lists exactly these messages, each with its object, which holds it whole."""
-        listed = {item["o"]["S"] for item in self.quarantined.values()}
+        listed = set(map(quarantined_object, self.quarantined))
         found = [f"listed without its object: {name}" for name in listed - set(self.objects)]
         found += [f"an object that is not listed: {name}" for name in set(self.objects) - listed]
         kept = sorted(document["message"] for document in self.objects.values())
@@ -211,6 +211,12 @@ def _event(item: dict[str, Any]) -> dict[str, Any]:
     owner = item["c"]["S"]
     chunk_id = f"{owner}-{event_key(ref)}" if "i" in item else owner
     return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id)
+
+
+def quarantined_object(sort_key: str) -> str:
+    """The object of an entry, which names a project and a chunk, or no project and a message."""
+    project, _, name = sort_key.partition("#")
+    return f"quarantine/{'' if project else 'undecodable/'}{name}.json"
 
 
 def _sum(items: Iterable[dict[str, Any]], name: str) -> int:

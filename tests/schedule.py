@@ -376,8 +376,7 @@ class Schedule(RuleBasedStateMachine):
         for chunk_ids in self.accepted.values():
             for chunk_id in chunk_ids:
                 demand(self._record_of(chunk_id) or chunk_id in quarantined, "{} has no receipt", chunk_id)
-        bodies = {f"quarantine/{chunk_id}.json" for chunk_id in quarantined}
-        demand(bodies <= set(self.quarantine.contents), "a quarantined message is not kept")
+        demand(quarantined <= set(self.quarantine.contents), "a quarantined message is not kept")
 
     def _check_reports(self) -> None:
         demand(not self.commits.marks.tokens, "marks left: {}", self.commits.marks.tokens)

@@ -20,7 +20,7 @@ from chalicelib.ports import Message
 from injector import Call, Crash, Fault, Injector
 from millrace.ops import dead_letters, quarantine_replay
 from millrace.ops.selection import Selection
-from oracle import Findings, Violation
+from oracle import Findings, Violation, quarantined_object
 from poller import Poller
 from scene import Scene, send
 from stage import Clients, Stage
@@ -391,7 +391,7 @@ class Replaying(Story):
         """What is undecodable is in quarantine, once for each copy that came back."""
         found = super().violations()
         kept = {document["message"] for document in self.findings.objects.values()}
-        listed = {item["o"]["S"] for item in self.findings.quarantined.values()}
+        listed = set(map(quarantined_object, self.findings.quarantined))
         if not kept or kept - {"poison", *self.bodies} or listed != self.findings.objects.keys():
             found.append(f"in quarantine: {kept}, listed: {len(listed)}")
         return found

@@ -40,7 +40,6 @@ def to_json(entry: Quarantined) -> dict[str, Any]:
         "events": entry.accepted if entry.project else None,
         "received_at": timestamps.readable(entry.received),
         "quarantined_at": timestamps.readable(entry.quarantined),
-        "object": entry.object_name,
     }
 
 
@@ -134,14 +133,13 @@ def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]
         body: str = json.loads(quarantine.content(entry))["message"]
         return body, chunks.decode(body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise _Refused(f"Its object {entry.object_name} is damaged.") from error
+        raise _Refused("The object that keeps it is damaged.") from error
     except Undecodable as error:
         raise _Refused(f"It is undecodable ({error}). `millrace quarantine show` prints what it is.") from error
 
 
 def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
     """List an entry as the chunk that it turns out to be: another version could not decode it, and this one can."""
-    name = f"quarantine/{chunk.chunk_id}.json"
-    filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined), name)
+    filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined))
     quarantine.add(filed, quarantine.content(entry))
     quarantine.remove(entry)

@@ -113,7 +113,7 @@ def test_what_another_version_could_not_decode_is_listed_as_the_chunk_that_it_is
 def test_an_entry_whose_object_is_damaged_stays_and_the_others_are_sent(content: str) -> None:
     world, damaged, good = World(), make_chunk(), make_chunk()
     quarantine(world, damaged, good)
-    world.quarantine.contents[f"quarantine/{damaged.chunk_id}.json"] = content
+    world.quarantine.contents[damaged.chunk_id] = content
     outcome = replay(world)
     assert outcome.to_json() == {"sent": 1, "refused": 1, "failed": 0}
     assert damaged.chunk_id in outcome.problems[0]
