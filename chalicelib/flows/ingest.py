@@ -146,6 +146,8 @@ def _pack(
     post: _Sorted, sender: Sender, project: Project, randomness: Callable[[int], bytes]
 ) -> list[tuple[chunk.Chunk, str]]:
     """Cut the good events into chunks, each with its message. Raises Problem for what is too large to queue."""
+    if not post.events:  # what they share may be why none is good
+        return []
     sender = project.hide_sender(sender, post.users)
     if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
         raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
