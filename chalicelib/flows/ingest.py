@@ -64,6 +64,8 @@ def ingest(
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
     sender = project.hide_sender(sender, post.users)
+    if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
+        raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
     packed = chunk.pack(
         post.events,
         sender=sender,

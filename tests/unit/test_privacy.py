@@ -13,13 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOW, make_event
+from builders import NOW, make_chunk, make_event
+from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Sender
-from chalicelib.core.dialects import cloudevents
+from chalicelib.core.dialects import RawEvent, cloudevents
 from chalicelib.core.event import Event
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import make_row
 from chalicelib.core.schema import read_event
+from chalicelib.errors import Problem
+from chalicelib.flows.ingest import ingest
+from fakes import FakeMeter, FakeQueue
 from millrace.io import access_log
 
 ANN = "ann@example.com"
@@ -244,6 +248,19 @@ def test_a_rejected_event_shows_nothing_that_is_hidden(raw: dict[str, Any]) -> N
     for told in ("ann", "12345678", "3405803785", "203", "gold"):
         assert told not in shown
     assert row["message"].endswith(" is given twice.")
+
+
+def test_what_hides_a_value_stays_within_the_limits_of_a_message() -> None:
+    every = replace(DROPPING, drops_emails=True, hashes_users=True)
+    event = every.hide(make_event(user="somebody", event_type="::1 " * 25, ids=["somebody"] * 100))
+    sender = every.hide_sender(Sender("acme", NOW, "203.0.113.9", "::1 " * 256), [])
+    chunk = replace(make_chunk(event), sender=sender)
+    assert chunks.decode(chunks.encode(chunk)) == chunk
+    shared = {"context": {"user_id": list(range(5_000))}}
+    raw = [RawEvent({"event_type": "t", "user_id": "somebody"})]
+    with pytest.raises(Problem) as caught:
+        ingest(raw, sender=Sender("acme", NOW, shared=shared), project=every, queue=FakeQueue(), meter=FakeMeter())
+    assert caught.value.code == "body_too_large"
 
 
 # Each puts a value where it may stand in a document; texts stay texts as long as only the first four are used.
