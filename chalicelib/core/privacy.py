@@ -178,7 +178,7 @@ class _Hiding:
 
     def _hide_copies(self, text: str) -> str:
         folded = _folded(text)
-        if folded in self.spellings:
+        if folded in self.spellings or (len(text) >= _TELLING_LENGTH and folded in self.people):
             return self._hash(text)
         found = sorted((each for form, each in self.spellings.items() if form in folded), key=len, reverse=True)
         if not found:

@@ -192,6 +192,12 @@ def test_no_copy_of_a_hashed_id_stays(user: str, copy: Any) -> None:
         assert told not in shown
 
 
+def test_of_very_many_ids_each_copy_that_stands_alone_is_hashed() -> None:
+    people = [f"person-{number}" for number in range(50)]
+    hidden = HASHING.hide(make_event(user="somebody", friends=[{"user_id": each} for each in people], names=people))
+    assert "person-" not in repr(hidden)
+
+
 def test_a_number_that_only_contains_an_id_is_another_number() -> None:
     event = make_event(user="12345678", total=1234567890, orders=[12345678.5], flag=True)
     assert HASHING.hide(event).properties == {"total": 1234567890, "orders": [12345678.5], "flag": True}
