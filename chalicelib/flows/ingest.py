@@ -63,9 +63,7 @@ def ingest(
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
-    sender = project.hide_sender(sender, post.users)
-    if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
-        raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
+    sender = _hide_sender(sender, project, post.users)
     packed = chunk.pack(
         post.events,
         sender=sender,
@@ -183,6 +181,14 @@ def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected 
     if project.catalogue_mode == "enforce":
         raise reason
     return reason
+
+
+def _hide_sender(sender: Sender, project: Project, users: set[str]) -> Sender:
+    """The sender as its project wants it kept. Raises Problem if hashed ids make what the events share too large."""
+    hidden = project.hide_sender(sender, users)
+    if project.is_private and Shared.of(hidden.shared).size > limits.MAX_EVENT_BYTES:
+        raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
+    return hidden
 
 
 def _hide(event: Event, project: Project) -> Event:
