@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def ingest(
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
-    sender = _hide_sender(sender, project, post.users)
+    sender = _hide_sender(sender, project, post)
     packed = chunk.pack(
         post.events,
         sender=sender,
@@ -183,9 +183,11 @@ def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected 
     return reason
 
 
-def _hide_sender(sender: Sender, project: Project, users: set[str]) -> Sender:
+def _hide_sender(sender: Sender, project: Project, post: _Sorted) -> Sender:
     """The sender as its project wants it kept. Raises Problem if hashed ids make what the events share too large."""
-    hidden = project.hide_sender(sender, users)
+    if not post.events:  # what they share may be what no event may have
+        sender = replace(sender, shared={})
+    hidden = project.hide_sender(sender, post.users)
     if project.is_private and Shared.of(hidden.shared).size > limits.MAX_EVENT_BYTES:
         raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
     return hidden
