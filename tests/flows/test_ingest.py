@@ -258,9 +258,13 @@ def test_what_the_events_of_a_post_share_is_queued_once_and_stored_with_each() -
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_no_event_may_have_the_events_of_a_post_may_not_share(shared: dict[str, Any], code: str) -> None:
+@pytest.mark.parametrize("hashes_users", [False, True])
+def test_what_no_event_may_have_the_events_of_a_post_may_not_share(
+    shared: dict[str, Any], code: str, *, hashes_users: bool
+) -> None:
+    project = Project("acme", hashes_users=hashes_users, secret="s")
     with pytest.raises(Problem) as caught:
-        shared_by(FakeQueue(), GOOD, GOOD, shared=shared)
+        shared_by(FakeQueue(), GOOD, GOOD, shared=shared, project=project)
     assert [event["code"] for event in caught.value.extra["events"]] == [code, code]
 
 
