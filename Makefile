@@ -5,6 +5,9 @@ VENV := .venv/bin
 AXE := tests/browser/node/node_modules
 NODE := tests/clients/node/node_modules
 INSTALL := -m pip install --quiet --disable-pip-version-check --require-hashes
+EDITABLE := -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+# Two runs of make at once would break an environment.
+ALONE = $(PYTHON) requirements/alone.py $@ $^ --
 
 .PHONY: help run demo test quick chaos fault mutants bench setup lint fix types check lock clean openapi screenshots
 
@@ -72,37 +75,27 @@ clean: ## forget environments and local state
 	@rm -rf .venv .venv-emulator .venv-bench .millrace vendor $(AXE) $(NODE)
 
 .venv/run-ready: requirements/run.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Millrace needs Python 3.11 or newer; name one: make PYTHON=python3.12 ...")'
-	@echo "Setting up .venv ..." >&2
-	@$(PYTHON) -m venv .venv
-	@$(VENV)/python $(INSTALL) -r requirements/run.txt
-	@$(VENV)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(ALONE) "Setting up .venv: 40 packages, about a minute, once ..." sh -ec '$(PYTHON) -m venv .venv; \
+	$(VENV)/python $(INSTALL) -r requirements/run.txt; $(VENV)/python $(EDITABLE)'
 
 .venv/dev-ready: .venv/run-ready requirements/dev.txt
-	@echo "Setting up what tests need ..." >&2
-	@$(VENV)/python $(INSTALL) -r requirements/dev.txt
-	@touch $@
+	@$(ALONE) "Setting up what tests need: 110 packages, about two minutes, once ..." \
+	$(VENV)/python $(INSTALL) -r requirements/dev.txt
 
 .venv-bench/ready: requirements/bench.txt pyproject.toml
-	@echo "Setting up .venv-bench ..." >&2
-	@$(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python $(INSTALL) -r requirements/bench.txt
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
-	@touch $@
+	@$(ALONE) "Setting up .venv-bench: about two minutes, once ..." sh -ec '$(PYTHON) -m venv .venv-bench; \
+	.venv-bench/bin/python $(INSTALL) -r requirements/bench.txt; .venv-bench/bin/python $(EDITABLE)'
 
 .venv-emulator/ready: requirements/emulator.txt
-	@echo "Setting up .venv-emulator ..." >&2
-	@$(PYTHON) -m venv .venv-emulator
-	@.venv-emulator/bin/python $(INSTALL) -r requirements/emulator.txt
-	@touch $@
+	@$(ALONE) "Setting up .venv-emulator: 20 packages, about a minute, once ..." sh -ec '$(PYTHON) -m venv .venv-emulator; \
+	.venv-emulator/bin/python $(INSTALL) -r requirements/emulator.txt'
 
 # Without Node.js the tests for barriers say that they are skipped.
 $(AXE)/ready: tests/browser/node/package-lock.json
-	@if command -v npm >/dev/null; then echo "Setting up what checks the page for barriers ..." >&2; \
-	npm ci --prefix tests/browser/node --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
+	@if command -v npm >/dev/null; then $(ALONE) "Setting up what checks the page for barriers ..." \
+	npm ci --prefix tests/browser/node --ignore-scripts --no-audit --no-fund --silent; fi
 
 # Without Node.js the tests of its client libraries say that they are skipped.
 $(NODE)/ready: tests/clients/node/package-lock.json
-	@if command -v npm >/dev/null; then echo "Setting up the client libraries of Node.js ..." >&2; \
-	npm ci --prefix tests/clients/node --ignore-scripts --no-audit --no-fund --silent && touch $@; fi
+	@if command -v npm >/dev/null; then $(ALONE) "Setting up the client libraries of Node.js ..." \
+	npm ci --prefix tests/clients/node --ignore-scripts --no-audit --no-fund --silent; fi

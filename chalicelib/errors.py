@@ -56,7 +56,7 @@ ERROR_CODES = {
     "unsupported_media_type": ErrorCode(415, "The path is not for this content type.", "Send none."),
     "all_rejected": ErrorCode(422, "Every event was rejected.", "See `events`, which says why, for each."),
     "quota_exceeded": ErrorCode(
-        429, "The project sends more than its events a minute.", "Send the same again after Retry-After."
+        429, "The project sends more than its quotas allow.", "Send the same again after Retry-After."
     ),
     "too_many_unknown_keys": ErrorCode(
         429, "Too many unknown keys are tried here.", "Send the same again after Retry-After."

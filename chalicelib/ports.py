@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
@@ -185,6 +185,7 @@ class ProjectStore(Protocol):
 
 class QuotaCounter(Protocol):
     def take(self, project: str, minute: str, events: int, *, quota: int) -> bool: ...
+    def take_hours(self, project: str, day: str, hours: Collection[str], *, limit: int) -> set[str]: ...
 
 
 class RejectionLog(Protocol):

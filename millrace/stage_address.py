@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:  # it brings the AWS SDK, which a command that speaks HTTP doe
 #: Where Chalice notes what it deployed; a file a stage.
 _DEPLOYED = Path(".chalice/deployed")
 _CONFIG = Path(".chalice/config.json")
+_PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,23 @@ def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = Fals
     """
     from chalicelib.wiring import Pipeline
 
-    os.environ.update(local_stack_at(state).environment if stage is None else _environment(stage))
+    if stage is None:
+        lead_to(local_stack_at(state).environment)
+    else:
+        os.environ.update(_environment(stage))
     pipeline = Pipeline(Settings.from_environ())
     return pipeline if of_any_format else checked(pipeline)
+
+
+def lead_to(environment: Mapping[str, str]) -> None:
+    """Let this process know no AWS but the one of `environment`, and no proxy.
+
+    Settings of the user would lead its calls to the real AWS, to another emulator, or to a proxy.
+    """
+    for name in list(os.environ):
+        if name.startswith("AWS_") or name.lower() in _PROXIES:
+            del os.environ[name]
+    os.environ.update(environment)
 
 
 def checked(pipeline: Pipeline) -> Pipeline:

@@ -5,6 +5,7 @@ Installed with the package; ask for the fixture `millrace`.
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -14,7 +15,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import boto3
+import botocore.config
+import botocore.session
 import pytest
 
 from chalicelib.core.table_keys import is_operators
@@ -25,6 +27,12 @@ from millrace.stage_address import running_stack
 _START_SECONDS = 300
 _SETTLE_SECONDS = 120
 _END_SECONDS = 120
+# In botocore's form: option of its file, variable of the environment, value, conversion.
+_NO_SETTINGS_OF_THE_USER = {
+    "profile": (None, None, None, None),
+    "config_file": (None, None, os.devnull, None),
+    "credentials_file": (None, None, os.devnull, None),
+}
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteItem.html
 _MAX_REQUESTS = 25
 
@@ -81,16 +89,17 @@ class Events:
         raise TimeoutError(f"events are still being processed after {_SETTLE_SECONDS} s")
 
     def _client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self.environment["AWS_ENDPOINT_URL"])
+        region, url = self.environment["AWS_DEFAULT_REGION"], self.environment["AWS_ENDPOINT_URL"]
+        no_proxies = botocore.config.Config(proxies={})
+        return self._session.create_client(service, region, endpoint_url=url, config=no_proxies)
 
     @cached_property
     def _session(self) -> Any:
-        return boto3.session.Session(
-            aws_access_key_id=self.environment["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.environment["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=self.environment["AWS_SESSION_TOKEN"],
-            region_name=self.environment["AWS_DEFAULT_REGION"],
-        )
+        """Of the stack alone, whatever the tests' own environment says of AWS."""
+        session = botocore.session.Session(_NO_SETTINGS_OF_THE_USER)
+        names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+        session.set_credentials(*(self.environment[name] for name in names))
+        return session
 
 
 @dataclass(frozen=True)

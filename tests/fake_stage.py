@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, cast
 
 from chalice.test import Client, HTTPResponse
@@ -28,6 +29,7 @@ class FakeStage:
     dialects: Iterable[Dialect] = DIALECTS
     world: World = field(default_factory=World)
     store: FakeProjectStore = field(default_factory=FakeProjectStore)
+    now: datetime = NOW
     quota: None = None
     rejections: None = None
 
@@ -52,10 +54,11 @@ class FakeStage:
         return self.world.meter
 
     def _receive(self, **_parameters: str) -> Any:
-        return ingestion.receive(self._app.current_request, stage=cast(Pipeline, self), now=NOW, dialects=self.dialects)
+        stage = cast(Pipeline, self)
+        return ingestion.receive(self._app.current_request, stage=stage, now=self.now, dialects=self.dialects)
 
     def _answer(self, **_parameters: str) -> Any:
-        return ingestion.answer_question(self._app.current_request, NOW, self.dialects)
+        return ingestion.answer_question(self._app.current_request, self.now, self.dialects)
 
     def key(self, project: str = "acme", kind: str = "write", **settings: Any) -> str:
         """A new key of a project with these settings."""
@@ -85,5 +88,5 @@ class FakeStage:
 
     def process(self) -> None:
         """Give the queued chunks their effects, and empty the queue."""
-        self.world.process(*(make_message(chunk.decode(body)) for body in self.queue.bodies))
+        self.world.process(*(make_message(chunk.decode(body)) for body in self.queue.bodies), now=self.now)
         self.queue.bodies.clear()

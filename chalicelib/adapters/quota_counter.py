@@ -1,16 +1,24 @@
-"""Counts the events of a project and minute against its quota."""
+"""Counts the events of a project and minute, and the old hours of a project and day, against its limits."""
 
 from __future__ import annotations
 
 import time
+import zlib
+from collections import defaultdict
+from collections.abc import Collection
 from datetime import timedelta
 
 from chalicelib.adapters.table import Table, number
 from chalicelib.core import table_keys
 
+# A set of so many hours takes some 150 KB, and may grow by a POST's 2,500: an item takes 400 KB.
+_HOURS_OF_AN_ITEM = 10_000
+
 
 class QuotaCounter:
-    """One item a project and minute: a write unit each time, and only for projects that have a quota."""
+    """One item a project and minute: a write unit each time, and only for projects that have a quota. For old hours one
+    item a project and day, or several where the limit is high.
+    """
 
     def __init__(self, table: Table, *, retention: timedelta) -> None:
         self._table = table
@@ -25,3 +33,18 @@ class QuotaCounter:
         }
         key = table_keys.quota(project, minute)
         return self._table.update_if(key, "ADD n :n SET x = :x", "attribute_not_exists(n) OR n < :quota", values)
+
+    def take_hours(self, project: str, day: str, hours: Collection[str], *, limit: int) -> set[str]:
+        """Add hours to the old ones of a project and day, unless there are `limit` of them; answers all that are
+        among them then.
+        """
+        parts = max(1, -(-limit // _HOURS_OF_AN_ITEM))
+        expiry = int(time.time() + (timedelta(days=1) + self._retention).total_seconds())
+        by_part: dict[int, list[str]] = defaultdict(list)
+        for hour in hours:
+            by_part[zlib.crc32(hour.encode()) % parts].append(hour)
+        taken = set[str]()
+        for part, theirs in by_part.items():
+            key = table_keys.old_hours(project, day, parts, part)
+            taken |= self._table.extend(key, theirs, limit=-(-limit // parts), expiry=expiry)
+        return taken

@@ -227,6 +227,25 @@ class Table:
         on = {"UpdateExpression": update, **_on(condition, values)}
         return _succeeds(self._client.update_item, TableName=self._name, Key=key_item(key), **on)
 
+    def extend(self, key: Key, texts: Iterable[str], *, limit: int, expiry: int) -> set[str]:
+        """Add texts to the set of an item unless it holds `limit` or more; answers what it holds then."""
+        added: Item = {":s": {"SS": sorted(texts)}, ":limit": number(limit), ":x": number(expiry)}
+        with translated_errors():
+            try:
+                item = self._client.update_item(
+                    TableName=self._name,
+                    Key=key_item(key),
+                    UpdateExpression="ADD s :s SET x = :x",
+                    ReturnValues="ALL_NEW",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
+                    **_on("attribute_not_exists(s) OR size(s) < :limit", added),
+                )["Attributes"]
+            except ClientError as error:
+                if error_code(error) != "ConditionalCheckFailedException":
+                    raise
+                item = error.response.get("Item") or self.get(key) or {}
+        return set(item.get("s", {}).get("SS", ()))
+
     def insert(self, item: Item) -> Item | None:
         """Put an item if its key is free; otherwise return the item that is there."""
         with translated_errors():

@@ -27,6 +27,7 @@ REJECTION_CODES = {
     "too_long": "A field has too many characters.",
     "bad_timestamp": "The timestamp is not ISO 8601 with a zone, nor epoch seconds or milliseconds.",
     "timestamp_in_future": "The timestamp is more than a day ahead of the received time.",
+    "timestamp_too_early": "The timestamp is before the earliest that the project takes.",
     "bad_number": "A number is not finite or has more than 38 digits.",
     "bad_text": "A string holds half of a surrogate pair.",
     "too_deep": "The event nests too deep.",

@@ -40,6 +40,8 @@ MAX_TYPE_LENGTH = 100
 MAX_FUTURE_SECONDS = 24 * 3600
 # Between a client's sending and our receiving, less than this is a network, a retry or a cold start.
 MIN_SKEW_SECONDS = 5
+# Each different hour older than yesterday is a chunk, a mark, reports and objects of its own. So many are 13 months.
+OLD_HOURS_A_DAY = 10_000
 
 # One commit is one TransactWriteItems: 100 items, 4 MB.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html

@@ -89,9 +89,9 @@ def hide_document(document: dict[str, Any], project: Project) -> dict[str, Any]:
     return hidden
 
 
-def hide_text(text: str, project: Project) -> str:
-    """A text as the project wants it kept."""
-    return _Hiding(project).hide_text(text)
+def hide_text(text: str, project: Project, said_of: dict[str, Any] | None = None) -> str:
+    """A text as the project wants it kept; `said_of`: the event, as it came, whose people it may name."""
+    return (_Hiding(project) if said_of is None else _Hiding.of(project, said_of)).hide_text(text)
 
 
 @dataclass(frozen=True, slots=True)

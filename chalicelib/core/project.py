@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from chalicelib.core import limits
+
 if TYPE_CHECKING:
     from chalicelib.core.chunk import Sender
     from chalicelib.core.event import Event
@@ -16,13 +18,17 @@ CATALOGUE_MODES = ("off", "warn", "enforce")
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`quota`: events a minute; None: any number. `secret` keys the hashes of user ids and never changes.
+    """`quota`: events a minute; None: any number. `old_hours`: of how many different hours older than yesterday it may
+    send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form. `secret`
+    keys the hashes of user ids and never changes.
 
     `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
     """
 
     name: str
     quota: int | None = None
+    old_hours: int | None = limits.OLD_HOURS_A_DAY
+    earliest: str | None = None
     ip: str = "keep"
     dropped: frozenset[str] = frozenset()
     drops_emails: bool = False

@@ -15,10 +15,15 @@ MAX_KEPT_EVENTS = 20
 MAX_KEPT_CHARACTERS = 1000
 
 _REDACTED = "(redacted)"
+# In a name without what divides its words: apiKey, x-api-key and API_KEY are one.
+_DIVIDER = re.compile(r"[^a-z0-9]")
 _SECRET_NAME = re.compile(
-    r"(write_?key|read_?key|api_?key|access_?key|.*token|authorization|password|passwd|.*secret|cookie)", re.IGNORECASE
+    "token|secret|passw|passphrase|passcode|pwd|credential|authori[sz]ation|bearer|cookie|jwt|signature|privatekey"
+    "|(write|read|api|access|secret|signing|encryption|client|master|auth|session|ssh|license|app|account)keys?$"
+    "|session(id)?$|^(auth|otp|pin|cvv|cvc)$"
 )
-_KEY = re.compile(r"m[wr]_[0-9a-f]{12}_[0-9a-f]{40}")
+# Also the start of one that was cut.
+_KEY = re.compile(r"m[wr]_[0-9a-f]{12}_[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,38 +45,56 @@ def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, A
 
     `accepted`: whether it was taken in all the same, as a catalogue that only warns does.
     """
+    event = _redact(raw, 1)
+    # Both may repeat a name that the client made up.
+    field, message = verdict["field"], verdict["message"]
+    if project.is_private:
+        from chalicelib.core import privacy
+
+        known = event if isinstance(raw, dict) else None
+        field = field and privacy.hide_text(field, project, known)
+        message = privacy.hide_text(message, project, known)
+        # What is no object has no names that say what to hide.
+        event = known and privacy.hide_document(known, project)
     return {
         "index": verdict["index"],
         "code": verdict["code"],
-        # Both may repeat a name that the client made up.
-        "field": verdict["field"] and project.hide_text(verdict["field"]),
-        "message": project.hide_text(verdict["message"]),
+        "field": field and _without_keys(field),
+        "message": _without_keys(message),
         "accepted": verdict.get("status") == "accepted",
-        "event": _excerpt(raw, project),
+        "event": None
+        if project.is_private and event is None
+        else _without_keys(json.dumps(event))[:MAX_KEPT_CHARACTERS],
     }
 
 
-def _excerpt(raw: Any, project: Project) -> str | None:
-    """The start of an event as JSON; of what is no object nothing, where the project hides something."""
-    shallow = _redact(raw, 1)
-    if project.is_private:
-        if not isinstance(shallow, dict):
-            return None
-        from chalicelib.core import privacy
-
-        shallow = privacy.hide_document(shallow, project)
-    return _KEY.sub(_REDACTED, json.dumps(shallow))[:MAX_KEPT_CHARACTERS]
+def _without_keys(text: str) -> str:
+    return _KEY.sub(_REDACTED, text)
 
 
 def _redact(value: Any, depth: int) -> Any:
-    """A copy that JSON can hold: without secrets, not too deep, and a mark where a number could not be read."""
+    """A copy that JSON can hold: without secrets, not too deep, and a mark where a number could not be read.
+
+    Text that is JSON, as clients send objects by mistake, is shown as what it holds.
+    """
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        value = _parsed(value)
     if isinstance(value, dict | list) and depth > limits.MAX_DEPTH:
         return "(deeper)"
     if isinstance(value, dict):
-        return {
-            name: _REDACTED if _SECRET_NAME.fullmatch(name) else _redact(child, depth + 1)
-            for name, child in value.items()
-        }
+        return {name: _REDACTED if _is_secret(name) else _redact(child, depth + 1) for name, child in value.items()}
     if isinstance(value, list):
         return [_redact(child, depth + 1) for child in value]
     return value if isinstance(value, str | int | float | None) else "(no number)"
+
+
+def _parsed(text: str) -> Any:
+    """What is in a text that begins like JSON; of the rest it cannot be said what it names."""
+    try:
+        return json.loads(text) if len(text) <= limits.MAX_EVENT_BYTES else "(too long)"
+    except (ValueError, RecursionError):
+        return "(damaged JSON)"
+
+
+def _is_secret(name: str) -> bool:
+    return _SECRET_NAME.search(_DIVIDER.sub("", name.lower())) is not None

@@ -16,6 +16,7 @@ looks at. What follows last in a key may hold anything.
     hour summary    PROJECT#summary#DAY           HOUR
     catalogue       #catalogue#PROJECT            VERSION
     quota           #quota#PROJECT                MINUTE
+    old hours       #quota#PROJECT                DAY#PARTS#PART
     rejections      #rejected#PROJECT             TIME#RANDOM
     project         #projects                     PROJECT
     access key      #keys                         KEY_ID
@@ -115,7 +116,7 @@ def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
     """The project, and the chunk_id."""
-    return key.pk.removeprefix(_REJECTED), key.sk.split("#", 2)[2]
+    return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
 
 
 def is_commit_record(key: Key) -> bool:
@@ -154,7 +155,7 @@ def day(project: str, day: str, shard: int) -> Key:
 
 def parse_day(key: Key) -> tuple[str, str]:
     """The project, and the day."""
-    return key.pk.removeprefix(_REJECTED), key.sk.partition("#")[0]
+    return key.pk.partition("#")[0], key.sk.partition("#")[0]
 
 
 def report_partition(project: str, grain: str) -> str:
@@ -258,6 +259,11 @@ def catalogue(project: str, version: str) -> Key:
 
 def quota(project: str, minute: str) -> Key:
     return Key(f"{_QUOTA}{project}", minute)
+
+
+def old_hours(project: str, day: str, parts: int, part: int) -> Key:
+    """What holds a part of the old hours that a project has sent on a day."""
+    return Key(quota(project, day).pk, f"{day}#{parts}#{part}")
 
 
 def rejections_partition(project: str) -> str:

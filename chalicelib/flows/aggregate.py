@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 from chalicelib import ports
@@ -24,6 +24,9 @@ from chalicelib.core.windows import DAY, Window, first_time, reported, windows_o
 from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed
 
 _log = logging.getLogger(__name__)
+
+#: Subscribers get no report of a window that has been over for longer: an import would send thousands of mails.
+PUBLISHED_FOR = timedelta(days=7)
 
 _Subject = TypeVar("_Subject", Window, Mark)
 
@@ -58,7 +61,7 @@ def aggregate(
         wanted = windows & due
         done = _refresh_in_order(wanted, lambda window: _refresh(window, commits, reports, hour_summaries, now))
         # Published before its mark goes: an hour that is taken off the marks is listed as unfinished, or done.
-        looked_at |= _each(sorted(windows), lambda window: _publish(window, reports, topic, published))
+        looked_at |= _each(sorted(windows), lambda window: _publish(window, reports, topic, published, now))
         if wanted == done:  # a mark that a commit has put anew meanwhile stays
             removed |= _each(their_marks, marks.remove)
         refreshed |= done
@@ -169,25 +172,28 @@ def _look(
     return hour_summary.merge(whole) if len(whole) == len(found) else None
 
 
-def _publish(window: Window, reports: ports.ReportStore, topic: ports.Topic, published: list[Window]) -> None:
-    """Hand the newest version to the archive and to subscribers, at least once each."""
+def _publish(
+    window: Window, reports: ports.ReportStore, topic: ports.Topic, published: list[Window], now: datetime
+) -> None:
+    """Hand the newest version to the archive and, unless the window is long over, to subscribers; at least once."""
     report = reports.get(window)
     if report is None:
         return
     if report.published < report.version:
         document = reporting.dump(report.to_json())
         reports.archive(report, document)
-        topic.publish(
-            subject=reporting.subject(report),
-            text=reporting.plain_text(report),
-            document=document,
-            attributes={
-                "project": window.project,
-                "grain": window.grain,
-                "complete": "true" if report.content["complete"] else "false",
-            },
-        )
+        if not window.is_over(now - PUBLISHED_FOR):
+            topic.publish(
+                subject=reporting.subject(report),
+                text=reporting.plain_text(report),
+                document=document,
+                attributes={
+                    "project": window.project,
+                    "grain": window.grain,
+                    "complete": "true" if report.content["complete"] else "false",
+                },
+            )
+            published.append(window)
         reports.mark_published(report)
-        published.append(window)
     if report.content["complete"]:
         reports.finish(report)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, limits
+from chalicelib.core import chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
@@ -58,18 +58,11 @@ def ingest(
     """
     project = project or Project(sender.project)
     if quota:
-        quota.admit(project, len(raw_events), sender.received)
+        quota.check(project, len(raw_events), sender.received)
     shared = Shared.of(sender.shared)
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
-    _measure_rejected(post.verdicts, sender.received, meter)
-    if raw_events and post.rejected == len(raw_events):
-        if rejections:
-            rejections.keep(project, post.to_keep, sender.received)
-        raise Problem("all_rejected", events=post.verdicts)
-    if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
-        raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
     sender = project.hide_sender(sender, post.users)
     packed = chunk.pack(
         post.events,
@@ -77,6 +70,15 @@ def ingest(
         repeats=post.repeats,
         mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
     )
+    if quota:
+        quota.admit(project, len(raw_events), [each.hour for each, _ in packed], sender.received)
+    _measure_rejected(post.verdicts, sender.received, meter)
+    if raw_events and post.rejected == len(raw_events):
+        if rejections:
+            rejections.keep(project, post.to_keep, sender.received)
+        raise Problem("all_rejected", events=post.verdicts)
+    if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
+        raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
         raise Problem("body_too_large", "What is kept of the events is too large. Send fewer at once.")
     chunks = [each for each, _ in packed]
@@ -126,6 +128,7 @@ def _sort(
                 content_secret=project.content_secret,
                 shared=shared,
             )
+            _check_floor(event, project)
             warning = _check_schema(event, project, post.steps)
             kept = _hide(event, project)
         except Rejected as reason:
@@ -156,6 +159,12 @@ def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter:
     warned = sum("warning" in verdict for verdict in verdicts)
     if warned:
         meter.add("warned_schema_violation", warned, at=received)
+
+
+def _check_floor(event: Event, project: Project) -> None:
+    if project.earliest is not None and event.time < project.earliest:
+        earliest = timestamps.readable(project.earliest)
+        raise Rejected("timestamp_too_early", f"timestamp is before {earliest}.", "timestamp")
 
 
 def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected | None:

@@ -1,84 +1,134 @@
-"""Quotas: how many events a minute a project may send, counted together by all containers.
+"""Quotas: how much a project may send, counted together by all containers.
 
-A container takes events from the project's counter of the minute in lots: at first what a POST needs, then
-in addition a quarter of what it has used this minute, but no more than a fiftieth of the quota. So of what
-was taken at most a fifth lies unused in containers, a write a POST is the most it costs, and a busy container
-writes some tens of times a minute. The POST that crosses the line is still taken: over the quota go at most
-the events of one POST (2,500) and that fiftieth.
+**A minute's events.** A POST costs its events, one more for each chunk beyond the first, and one for each hour older
+than yesterday: such an hour gets a report of its own. A container takes from the project's counter of the minute in
+lots: at first what a POST needs, then in addition a quarter of what it has used this minute, but no more than a
+fiftieth of the quota. So of what was taken at most a fifth lies unused in containers, a write a POST is the most it
+costs, and a busy container writes some tens of times a minute. The POST that crosses the line is still taken: over the
+quota go at most the cost of one POST and that fiftieth.
+
+**A day's old hours.** A project, with or without a quota, may send events of so many different hours older than
+yesterday in a day. A container asks only about hours that it has not seen today; the POST that crosses the line is
+still taken.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 
 from chalicelib import ports
 from chalicelib.core import timestamps
 from chalicelib.core.project import Project
-from chalicelib.core.windows import MINUTE
+from chalicelib.core.windows import DAY, MINUTE
 from chalicelib.errors import Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
 
 _SHARE_OF_USED, _SHARE_OF_QUOTA = 4, 50
 _REMEMBERED_PROJECTS = 1000
+# A client that waits until tomorrow would rather give up; the limit may be raised before.
+_LONGEST_RETRY_AFTER = 3600
 
 
 @dataclass
-class _Minute:
-    """A project's current minute in this container."""
+class _Window:
+    """A project's current minute or day in this container. `hours`: the old ones that are known to be taken today;
+    `spent`: the limit that was found to be reached.
+    """
 
     name: str
     used: int = 0
     left: int = 0
-    is_spent: bool = False
+    hours: set[str] = field(default_factory=set)
+    spent: int | None = None
 
 
 class Quota:
     def __init__(self, counter: ports.QuotaCounter, meter: ports.Meter) -> None:
         self._counter = counter
         self._meter = meter
-        self._minutes: dict[str, _Minute] = {}
+        self._windows: dict[tuple[str, str], _Window] = {}
         self._lock = threading.Lock()
 
-    def admit(self, project: Project, events: int, now: datetime) -> None:
-        """Let events pass, or raise TooManyRequests. A counter that fails stops nobody."""
-        if project.quota is None:
-            return
-        with self._lock:
-            if not self._take(project, project.quota, events, now):
-                self._meter.add("over_quota", events, at=now)
-                raise Problem(
-                    "quota_exceeded",
-                    f"The project sends more than its {project.quota} events a minute. Send the same again later.",
-                    retry_after=60 - now.second,
-                )
+    def check(self, project: Project, events: int, now: datetime) -> None:
+        """Refuse what can be refused before any work: raises Problem where this minute is known to be spent."""
+        if project.quota is not None and self._minute(project, now).spent == project.quota:
+            self._refuse_minute(project, events, now)
 
-    def _take(self, project: Project, quota: int, events: int, now: datetime) -> bool:
-        minute = self._minute(project.name, MINUTE.name_of(timestamps.sortable(now)))
-        if minute.is_spent:
+    def admit(self, project: Project, events: int, chunk_hours: Collection[str], now: datetime) -> None:
+        """Let a POST pass whose chunks are of these hours, or raise Problem. A counter that fails stops nobody."""
+        yesterday = DAY.name_of(timestamps.sortable(now - timedelta(days=1)))
+        older = {hour for hour in chunk_hours if DAY.name_of(hour) < yesterday}
+        cost = events + max(0, len(chunk_hours) - 1) + len(older)
+        with self._lock:
+            if project.quota is not None and not self._take(project, project.quota, cost, now):
+                self._refuse_minute(project, events, now)
+            if older and project.old_hours is not None and not self._take_hours(project, project.old_hours, older, now):
+                self._refuse_day(project, events, now)
+
+    def _take(self, project: Project, quota: int, cost: int, now: datetime) -> bool:
+        minute = self._minute(project, now)
+        if minute.spent == quota:
             return False
-        if minute.left < events:
+        if minute.left < cost:
             spare = min(minute.used // _SHARE_OF_USED, quota // _SHARE_OF_QUOTA)
-            lot = events - minute.left + spare
+            lot = cost - minute.left + spare
             try:
-                minute.is_spent = not self._counter.take(project.name, minute.name, lot, quota=quota)
+                is_taken = self._counter.take(project.name, minute.name, lot, quota=quota)
             except StoreFailed as error:
                 _log.warning("a quota could not be checked: %s", error)
                 return True
-            if minute.is_spent:
+            if not is_taken:
+                minute.spent = quota
                 return False
             minute.left += lot
-        minute.left -= events
-        minute.used += events
+        minute.left -= cost
+        minute.used += cost
         return True
 
-    def _minute(self, project: str, name: str) -> _Minute:
-        minute = self._minutes.get(project)
-        if minute is None or minute.name != name:
-            if len(self._minutes) >= _REMEMBERED_PROJECTS:
-                self._minutes.clear()
-            minute = self._minutes[project] = _Minute(name)
-        return minute
+    def _take_hours(self, project: Project, limit: int, hours: set[str], now: datetime) -> bool:
+        day = self._window("day", project, DAY.name_of(timestamps.sortable(now)))
+        fresh = hours - day.hours
+        if fresh and day.spent != limit:
+            try:
+                known = self._counter.take_hours(project.name, day.name, fresh, limit=limit)
+            except StoreFailed as error:
+                _log.warning("the old hours of a day could not be checked: %s", error)
+                return True
+            day.hours |= known
+            day.spent = None if fresh <= known else limit
+        return hours <= day.hours
+
+    def _minute(self, project: Project, now: datetime) -> _Window:
+        return self._window("minute", project, MINUTE.name_of(timestamps.sortable(now)))
+
+    def _window(self, kind: str, project: Project, name: str) -> _Window:
+        window = self._windows.get((kind, project.name))
+        if window is None or window.name != name:
+            if len(self._windows) >= _REMEMBERED_PROJECTS:
+                self._windows.clear()
+            window = self._windows[kind, project.name] = _Window(name)
+        return window
+
+    def _refuse_minute(self, project: Project, events: int, now: datetime) -> None:
+        self._meter.add("over_quota", events, at=now)
+        raise Problem(
+            "quota_exceeded",
+            f"The project sends more than its {project.quota} events a minute; each chunk beyond the first, and each "
+            "hour older than yesterday, counts as one. Send the same again later.",
+            retry_after=60 - now.second,
+        )
+
+    def _refuse_day(self, project: Project, events: int, now: datetime) -> None:
+        self._meter.add("over_quota", events, at=now)
+        midnight = DAY.floor(now) + timedelta(days=1)
+        raise Problem(
+            "quota_exceeded",
+            f"The project has sent events of {project.old_hours} different hours older than yesterday today. Its "
+            "operators can allow more (millrace projects set --old-hours). Send the same again later.",
+            retry_after=min(_LONGEST_RETRY_AFTER, int((midnight - now).total_seconds()) + 1),
+        )

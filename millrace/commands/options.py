@@ -14,7 +14,6 @@ from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
 from millrace import output, stage_address
 from millrace.command_error import CommandError
-from millrace.io.client import Client
 from millrace.ops.selection import Selection, read_span
 
 Command = Callable[..., Any]
@@ -37,6 +36,8 @@ def client_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_client(*, url: str | None, stage: str | None, state: Path, key: str | None, **options: Any) -> Any:
+        from millrace.io.client import Client  # not for commands that speak to AWS alone
+
         return command(client=Client(url or stage_address.stage_url(stage, state), key, say=output.say), **options)
 
     url = click.option("--url", envvar="MILLRACE_URL", help="The stage's address.")

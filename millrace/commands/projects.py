@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from chalicelib.core import timestamps
 from chalicelib.core.project import CATALOGUE_MODES, IP_MODES, Project
 from chalicelib.wiring import Pipeline
 from millrace import output
@@ -51,6 +52,10 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 @projects.command("set")
 @click.argument("project")
 @click.option("--quota", type=click.IntRange(min=0), help="Events a minute; 0: any number.")
+@click.option(
+    "--old-hours", type=click.IntRange(min=0), help="Different hours older than yesterday, a day; 0: any number."
+)
+@click.option("--earliest", metavar="TIME", help="Reject events of an earlier time; 'any' takes every time again.")
 @click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
 @click.option("--drop-property", "dropped", multiple=True, metavar="NAME", help="Never keep this; may be repeated.")
 @click.option("--keep-property", "kept", multiple=True, metavar="NAME", help="Keep this again; may be repeated.")
@@ -75,6 +80,8 @@ def _changed(
     project: Project,
     *,
     quota: int | None,
+    old_hours: int | None,
+    earliest: str | None,
     ip: str | None,
     dropped: tuple[str, ...],
     kept: tuple[str, ...],
@@ -85,6 +92,8 @@ def _changed(
     return replace(
         project,
         quota=project.quota if quota is None else quota or None,
+        old_hours=project.old_hours if old_hours is None else old_hours or None,
+        earliest=project.earliest if earliest is None else _time_in(earliest),
         ip=ip or project.ip,
         dropped=(project.dropped | set(dropped)) - set(kept),
         drops_emails=project.drops_emails if drops_emails is None else drops_emails,
@@ -93,11 +102,30 @@ def _changed(
     )
 
 
+def _time_in(text: str) -> str | None:
+    if text == "any":
+        return None
+    try:
+        return timestamps.sortable(timestamps.parse_loosely(text))
+    except (ValueError, OverflowError) as error:
+        raise CommandError(f"--earliest: {error}.") from error
+
+
 def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
     if as_json:
         output.print_json(rows)
         return
-    columns = ("project", "quota", "ip", "drop_properties", "drop_emails", "hash_user_ids", "catalogue")
+    columns = (
+        "project",
+        "quota",
+        "old_hours",
+        "earliest",
+        "ip",
+        "drop_properties",
+        "drop_emails",
+        "hash_user_ids",
+        "catalogue",
+    )
     output.print_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
 
 
@@ -109,6 +137,8 @@ def _row(project: Project) -> dict[str, Any]:
     return {
         "project": project.name,
         "quota": project.quota,
+        "old_hours": project.old_hours,
+        "earliest": project.earliest and timestamps.readable(project.earliest),
         "ip": project.ip,
         "drop_properties": sorted(project.dropped),
         "drop_emails": project.drops_emails,

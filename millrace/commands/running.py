@@ -10,11 +10,6 @@ import click
 
 from millrace import output
 from millrace.commands.options import state_option
-from millrace.io.client import Client
-from millrace.io.demo import live, stream
-from millrace.io.lines import read_lines
-from millrace.io.reading import read_events
-from millrace.local.emulator import PROJECT
 from millrace.stage_address import local_stack_at, running_stack
 
 _CURL = """\
@@ -74,6 +69,11 @@ def demo(rate: float, port: int, state: Path) -> None:
     Some come twice, as from a client that retries, and some are refused. Starts the local stack if it isn't
     running. Ctrl-C ends it.
     """
+    from millrace.io.client import Client
+    from millrace.io.demo import live, stream
+    from millrace.io.lines import read_lines
+    from millrace.io.reading import read_events
+    from millrace.local.emulator import PROJECT
     from millrace.local.up import local_stack
 
     with contextlib.ExitStack() as closing:

@@ -15,10 +15,11 @@ from chalicelib.settings import SCHEDULE_MINUTES, Throttle
 from millrace import gateway
 from millrace.scheduled_event import scheduled_event
 
-# A person reads it in CloudWatch; the request's path holds no personal data, its query may, and is left out.
+# A person reads it in CloudWatch. The route stands for the path: paths hold write keys, and ids of chunks and events
+# hold those of users. Queries hold both and are left out.
 ACCESS_LOG_FORMAT = (
     '{"requestId":"$context.requestId","time":"$context.requestTime","method":"$context.httpMethod",'
-    '"path":"$context.path","status":"$context.status","latency":"$context.responseLatency",'
+    '"path":"$context.resourcePath","status":"$context.status","latency":"$context.responseLatency",'
     '"bytes":"$context.responseLength","error":"$context.error.message"}'
 )
 

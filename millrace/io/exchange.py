@@ -63,6 +63,8 @@ class Exchange:
         self._auth = _Bearer(key) if key else None
         self._say, self._pause = say, pause
         self._session = requests.Session()
+        # What is on this machine is not asked through a proxy, nor with a password of ~/.netrc.
+        self._session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
 
     def ask(self, method: str, path: str, **arguments: Any) -> Answer:
         """The answer, whatever it says, after as many attempts as its kind deserves. Raises CommandError."""

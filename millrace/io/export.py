@@ -6,12 +6,14 @@ import csv
 import io
 import json
 import shutil
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
 
 from chalicelib.core.chunk import STORED_FIELDS
+from millrace import output
 from millrace.command_error import CommandError
 
 # What people look for first.
@@ -20,13 +22,15 @@ _FIRST = ("timestamp", "event_type", "user_id", "anonymous_id")
 COLUMNS = tuple(dict.fromkeys((*_FIRST, *(row.name for row in STORED_FIELDS), "key")))
 
 # A spreadsheet takes a cell that starts so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+# It may pass over white space, and take a full-width or small sign for the plain one.
+_FORMULA_SIGNS = ("=", "+", "-", "@")
+_CELL_CONTROLS = ("\t", "\r", "\n")
 
 
 def write_json(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
     """One document a line; yields for each event written."""
     for event in events:
-        file.write(json.dumps(event, ensure_ascii=False).encode() + b"\n")
+        file.write(output.to_json(event).encode() + b"\n")
         yield 1
 
 
@@ -42,7 +46,8 @@ def write_csv(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]
 
 
 def safe_cell(cell: str) -> str:
-    return "'" + cell if cell.startswith(_FORMULA_STARTS) else cell
+    first = unicodedata.normalize("NFKC", cell.lstrip()[:1])
+    return "'" + cell if first in _FORMULA_SIGNS or cell.startswith(_CELL_CONTROLS) else cell
 
 
 def write_parquet(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:

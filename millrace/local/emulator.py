@@ -75,6 +75,8 @@ class Emulator:
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_SESSION_TOKEN": self._secret,
             "AWS_DEFAULT_REGION": REGION,
+            "AWS_CONFIG_FILE": os.devnull,  # the user's could name other endpoints
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def stop(self) -> None:

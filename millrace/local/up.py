@@ -23,7 +23,7 @@ from millrace.local.logs import output_watched
 from millrace.local.server import listen, serve
 from millrace.ops import upgrade
 from millrace.stack import Stack
-from millrace.stage_address import Running, running_stack
+from millrace.stage_address import Running, lead_to, running_stack
 
 STAGE = "local"
 # Two workers at once keep the emulator busy on two cores, and keep us honest about concurrency.
@@ -49,7 +49,8 @@ def local_stack(
             shutil.rmtree(state / "aws", ignore_errors=True)
         emulator = Emulator(state / "aws")
         closing.callback(emulator.stop)
-        _point_boto3_at(emulator)
+        lead_to(emulator.environment())
+        boto3.setup_default_session()
         parameters = {"VisibilitySeconds": str(_VISIBILITY_SECONDS)}
         functions_see = Stack(f"millrace-{STAGE}").apply(PROJECT / "stack.yaml", parameters)
         os.environ.update(functions_see)
@@ -120,14 +121,6 @@ def _configuration() -> Config:
     config = Config(chalice_stage=STAGE, config_from_disk=written)
     os.environ.update(config.environment_variables)
     return config
-
-
-def _point_boto3_at(emulator: Emulator) -> None:
-    """From here on this process knows no AWS but the emulator."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        del os.environ[name]
-    os.environ.update(emulator.environment())
-    boto3.setup_default_session()
 
 
 @contextlib.contextmanager

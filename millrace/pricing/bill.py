@@ -37,7 +37,7 @@ _ACCESS_LOG_VALUES = {
     "$context.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "$context.requestTime": "24/Nov/2026:20:05:03 +0000",
     "$context.httpMethod": "POST",
-    "$context.path": "/prod/events",
+    "$context.resourcePath": "/events",
     "$context.status": "200",
     "$context.responseLatency": "25",
     "$context.responseLength": "350",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -152,6 +152,7 @@ def test_top_pages_count_the_page_views_of_every_dialect_and_no_view_without_a_p
     assert rows == [("/home", views, views)]
 
 
+RECEIVED = datetime(2016, 6, 1, 11, tzinfo=UTC)
 # In this order; as texts, each second time would come before the one above it.
 MIXED_PRECISION = [
     ("2016-05-31T23:59:59.999999Z", "2016-06-01T00:00:00Z"),
@@ -168,8 +169,8 @@ def precise(tmp_path_factory: pytest.TempPathFactory) -> duckdb.DuckDBPyConnecti
     for number, (earlier, later) in enumerate(MIXED_PRECISION):
         for direction, (first, second) in {"on": ("fa", "fb"), "back": ("fb", "fa")}.items():
             user = f"{direction}{number}"
-            world.take(make_chunk(make_event(user, user=user, at=earlier, event_type=first)))
-            world.take(make_chunk(make_event(user, user=user, at=later, event_type=second, page="/")))
+            world.take(make_chunk(make_event(user, user=user, at=earlier, event_type=first), received=RECEIVED))
+            world.take(make_chunk(make_event(user, user=user, at=later, event_type=second), received=RECEIVED))
     return archive_of(tmp_path_factory.mktemp("precise"), world)
 
 

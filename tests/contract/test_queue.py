@@ -109,3 +109,9 @@ def test_the_depth_counts_what_waits_and_what_is_being_worked_on(ends: Ends) -> 
     assert queue.depth() == 3
     queue.delete([taken[0].receipt_handle])
     assert queue.depth() == 2
+
+
+def test_the_depth_counts_what_is_delayed(stage: Stage) -> None:
+    """Nothing is sent with a delay, but a queue can be set up to delay everything."""
+    stage.clients.sqs.send_message(QueueUrl=stage.settings.queue_url, MessageBody="later", DelaySeconds=900)
+    assert stage.queue.depth() == 1

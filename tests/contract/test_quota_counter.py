@@ -50,3 +50,34 @@ def test_minutes_and_projects_are_counted_apart(counter: QuotaCounter) -> None:
 def test_a_larger_quota_opens_a_full_minute_again(counter: QuotaCounter) -> None:
     assert take(counter, 10, 1) == [True, False]
     assert take(counter, 1, quota=20) == [True]
+
+
+DAY = "2026-03-01"
+
+
+def take_hours(counter: QuotaCounter, *hours: str, limit: int = 3, project: str = "acme", day: str = DAY) -> set[str]:
+    return counter.take_hours(project, day, hours, limit=limit)
+
+
+def test_a_day_takes_different_old_hours_until_its_limit_and_tells_all_that_it_has(counter: QuotaCounter) -> None:
+    assert take_hours(counter, "2026-01-01T01", "2026-01-01T02") == {"2026-01-01T01", "2026-01-01T02"}
+    assert take_hours(counter, "2026-01-01T02") == {"2026-01-01T01", "2026-01-01T02"}
+    full = {f"2026-01-01T0{hour}" for hour in range(1, 6)}
+    assert take_hours(counter, "2026-01-01T03", "2026-01-01T04", "2026-01-01T05") == full
+    assert take_hours(counter, "2026-01-01T05", "2026-01-01T06") == full
+    assert take_hours(counter, "2026-01-01T06", limit=9) == full | {"2026-01-01T06"}
+
+
+def test_old_hours_of_projects_and_days_are_apart(counter: QuotaCounter) -> None:
+    hours = {"2026-01-01T01"}
+    assert take_hours(counter, *hours) == take_hours(counter, *hours, project="acme-2") == hours
+    assert take_hours(counter, "2026-01-01T02", day="2026-03-02") == {"2026-01-01T02"}
+
+
+def test_a_high_limit_takes_more_hours_than_an_item_holds(backend: Stage | None) -> None:
+    if backend is not None:
+        hours = [f"{year}-01-01T{hour:02}" for year in range(1000, 2000) for hour in range(12)]
+        taken = set[str]()
+        for start in range(0, len(hours), 2500):
+            taken |= take_hours(backend.quota_counter, *hours[start : start + 2500], limit=30_000)
+        assert taken == set(hours)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
 from chalicelib.core.access_key import AccessKey
@@ -72,6 +72,7 @@ class FakeQuotaCounter:
     """`taken`: events by project and minute; `lots`: the size of each call."""
 
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)
+    old_hours: dict[tuple[str, str], set[str]] = field(default_factory=dict)
     lots: list[int] = field(default_factory=list)
     fails: bool = False
 
@@ -83,6 +84,15 @@ class FakeQuotaCounter:
             return False
         self.taken[project, minute] += events
         return True
+
+    def take_hours(self, project: str, day: str, hours: Collection[str], *, limit: int) -> set[str]:
+        if self.fails:
+            raise StoreFailed("the counter does not answer")
+        self.lots.append(len(hours))
+        known = self.old_hours.setdefault((project, day), set())
+        if len(known) < limit:
+            known |= set(hours)
+        return set(known)
 
 
 @dataclass

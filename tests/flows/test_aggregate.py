@@ -162,3 +162,16 @@ def test_an_hour_that_fails_keeps_back_its_day_alone_and_is_looked_at_again(brok
     assert [events_in(world, window) for window in (HOUR, NEXT_HOUR, DAY)] == [1, 1, 2]
     assert len(world.topic.published) == 5
     assert world.marks.tokens == {}
+
+
+def test_a_window_that_is_over_for_more_than_seven_days_goes_to_the_archive_and_to_no_subscriber() -> None:
+    world, now = World(), datetime(2015, 5, 25, 10, 59, tzinfo=UTC)
+    just, long_ago = ("2015-05-18T10:30:00Z", "2015-05-18T09:30:00Z")
+    for number, at in enumerate((just, long_ago, "2001-01-01T00:00:00Z")):
+        world.take(make_chunk(make_event(f"e{number}", at=at), received=now))
+    world.aggregate(now)
+    told = {json.loads(message["document"])["start"] for message in world.topic.published}
+    assert told == {"2015-05-18T10:00:00Z", "2015-05-18T00:00:00Z"}
+    assert len(world.reports.archived) == 5
+    assert (world.marks.tokens, list(world.reports.unfinished())) == ({}, [])
+    assert world.aggregate(now) == {"refreshed": 0, "published": 0}

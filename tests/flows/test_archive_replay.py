@@ -165,7 +165,7 @@ def test_a_type_and_a_project_can_be_selected() -> None:
 def test_a_dry_run_counts_and_queues_nothing() -> None:
     world = world_of_rows()
     totals = replay(world, dry_run=True)
-    assert (totals.fed, totals.chunks, world.queue.bodies) == (9, [], [])
+    assert (totals.fed, totals.projects, world.queue.bodies) == (9, {}, [])
 
 
 def test_what_has_expired_is_left_since_its_counters_have_not() -> None:

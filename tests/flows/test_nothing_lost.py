@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from chalicelib.core.dialects import segment
 from chalicelib.core.dialects.registry import DIALECTS, POSTHOG
 from fake_stage import FakeStage
+from recorded import leaves
 
 # What dialects look for by name, so that arbitrary fields often are among these; but the keys, which are not kept.
 NAMES = sorted(
@@ -61,13 +62,6 @@ def told_apart(value: Any, numbers: Iterator[int]) -> Any:
     return (
         type(value)(next(numbers) + (0.25 if isinstance(value, float) else 0)) if type(value) in (int, float) else value
     )
-
-
-def leaves(value: Any) -> list[str]:
-    """The texts and numbers in a value, as text; each once, as they are told apart."""
-    if isinstance(value, dict | list):
-        return [leaf for child in (value.values() if isinstance(value, dict) else value) for leaf in leaves(child)]
-    return [str(value)] if isinstance(value, str | int | float) and not isinstance(value, bool) and value != "" else []
 
 
 #: Each place of arbitrary fields: where they go, and the request that has them in an event and beside the events.

@@ -116,7 +116,7 @@ MEASURED: dict[str, tuple[Callable[[World], None], list[float]]] = {
     "chunks": (a_post_with_all_kinds_of_events, [2]),
     "rejected": (a_post_with_all_kinds_of_events, [2]),
     **{f"rejected_{code}": (partial(rejections, code), [2, 1]) for code in REJECTION_CODES},
-    "over_quota": (a_project_over_its_quota, [3]),
+    "over_quota": (a_project_over_its_quota, [3, 3]),
     "warned_schema_violation": (a_post_with_all_kinds_of_events, [1]),
     "batch_messages": (a_batch_of_all_kinds, [5]),
     "failed_messages": (a_batch_of_all_kinds, [1]),

@@ -103,7 +103,7 @@ def test_a_line_of_a_log_costs_26_bytes_more_than_it_says() -> None:
 
 def test_the_access_log_is_priced_as_it_is_written() -> None:
     assert "$" not in bill.access_log_line()
-    assert json.loads(bill.access_log_line())["path"] == "/prod/events"
+    assert json.loads(bill.access_log_line())["path"] == "/events"
 
 
 def test_a_batch_is_what_one_call_of_a_function_takes() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import unicodedata
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,20 @@ def test_csv_is_read_back_cell_by_cell() -> None:
     assert row["source_ip"] == ""
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
+@pytest.mark.parametrize(
+    ("value", "cell"), [({}, "{}"), (0, "0"), (False, "false"), ([], "[]"), ("", ""), (None, "null")]
+)
+def test_a_value_that_is_empty_is_no_missing_value(value: Any, cell: str) -> None:
+    (row,) = csv.DictReader(io.StringIO(written("csv", make_row(context=value)).decode(), newline=""))
+    assert row["context"] == cell
+
+
+# Plain, full-width and small signs, and white space before them.
+SIGNS = "=+-@\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b"
+HOSTILE_STARTS = [*SIGNS, "\t", "\r", "\n", *(space + sign for space in " \n\x0b\u3000" for sign in SIGNS[:5:4])]
+
+
+@pytest.mark.parametrize("start", HOSTILE_STARTS)
 def test_a_cell_that_a_spreadsheet_would_execute_is_prefixed(start: str) -> None:
     hostile = start + "cmd|' /C calc'!A0"
     (row,) = csv.DictReader(io.StringIO(written("csv", make_row(user_id=hostile)).decode(), newline=""))
@@ -57,7 +71,8 @@ def test_a_cell_that_a_spreadsheet_would_execute_is_prefixed(start: str) -> None
 def test_no_cell_ever_starts_like_a_formula(cell: str) -> None:
     safe = export.safe_cell(cell)
     assert safe.removeprefix("'") == cell.removeprefix("'")
-    assert not safe.startswith(("=", "+", "-", "@", "\t", "\r"))
+    assert not unicodedata.normalize("NFKC", safe.lstrip()).startswith(("=", "+", "-", "@"))
+    assert not safe.startswith(("\t", "\r", "\n"))
 
 
 def test_parquet_holds_every_column_unchanged(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import io
 import os
 import tracemalloc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -45,7 +46,7 @@ def test_lines_are_read_whatever_packs_or_marks_the_file(content: bytes) -> None
     assert contents(content) == [(1, b"a"), (2, b"b")]
 
 
-@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf", bytes(100_000), gzip.compress(b"")])
+@pytest.mark.parametrize("content", [b"", b"\n \n\r\n", b"\xef\xbb\xbf", bytes(100_000), gzip.compress(b"", mtime=0)])
 def test_an_empty_file_has_no_lines(content: bytes) -> None:
     assert lines_of(content) == []
 
@@ -97,7 +98,7 @@ def test_a_file_that_can_no_longer_be_read_is_damaged() -> None:
         def readable(self) -> bool:
             return True
 
-        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        def readinto(self, buffer: Any) -> int:
             if not (piece := self.rest.pop(0)):
                 raise OSError(5, "Input/output error")
             buffer[: len(piece)] = piece
@@ -121,7 +122,7 @@ def test_memory_does_not_grow_with_the_file(piece: bytes) -> None:
         def readable(self) -> bool:
             return True
 
-        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+        def readinto(self, buffer: Any) -> int:
             self.left -= 1
             size = min(len(buffer), len(piece)) if self.left > 0 else 0
             buffer[:size] = piece[:size]

@@ -20,7 +20,7 @@ from chalicelib.core.event import Event
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import make_row
 from chalicelib.core.schema import read_event
-from millrace.io import apache_log
+from millrace.io import access_log
 
 ANN = "ann@example.com"
 TRUNCATING = Project("acme", ip="truncate", secret="s")
@@ -98,7 +98,7 @@ def test_addresses_leave_names_types_and_user_agents_too() -> None:
 
 def test_a_line_of_an_access_log_keeps_no_hidden_address() -> None:
     line = '203.0.113.9 - - [01/Feb/2011:10:00:00 +0000] "GET /x?from=203.0.113.9 HTTP/1.1" 200 5 "-" "UA"'
-    raw = apache_log.read_line(line)
+    raw = access_log.read_line(line)
     event = read_event(raw, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
     for project in (TRUNCATING, DROPPING):
         hidden = project.hide(event)
@@ -243,7 +243,7 @@ def test_a_rejected_event_shows_nothing_that_is_hidden(raw: dict[str, Any]) -> N
     shown = json.dumps(row)
     for told in ("ann", "12345678", "3405803785", "203", "gold"):
         assert told not in shown
-    assert row["message"] == "(email) is given twice."
+    assert row["message"].endswith(" is given twice.")
 
 
 # Each puts a value where it may stand in a document; texts stay texts as long as only the first four are used.

@@ -120,7 +120,11 @@ KEPT: dict[str, tuple[Callable[[Pipeline], Any], str, timedelta]] = {
     "a rejection": (lambda wired: wired.rejection_log.keep(REJECTED), "#rejected", 7 * DAY),
     "a POST's rejection": (lambda wired: wired.rejections._log.keep(REJECTED), "#rejected", 7 * DAY),  # noqa: SLF001
     "a quota's minute": (
-        lambda wired: wired.quota.admit(Project("acme", quota=10), 1, NOW), "#quota", timedelta(hours=1),
+        lambda wired: wired.quota.admit(Project("acme", quota=10), 1, [], NOW), "#quota", timedelta(hours=1),
+    ),
+    "a day's old hours": (
+        lambda wired: wired.quota_counter.take_hours("acme", "2015-05-17", ["2015-01-01T10"], limit=9),
+        "#quota", timedelta(hours=25),
     ),
 }  # fmt: skip
 
