@@ -42,7 +42,12 @@ def test_processes_and_threads_that_write_at_once_tear_no_line_and_keep_the_size
     path = tmp_path / "functions.log"
     writers = [subprocess.Popen([sys.executable, "-c", WRITE, path]) for _ in range(3)]
     log = RollingLog(path, MAX_BYTES)
-    threads = [threading.Thread(target=lambda: [log.write(LINE) for _ in range(1000)]) for _ in range(4)]
+
+    def write() -> None:
+        for _ in range(1000):
+            log.write(LINE)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
