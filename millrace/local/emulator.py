@@ -8,7 +8,6 @@ import secrets
 import select
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
@@ -154,7 +153,7 @@ def _secret_of(state: Path) -> str:
 
 def _python() -> str:
     """The interpreter of the emulator's own environment: it pins other versions than we do."""
-    python = Path(sys.prefix).with_name(".venv-emulator") / "bin" / "python"
+    python = PROJECT / ".venv-emulator" / "bin" / "python"
     if not python.exists():
-        raise CommandError("The AWS emulator is not installed. Run `make setup`.")
+        raise CommandError(f"The AWS emulator is not installed. Run `make setup` in {PROJECT}.")
     return str(python)
