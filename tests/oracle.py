@@ -59,6 +59,7 @@ class Findings:
         self.singles = {item["c"]["S"]: item for item in known.values() if "i" in item}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
         self.hour_summaries = {i["sk"]["S"]: i for i in items if "#summary#" in i["pk"]["S"]}
+        self.totals = {i["sk"]["S"]: i for i in items if i["pk"]["S"].endswith("#totals")}
         self.marks = [item for item in items if item["pk"]["S"].startswith("#marks#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
@@ -179,7 +180,7 @@ class Findings:
             reports = {window: count for window, count in reports.items() if count}  # all of it was erased
             if reports != dict(events):
                 found.append(f"{grain} reports {reports} do not say {dict(events)}")
-        return found + self._summary_violations()
+        return found + self._summary_violations() + self._totals_violations()
 
     def _summary_violations(self) -> list[str]:
         """Every hour summary says what is stored of the hour."""
@@ -195,6 +196,20 @@ class Findings:
         hours = {window for pk, window in self.reports if pk.endswith("#hour")}
         if hours != set(self.hour_summaries):
             found.append(f"hour summaries of {set(self.hour_summaries)}, reports of {hours}")
+        return found
+
+    def _totals_violations(self) -> list[str]:
+        """The totals of a day that has no mark say what its counters say."""
+        behind = {item["sk"]["S"].partition("#")[2][:10] for item in self.marks}
+        by_day: dict[str, Counter[str]] = {}
+        for (minute, event_type), count in self.counted().items():
+            by_day.setdefault(minute[:10], Counter())[event_type] += count
+        found = []
+        for day, item in self.totals.items():
+            document = json.loads(zlib.decompress(item["b"]["B"]))
+            sums = {event_type: sum(quarters.values()) for event_type, quarters in document.items()}
+            if day not in behind and sums != by_day.get(day, {}):
+                found.append(f"the totals of {day} say {sums}, its counters {by_day.get(day)}")
         return found
 
     def summarized_users(self) -> set[str]:

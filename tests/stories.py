@@ -151,6 +151,7 @@ class Story:
     def aggregate(self, stage: Stage) -> None:
         aggregate(
             marks=stage.marks,
+            counters=stage.counters,
             commits=stage.commits,
             reports=stage.reports,
             hour_summaries=stage.hour_summaries,
