@@ -14,7 +14,7 @@ from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection
 from millrace.ops.erasure import Erased, Eraser, Person
 from stage import Stage
-from stories import NOW, Story, event
+from story import NOW, Story, event
 
 
 @contextmanager

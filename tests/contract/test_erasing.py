@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from builders import World, make_chunk, make_event, make_record, make_single
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk
@@ -16,11 +14,6 @@ ALL = {"first": "", "after": "~"}
 
 
 Stores = World | Stage
-
-
-@pytest.fixture
-def stores(backend: Stage | None) -> Stores:
-    return backend or World()
 
 
 def take(stores: Stores, chunk: Chunk) -> CommitRecord:
