@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -63,7 +63,7 @@ def ingest(
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
-    sender = project.hide_sender(sender, post.users)
+    sender = project.hide_sender(replace(sender, shared={}) if shared.refusal else sender, post.users)
     packed = chunk.pack(
         post.events,
         sender=sender,
