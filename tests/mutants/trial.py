@@ -19,11 +19,11 @@ from typing import Any
 # Whatever tests import is imported once, before there are processes: all but the product and its tests.
 import boto3  # noqa: F401
 import chalice.test  # noqa: F401
-import fastjsonschema  # noqa: F401
 import greenlet  # noqa: F401
 import hypothesis.stateful  # noqa: F401
 import marshmallow  # noqa: F401
 import pytest
+import re2  # noqa: F401
 import requests  # noqa: F401
 import yaml  # noqa: F401
 from hypothesis import Phase, settings
