@@ -82,7 +82,7 @@ def _refuse(start: str | None, span: Span, otherwise: str) -> NoReturn:
     largest = {"from": start, "to": timestamps.readable_of(span.end)}
     raise Problem(
         "range_too_wide",
-        f"The largest span that is answered begins at {start} (see `largest`). Ask for it and then for the rest, or for "
+        f"The largest span that is answered begins at {start} (see `largest`). Ask for it, then for the rest, or for "
         f"{otherwise}.",
         largest=largest,
     )

@@ -148,6 +148,7 @@ def test_a_single_is_erased_from_the_record_that_it_shares(stores: Stores) -> No
 
 def test_receipts_are_found_by_their_names(stores: Stores) -> None:
     names = [f"2026-03-0{day}T10:00:00Z-{day}" for day in (1, 2)]
+    erasure = stores.erasure
     for name in names:
-        stores.erasure.save_receipt(name, "{}")
-    assert sorted(stores.erasure.receipts()) == names
+        erasure.save_receipt(name, "{}")
+    assert sorted(erasure.receipts()) == names
