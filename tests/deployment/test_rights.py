@@ -16,6 +16,7 @@ from chalice.test import Client
 
 import app
 from builders import make_chunk, make_event
+from chalicelib import wiring
 from chalicelib.adapters import aws
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit
@@ -86,7 +87,9 @@ class Functions:
         write_key, _ = registry.create_key(pipeline().projects, "default", "write", datetime.now(UTC))
         key = self.ask()
         self.http.post("/events", headers={"Authorization": f"Bearer {write_key}"}, body=b'{"event_type": "no user"}')
+        _begin_anew()  # each function is a process of its own, and remembers nothing of the others
         self.process()
+        _begin_anew()
         self.aggregate()
         self.ask(key)
 
@@ -167,6 +170,10 @@ class Functions:
             for number, body in enumerate(bodies)
         ]
         app.app.handler_map["process"]({"Records": records}, None)
+
+
+def _begin_anew() -> None:
+    wiring._pipeline.cache_clear()  # noqa: SLF001 - as in a process that has just started
 
 
 @pytest.fixture(scope="module")
