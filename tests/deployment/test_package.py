@@ -35,6 +35,14 @@ def test_the_package_is_small_and_brings_neither_boto3_nor_the_toolbox(packaged:
     assert (packaged / "deployment.zip").stat().st_size < 5_000_000
 
 
+def test_what_is_compiled_in_the_package_is_for_the_functions_processor(packaged: Path) -> None:
+    arm64 = 183  # e_machine of an ELF file
+    with zipfile.ZipFile(packaged / "deployment.zip") as package:
+        compiled = [name for name in package.namelist() if name.endswith(".so")]
+        machines = {int.from_bytes(package.read(name)[18:20], "little") for name in compiled}
+    assert (machines, any("re2" in name for name in compiled)) == ({arm64}, True)
+
+
 def test_every_module_of_the_package_has_bytecode_that_python_takes(packaged: Path) -> None:
     with zipfile.ZipFile(packaged / "deployment.zip") as package:
         names = package.namelist()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -67,6 +69,30 @@ def test_the_worst_bodies_take_no_more_time_than_ordinary_events(
     ratio = seconds_of(evil) / seconds_of(evil.ordinary())
     figures(f"{name}: {ratio:.2f} times an ordinary body")
     assert ratio <= RATIO
+
+
+_SEND_ALL = """
+import resource, sys
+from worst_bodies import EVIL
+for make in EVIL.values():
+    make(4_000_000).send()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_the_worst_bodies_of_the_largest_size_leave_a_function_room(
+    pytestconfig: pytest.Config, figures: Callable[[str], None]
+) -> None:
+    if not pytestconfig.getoption("thorough"):
+        pytest.skip("only with --thorough")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(["tests", "."])}
+    command = [sys.executable, "-c", _SEND_ALL]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, check=True, cwd=pytestconfig.rootpath
+    )
+    megabytes = int(done.stdout) / 1024
+    figures(f"the worst bodies took at most {megabytes:.0f} MB, the process and its fakes included")
+    assert megabytes < 400
 
 
 ATOMS = st.sampled_from(
