@@ -84,7 +84,7 @@ def object_of(member: Callable[[int], str], size: int) -> str:
 
 def filled(value: Callable[[int], str], size: int, more: str = "", **options: Any) -> Request:
     """As many events of our own form as fit, each filled up with a property."""
-    number = max(1, size // MAX_EVENT)
+    number = size // MAX_EVENT + 1
     event = f'{{"event_type":"t","user_id":"ann-1234"{more},"x":{value(size // number - 200 - len(more.encode()))}}}'
     return Request("[" + ",".join([event] * number) + "]", events=number, **options)
 
@@ -149,6 +149,7 @@ EVIL: dict[str, Callable[[int], Request]] = {
     # What a batch shares.
     "shared list": lambda size: segment(size, integrations=list_of("[]", size // 3)),
     "shared context": lambda size: segment(size, context=object_of(lambda number: f'"{number:x}":1', size // 3)),
+    "small shared list": lambda size: segment(size, integrations=list_of("[]", 2_000)),
     "small shared context": lambda size: segment(size, context=object_of(lambda number: f'"{number:x}":1', 2_000)),
     "shared time": lambda size: segment(size, sentAt=f'"{"2" * (size // 3)}"'),
     "shared by PostHog": lambda size: posthog(size, sent_at=f'"{"2" * (size // 3)}"', more=list_of("[]", size // 3)),
