@@ -9,7 +9,7 @@ EDITABLE := -m pip install --quiet --disable-pip-version-check --no-deps --no-bu
 # Two runs of make at once would break an environment.
 ALONE = $(PYTHON) requirements/alone.py $@ $^ --
 
-.PHONY: help run demo test quick chaos fault mutants bench setup lint fix types check lock clean openapi screenshots
+.PHONY: help run demo test quick chaos fault mutants proof bench setup lint fix types check lock clean openapi screenshots
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fa
 
 mutants: .venv/dev-ready .venv-emulator/ready ## which small changes of the product no test notices (MUTANTS=--all, or "--only TEXT")
 	@PYTHONPATH=tests $(VENV)/python -m mutants $(MUTANTS)
+
+proof: .venv/dev-ready ## check the model of the protocol: every pair of features, every broken rule
+	@$(VENV)/python -m proof
 
 bench: .venv-bench/ready .venv-emulator/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds)
 	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick)

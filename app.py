@@ -112,7 +112,7 @@ def get_counts() -> Any:
     from chalicelib.flows import query
 
     stage, project, asked = _enter("read")
-    return query.count(asked, project=project.name, counters=stage.counters)
+    return query.count(asked, project=project.name, counters=stage.counters, marks=stage.marks)
 
 
 @app.route("/reports", methods=["GET"])
@@ -206,6 +206,7 @@ def aggregate(_event: Any) -> dict[str, int]:
     )
     return aggregator.aggregate(
         marks=stage.marks,
+        counters=stage.counters,
         commits=stage.commits,
         reports=stage.reports,
         hour_summaries=stage.hour_summaries,

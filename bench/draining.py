@@ -132,7 +132,11 @@ def _done(line: str) -> int:
 def _messages(running: Running, *states: str) -> int:
     names = [f"ApproximateNumberOfMessages{state}" for state in states]
     body = json.dumps({"QueueUrl": running.environment["QUEUE_URL"], "AttributeNames": names}).encode()
-    headers = {"X-Amz-Target": "AmazonSQS.GetQueueAttributes", "Content-Type": "application/x-amz-json-1.0"}
+    headers = {
+        "X-Amz-Target": "AmazonSQS.GetQueueAttributes",
+        "X-Amz-Security-Token": running.environment["AWS_SESSION_TOKEN"],
+        "Content-Type": "application/x-amz-json-1.0",
+    }
     request = urllib.request.Request(running.environment["AWS_ENDPOINT_URL"], body, headers)
     with urllib.request.urlopen(request) as answer:
         return sum(int(number) for number in json.load(answer)["Attributes"].values())

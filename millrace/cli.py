@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
+import sqlite3
+import sys
 from collections.abc import MutableMapping
+from typing import Any
 
 import click
 
@@ -55,6 +59,39 @@ class _Toolbox(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"millrace.commands.{_COMMANDS[name]}"), name)
         return command
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command. Raises CommandError for whatever goes wrong on this machine and in AWS."""
+        try:
+            try:
+                return super().invoke(context)
+            finally:
+                _flush()
+        except OSError as error:
+            if error.errno == errno.EPIPE:
+                raise  # nobody reads any more: click ends quietly
+            raise CommandError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}") from error
+        except sqlite3.Error as error:
+            raise CommandError(f"A temporary file cannot be written: {error}") from error
+        except Exception as error:
+            if _is_of_aws(error):
+                raise CommandError(f"AWS could not be asked: {error}. See AWS_PROFILE and AWS_REGION.") from error
+            raise
+
+
+def _flush() -> None:
+    """Print what is still to be printed. Where that fails, drop it: Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise
+
+
+def _is_of_aws(error: Exception) -> bool:
+    """Whether the AWS SDK raised it; commands that do without the SDK do not import it for this."""
+    exceptions = sys.modules.get("botocore.exceptions")
+    return exceptions is not None and isinstance(error, exceptions.BotoCoreError | exceptions.ClientError)
 
 
 @click.group(cls=_Toolbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

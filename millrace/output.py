@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
+import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import click
 
 if TYPE_CHECKING:  # rich takes as long as all that a command for programs does beside its work
     from rich.console import Console
@@ -19,27 +23,25 @@ _PLAIN: Any = {"highlight": False, "markup": False, "emoji": False, "soft_wrap":
 
 
 @cache
-def _data() -> Console:
-    from rich.console import Console
-
-    # A pipe has no width: nothing is cut there.
-    return Console(**_PLAIN, width=None if sys.stdout.isatty() else 100_000)
-
-
-@cache
 def _talk() -> Console:
     from rich.console import Console
 
     return Console(**_PLAIN, stderr=True)
 
 
-# Controls that JSON leaves as they are, what changes the direction of text, and what else ends a line.
-_STEERING = re.compile("[\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+_GAP = "  "
+# A column is not cut below this.
+_LEAST_WIDTH = 16
+# Characters that change how the text around them is read: https://www.unicode.org/reports/tr9/
+_BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_CONTROL = {"Cc", "Cs", "Zl", "Zp"}
+# Of both kinds what JSON leaves as it is.
+_STEERING = re.compile(f"[\x7f-\x9f\u2028\u2029{''.join(_BIDI)}]")
 
 
 def say(message: str) -> None:
-    """A line for the person at the terminal, whatever it contains."""
-    _talk().print("\n".join(map(_printable, message.split("\n"))))
+    """Text for the person at the terminal, whatever it contains."""
+    _talk().print(_printable_lines(message))
 
 
 def print_json(documents: Iterable[dict[str, Any]]) -> None:
@@ -54,25 +56,54 @@ def to_json(document: Any) -> str:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table; what comes from events is shown as text, whatever it contains."""
-    from rich.table import Table
+    """A table; what comes from events is shown as text, whatever it contains.
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=True)
-    for row in rows:
-        table.add_row(*(_printable(str(cell)) for cell in row))
-    _data().print(table)
+    On a terminal that is too narrow, the last columns are cut; columns stand in the order of their importance.
+    """
+    from rich.cells import cell_len
+
+    cells = [[printable(str(cell)) for cell in row] for row in rows]
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    if sys.stdout.isatty():
+        widths = fitted(widths, shutil.get_terminal_size().columns)
+    click.secho(_line(columns, widths), bold=True)
+    for row in cells:
+        click.echo(_line(row, widths))
+
+
+def fitted(widths: Sequence[int], room: int) -> list[int]:
+    """The widths of columns, of which the last are narrowed first, the first never, and none to nothing."""
+    fitted = list(widths)
+    excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
+    for index in range(len(widths) - 1, 0, -1):
+        cut = max(0, min(excess, fitted[index] - _LEAST_WIDTH))
+        fitted[index] -= cut
+        excess -= cut
+    return fitted
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return _GAP.join(map(_cell, cells, widths)).rstrip()
+
+
+def _cell(text: str, width: int) -> str:
+    from rich.cells import cell_len, set_cell_size
+
+    return set_cell_size(text, width) if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"
+
+
+def compact(value: Any) -> str:
+    """A value of an event on one line."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def print_line(text: str) -> None:
     """One line, at once, whatever it contains."""
-    _data().print(_printable(text))
-    sys.stdout.flush()
+    click.echo(printable(text))
 
 
 def print_text(text: str) -> None:
-    _data().print("\n".join(map(_printable, text.rstrip("\n").split("\n"))))
+    click.echo(_printable_lines(text.rstrip("\n")))
 
 
 def progress() -> Progress:
@@ -89,5 +120,12 @@ def progress() -> Progress:
     return Progress(*columns, console=_talk(), transient=True, disable=not sys.stderr.isatty())
 
 
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "�" for character in text)
+def printable(text: str) -> str:
+    """The text as it is, but for characters that steer a terminal or turn the direction of reading."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join("\ufffd" if each in _BIDI or unicodedata.category(each) in _CONTROL else each for each in text)
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.split("\n")))

@@ -1,6 +1,7 @@
 """A pytest plugin: tests of your own tracking against a pipeline of their own. docs/testing-your-tracking.md
 
-Installed with the package; ask for the fixture `millrace`.
+Installed with the package; ask for the fixture `millrace`. Every run of pytest in the environment imports this module,
+also one that asks for nothing: what takes time is imported where it is used.
 """
 
 from __future__ import annotations
@@ -13,15 +14,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import botocore.config
-import botocore.session
 import pytest
 
-from chalicelib.core.table_keys import is_operators
-from millrace.io.client import Client
-from millrace.stage_address import running_stack
+if TYPE_CHECKING:
+    from millrace.io.client import Client
 
 # A busy machine may take long.
 _START_SECONDS = 300
@@ -61,6 +59,8 @@ class Events:
 
     def reset(self) -> None:
         """Forget everything that was posted; projects, keys and catalogues stay."""
+        from chalicelib.core.table_keys import is_operators
+
         self._settle()
         table, bucket = self.environment["TABLE_NAME"], self.environment["BUCKET_NAME"]
         dynamodb, s3 = self._client("dynamodb"), self._client("s3")
@@ -90,12 +90,16 @@ class Events:
 
     def _client(self, service: str) -> Any:
         region, url = self.environment["AWS_DEFAULT_REGION"], self.environment["AWS_ENDPOINT_URL"]
+        import botocore.config
+
         no_proxies = botocore.config.Config(proxies={})
         return self._session.create_client(service, region, endpoint_url=url, config=no_proxies)
 
     @cached_property
     def _session(self) -> Any:
         """Of the stack alone, whatever the tests' own environment says of AWS."""
+        import botocore.session
+
         session = botocore.session.Session(_NO_SETTINGS_OF_THE_USER)
         names = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
         session.set_credentials(*(self.environment[name] for name in names))
@@ -144,6 +148,9 @@ def millrace(millrace_stack: Millrace) -> Millrace:
 
 
 def _wait_until_ready(state: Path, process: subprocess.Popen[bytes], log: Path) -> Millrace:
+    from millrace.io.client import Client
+    from millrace.stage_address import running_stack
+
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
         if running := running_stack(state):  # it notes its address when everything runs

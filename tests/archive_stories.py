@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.windows import Span
@@ -15,7 +14,7 @@ from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection
 from millrace.ops.erasure import Erased, Eraser, Person
 from stage import Stage
-from stories import NOW, Story, event
+from story import NOW, Story, event
 
 
 @contextmanager
@@ -118,7 +117,7 @@ class Erasing(Story):
             quarantine=stage.quarantine,
             erasure=stage.erasure,
             archive=stage.archive,
-            is_settled=lambda minted: minted < NOW - timedelta(days=31),
+            is_settled=lambda minted: stage.lifetimes.is_settled(minted, NOW),
         )
         for _ in eraser.erase_events():
             pass

@@ -110,7 +110,7 @@ def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_obje
 
 
 def make_quarantined(chunk: Chunk, code: str = "too_old") -> Quarantined:
-    return failures.quarantined_chunk(chunk, code, NOW, f"quarantine/{chunk.chunk_id}.json")
+    return failures.quarantined_chunk(chunk, code, NOW)
 
 
 def make_report(window: Window, version: int = 1, published: int = 0, **content: Any) -> Report:
@@ -180,6 +180,7 @@ class World:
     def aggregate(self, now: datetime = NOW) -> dict[str, int]:
         return aggregator.aggregate(
             marks=self.marks,
+            counters=self.counters,
             commits=self.commits,
             reports=self.reports,
             hour_summaries=self.hour_summaries,
@@ -205,7 +206,9 @@ class World:
         return query.find_reports(parameters, project=project, reports=self.reports, secret=SETTINGS.cursor_secret)
 
     def count(self, parameters: Mapping[str, str], *, project: str = "acme") -> list[dict[str, Any]]:
-        counts: list[dict[str, Any]] = query.count(parameters, project=project, counters=self.counters)["counts"]
+        counts: list[dict[str, Any]] = query.count(
+            parameters, project=project, counters=self.counters, marks=self.marks
+        )["counts"]
         return counts
 
     def receipt(self, chunk_id: str, *, project: str = "acme", now: datetime = NOW) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -79,8 +80,8 @@ class LocalStack:
 
     def _address(self) -> str | None:
         assert self.is_running(), self.printed()
-        running = running_stack(self.state)
-        return running.url if running else None
+        said = re.search(r"Millrace runs at (\S+)", self.printed())  # and all that it says before
+        return said.group(1) if said else None
 
     def run(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
         """A command's standard output."""

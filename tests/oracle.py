@@ -59,6 +59,7 @@ class Findings:
         self.singles = {item["c"]["S"]: item for item in known.values() if "i" in item}
         self.reports = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#r#" in i["pk"]["S"]}
         self.hour_summaries = {i["sk"]["S"]: i for i in items if "#summary#" in i["pk"]["S"]}
+        self.totals = {i["sk"]["S"]: i for i in items if i["pk"]["S"].endswith("#totals")}
         self.marks = [item for item in items if item["pk"]["S"].startswith("#marks#")]
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
@@ -75,7 +76,7 @@ class Findings:
 
     def quarantine_violations(self, bodies: Iterable[str]) -> list[str]:
         """The quarantine lists exactly these messages, each with its object, which holds it whole."""
-        listed = {item["o"]["S"] for item in self.quarantined.values()}
+        listed = set(map(quarantined_object, self.quarantined))
         found = [f"listed without its object: {name}" for name in listed - set(self.objects)]
         found += [f"an object that is not listed: {name}" for name in set(self.objects) - listed]
         kept = sorted(document["message"] for document in self.objects.values())
@@ -179,7 +180,7 @@ class Findings:
             reports = {window: count for window, count in reports.items() if count}  # all of it was erased
             if reports != dict(events):
                 found.append(f"{grain} reports {reports} do not say {dict(events)}")
-        return found + self._summary_violations()
+        return found + self._summary_violations() + self._totals_violations()
 
     def _summary_violations(self) -> list[str]:
         """Every hour summary says what is stored of the hour."""
@@ -197,6 +198,20 @@ class Findings:
             found.append(f"hour summaries of {set(self.hour_summaries)}, reports of {hours}")
         return found
 
+    def _totals_violations(self) -> list[str]:
+        """The totals of a day that has no mark say what its counters say."""
+        behind = {item["sk"]["S"].partition("#")[2][:10] for item in self.marks}
+        by_day: dict[str, Counter[str]] = {}
+        for (minute, event_type), count in self.counted().items():
+            by_day.setdefault(minute[:10], Counter())[event_type] += count
+        found = []
+        for day, item in self.totals.items():
+            document = json.loads(zlib.decompress(item["b"]["B"]))
+            sums = {event_type: sum(quarters.values()) for event_type, quarters in document.items()}
+            if day not in behind and sums != by_day.get(day, {}):
+                found.append(f"the totals of {day} say {sums}, its counters {by_day.get(day)}")
+        return found
+
     def summarized_users(self) -> set[str]:
         """Return the users that any hour summary holds, whether or not an item names it."""
         every = [item["b"]["B"] for item in self.hour_summaries.values() if "b" in item] + [
@@ -211,6 +226,12 @@ def _event(item: dict[str, Any]) -> dict[str, Any]:
     owner = item["c"]["S"]
     chunk_id = f"{owner}-{event_key(ref)}" if "i" in item else owner
     return event_body.unpack(item["b"]["B"], project, ref, item["t"]["S"], chunk_id)
+
+
+def quarantined_object(sort_key: str) -> str:
+    """The object of an entry, which names a project and a chunk, or no project and a message."""
+    project, _, name = sort_key.partition("#")
+    return f"quarantine/{'' if project else 'undecodable/'}{name}.json"
 
 
 def _sum(items: Iterable[dict[str, Any]], name: str) -> int:

@@ -84,7 +84,7 @@ class Post:
             if "event_id" in event:
                 name: Any = event["event_id"]
             elif self.key:
-                name = (self.key, index)
+                name = (self.key, content, contents[content])
             else:
                 name = (content, contents[content]) if at else (self.at, index)
             found.add((self.project, event["user_id"], at, name))

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from builders import HISTORY, SETTINGS
-from chalicelib.core import timestamps, windows
+from chalicelib.core import counting, timestamps, windows
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import minted_at
 from chalicelib.core.commit import CommitRecord
@@ -245,6 +245,7 @@ class Schedule(RuleBasedStateMachine):
         self._start(
             lambda port: aggregate(
                 marks=port(self.commits.marks),
+                counters=port(self.commits.counters),
                 commits=port(self.commits),
                 reports=port(self.reports),
                 hour_summaries=port(self.hour_summaries),
@@ -349,6 +350,10 @@ class Schedule(RuleBasedStateMachine):
             }
         )
         demand(counted == truth, "counters say {}, commit records {}", counted, truth)
+        counters = self.commits.counters
+        for (project, day), packed in counters.packed.items():
+            now = counting.pack_totals(counters.of_days(project, [day]))
+            demand(packed == now, "the totals of {} are not what its counters say", day)
 
     def _check_archive(self) -> None:
         lines = Counter(
@@ -376,8 +381,7 @@ class Schedule(RuleBasedStateMachine):
         for chunk_ids in self.accepted.values():
             for chunk_id in chunk_ids:
                 demand(self._record_of(chunk_id) or chunk_id in quarantined, "{} has no receipt", chunk_id)
-        bodies = {f"quarantine/{chunk_id}.json" for chunk_id in quarantined}
-        demand(bodies <= set(self.quarantine.contents), "a quarantined message is not kept")
+        demand(quarantined <= set(self.quarantine.contents), "a quarantined message is not kept")
 
     def _check_reports(self) -> None:
         demand(not self.commits.marks.tokens, "marks left: {}", self.commits.marks.tokens)

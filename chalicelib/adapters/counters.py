@@ -1,16 +1,17 @@
-"""The counters: events by project, type and minute; and the days that have any.
+"""The counters: events by project, type and minute; the days that have any; and the totals of days that are over.
 
 Their items are written in the transaction of a commit or an erasure: `counter_parts` and `day_parts` are parts of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from chalicelib.adapters.table import Item, Table, add_part, key_item, key_of, put_part, read_item, readable
-from chalicelib.core import table_keys
-from chalicelib.core.counting import HourCounter
+from chalicelib.adapters.table import Item, Table, add_part, key_item, key_of, number, put_part, read_item, readable
+from chalicelib.core import counting, limits, table_keys
+from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.windows import DAY
+from chalicelib.errors import StoreFailed
 
 
 def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], shard: int) -> list[Item]:
@@ -31,15 +32,46 @@ class Counters:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def days(self, project: str) -> list[str]:
-        """Return the days that have events, oldest first."""
-        items = self._table.query(table_keys.days_partition(project))
-        return sorted(set(readable(items, lambda item: table_keys.parse_day(key_of(item))[1])))
+    def days(self, project: str, *, first: str = "", after: str = "", at_most: int | None = None) -> list[str]:
+        """The days from `first` to before `after` that have events, oldest first; the newest so many of them."""
+        pk = table_keys.days_partition(project)
+        items = self._table.query(pk, first=first, after=after, newest_first=True)
+        found: dict[str, None] = {}
+        for day in readable(items, lambda item: table_keys.parse_day(key_of(item))[1]):
+            found[day] = None
+            if len(found) == at_most:
+                break
+        return list(found)[::-1]
 
     def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         """Return every counter of some days; a counter may come in several parts."""
         pks = [pk for day in days for pk in table_keys.day_partitions(project, day)]
         return [read_item(item, _counter) for item in self._table.query_each(pks, table_keys.COUNTERS)]
+
+    def totals(self, project: str, *, first: str, after: str) -> Iterator[DayTotals]:
+        """The totals of those days that were summed up, newest first."""
+        pk = table_keys.totals_partition(project)
+        items = self._table.query(pk, first=first, after=after, newest_first=True)
+        return readable((item for item in items if "b" in item), _totals)
+
+    def sum_up(self, project: str, day: str) -> None:
+        """Keep the totals of a day, made from its counters. Raises StoreFailed, also if they were kept meanwhile by
+        another, whose look at the counters may be older than ours or newer.
+        """
+        key = table_keys.day_totals(project, day)
+        current = self._table.get(key) or {}  # before the counters, as a report is read before what it is made of
+        packed = counting.pack_totals(self.of_days(project, [day]))
+        version = int(current["v"]["N"]) if "v" in current else 0
+        item = key_item(key) | {"v": number(version + 1)}
+        if len(packed) <= limits.MAX_TOTALS_BYTES:
+            item["b"] = {"B": packed}
+        condition, values = ("v = :v", {":v": number(version)}) if version else ("attribute_not_exists(v)", None)
+        if not self._table.put_if(item, condition, values):
+            raise StoreFailed("another aggregator has summed up the same day")
+
+
+def _totals(item: Item) -> DayTotals:
+    return counting.unpack_totals(table_keys.parse_day_totals(key_of(item)), item["b"]["B"])
 
 
 def _counter(item: Item) -> HourCounter:

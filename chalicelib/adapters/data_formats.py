@@ -72,9 +72,7 @@ class DataFormats:
 
     def create(self, lifetimes: Lifetimes = _DEFAULT) -> bool:
         """Record the current format, and the lifetimes of a new stage; False if a format is recorded already."""
-        ever = History(((_ALWAYS, lifetimes),))
-        recorded = {"w": number(data_format.CURRENT), "o": number(data_format.CURRENT), "l": _text_of(ever)}
-        return self._table.put_if(key_item(table_keys.DATA_FORMAT) | recorded, "attribute_not_exists(pk)")
+        return self._table.put_if(item_of_a_new_stage(lifetimes), "attribute_not_exists(pk)")
 
     def replace(self, before: DataFormat, after: DataFormat) -> bool:
         """Record another format; False if the recorded one is no longer `before`."""
@@ -94,6 +92,12 @@ class DataFormats:
     def is_empty(self) -> bool:
         """Return whether the table holds nothing at all."""
         return self._table.is_empty()
+
+
+def item_of_a_new_stage(lifetimes: Lifetimes = _DEFAULT) -> Item:
+    """Return the item that records the current format, and lifetimes that were always so."""
+    current, ever = number(data_format.CURRENT), History(((_ALWAYS, lifetimes),))
+    return key_item(table_keys.DATA_FORMAT) | {"w": current, "o": current, "l": _text_of(ever)}
 
 
 def _text_of(history: History) -> Item:

@@ -62,6 +62,10 @@ class Erasure:
     def save_receipt(self, name: str, receipt: str) -> None:
         self._bucket.put_json(f"erasures/{name}.json", receipt)
 
+    def receipts(self) -> list[str]:
+        """Return the names of all receipts."""
+        return [each.name.removeprefix("erasures/").removesuffix(".json") for each in self._bucket.find("erasures/")]
+
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
         """Whether each event stands or was erased; without those of which the table knows nothing."""
         wanted = {table_keys.event_item(project, ref): ref for ref in refs}

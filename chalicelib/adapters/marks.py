@@ -9,6 +9,7 @@ from uuid import uuid4
 from chalicelib.adapters.table import Item, Table, key_item, key_of, put_part, readable, text
 from chalicelib.core import table_keys
 from chalicelib.core.table_keys import Mark
+from chalicelib.core.windows import DAY
 
 
 def mark_parts(hours: Iterable[tuple[str, str]], shard: int) -> list[Item]:
@@ -25,6 +26,11 @@ class Marks:
         """Yield the marks of hours that gained or lost events since their mark was last removed."""
         for pk in table_keys.MARKS_PARTITIONS:
             yield from readable(self._table.query(pk), _mark)
+
+    def days(self, project: str) -> set[str]:
+        """The days of a project of which some report is behind."""
+        found = self._table.query_each(table_keys.MARKS_PARTITIONS, table_keys.marks_of(project))
+        return {DAY.name_of(mark.hour) for mark in readable(found, _mark)}
 
     def remove(self, mark: Mark) -> None:
         """Remove a mark, unless a commit has put it anew since it was read."""

@@ -27,19 +27,19 @@ class Quarantine:
 
         The object first: an entry without its object would promise what is not there.
         """
-        self._bucket.put_json(entry.object_name, content)
+        self._bucket.put_json(_object_name(entry), content)
         self._table.put_if(_item(entry), "attribute_not_exists(pk)")
 
     def content(self, entry: Quarantined) -> str:
         """Return what was kept of a message."""
-        found = self._bucket.get(entry.object_name)
+        found = self._bucket.get(_object_name(entry))
         if found is None:
-            raise StoreFailed(f"{entry.object_name} is gone")
+            raise StoreFailed(f"{_object_name(entry)} is gone")
         return found[0].decode()
 
     def remove(self, entry: Quarantined) -> None:
         """Remove a message and its entry. The object first: while the entry is there, somebody tries again."""
-        self._bucket.delete(entry.object_name)
+        self._bucket.delete(_object_name(entry))
         self._table.delete(table_keys.quarantine_record(entry.project, entry.name))
 
     def waiting(self) -> Iterator[Quarantined]:
@@ -62,13 +62,16 @@ class Quarantine:
         return str(item["code"]["S"]) if item else None
 
 
+def _object_name(entry: Quarantined) -> str:
+    return f"quarantine/{'' if entry.project else 'undecodable/'}{entry.name}.json"
+
+
 def _item(entry: Quarantined) -> Item:
     return key_item(table_keys.quarantine_record(entry.project, entry.name)) | {
         "code": text(entry.code),
         "n": number(entry.accepted),
         "r": text(entry.received),
         "q": text(entry.quarantined),
-        "o": text(entry.object_name),
     }
 
 
@@ -86,5 +89,4 @@ def _entry(item: Item) -> Quarantined:
         accepted=int(item["n"]["N"]),
         received=item["r"]["S"],
         quarantined=item["q"]["S"],
-        object_name=item["o"]["S"],
     )

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import tzinfo
+from datetime import timedelta, tzinfo
 from functools import cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
-from chalicelib.core import timestamps, windows
-from chalicelib.core.windows import Grain, Span
+from chalicelib.core import compact, timestamps, windows
+from chalicelib.core.windows import DAY, Grain, Span
+
+# Totals are kept by the quarter of an hour: clocks of today differ from UTC by some of these.
+_QUARTER = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,51 @@ def sum_windows(
         for (start, event_type), count in sorted(sums.items())
         if count > 0
     ]
+
+
+class DayTotals(NamedTuple):
+    """The counters of a day by the quarter of an hour; `packed_bytes`: what they take in the table."""
+
+    day: str
+    packed_bytes: int
+    counters: list[HourCounter]
+
+
+def pack_totals(counters: Iterable[HourCounter]) -> bytes:
+    """The counters of a day, in however many parts they come, summed by type and quarter of an hour."""
+    sums: dict[str, Counter[str]] = {}
+    for counter in counters:
+        _, hour_of_day = windows.day_and_hour(counter.hour)
+        quarters = sums.setdefault(counter.event_type, Counter())
+        for minute, count in counter.minutes.items():
+            quarters[f"{hour_of_day}{windows.quarter_of(minute)}"] += count
+    document = {
+        event_type: {name: count for name, count in found.items() if count} for event_type, found in sums.items()
+    }
+    return compact.pack({event_type: found for event_type, found in sorted(document.items()) if found})
+
+
+def unpack_totals(day: str, packed: bytes) -> DayTotals:
+    """The inverse of `pack_totals`."""
+    counters = [
+        HourCounter(windows.join_hour(day, name[:2]), event_type, {name[2:]: int(count)})
+        for event_type, found in compact.unpack(packed).items()
+        for name, count in found.items()
+    ]
+    return DayTotals(day, len(packed), counters)
+
+
+def are_quarters_enough(day: str, grain: Grain, span: Span, zone: tzinfo | None) -> bool:
+    """Whether no window of a day, and no end of the span, begins inside a quarter of an hour."""
+    begin, end = timestamps.parse(windows.first_time(day)), DAY.end(day)
+    inside = [moment for moment in span if moment is not None and begin < moment < end]
+    if grain.longest < _QUARTER or any((moment - begin) % _QUARTER for moment in inside):
+        return False
+    if zone is None:
+        return True
+    try:
+        offsets = {moment.astimezone(zone).utcoffset() for moment in (begin, end)}
+    except OverflowError:  # the first or last day of all time
+        return False
+    offset = offsets.pop()
+    return not offsets and offset is not None and not offset % _QUARTER

@@ -41,10 +41,9 @@ class Quarantined:
     accepted: int
     received: str
     quarantined: str
-    object_name: str
 
 
-def quarantined_chunk(chunk: Chunk, code: str, now: datetime, object_name: str) -> Quarantined:
+def quarantined_chunk(chunk: Chunk, code: str, now: datetime) -> Quarantined:
     return Quarantined(
         project=chunk.project,
         name=chunk.chunk_id,
@@ -52,7 +51,6 @@ def quarantined_chunk(chunk: Chunk, code: str, now: datetime, object_name: str) 
         accepted=chunk.accepted,
         received=timestamps.sortable(chunk.sender.received),
         quarantined=timestamps.sortable(now),
-        object_name=object_name,
     )
 
 

@@ -38,8 +38,6 @@ MAX_USER_LENGTH = 256
 MAX_TYPE_LENGTH = 100
 # Clocks run ahead; more than a day is an error of the client.
 MAX_FUTURE_SECONDS = 24 * 3600
-# Between a client's sending and our receiving, less than this is a network, a retry or a cold start.
-MIN_SKEW_SECONDS = 5
 # Each different hour older than yesterday is a chunk, a mark, reports and objects of its own. So many are 13 months.
 OLD_HOURS_A_DAY = 10_000
 
@@ -93,9 +91,15 @@ MAX_EXAMINED = 5_000
 MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer takes 6 MB, of which the envelope needs little.
 MAX_ANSWER_BYTES = 5_500_000
-# Windows of one answer of /counts: a year of hours, or a week of minutes; and days, each of which takes 8 queries.
+# Windows of one answer of /counts: a year of hours, or a week of minutes; and days.
 MAX_COUNT_WINDOWS = 11_000
 MAX_COUNT_DAYS = 1_500
+# What one answer of /counts reads. A day's counters are 8 queries, one after the other: 10 ms each are 10 s. Of days
+# that were summed up, a query brings 1 MB; as many bytes as here are unpacked in a second or two.
+MAX_COUNTED_DAYS = 125
+MAX_COUNT_TOTALS_BYTES = 8_000_000
+# An item takes 400 KB. A day of more types is counted each time.
+MAX_TOTALS_BYTES = 350_000
 
 
 # Of a verdict. With these, those of the most rejected events that a POST may hold fit into one answer.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
+from codecs import BOM_UTF8
 from typing import Any
 
 from chalicelib.core import limits
@@ -119,7 +120,7 @@ def _count(plain: bytes) -> int:
 
 def _text_of(plain: bytes) -> str:
     try:
-        return plain.decode("utf-8-sig")  # some write a byte order mark, which RFC 8259 lets a reader ignore
+        return plain.removeprefix(BOM_UTF8).decode()  # some write the mark, which RFC 8259 lets a reader ignore
     except UnicodeDecodeError as error:
         raise Problem("not_utf8", "The body is not UTF-8.") from error
 

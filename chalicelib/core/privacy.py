@@ -44,7 +44,7 @@ _GONE = object()
 
 # Of the fields that name nobody: those that every event has, whose values may be hidden, and those that may go.
 _OBJECTS = tuple(row.attribute for row in FIELDS if row.kind == "object" and not row.is_optional)
-_OTHERS = tuple(row.attribute for row in FIELDS if row.is_optional and not row.is_person)
+_OTHERS = tuple((row.attribute, row.max_length) for row in FIELDS if row.is_optional and not row.is_person)
 
 
 def user_as_stored(user: str, project: Project) -> str:
@@ -58,7 +58,7 @@ def hide_sender(sender: Sender, project: Project, users: Iterable[str]) -> Sende
     return replace(
         sender,
         source_ip=hiding.hide_ip(sender.source_ip) if sender.source_ip else None,
-        user_agent=sender.user_agent and hiding.hide_text(sender.user_agent),
+        user_agent=sender.user_agent and hiding.hide_text(sender.user_agent)[: limits.MAX_SENDER_LENGTH],
         shared=_hide_shared({**sender.shared}, project, users) if sender.shared else {},
     )
 
@@ -71,15 +71,17 @@ def _hide_shared(shared: dict[str, Any], project: Project, users: Iterable[str])
 
 
 def hide_event(event: Event, project: Project) -> Event:
-    """The event as the project wants it kept."""
+    """The event as the project wants it kept. With what stands for hidden values it may be larger; texts are cut."""
     people = {name: user for name in PERSON_FIELDS if (user := getattr(event, name)) is not None}
     objects = {name: getattr(event, name) for name in _OBJECTS}
     hiding = _Hiding.of(project, people | objects)
     changes: dict[str, Any] = {name: hiding.hide(value) for name, value in objects.items()}
-    for name in _OTHERS:
-        changes[name] = hiding.hide({name: getattr(event, name)}).get(name)
+    for name, max_length in _OTHERS:
+        value = hiding.hide({name: getattr(event, name)}).get(name)
+        changes[name] = value[:max_length] if isinstance(value, str) and max_length else value
     changes |= {name: hiding.stored_id(user) for name, user in people.items()}
-    changes |= {"event_id": hiding.hide_event_id(event.event_id), "event_type": hiding.hide_text(event.event_type)}
+    changes["event_id"] = hiding.hide_event_id(event.event_id)
+    changes["event_type"] = hiding.hide_text(event.event_type)[: limits.MAX_TYPE_LENGTH]
     return replace(event, **changes)
 
 
@@ -176,7 +178,7 @@ class _Hiding:
 
     def _hide_copies(self, text: str) -> str:
         folded = _folded(text)
-        if folded in self.spellings:
+        if folded in self.spellings or (len(text) >= _TELLING_LENGTH and folded in self.people):
             return self._hash(text)
         found = sorted((each for form, each in self.spellings.items() if form in folded), key=len, reverse=True)
         if not found:

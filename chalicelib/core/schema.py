@@ -14,7 +14,7 @@ from typing import Any
 
 from marshmallow import INCLUDE, Schema, ValidationError, fields
 
-from chalicelib.core import limits, timestamps
+from chalicelib.core import clock, limits, timestamps
 from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, as_id, stable_id, user_of
 from chalicelib.core.payload import BadNumber
 
@@ -103,7 +103,7 @@ class Shared:
             return NOTHING
         try:
             _check_values(dict(context), depth=1)
-            return cls(_size_of(context), (stable_id(_as_json(context)),))
+            return cls(_size_of(context), (stable_id(_as_json(_without_times_of_sending(context))),))
         except Rejected as refusal:
             return cls(refusal=refusal)
 
@@ -111,11 +111,17 @@ class Shared:
 NOTHING = Shared()
 
 
+def _without_times_of_sending(context: Mapping[str, Any]) -> dict[str, Any]:
+    """What is the same when a library sends a batch again."""
+    batch = context.get("batch", {})
+    return {**context, "batch": {name: said for name, said in batch.items() if name not in ("sentAt", "sent_at")}}
+
+
 def read_event(
     raw: Any,
     *,
     received: datetime,
-    fallback_id: str | None,
+    idempotency_key: str | None = None,
     seen: Counter[str],
     random_id: str,
     content_secret: str | None = None,
@@ -123,35 +129,35 @@ def read_event(
     sole_id: bool = False,
     tolerates_time: bool = False,
     shared: Shared = NOTHING,
+    content: Any = None,
 ) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
-    `sent`: when the client sent it, by the clock that gave its timestamp; the timestamp is then corrected
-    by what that clock was off. None: the timestamp stays as it is. `sole_id`: its event_id, if it has one,
-    belongs to no other event of the project. `tolerates_time`: an event whose timestamp cannot be read, or lies in the
-    future, is taken as one without a timestamp; its sender has noted it elsewhere.
+    `sent`: when the client sent it, by the clock that gave its timestamp (clock.py); one that says nothing is noted in
+    the context. `sole_id`: its event_id, if it has one, belongs to no other event of the project. `tolerates_time`: an
+    event whose timestamp cannot be read, or lies in the future, is taken as one without a timestamp; its sender has
+    noted it elsewhere.
 
-    An event without an id gets, in this order: `fallback_id` (from an Idempotency-Key), a hash of
-    its content where it has its own time, or `random_id`. So whatever can be recognised when it is
-    sent again is recognised. `seen` counts the contents of one POST: equal ones stay apart.
-    `content_secret` keys the hash where the content must not be guessed from it.
+    An event without an id gets, in this order: a hash of `idempotency_key` and its content, a hash of its content where
+    it has its own time, or `random_id`. So whatever can be recognised when it is sent again is recognised. `content`:
+    what of it is the same then, if that is not all of `raw`. `seen` counts the contents of one POST: equal ones stay
+    apart. `content_secret` keys the hash where the content must not be guessed from it.
     """
     if shared.refusal:
         raise shared.refusal
     try:
         fields = _load(raw, shared.size)
-        moment = _moment(fields, sent, received)
+        moment, is_absurd = _moment(fields, sent, received)
     except Rejected as reason:
         if not (tolerates_time and reason.field == "timestamp"):
             raise
-        fields, moment = _load({**raw, "timestamp": None}, shared.size), None
-    sole_id, event_id = sole_id and "event_id" in fields, fields.get("event_id") or fallback_id
+        fields, moment, is_absurd = _load({**raw, "timestamp": None}, shared.size), None, False
+    sole_id, event_id = sole_id and "event_id" in fields, fields.get("event_id")
+    made_of = [*shared.content, *([content_secret] if content_secret else [])]
+    if event_id is None and idempotency_key:
+        event_id = _content_id(content or raw, seen, *made_of, "key", idempotency_key)
     if event_id is None:
-        event_id = (
-            random_id
-            if moment is None
-            else _content_id(raw, seen, *shared.content, *([content_secret] if content_secret else []))
-        )
+        event_id = random_id if moment is None else _content_id(content or raw, seen, *made_of)
         guarded = moment is not None and sent is not None
     else:
         guarded = moment is None or sent is not None or sole_id
@@ -164,7 +170,7 @@ def read_event(
         event_type=fields["event_type"],
         time=timestamps.sortable(moment or received),
         properties=_gather_properties(fields),
-        context=fields.get("context", {}),
+        context=_with_note(fields.get("context", {}), sent if is_absurd else None),
         guarded=guarded,
         sole_id=sole_id,
         **optional,
@@ -175,28 +181,23 @@ def _as_kept(value: Any) -> Any:
     return timestamps.sortable(value) if isinstance(value, datetime) else value
 
 
-def _moment(fields: Mapping[str, Any], sent: datetime | None, received: datetime) -> datetime | None:
-    """When the event happened, if it says so. Raises Rejected."""
-    moment = _corrected(fields.get("timestamp"), sent, received)
-    if moment is not None and moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
+def _moment(fields: Mapping[str, Any], sent: datetime | None, received: datetime) -> tuple[datetime | None, bool]:
+    """When the event happened, if it says so, and whether the time of sending says nothing. Raises Rejected."""
+    own = fields.get("timestamp")
+    if own is None:
+        return None, False
+    moment, is_absurd = clock.correct(own, sent, received)
+    if moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
         raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
-    return moment
+    return moment, is_absurd
 
 
-def _corrected(moment: datetime | None, sent: datetime | None, received: datetime) -> datetime | None:
-    """Timestamp + (received - sent): Segment's correction for a client's clock that is wrong.
-
-    What a network explains is left alone: times that clients know exactly come back exactly.
-    """
-    if moment is None or sent is None or abs(received - sent) < timedelta(seconds=limits.MIN_SKEW_SECONDS):
-        return moment
-    try:
-        return moment + (received - sent)
-    except OverflowError as error:
-        raise Rejected("bad_timestamp", "timestamp is outside the years 1 to 9999.", "timestamp") from error
+def _with_note(context: dict[str, Any], ignored: datetime | None) -> dict[str, Any]:
+    """The context with the time of sending that was ignored, unless it has something of that name."""
+    return context if ignored is None else {"ignored_sent_at": timestamps.readable_of(ignored), **context}
 
 
-def _content_id(raw: Mapping[str, Any], seen: Counter[str], *more: str) -> str:
+def _content_id(raw: Any, seen: Counter[str], *more: str) -> str:
     content = stable_id(_as_json(raw), *more)
     seen[content] += 1
     return stable_id(content, str(seen[content]))

@@ -12,6 +12,7 @@ looks at. What follows last in a key may hold anything.
     failure         PROJECT#d#DAY#SHARD           f#HHMM#CHUNK_ID
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
     day             PROJECT#days                  DAY#SHARD
+    day totals      PROJECT#totals                DAY
     report          PROJECT#r#GRAIN               WINDOW
     hour summary    PROJECT#summary#DAY           HOUR
     catalogue       #catalogue#PROJECT            VERSION
@@ -158,6 +159,20 @@ def parse_day(key: Key) -> tuple[str, str]:
     return key.pk.partition("#")[0], key.sk.partition("#")[0]
 
 
+def totals_partition(project: str) -> str:
+    return f"{project}#totals"
+
+
+def day_totals(project: str, day: str) -> Key:
+    return Key(totals_partition(project), day)
+
+
+def parse_day_totals(key: Key) -> str:
+    """The day. Raises ValueError for another."""
+    timestamps.parse(windows.first_time(key.sk))
+    return key.sk
+
+
 def report_partition(project: str, grain: str) -> str:
     return f"{project}#r#{grain}"
 
@@ -191,6 +206,11 @@ def parse_mark(key: Key) -> tuple[str, str, int]:
     project, _, hour = key.sk.partition("#")
     _check(Window(project, windows.HOUR.name, hour))
     return project, hour, int(key.pk.rpartition("#")[2])
+
+
+def marks_of(project: str) -> Range:
+    """The marks of a project, in each of the partitions."""
+    return Range(f"{project}#", f"{project}$")
 
 
 class Mark(NamedTuple):

@@ -111,6 +111,11 @@ GRAINS = {grain.name: grain for grain in (MINUTE, HOUR, DAY)}
 minute_of_hour: Callable[[str], str] = itemgetter(slice(14, 16))
 
 
+def quarter_of(minute: str) -> str:
+    """The minute of the hour, 00 to 59, at which its quarter begins."""
+    return f"{int(minute) // 15 * 15:02}"
+
+
 def reported() -> list[Grain]:
     """The grains that have reports, from fine to coarse."""
     return [grain for grain in GRAINS.values() if grain.has_reports]

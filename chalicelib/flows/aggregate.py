@@ -34,6 +34,7 @@ _Subject = TypeVar("_Subject", Window, Mark)
 def aggregate(
     *,
     marks: ports.Marks,
+    counters: ports.Counters,
     commits: ports.CommitLog,
     reports: ports.ReportStore,
     hour_summaries: ports.HourSummaryStore,
@@ -60,6 +61,8 @@ def aggregate(
     for windows, their_marks in _by_day(marked, unfinished):
         wanted = windows & due
         done = _refresh_in_order(wanted, lambda window: _refresh(window, commits, reports, hour_summaries, now))
+        # Before the mark goes: /counts takes the totals of a day that has none.
+        done -= _sum_up({window for window in done if window.is_over(now)}, counters)
         # Published before its mark goes: an hour that is taken off the marks is listed as unfinished, or done.
         looked_at |= _each(sorted(windows), lambda window: _publish(window, reports, topic, published, now))
         if wanted == done:  # a mark that a commit has put anew meanwhile stays
@@ -70,6 +73,12 @@ def aggregate(
     if waiting or len(looked_at) < len(due.union(unfinished)) or len(removed) < len(marked):
         raise ProcessingFailed("some windows must be looked at again")
     return {"refreshed": len(refreshed), "published": len(published)}
+
+
+def _sum_up(windows: set[Window], counters: ports.Counters) -> set[Window]:
+    """Keep the totals of days that are over; answers those for which it failed."""
+    days = {window for window in windows if window.grain == DAY.name}
+    return days - _each(sorted(days), lambda window: counters.sum_up(window.project, window.name))
 
 
 def _by_day(marks: Iterable[Mark], unfinished: Iterable[Window]) -> Iterable[tuple[set[Window], list[Mark]]]:

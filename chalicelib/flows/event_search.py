@@ -56,7 +56,7 @@ def ref_of(event: dict[str, Any]) -> EventRef:
 def days_with_events(counters: ports.Counters, project: str, span: Span) -> list[str]:
     """The days with events that have any time in the span, oldest first."""
     first, after = DAY.windows(span)
-    return [day for day in counters.days(project) if first <= day < after]
+    return counters.days(project, first=first, after=after)
 
 
 def _down_to(window: str) -> EventRef:

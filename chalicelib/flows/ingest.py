@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +14,7 @@ from chalicelib.core import chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
-from chalicelib.core.event import Event, Rejected, event_key, stable_id
+from chalicelib.core.event import Event, Rejected, event_key
 from chalicelib.core.project import Project
 from chalicelib.core.schema import Shared, check_kept, read_event
 from chalicelib.core.windows import HOUR
@@ -63,13 +63,7 @@ def ingest(
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
         raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
-    sender = project.hide_sender(replace(sender, shared={}) if shared.refusal else sender, post.users)
-    packed = chunk.pack(
-        post.events,
-        sender=sender,
-        repeats=post.repeats,
-        mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
-    )
+    packed = _pack(post, sender, project, randomness)
     if quota:
         quota.admit(project, len(raw_events), [each.hour for each, _ in packed], sender.received)
     _measure_rejected(post.verdicts, sender.received, meter)
@@ -79,8 +73,6 @@ def ingest(
         raise Problem("all_rejected", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
         raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
-    if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
-        raise Problem("body_too_large", "What is kept of the events is too large. Send fewer at once.")
     chunks = [each for each, _ in packed]
     queued = queue.send([body for _, body in packed])
     meter.add("chunks", len(queued), at=sender.received)
@@ -111,7 +103,6 @@ def _sort(
     randomness: Callable[[int], bytes],
 ) -> _Sorted:
     post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
-    request_id = stable_id(idempotency_key) if idempotency_key else None
     for index, raw in enumerate(raw_events):
         try:
             if raw.rejected:
@@ -122,7 +113,8 @@ def _sort(
                 sole_id=raw.sole_id,
                 tolerates_time=raw.tolerates_time,
                 received=sender.received,
-                fallback_id=stable_id(request_id, str(index)) if request_id else None,
+                idempotency_key=idempotency_key,
+                content=raw.content,
                 seen=contents,
                 random_id=randomness(16).hex(),
                 content_secret=project.content_secret,
@@ -148,6 +140,26 @@ def _sort(
             post.verdicts[-1]["warning"] = _reason(warning)
             post.to_keep.append((raw.fields, {"index": index, "status": "accepted", **_reason(warning)}))
     return post
+
+
+def _pack(
+    post: _Sorted, sender: Sender, project: Project, randomness: Callable[[int], bytes]
+) -> list[tuple[chunk.Chunk, str]]:
+    """Cut the good events into chunks, each with its message. Raises Problem for what is too large to queue."""
+    if not post.events:  # what they share may be why none is good
+        return []
+    sender = project.hide_sender(sender, post.users)
+    if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
+        raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
+    packed = chunk.pack(
+        post.events,
+        sender=sender,
+        repeats=post.repeats,
+        mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
+    )
+    if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
+        raise Problem("body_too_large", "What is kept of the events is too large. Send fewer at once.")
+    return packed
 
 
 def _measure_rejected(verdicts: list[dict[str, Any]], received: datetime, meter: ports.Meter) -> None:

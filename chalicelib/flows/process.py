@@ -98,7 +98,10 @@ def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[_Job], 
             _log.error("message %s is undecodable: %s", message.message_id, error)
             undecodable.append(message)
             continue
-        jobs.setdefault(chunk.chunk_id, _Job(chunk)).messages.append(message)
+        job = jobs.setdefault(chunk.chunk_id, _Job(chunk))
+        job.messages.append(message)
+        if chunk.age_counts_from > job.chunk.age_counts_from:  # an old copy must not swallow a renewed one
+            job.chunk = chunk
     return list(jobs.values()), undecodable
 
 

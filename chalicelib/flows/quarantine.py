@@ -25,15 +25,13 @@ def quarantine_chunk(
     Raises StoreFailed.
     """
     content = _content(message, code=code, now=now, received=chunk.sender.received, last_delivered=last_delivered)
-    name = f"quarantine/{chunk.chunk_id}.json"
-    quarantine.add(failures.quarantined_chunk(chunk, code, now, name), content)
+    quarantine.add(failures.quarantined_chunk(chunk, code, now), content)
 
 
 def quarantine_undecodable(message: Message, *, quarantine: ports.Quarantine, now: datetime) -> None:
     """Keep an undecodable message, under its message id. Raises StoreFailed."""
     sent = message.sent or now
     content = _content(message, code="not_a_chunk", now=now, received=sent, last_delivered=None)
-    name = f"quarantine/undecodable/{message.message_id}.json"
     entry = Quarantined(
         project=None,
         name=message.message_id,
@@ -41,7 +39,6 @@ def quarantine_undecodable(message: Message, *, quarantine: ports.Quarantine, no
         accepted=0,
         received=timestamps.sortable(sent),
         quarantined=timestamps.sortable(now),
-        object_name=name,
     )
     quarantine.add(entry, content)
 

@@ -8,12 +8,12 @@ from typing import Any
 
 from chalicelib import ports
 from chalicelib.core import chunk_id as chunk_ids
-from chalicelib.core import commit, counting, cursor, limits, timestamps, windows
+from chalicelib.core import commit, cursor, limits, timestamps, windows
 from chalicelib.core.event import EventRef, event_key, is_text, parse_event_key
 from chalicelib.core.lifetimes import History
 from chalicelib.core.nfc import nfc
 from chalicelib.core.report import Report
-from chalicelib.core.windows import DAY, HOUR, MINUTE, Grain, Span
+from chalicelib.core.windows import HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
 from chalicelib.flows import event_search
 
@@ -152,7 +152,7 @@ def get_receipt(
     return receipt
 
 
-def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> dict[str, Any]:
+def count(parameters: Parameters, *, project: str, counters: ports.Counters, marks: ports.Marks) -> dict[str, Any]:
     """Distinct events by type in the minutes, hours or days of a span."""
     _check_names(parameters, {"event_type", "from", "to", "grain", "tz"})
     zone = _zone(parameters)
@@ -160,14 +160,9 @@ def count(parameters: Parameters, *, project: str, counters: ports.Counters) -> 
     grain = _grain(parameters, windows.GRAINS.values())
     if MINUTE.whole(span) != span:
         raise Problem("bad_parameter", "Events are counted by the minute: from and to must be whole minutes.")
-    days = event_search.days_with_events(counters, project, span)
-    most = len(days) * max(1, DAY.longest // grain.longest)
-    if most > limits.MAX_COUNT_WINDOWS or len(days) > limits.MAX_COUNT_DAYS:
-        raise Problem("range_too_wide", "Ask for a shorter span (from, to) or a coarser grain.")
-    wanted = [counter for counter in counters.of_days(project, days) if event_type in (None, counter.event_type)]
-    rows = counting.sum_windows(wanted, grain, span, zone)
-    if limits.answer_bytes(rows) > limits.MAX_ANSWER_BYTES:
-        raise Problem("range_too_wide", "Ask for a shorter span (from, to), one event_type or a coarser grain.")
+    from chalicelib.flows import counts  # which other questions do not need
+
+    rows = counts.count_windows(counters, marks, project, event_type=event_type, grain=grain, span=span, zone=zone)
     return {"counts": rows}
 
 

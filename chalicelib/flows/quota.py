@@ -23,7 +23,7 @@ from datetime import datetime, timedelta
 from chalicelib import ports
 from chalicelib.core import timestamps
 from chalicelib.core.project import Project
-from chalicelib.core.windows import DAY, MINUTE
+from chalicelib.core.windows import DAY, MINUTE, Grain
 from chalicelib.errors import Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class Quota:
 
     def check(self, project: Project, events: int, now: datetime) -> None:
         """Refuse what can be refused before any work: raises Problem where this minute is known to be spent."""
-        if project.quota is not None and self._minute(project, now).spent == project.quota:
+        if project.quota is not None and self._window(MINUTE, project, now).spent == project.quota:
             self._refuse_minute(project, events, now)
 
     def admit(self, project: Project, events: int, chunk_hours: Collection[str], now: datetime) -> None:
@@ -71,7 +71,7 @@ class Quota:
                 self._refuse_day(project, events, now)
 
     def _take(self, project: Project, quota: int, cost: int, now: datetime) -> bool:
-        minute = self._minute(project, now)
+        minute = self._window(MINUTE, project, now)
         if minute.spent == quota:
             return False
         if minute.left < cost:
@@ -91,7 +91,7 @@ class Quota:
         return True
 
     def _take_hours(self, project: Project, limit: int, hours: set[str], now: datetime) -> bool:
-        day = self._window("day", project, DAY.name_of(timestamps.sortable(now)))
+        day = self._window(DAY, project, now)
         fresh = hours - day.hours
         if fresh and day.spent != limit:
             try:
@@ -103,15 +103,13 @@ class Quota:
             day.spent = None if fresh <= known else limit
         return hours <= day.hours
 
-    def _minute(self, project: Project, now: datetime) -> _Window:
-        return self._window("minute", project, MINUTE.name_of(timestamps.sortable(now)))
-
-    def _window(self, kind: str, project: Project, name: str) -> _Window:
-        window = self._windows.get((kind, project.name))
+    def _window(self, grain: Grain, project: Project, now: datetime) -> _Window:
+        name = grain.name_of(timestamps.sortable(now))
+        window = self._windows.get((grain.name, project.name))
         if window is None or window.name != name:
             if len(self._windows) >= _REMEMBERED_PROJECTS:
                 self._windows.clear()
-            window = self._windows[kind, project.name] = _Window(name)
+            window = self._windows[grain.name, project.name] = _Window(name)
         return window
 
     def _refuse_minute(self, project: Project, events: int, now: datetime) -> None:

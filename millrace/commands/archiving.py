@@ -16,6 +16,7 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
+from millrace.commands.sent_text import SENT_TEXT
 from millrace.io.receipts import Receipts
 from millrace.ops import archive_replay, archive_scan, erasure
 from millrace.ops import sweep as sweeping
@@ -27,7 +28,7 @@ project_option = click.option("--project", help="Only this project; default: all
 
 
 @click.command()
-@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @project_option
 @span_options
 @click.option("--after", metavar="OBJECT", default="", help="Go on after this object, as an interrupted replay says.")
@@ -64,7 +65,10 @@ def replay(
     selection = Selection(time_span(span), project, event_type, None if expired else pipeline.lifetimes, now)
     totals = Replayed()
     with output.progress() as bar:
-        objects = [each for each in archive_scan.objects_of(pipeline.archive, selection.span) if each.name > after]
+        objects = archive_scan.objects_of(pipeline.archive, selection.span)
+        if after and after not in {each.name for each in objects}:
+            raise CommandError(f"No archived object of this span has the name {after!r}, as --after says.")
+        objects = [each for each in objects if each.name > after]
         task, last = bar.add_task("replaying", total=len(objects)), after
         try:
             for count, last in archive_replay.replay(  # noqa: B007 - the last one is where to go on
@@ -107,7 +111,12 @@ def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, o
 
 @click.command()
 @click.option("--project", required=True, help="The project that the user belongs to.")
-@click.option("--user", required=True, help="The user_id, or the anonymous_id of events that have no user_id.")
+@click.option(
+    "--user",
+    type=SENT_TEXT,
+    required=True,
+    help="The user_id, or the anonymous_id of events that have no user_id; -: a JSON string on standard input.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @dry_run_option
 @pipeline_options
@@ -143,8 +152,8 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
         )
         left |= _erase(eraser)
     receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
-    if not dry_run:
-        pipeline.erasure.save_receipt(erasure.receipt_name(receipt), json.dumps(receipt))
+    for stored_as in [] if dry_run else _ids_of(pipeline, person):
+        pipeline.erasure.save_receipt(erasure.receipt_name(receipt, stored_as), json.dumps(receipt))
     if as_json:
         output.print_json([receipt | ({"anonymous_ids": left} if left else {})])
     else:
@@ -174,7 +183,7 @@ def _erase(eraser: Eraser) -> dict[str, int]:
         task = bar.add_task("archive", total=len(objects))
         for count in eraser.erase_lines(objects):
             bar.advance(task, count)
-        eraser.count_quarantined()
+        eraser.count_left()
     return eraser.count_anonymous()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -11,12 +10,13 @@ from chalicelib.core.event import user_of
 from chalicelib.core.windows import DAY, GRAINS, HOUR, Window, reported
 from millrace import output
 from millrace.commands.options import client_options, span_options
+from millrace.commands.sent_text import SENT_TEXT
 from millrace.io.client import Client
 
 
 @click.command()
-@click.option("--user", help="Only this user's events.")
-@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--user", type=SENT_TEXT, help="Only this user's events.")
+@click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
 @span_options
 @client_options
@@ -35,12 +35,12 @@ def events(
         return
     output.print_table(
         ("time", "type", "user", "properties"),
-        ((row["timestamp"], row["event_type"], user_of(row), json.dumps(row["properties"])) for row in rows),
+        ((row["timestamp"], row["event_type"], user_of(row), output.compact(row["properties"])) for row in rows),
     )
 
 
 @click.command()
-@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @click.option("--grain", type=click.Choice(list(GRAINS)), default=HOUR.name, show_default=True)
 @span_options
 @client_options

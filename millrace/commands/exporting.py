@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import time
 from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO
+from typing import Any
 
 import click
 from click.shell_completion import get_completion_class
@@ -13,6 +12,7 @@ from click.shell_completion import get_completion_class
 from chalicelib.core.event import user_of
 from millrace import output
 from millrace.commands.options import client_options, span_options
+from millrace.commands.sent_text import SENT_TEXT
 from millrace.io import export as exporting
 from millrace.io.client import Client
 
@@ -21,17 +21,17 @@ _LOOK_BACK = timedelta(minutes=2)
 
 
 @click.command()
-@click.argument("file", type=click.File("wb"), default="-")
+@click.argument("file", type=click.Path(dir_okay=False, writable=True, allow_dash=True), default="-")
 @click.option("--format", "format_name", type=click.Choice(list(exporting.WRITERS)), default="json", show_default=True)
-@click.option("--user", help="Only this user's events.")
-@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--user", type=SENT_TEXT, help="Only this user's events.")
+@click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @span_options
 @client_options
 def export(
     client: Client,
     span: dict[str, str],
     *,
-    file: BinaryIO,
+    file: str,
     format_name: str,
     user: str | None,
     event_type: str | None,
@@ -39,7 +39,8 @@ def export(
 ) -> None:
     """Write events, newest first, to FILE (default: standard output).
 
-    Formats are JSON lines, CSV (cells that a spreadsheet would execute get an apostrophe), and Parquet.
+    FILE takes its name when it is whole: an export that breaks off leaves what was there. Formats are JSON lines,
+    CSV (cells that a spreadsheet would execute get an apostrophe), and Parquet.
     --json prints how many there were, unless the events themselves go to standard output.
 
     \b
@@ -49,12 +50,12 @@ def export(
     """
     rows = client.pages("/events", "events", 0, user_id=user, event_type=event_type, **span)
     count = 0
-    with output.progress() as bar:
+    with output.progress() as bar, exporting.whole_file(file) as target:
         task = bar.add_task("exporting", total=None)
-        for written in exporting.WRITERS[format_name](rows, file):
+        for written in exporting.WRITERS[format_name](rows, target):
             count += written
             bar.advance(task, written)
-    if as_json and file.name != "<stdout>":
+    if as_json and file != "-":
         output.print_json([{"events": count}])
     else:
         output.say(f"{count} events")
@@ -62,8 +63,8 @@ def export(
 
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
-@click.option("--user", help="Only this user's events.")
-@click.option("--type", "event_type", help="Only events of this type.")
+@click.option("--user", type=SENT_TEXT, help="Only this user's events.")
+@click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @click.option("--every", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds between looks.")
 @client_options
 def tail(
@@ -95,7 +96,7 @@ def _print_event(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         output.print_json([row])
         return
-    output.print_line(f"{row['timestamp']}  {row['event_type']}  {user_of(row)}  {json.dumps(row['properties'])}")
+    output.print_line(f"{row['timestamp']}  {row['event_type']}  {user_of(row)}  {output.compact(row['properties'])}")
 
 
 @click.command()

@@ -10,7 +10,7 @@ import click
 from chalicelib.core.access_key import KINDS, AccessKey
 from chalicelib.wiring import Pipeline
 from millrace import output
-from millrace.commands.options import pipeline_options
+from millrace.commands.options import making_options, pipeline_options
 from millrace.ops import registry
 
 _project = click.option("--project", default="default", show_default=True, help="The project that the key is for.")
@@ -31,7 +31,7 @@ def keys() -> None:
 @keys.command()
 @_project
 @_kind
-@pipeline_options
+@making_options
 def create(pipeline: Pipeline, project: str, kind: str, *, as_json: bool) -> None:
     """Make a key, and the project if need be; the key is shown this once.
 

@@ -12,7 +12,7 @@ from chalicelib.core.windows import HOUR
 from chalicelib.flows.reconciliation import reconcile
 from chalicelib.wiring import Pipeline
 from millrace import output
-from millrace.commands.options import pipeline_options, span_options
+from millrace.commands.options import pipeline_options, span_options, time_span
 from millrace.ops import dead_letters
 from millrace.ops.dead_letters import DeadLetterScan
 
@@ -67,8 +67,5 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
 
 def _whole_hours(span: dict[str, str | None], now: datetime, look_back: timedelta) -> tuple[datetime, datetime]:
     """The hours that hold the times of the span."""
-    try:
-        first, after = (timestamps.parse_loosely(text) if (text := span[end]) else None for end in ("from", "to"))
-    except ValueError as error:
-        raise click.UsageError(f"A time {error}.") from error
-    return HOUR.floor(first or now - look_back), HOUR.ceil(after or now)
+    wanted = time_span(span)
+    return HOUR.floor(wanted.start or now - look_back), HOUR.ceil(wanted.end or now)

@@ -14,6 +14,7 @@ from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
 from millrace import output, stage_address
 from millrace.command_error import CommandError
+from millrace.ops import registry
 from millrace.ops.selection import Selection, read_span
 
 Command = Callable[..., Any]
@@ -49,19 +50,33 @@ def client_options(command: Command) -> Command:
     return url(key(stage_option(state_option(json_option(with_client)))))
 
 
-def pipeline_options(command: Command) -> Command:
-    """Options for the stage whose queue, table and archive a command works on, handed on as `pipeline`."""
+def pipeline_options(command: Command, *, makes_project: bool = False) -> Command:
+    """Options for the stage whose queue, table and archive a command works on, handed on as `pipeline`.
+
+    A project that does not exist is a mistake, unless the command makes it.
+    """
 
     @functools.wraps(command)
-    def with_pipeline(*, stage: str | None, state: Path, **options: Any) -> Any:
+    def with_pipeline(*, stage: str | None, state: Path, **options: Any) -> None:
         try:
-            return command(pipeline=stage_address.stage_pipeline(stage, state), **options)
+            pipeline = stage_address.stage_pipeline(stage, state)
+            project = options.get("project") or getattr(options.get("selection"), "project", None)
+            if project and not makes_project:
+                registry.check_known(pipeline.projects, project)
+            is_new = makes_project and pipeline.projects.get(str(project)) is None
+            command(pipeline=pipeline, **options)
+            if is_new:
+                output.say(f"The project {project} is new.")
         except StoreFailed as error:
             raise CommandError(
                 f"The stage did not answer. Run it again: what was done stays done. ({error})"
             ) from error
 
     return stage_option(state_option(json_option(with_pipeline)))
+
+
+#: The same for a command that makes a project, and then says so.
+making_options = functools.partial(pipeline_options, makes_project=True)
 
 
 def time_span(span: dict[str, str | None]) -> Span:
@@ -74,6 +89,7 @@ def span_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_span(*, start: str | None, end: str | None, **options: Any) -> Any:
+        read_span(start, end)
         return command(span={"from": start, "to": end}, **options)
 
     first = click.option("--from", "start", metavar="TIME", help="First time, as 2015-05-17 or 2015-05-17T10:00:00Z.")

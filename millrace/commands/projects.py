@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 from typing import Any
 
@@ -12,8 +13,11 @@ from chalicelib.core.project import CATALOGUE_MODES, IP_MODES, Project
 from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
-from millrace.commands.options import pipeline_options
+from millrace.commands.options import making_options, pipeline_options
+from millrace.commands.sent_text import SENT_TEXT
 from millrace.ops import registry
+
+_names = functools.partial(click.option, multiple=True, metavar="NAME", type=SENT_TEXT)
 
 
 @click.group()
@@ -43,10 +47,7 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
     Example:
       millrace projects show shop
     """
-    found = pipeline.projects.get(project)
-    if found is None:
-        raise CommandError(f"There is no project {project}. Make it with `millrace projects set {project}`.")
-    _print([_row(found)], as_json=as_json)
+    _print([_row(pipeline.projects.get(project) or Project(project))], as_json=as_json)
 
 
 @projects.command("set")
@@ -57,12 +58,12 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 )
 @click.option("--earliest", metavar="TIME", help="Reject events of an earlier time; 'any' takes every time again.")
 @click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
-@click.option("--drop-property", "dropped", multiple=True, metavar="NAME", help="Never keep this; may be repeated.")
-@click.option("--keep-property", "kept", multiple=True, metavar="NAME", help="Keep this again; may be repeated.")
+@_names("--drop-property", "dropped", help="Never keep this; may be repeated.")
+@_names("--keep-property", "kept", help="Keep this again; may be repeated.")
 @click.option("--drop-emails/--keep-emails", "drops_emails", default=None, help="Keep no mail addresses.")
 @click.option("--hash-user-ids/--keep-user-ids", "hashes_users", default=None, help="Keep a keyed hash of user ids.")
 @click.option("--catalogue", type=click.Choice(CATALOGUE_MODES), help="What an event against its schema gets.")
-@pipeline_options
+@making_options
 def set_project(pipeline: Pipeline, project: str, *, as_json: bool, **settings: Any) -> None:
     """Change a project's settings, or make it; what is not named stays. Holds within half a minute.
 

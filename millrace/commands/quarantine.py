@@ -12,7 +12,7 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, selection_options
-from millrace.ops import quarantine_replay
+from millrace.ops import erasure, quarantine_replay
 from millrace.ops.selection import Selection
 
 _COLUMNS = ("id", "project", "code", "events", "received_at", "quarantined_at")
@@ -96,6 +96,7 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
             quarantine=pipeline.quarantine,
             now=datetime.now(UTC),
             lifetimes=pipeline.lifetimes,
+            erased=erasure.erased_since(pipeline.erasure.receipts()),
             renew=renew,
             dry_run=dry_run,
         ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from datetime import UTC, datetime
 
 import click
@@ -57,14 +56,10 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
         output.print_json(found)
     elif found:
         columns = ("project", "grain", "start", "live", "archive")
-        output.print_table(columns, [[_cell(each[name]) for name in columns] for each in found])
+        output.print_table(columns, [[output.compact(each[name]) for name in columns] for each in found])
     if found and any(True for _ in pipeline.marks.all()):
         output.say("Some hours wait for the aggregator: ask again after its next run.")
     if archived.unreadable:
         output.say(f"{archived.unreadable} lines of the archive cannot be read.")
     if found or archived.unreadable:
         raise SystemExit(3)
-
-
-def _cell(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -11,6 +11,7 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options
+from millrace.commands.sent_text import SENT_TEXT
 from millrace.ops import catalogue_files
 from millrace.ops.catalogue_files import Schemas
 
@@ -68,7 +69,7 @@ def list_schemas(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 
 
 @schemas.command()
-@click.argument("event_type", metavar="TYPE")
+@click.argument("event_type", metavar="TYPE", type=SENT_TEXT)
 @_project
 @pipeline_options
 def show(pipeline: Pipeline, event_type: str, project: str, *, as_json: bool) -> None:
@@ -86,7 +87,7 @@ def show(pipeline: Pipeline, event_type: str, project: str, *, as_json: bool) ->
 
 
 @schemas.command()
-@click.argument("event_type", metavar="TYPE")
+@click.argument("event_type", metavar="TYPE", type=SENT_TEXT)
 @_project
 @dry_run_option
 @pipeline_options

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import inspect
+import os
 import py_compile
 import re
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import cache_from_source
@@ -25,8 +28,14 @@ def write(project: Path) -> None:
     """Compile what Chalice will package, for the Python that runs this, which is also the one that Chalice deploys for.
 
     Bytecode names its source by hash: Python checks it at every import, so that whatever became of the source since
-    is compiled and never ignored. It costs nothing that can be measured, and the package stays the same to the byte.
+    is compiled and never ignored. It costs nothing that can be measured. The package is the same to the byte wherever
+    it is made: what a process has imported, and its hash seed, leave traces in bytecode, so that a fresh one compiles.
     """
+    compiling = [sys.executable, "-m", "millrace.deploy.bytecode", str(project)]
+    subprocess.run(compiling, env={**os.environ, "PYTHONHASHSEED": "0"}, check=True)
+
+
+def _write(project: Path) -> None:
     for cache in [*(project / "chalicelib").rglob("__pycache__"), *(project / _VENDOR).rglob("__pycache__")]:
         shutil.rmtree(cache)  # also of other Pythons, which would be packaged too
     for source in (project / "chalicelib").rglob("*.py"):
@@ -59,3 +68,7 @@ def _compile(source: Path, name: Path, folder: Path) -> None:
         invalidation_mode=PycInvalidationMode.CHECKED_HASH,
         optimize=0,  # as Lambda runs it
     )
+
+
+if __name__ == "__main__":
+    _write(Path(sys.argv[1]))

@@ -40,7 +40,8 @@ class Answer(NamedTuple):
     pause_seconds: float = 0
 
     def __str__(self) -> str:
-        return f"{self.url} answered {self.status}"
+        code = (self.document or {}).get("code")
+        return f"{self.url} answered {self.status}{f' {code}' if code else ''}"
 
 
 class NoAnswer(CommandError):

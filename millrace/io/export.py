@@ -5,9 +5,12 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import sys
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, BinaryIO
@@ -25,6 +28,26 @@ COLUMNS = tuple(dict.fromkeys((*_FIRST, *(row.name for row in STORED_FIELDS), "k
 # It may pass over white space, and take a full-width or small sign for the plain one.
 _FORMULA_SIGNS = ("=", "+", "-", "@")
 _CELL_CONTROLS = ("\t", "\r", "\n")
+
+
+@contextmanager
+def whole_file(name: str) -> Iterator[BinaryIO]:
+    """A file that takes its name only when it is written to the end; "-" and devices are written to at once."""
+    path = Path(name)
+    if name == "-" or (path.exists() and not path.is_file()):
+        with nullcontext(sys.stdout.buffer) if name == "-" else path.open("wb") as file:
+            yield file
+        return
+    path = path.resolve()  # a link stays one
+    part = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with part.open("xb") as file:
+            yield file
+        if path.exists():
+            shutil.copymode(path, part)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def write_json(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:

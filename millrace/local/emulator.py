@@ -8,7 +8,6 @@ import secrets
 import select
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException
@@ -25,6 +24,7 @@ _MAIN = Path(__file__).with_name("emulator_main.py")
 _START_SECONDS = 180
 _STOP_SECONDS = 60
 _CHANGES_SECONDS = 60
+_MAX_LOG_BYTES = 1_000_000
 
 
 class Emulator:
@@ -37,10 +37,10 @@ class Emulator:
 
     def __init__(self, state: Path, *, enforces_iam: bool = False, start_seconds: float = _START_SECONDS) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._state = state
+        self.log = _begin_log(state)
         self._secret = _secret_of(state)
         # We bind the port and hand it over: nobody can take it in between, and who asks early waits.
-        with socket.create_server(("127.0.0.1", 0)) as listener, (state / "emulator.log").open("ab") as log:
+        with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("ab") as log:
             listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each connection inherits it
             self.port: int = listener.getsockname()[1]
             self.endpoint = f"http://127.0.0.1:{self.port}"
@@ -94,6 +94,10 @@ class Emulator:
     def is_alive(self) -> bool:
         return self._process.poll() is None
 
+    def wait(self) -> None:
+        """Wait until it has ended, for whatever reason."""
+        self._process.wait()
+
     def _wait_until_ready(self, deadline: float) -> bool:
         """Whether it comes back from a crash."""
         said = self._next_line(deadline)
@@ -115,7 +119,7 @@ class Emulator:
         return line
 
     def _failure(self) -> CommandError:
-        return CommandError(f"The AWS emulator did not start. Its log: {self._state / 'emulator.log'}")
+        return CommandError(f"The AWS emulator did not start. Its log: {self.log}")
 
 
 def changes(environment: Mapping[str, str], *, at_most_seconds: float = _CHANGES_SECONDS) -> int:
@@ -130,6 +134,14 @@ def changes(environment: Mapping[str, str], *, at_most_seconds: float = _CHANGES
         return int(connection.getresponse().read())
 
 
+def _begin_log(state: Path) -> Path:
+    """The emulator's log; a large one of earlier runs makes room."""
+    log = state / "emulator.log"
+    if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
+        log.replace(state / "emulator.log.1")
+    return log
+
+
 def _secret_of(state: Path) -> str:
     """The secret of a state, which is made with it and can be read by its owner alone."""
     file = state / "secret"
@@ -141,7 +153,7 @@ def _secret_of(state: Path) -> str:
 
 def _python() -> str:
     """The interpreter of the emulator's own environment: it pins other versions than we do."""
-    python = Path(sys.prefix).with_name(".venv-emulator") / "bin" / "python"
+    python = PROJECT / ".venv-emulator" / "bin" / "python"
     if not python.exists():
-        raise CommandError("The AWS emulator is not installed. Run `make setup`.")
+        raise CommandError(f"The AWS emulator is not installed. Run `make setup` in {PROJECT}.")
     return str(python)

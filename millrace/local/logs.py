@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import logging
+import os
 import sys
 import threading
 from collections import Counter
@@ -28,6 +30,43 @@ _MAX_VALUES = 150
 # A call takes 1,000 of them, but 1 MB as well: values and counts of one are 8 KB at most.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _MAX_ENTRIES = 100
+# An idle stack writes half a megabyte a day.
+_MAX_LOG_BYTES = 10_000_000
+
+
+class RollingLog:
+    """A file that several processes write lines to. At some size it becomes `NAME.1`, and begins anew."""
+
+    def __init__(self, path: Path, max_bytes: int = _MAX_LOG_BYTES) -> None:
+        self._path, self._max_bytes = path, max_bytes
+        self._file, self._writing = path.open("a"), threading.Lock()
+
+    def write(self, line: str) -> None:
+        with self._writing:
+            if not self._is_current():  # another process has begun a new one
+                self._reopen()
+            self._file.write(line + "\n")
+            self._file.flush()
+            if os.fstat(self._file.fileno()).st_size > self._max_bytes:
+                self._begin_anew()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _begin_anew(self) -> None:
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # one process alone moves it; closing it lets go
+        if self._is_current():
+            self._path.replace(self._path.with_name(f"{self._path.name}.1"))
+        self._reopen()
+
+    def _is_current(self) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return os.path.samestat(self._path.stat(), os.fstat(self._file.fileno()))
+        return False
+
+    def _reopen(self) -> None:
+        self._file.close()
+        self._file = self._path.open("a")
 
 
 class FunctionOutput(io.TextIOBase):
@@ -38,7 +77,7 @@ class FunctionOutput(io.TextIOBase):
 
     def __init__(self, terminal: TextIO, log: Path, forwarder: MetricForwarder) -> None:
         self._terminal, self._forwarder = terminal, forwarder
-        self._log = log.open("a")
+        self._log = RollingLog(log)
         self._local = threading.local()
 
     def write(self, text: str) -> int:
@@ -52,8 +91,7 @@ class FunctionOutput(io.TextIOBase):
         if not line.startswith("{"):
             self._terminal.write(line + "\n")
             return
-        self._log.write(line + "\n")
-        self._log.flush()
+        self._log.write(line)
         if line.startswith('{"_aws"'):
             self._forwarder.put(line)
         else:

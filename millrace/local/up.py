@@ -18,6 +18,7 @@ from chalice.config import Config
 
 from millrace.command_error import CommandError
 from millrace.local.emulator import PROJECT, Emulator
+from millrace.local.emulator_watch import watched
 from millrace.local.function import FunctionProcess, load_app, wait_for_standard_input_to_end
 from millrace.local.logs import output_watched
 from millrace.local.server import listen, serve
@@ -46,7 +47,7 @@ def local_stack(
         app, configuration = load_app(), _configuration()
         listener = closing.enter_context(listen(port))
         if fresh:
-            shutil.rmtree(state / "aws", ignore_errors=True)
+            _forget(state)
         emulator = Emulator(state / "aws")
         closing.callback(emulator.stop)
         lead_to(emulator.environment())
@@ -64,7 +65,15 @@ def local_stack(
         written.write_text(json.dumps(asdict(running)))
         written.replace(state / "running.json")  # in one step, and with the rights of a new file
         closing.callback((state / "running.json").unlink)
+        closing.enter_context(watched(emulator, end))
         yield running, emulator.crashed
+        if not emulator.is_alive():
+            raise CommandError("The local stack cannot go on without its emulator. Start it again.")
+
+
+def end() -> None:
+    """End this process in order, as Ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_with_standard_input() -> None:
@@ -72,7 +81,7 @@ def end_with_standard_input() -> None:
 
     def watch() -> None:
         wait_for_standard_input_to_end()
-        os.kill(os.getpid(), signal.SIGTERM)
+        end()
 
     threading.Thread(target=watch, name="standard input", daemon=True).start()
 
@@ -101,6 +110,13 @@ def _private(state: Path) -> Iterator[None]:
         yield
     finally:
         os.umask(before)
+
+
+def _forget(state: Path) -> None:
+    """Remove what earlier runs have left: all data, and what is logged of it."""
+    shutil.rmtree(state / "aws", ignore_errors=True)
+    for log in state.glob("functions.log*"):
+        log.unlink()
 
 
 @contextlib.contextmanager

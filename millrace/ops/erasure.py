@@ -9,7 +9,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 
 from chalicelib import ports
@@ -66,7 +66,7 @@ class Eraser:
 
     `is_settled`: whether no copy of a chunk that was minted then can be processed any more, unless it is in quarantine,
     whether or not it has a commit record. `anonymous_ids`: those that the erased events name. A device may have several
-    users, so that what lies under them is left to the operator.
+    users, so that what lies under them is left to the operator. `in_flight`: events that are left so far.
     """
 
     person: Person
@@ -79,6 +79,7 @@ class Eraser:
     dry_run: bool = False
     totals: Erased = field(default_factory=Erased)
     anonymous_ids: set[str] = field(default_factory=set)
+    in_flight: int = 0
 
     def erase_events(self) -> Iterator[int]:
         """Erase the events in the table; yields how many were looked at."""
@@ -103,6 +104,7 @@ class Eraser:
             record = self.commits.record(project, chunk_id)
             if record is None and (is_quarantined or not self.is_settled(minted_at(chunk_id))):
                 self.totals.events_in_flight += len(standing)
+                self.in_flight += len(standing)
                 return
             if self.dry_run or self.erasure.erase(project, chunk_id, standing, record, attempt=attempt):
                 self.totals.events += len(standing)
@@ -145,9 +147,10 @@ class Eraser:
         if not lines:
             return set()
         refs = {number: line.event.ref for number, line in lines.items()}
+        # Asked in this order: who sees that a single-event chunk is committed also sees its event.
+        committed = self.commits.archived_in({line.chunk for line in lines.values()})
         known = self.erasure.standing(self.person.project, list(refs.values()))
         standing = dict.fromkeys(known, False) if self.dry_run else known
-        committed = self.commits.archived_in({line.chunk for line in lines.values()})
 
         def may_be_needed(line: ArchivedEvent) -> bool:
             return line.chunk_id not in committed and not self.is_settled(minted_at(line.chunk_id))
@@ -167,8 +170,11 @@ class Eraser:
         self.totals.anonymous += sum(left.values())
         return {each: number for each, number in left.items() if number}
 
-    def count_quarantined(self) -> None:
-        """Count the user's events that are in quarantine."""
+    def count_left(self) -> None:
+        """Count the user's events that are in quarantine, and those that were committed meanwhile. Comes last."""
+        if not self.dry_run:
+            standing = sum(1 for _ in self.events.of_user(self.person.project, self.person.user, first="", after="~"))
+            self.totals.events_in_flight += max(0, standing - self.in_flight)
         for entry in self.quarantine.waiting():
             if entry.project == self.person.project:
                 chunk = chunks.decode(json.loads(self.quarantine.content(entry))["message"])
@@ -203,5 +209,15 @@ def receipt(person: Person, totals: Erased, started: datetime, finished: datetim
     }
 
 
-def receipt_name(receipt: dict[str, str | int]) -> str:
-    return f"{receipt['started']}-{receipt['user_hash']}"
+def receipt_name(receipt: dict[str, str | int], person: Person) -> str:
+    """The name of a receipt, by which it is found for an id that the person's events are stored under."""
+    return f"{receipt['started']}-{stable_id(person.project, person.user)}"
+
+
+def erased_since(receipts: Iterable[str]) -> dict[str, datetime]:
+    """When each person was erased last, by the hash of project and user, from the names of the receipts."""
+    erased: dict[str, datetime] = {}
+    for name in receipts:
+        started, _, user_hash = name.rpartition("-")
+        erased[user_hash] = max(timestamps.parse(started), erased.get(user_hash, datetime.min.replace(tzinfo=UTC)))
+    return erased

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from chalicelib import ports
 from chalicelib.core import chunk as chunks
 from chalicelib.core import failures, timestamps
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.event import stable_id
 from chalicelib.core.failures import Quarantined
 from chalicelib.core.lifetimes import History
 from chalicelib.errors import Undecodable
@@ -39,7 +40,6 @@ def to_json(entry: Quarantined) -> dict[str, Any]:
         "events": entry.accepted if entry.project else None,
         "received_at": timestamps.readable(entry.received),
         "quarantined_at": timestamps.readable(entry.quarantined),
-        "object": entry.object_name,
     }
 
 
@@ -72,18 +72,21 @@ def replay(
     quarantine: ports.Quarantine,
     now: datetime,
     lifetimes: History,
+    erased: Mapping[str, datetime],
     renew: bool,
     dry_run: bool = False,
 ) -> Iterator[int]:
     """Send chunks again; yields how many entries were looked at. An entry stays until its chunk is
     committed, so sending again and again is safe. Raises StoreFailed.
+
+    `erased`: when each person was erased, by the hash of project and user. What came before is not sent.
     """
     for start in range(0, len(entries), _AT_ONCE):
         batch = entries[start : start + _AT_ONCE]
         bodies = []
         for entry in batch:
             try:
-                bodies.append(_body(entry, quarantine, now, lifetimes, renew=renew))
+                bodies.append(_body(entry, quarantine, now, lifetimes, erased, renew=renew))
                 if entry.project is None and not dry_run:
                     _file_as_chunk(entry, chunks.decode(bodies[-1]), quarantine)
             except _Refused as reason:
@@ -100,11 +103,18 @@ def _body(
     quarantine: ports.Quarantine,
     now: datetime,
     lifetimes: History,
+    erased: Mapping[str, datetime],
     *,
     renew: bool,
 ) -> str:
     """The message to send for an entry. Raises _Refused, StoreFailed."""
     body, chunk = _kept(entry, quarantine)
+    came = chunk.sender.received
+    if any(erased.get(stable_id(chunk.project, each.user), came) > came for each in chunk.events):
+        raise _Refused(
+            "It holds events of a person who was erased after it came. `millrace quarantine show` prints it: send what "
+            "is not theirs again."
+        )
     if not lifetimes.is_too_old(chunk.minted, chunk.age_counts_from, now):
         return body
     if not renew:
@@ -112,7 +122,7 @@ def _body(
             "It is older than a chunk may be and would only be quarantined again. "
             "`--renew` sends it with a new age; docs/protocol.md says when that is safe."
         )
-    if lifetimes.may_expire(chunk.sender.received, now):
+    if lifetimes.may_expire(came, now):
         raise _Refused("It is so old that the records which would recognise its events expire. It stays here.")
     return chunks.encode(replace(chunk, renewed=now))
 
@@ -123,14 +133,13 @@ def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]
         body: str = json.loads(quarantine.content(entry))["message"]
         return body, chunks.decode(body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise _Refused(f"Its object {entry.object_name} is damaged.") from error
+        raise _Refused("The object that keeps it is damaged.") from error
     except Undecodable as error:
         raise _Refused(f"It is undecodable ({error}). `millrace quarantine show` prints what it is.") from error
 
 
 def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
     """List an entry as the chunk that it turns out to be: another version could not decode it, and this one can."""
-    name = f"quarantine/{chunk.chunk_id}.json"
-    filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined), name)
+    filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined))
     quarantine.add(filed, quarantine.content(entry))
     quarantine.remove(entry)

@@ -12,6 +12,7 @@ from chalicelib.core import access_key
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project
 from chalicelib.core.table_keys import is_project_name
+from chalicelib.flows.access import DEFAULT_PROJECT
 from chalicelib.ports import ProjectStore
 from millrace.command_error import CommandError
 
@@ -28,6 +29,15 @@ def project_named(projects: ProjectStore, name: str) -> Project:
         if not projects.save(found, replacing=None):
             return project_named(projects, name)  # somebody else has just made it
     return found
+
+
+def check_known(projects: ProjectStore, name: str) -> None:
+    """Raises CommandError for a project that does not exist; the default project always does."""
+    if name != DEFAULT_PROJECT and projects.get(name) is None:
+        raise CommandError(
+            f"There is no project {name}. List those that exist with `millrace projects list`, or make it with "
+            f"`millrace projects set {name}`."
+        )
 
 
 def change_project(projects: ProjectStore, name: str, change: Callable[[Project], Project]) -> Project:

@@ -29,9 +29,11 @@ class Selection:
 
 
 def read_span(first: str | None, after: str | None) -> Span:
-    """A span of times as people type them. Raises click.UsageError."""
+    """A span of times as people type them. Raises click.UsageError, also for one that holds no time."""
     try:
         start, end = (timestamps.parse_loosely(text) if text else None for text in (first, after))
     except ValueError as error:
         raise click.UsageError(f"A time {error}.") from error
+    if start and end and start >= end:
+        raise click.UsageError(f"--from {first} is not before --to {after}.")
     return Span(start, end)

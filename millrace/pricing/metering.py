@@ -8,9 +8,9 @@ from collections import Counter
 from hashlib import md5
 from typing import Any
 
+from chalicelib.adapters.data_formats import item_of_a_new_stage
 from chalicelib.adapters.table import key_item, key_of
 from chalicelib.core import table_keys
-from chalicelib.core.data_format import CURRENT
 from millrace.pricing import units
 
 _FIELD = re.compile(r"'(\w+)': ?\?")
@@ -20,7 +20,7 @@ _PUBLISHED = (
 )
 
 _FORMAT_KEY = key_item(table_keys.DATA_FORMAT)
-_FORMAT = {**_FORMAT_KEY, "w": {"N": str(CURRENT)}, "o": {"N": str(CURRENT)}}
+_FORMAT = item_of_a_new_stage()
 
 Call = dict[str, Any]
 

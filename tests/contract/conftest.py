@@ -9,6 +9,8 @@ from typing import Any
 import boto3
 import pytest
 
+from builders import World
+from contract.commits import Stores
 from millrace.local.emulator import Emulator
 from stage import Clients, Stage
 
@@ -22,7 +24,7 @@ LACKING_IN_MOTO = {
 ON_THE_EMULATOR_ALONE = {"test_stack", "test_stage_lifetimes", "test_upgrade"}
 # A call to moto takes three times what one to the emulator takes. An ordinary run asks it about the ports that decide
 # who owns an event and what is counted, and not by the hundreds; --thorough asks it everything.
-ALWAYS_ON_MOTO = {"test_event_store", "test_commit_log", "test_erasing"}
+ALWAYS_ON_MOTO = {"test_event_store", "test_commit_log", "test_single_commits", "test_quarantine", "test_erasing"}
 SLOW_ON_MOTO = {
     "test_a_commit_takes_all_that_one_transaction_may_hold",
     "test_a_commit_takes_as_many_singles_as_one_transaction_may_hold",
@@ -101,3 +103,8 @@ def _stage(request: pytest.FixtureRequest) -> Stage:
     if request.param == "emulator":
         return Stage(request.getfixturevalue("clients"))
     return Stage(request.getfixturevalue("moto"), max_inserts=MOTO_INSERTS)
+
+
+@pytest.fixture
+def stores(backend: Stage | None) -> Stores:
+    return backend or World()

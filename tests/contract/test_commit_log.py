@@ -3,51 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
-from builders import NOW, World, make_chunk, make_event, make_quarantined, make_record, make_single
-from chalicelib.core import commit, table_keys
-from chalicelib.core.chunk import Chunk, stored_form
-from chalicelib.core.chunk_id import mint_chunk_id, single_id
-from chalicelib.core.commit import CommitRecord, Outcome, as_duplicate, share_of
-from chalicelib.core.failures import Failure
+from builders import NOW, make_chunk, make_event, make_record
+from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.ledger import Committed
 from chalicelib.core.table_keys import Mark
-from chalicelib.errors import StoreFailed
+from contract.commits import Stores, by_id, committed, counts_of, hours_touched
 from stage import Stage
-
-Stores = World | Stage
-
-
-@pytest.fixture
-def stores(backend: Stage | None) -> Stores:
-    return backend or World()
-
-
-def counts_of(stores: Stores, project: str = "acme") -> Counter[tuple[str, str]]:
-    """All counters of a project: (minute, event type) to events. The log may split a counter."""
-    sums: Counter[tuple[str, str]] = Counter()
-    for counter in stores.counters.of_days(project, stores.counters.days(project)):
-        for minute, count in counter.minutes.items():
-            sums[f"{counter.hour}:{minute}", counter.event_type] += count
-    return sums
-
-
-def committed(stores: Stores, *chunks: Chunk) -> set[str]:
-    return {chunk_id for _, chunk_id in stores.commits.committed([(each.project, each.chunk_id) for each in chunks])}
-
-
-def hours_touched(stores: Stores) -> set[tuple[str, str]]:
-    return {(mark.project, mark.hour) for mark in stores.marks.all()}
-
-
-def by_id(records: Sequence[CommitRecord]) -> list[CommitRecord]:
-    return sorted(records, key=lambda record: record.chunk_id)
 
 
 def chunk_at(at: str, *, event_id: str = "e1", event_type: str = "view", project: str = "acme") -> Chunk:
@@ -231,67 +198,6 @@ def test_a_mark_that_was_put_anew_stays(stores: Stores) -> None:
     assert put_anew() == anew != []
 
 
-def test_a_quarantined_chunk_is_noted_once_and_for_its_project_alone(stores: Stores) -> None:
-    chunk, other = make_chunk(), make_chunk()
-    stores.quarantine.add(make_quarantined(chunk), "kept")
-    stores.quarantine.add(make_quarantined(chunk, "commit_failed"), "kept")
-    assert stores.quarantine.code_of("acme", chunk.chunk_id) == "too_old"
-    assert stores.quarantine.code_of("acme", other.chunk_id) is None
-    assert stores.quarantine.code_of("other", chunk.chunk_id) is None
-    assert stores.commits.record("acme", chunk.chunk_id) is None
-    assert stores.commits.records("acme", chunk.hour) == []
-
-
-def test_the_quarantine_lists_what_is_in_it_as_it_was_put(stores: Stores) -> None:
-    entries = [make_quarantined(make_chunk(project=project, repeats=2)) for project in ("acme", "other")]
-    garbage = replace(entries[0], project=None, name="6f-1#a", code="not_a_chunk", accepted=0)
-    assert list(stores.quarantine.waiting()) == []
-    for entry in (*entries, garbage):
-        stores.quarantine.add(entry, "kept")
-    assert list(stores.quarantine.waiting()) == [garbage, *entries]
-    stores.quarantine.remove(entries[0])
-    stores.quarantine.remove(entries[0])
-    assert list(stores.quarantine.waiting()) == [garbage, entries[1]]
-
-
-def test_a_quarantined_message_is_read_back_until_it_is_removed(stores: Stores) -> None:
-    entry = make_quarantined(make_chunk())
-    stores.quarantine.add(entry, "hell\u00f6")
-    stores.quarantine.add(entry, "hell\u00f6 again")
-    assert stores.quarantine.content(entry) == "hell\u00f6 again"
-    stores.quarantine.remove(entry)
-    with pytest.raises(StoreFailed):
-        stores.quarantine.content(entry)
-
-
-def test_a_quarantined_chunk_that_is_committed_is_resolved(stores: Stores) -> None:
-    chunks = [make_chunk() for _ in range(120)]
-    for chunk in chunks:
-        stores.quarantine.add(make_quarantined(chunk), "kept")
-    done = [chunks[0], chunks[50], chunks[119]]
-    stores.commits.commit([make_record(chunk) for chunk in done])
-    assert {entry.name for entry in stores.quarantine.resolved()} == {chunk.chunk_id for chunk in done}
-    assert len(list(stores.quarantine.waiting())) == 117
-
-
-def test_a_chunk_of_another_project_settles_nothing(stores: Stores) -> None:
-    chunk = make_chunk()
-    stores.quarantine.add(make_quarantined(chunk), "kept")
-    stores.commits.commit([make_record(replace(chunk, sender=replace(chunk.sender, project="other")))])
-    assert list(stores.quarantine.resolved()) == []
-
-
-def test_the_last_failure_of_a_chunk_is_told_and_leaves_its_records_alone(stores: Stores) -> None:
-    chunk, other = make_chunk(), make_chunk()
-    last = Failure("commit_failed", "2015-05-17T10:40:00.000000Z", 4)
-    stores.failure_notes.save(chunk, replace(last, code="archive_failed", deliveries=2))
-    stores.failure_notes.save(chunk, last)
-    assert stores.failure_notes.of([("acme", chunk.chunk_id), ("acme", other.chunk_id)]) == {chunk.chunk_id: last}
-    assert stores.failure_notes.of([("other", chunk.chunk_id)]) == {}
-    assert stores.failure_notes.of([]) == {}
-    assert (stores.commits.records("acme", chunk.hour), stores.counters.of_days("acme", [chunk.hour[:10]])) == ([], [])
-
-
 def test_a_commit_takes_all_that_one_transaction_may_hold(stores: Stores) -> None:
     types = [make_event(f"e{number}", event_type=f"type {number}") for number in range(90)]
     records = [make_record(make_chunk(*types)), *(make_record(make_chunk(types[0])) for _ in range(6))]
@@ -312,88 +218,3 @@ def test_records_and_events_live_as_long_as_if_a_replayed_chunk_had_just_been_re
     record = stage.commits.record("acme", replayed.chunk_id)
     assert record is not None
     assert record.received.startswith("2014-04-13")
-
-
-def stored(stores: Stores, event_id: str) -> dict[str, Any] | None:
-    return stores.events.get("acme", make_event(event_id).ref)
-
-
-def test_singles_are_committed_with_their_events_and_share_a_record(stores: Stores) -> None:
-    one, two = make_single(make_event("e1", page="/")), make_single(make_event("e2"))
-    other_hour = make_single(make_event("e3", at="2015-05-17T11:05:00Z"))
-    given = [make_record(each, archive_object="here") for each in (one, two, other_hour)]
-    assert stores.commits.commit(given).committed == {record.chunk_id for record in given}
-    assert stored(stores, "e1") == stored_form(one.events[0], one)
-    assert counts_of(stores).total() == 3
-    assert committed(stores, one, two, other_hour, make_single(make_event("e4"))) == {
-        record.chunk_id for record in given
-    }
-    (shared,) = stores.commits.records("acme", "2015-05-17T10")
-    assert (shared.accepted, shared.stored, shared.archive_object) == (2, 2, "here")
-    assert shared.value_counts == {"page": {"/": 1}}
-    assert stores.commits.record("acme", one.chunk_id) == stores.commits.record("acme", two.chunk_id) == shared
-    assert share_of(shared, one.chunk_id).owned == given[0].owned
-    asked = [("acme", each.chunk_id) for each in (one, other_hour)]
-    assert stores.commits.archived_in(asked) == {one.chunk_id: "here", other_hour.chunk_id: "here"}
-    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == Committed(chunks=3, accepted=3, stored=3)
-
-
-def test_a_single_that_was_committed_before_is_answered_as_done_and_changes_nothing(stores: Stores) -> None:
-    old, new = make_single(make_event("e1")), make_single(make_event("e2"))
-    stores.commits.commit([make_record(old)])
-    assert stores.commits.commit([make_record(new), make_record(old)]) == Outcome({old.chunk_id})
-    assert stored(stores, "e2") is None
-    assert counts_of(stores).total() == 1
-    assert len(stores.commits.records("acme", "2015-05-17T10")) == 1
-
-
-def test_a_single_whose_event_is_there_is_a_duplicate_and_then_has_a_record_of_its_own(stores: Stores) -> None:
-    first, second, new = make_single(), make_single(), make_single(make_event("e2"))
-    stores.commits.commit([make_record(first)])
-    records = [make_record(second), make_record(new)]
-    assert stores.commits.commit(records) == Outcome(set(), {second.chunk_id})
-    assert committed(stores, first, second, new) == {first.chunk_id}
-    again = [as_duplicate(records[0]), records[1]]
-    assert stores.commits.commit(again).committed == {second.chunk_id, new.chunk_id}
-    record = stores.commits.record("acme", second.chunk_id)
-    assert record is not None
-    assert (record.accepted, record.stored, record.duplicates, record.archive_object) == (1, 0, 1, None)
-    assert committed(stores, first, second, new) == {first.chunk_id, second.chunk_id, new.chunk_id}
-    asked = [("acme", each.chunk_id) for each in (first, second)]
-    assert stores.commits.archived_in(asked) == {first.chunk_id: "object", second.chunk_id: None}
-    assert counts_of(stores).total() == 2
-
-
-def test_a_single_meets_the_event_of_a_chunk_that_is_none(stores: Stores) -> None:
-    chunk, single = make_chunk(make_event("e1"), make_event("e2")), make_single(make_event("e1"))
-    stores.events.claim([(chunk, event) for event in chunk.events])
-    assert stores.commits.commit([make_record(single)]) == Outcome(set(), {single.chunk_id})
-    assert committed(stores, chunk, single) == set()
-
-
-def test_an_id_that_was_made_up_of_a_chunks_and_its_events_is_of_no_chunk(stores: Stores) -> None:
-    chunk, single = make_chunk(make_event("e1"), make_event("e2")), make_single(make_event("e3"))
-    stores.events.claim([(chunk, event) for event in chunk.events])
-    stores.commits.commit([make_record(chunk), make_record(single)])
-    for forged in (single_id(chunk.chunk_id, chunk.events[0].ref), single_id(single.owner, chunk.events[0].ref)):
-        assert stores.commits.record("acme", forged) is None
-        assert stores.commits.archived_in([("acme", forged)]) == {}
-
-
-def test_of_a_single_whose_shared_record_has_expired_nobody_knows_the_object(stage: Stage) -> None:
-    single = make_single()
-    stage.commits.commit([make_record(single)])
-    (shared,) = stage.commits.records("acme", single.hour)
-    key = table_keys.commit_record("acme", shared.chunk_id)
-    stage.clients.dynamodb.delete_item(
-        TableName=stage.settings.table_name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}
-    )
-    assert stage.commits.archived_in([("acme", single.chunk_id)]) == {}
-    assert committed(stage, single) == {single.chunk_id}
-
-
-def test_a_commit_takes_as_many_singles_as_one_transaction_may_hold(stage: Stage) -> None:
-    given = [make_record(make_single(make_event(f"e{number}", filler="x" * 900))) for number in range(200)]
-    for together in commit.group(given):
-        assert stage.commits.commit(together).committed == {record.chunk_id for record in together}
-    assert len(stage.commits.records("acme", "2015-05-17T10")) == len(commit.group(given)) == 3

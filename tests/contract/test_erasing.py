@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 
-import pytest
-
 from builders import World, make_chunk, make_event, make_record, make_single
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk
@@ -16,11 +14,6 @@ ALL = {"first": "", "after": "~"}
 
 
 Stores = World | Stage
-
-
-@pytest.fixture
-def stores(backend: Stage | None) -> Stores:
-    return backend or World()
 
 
 def take(stores: Stores, chunk: Chunk) -> CommitRecord:
@@ -151,3 +144,11 @@ def test_a_single_is_erased_from_the_record_that_it_shares(stores: Stores) -> No
     assert not stores.erasure.erase("acme", mine.chunk_id, [MINE], left)
     assert stores.commits.commit([make_record(mine)]) == Outcome({mine.chunk_id})
     assert stores.commits.commit([make_record(late)]) == Outcome(set(), {late.chunk_id})
+
+
+def test_receipts_are_found_by_their_names(stores: Stores) -> None:
+    names = [f"2026-03-0{day}T10:00:00Z-{day}" for day in (1, 2)]
+    erasure = stores.erasure
+    for name in names:
+        erasure.save_receipt(name, "{}")
+    assert sorted(erasure.receipts()) == names

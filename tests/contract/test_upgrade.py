@@ -142,9 +142,9 @@ class TableOf3(Table):
 
 
 class CountersOf3(Counters):
-    def days(self, project: str) -> list[str]:
+    def days(self, project: str, **span: Any) -> list[str]:
         moved = {item["sk"]["S"][:10] for item in self._table.query(f"{table_keys.days_partition(project)}3")}
-        return sorted(moved.union(super().days(project)))
+        return sorted(moved.union(super().days(project, **span)))
 
 
 class Version:

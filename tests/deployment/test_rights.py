@@ -16,11 +16,12 @@ from chalice.test import Client
 
 import app
 from builders import make_chunk, make_event
+from chalicelib import wiring
 from chalicelib.adapters import aws
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit
 from chalicelib.errors import ProcessingFailed
-from chalicelib.wiring import pipeline
+from chalicelib.wiring import _pipeline, pipeline
 from millrace.deploy import policies
 from millrace.deploy.rights import RIGHTS
 from millrace.local.emulator import Emulator
@@ -86,7 +87,9 @@ class Functions:
         write_key, _ = registry.create_key(pipeline().projects, "default", "write", datetime.now(UTC))
         key = self.ask()
         self.http.post("/events", headers={"Authorization": f"Bearer {write_key}"}, body=b'{"event_type": "no user"}')
+        _begin_anew()  # each function is a process of its own, and remembers nothing of the others
         self.process()
+        _begin_anew()
         self.aggregate()
         self.ask(key)
 
@@ -104,6 +107,7 @@ class Functions:
         """A batch, a redelivery of it, a chunk of one event that has a rival, one that is too old, and poison, which
         comes back as long as it cannot be set aside.
         """
+        _pipeline.cache_clear()  # a function of its own remembers nothing of the API's reads
         now = datetime.now(UTC)
         bodies = [
             *self._messages(),
@@ -122,6 +126,7 @@ class Functions:
         self._deliver(["poison"], "2")
 
     def aggregate(self) -> None:
+        _pipeline.cache_clear()
         self.recorder.function = "aggregate"
         event = {
             "version": "0",
@@ -165,6 +170,10 @@ class Functions:
             for number, body in enumerate(bodies)
         ]
         app.app.handler_map["process"]({"Records": records}, None)
+
+
+def _begin_anew() -> None:
+    wiring._pipeline.cache_clear()  # noqa: SLF001 - as in a process that has just started
 
 
 @pytest.fixture(scope="module")

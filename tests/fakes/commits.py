@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
-from chalicelib.core import commit, event_body
+from chalicelib.core import commit, counting, event_body
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import newest_minute_of
 from chalicelib.core.commit import CommitRecord, Outcome
-from chalicelib.core.counting import HourCounter
+from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.event import Event, EventRef
 from chalicelib.core.ledger import Committed
 from chalicelib.core.table_keys import Mark
@@ -21,19 +21,33 @@ from fakes.events import FakeEventStore
 
 @dataclass
 class FakeCounters:
-    """`counts`: events by minute, by project, hour and type."""
+    """`counts`: events by minute, by project, hour and type; `packed`: the totals of a project's days. `counted`: how
+    many days were counted.
+    """
 
     counts: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
+    packed: dict[tuple[str, str], bytes] = field(default_factory=dict)
+    counted: int = 0
 
     def add(self, increments: Mapping[tuple[str, str, str], Counter[str]]) -> None:
         for counter, minutes in increments.items():
             self.counts.setdefault(counter, Counter()).update(minutes)
 
-    def days(self, project: str) -> list[str]:
-        return sorted({hour[:10] for owner, hour, _ in self.counts if owner == project})
+    def days(self, project: str, *, first: str = "", after: str = "", at_most: int | None = None) -> list[str]:
+        days = {hour[:10] for owner, hour, _ in self.counts if owner == project}
+        return sorted(day for day in days if first <= day < (after or "~"))[-(at_most or 0) :]
+
+    def totals(self, project: str, *, first: str, after: str) -> Iterator[DayTotals]:
+        for owner, day in sorted(self.packed, reverse=True):
+            if owner == project and first <= day < after:
+                yield counting.unpack_totals(day, self.packed[owner, day])
+
+    def sum_up(self, project: str, day: str) -> None:
+        self.packed[project, day] = counting.pack_totals(self.of_days(project, [day]))
 
     def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         wanted = set(days)
+        self.counted += len(wanted)
         return [
             HourCounter(hour, event_type, dict(minutes))
             for (owner, hour, event_type), minutes in self.counts.items()
@@ -54,6 +68,9 @@ class FakeMarks:
 
     def all(self) -> list[Mark]:
         return [Mark(project, hour, 0, token) for (project, hour), token in self.tokens.items()]
+
+    def days(self, project: str) -> set[str]:
+        return {hour[:10] for owner, hour in self.tokens if owner == project}
 
     def remove(self, mark: Mark) -> None:
         if mark.hour in self.unremovable:
@@ -217,7 +234,7 @@ class FakeErasure:
     events: FakeEventStore
     commits: FakeCommitLog
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
-    receipts: dict[str, str] = field(default_factory=dict)
+    saved: dict[str, str] = field(default_factory=dict)
 
     def erase(
         self,
@@ -247,4 +264,7 @@ class FakeErasure:
         return {ref: stands for ref, stands in found.items() if stands or (project, ref) in self.events.erased}
 
     def save_receipt(self, name: str, receipt: str) -> None:
-        self.receipts[name] = receipt
+        self.saved[name] = receipt
+
+    def receipts(self) -> list[str]:
+        return list(self.saved)

@@ -29,7 +29,7 @@ class FakeFailureNotes:
 
 @dataclass
 class FakeQuarantine:
-    """`entries`: by project and name; `contents`: what was kept of each, by object name."""
+    """`entries`: by project and name; `contents`: what was kept of each, by the entry's name."""
 
     commits: FakeCommitLog = field(default_factory=FakeCommitLog)
     entries: dict[tuple[str | None, str], Quarantined] = field(default_factory=dict)
@@ -39,16 +39,16 @@ class FakeQuarantine:
     def add(self, entry: Quarantined, content: str) -> None:
         if self.fails:
             raise StoreFailed("the quarantine does not answer")
-        self.contents[entry.object_name] = content
+        self.contents[entry.name] = content
         self.entries.setdefault((entry.project, entry.name), entry)
 
     def content(self, entry: Quarantined) -> str:
-        if entry.object_name not in self.contents:
-            raise StoreFailed(f"{entry.object_name} is gone")
-        return self.contents[entry.object_name]
+        if entry.name not in self.contents:
+            raise StoreFailed(f"{entry.name} is gone")
+        return self.contents[entry.name]
 
     def remove(self, entry: Quarantined) -> None:
-        self.contents.pop(entry.object_name, None)
+        self.contents.pop(entry.name, None)
         self.entries.pop((entry.project, entry.name), None)
 
     def waiting(self) -> Iterator[Quarantined]:

@@ -42,8 +42,8 @@ VARIANTS = {
         ('put_part(item, "attribute_not_exists(pk)")', "put_part(item)"),
     ]),
     "acknowledge before the commit": Variant("process", "flows/process.py", [
-        ("    jobs = _decode(messages)\n",
-         "    jobs = _decode(messages)\n    queue.delete([each.receipt_handle for job in jobs for each in job.messages])\n"),
+        ("    def give_effects(",
+         "    queue.delete([each.receipt_handle for job in jobs for each in job.messages])\n\n    def give_effects("),
     ]),
     "insert without its condition": Variant("process", "adapters/event_store.py", [
         ("            answers = self._table.insert_each([row.item for row in rows])\n",
@@ -65,14 +65,14 @@ VARIANTS = {
         ("else found.get(row.key)", "else 'another'"),
     ]),
     "chunk id minted by each invocation": Variant("process", "flows/process.py", [
-        ("            chunk = chunks.decode(message.body)\n",
-         "            chunk = chunks.decode(message.body)\n"
+        ("            chunk = chunks.decode(message.body, latest=latest)\n",
+         "            chunk = chunks.decode(message.body, latest=latest)\n"
          "            fresh = __import__('chalicelib.core.chunk_id', fromlist=['']).mint_chunk_id(chunk.sender.received, chunk.hour + ':05', __import__('os').urandom(10))\n"
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
     ]),
     "message id in place of the chunk id": Variant("process", "flows/process.py", [
-        ("            chunk = chunks.decode(message.body)\n",
-         "            chunk = chunks.decode(message.body)\n"
+        ("            chunk = chunks.decode(message.body, latest=latest)\n",
+         "            chunk = chunks.decode(message.body, latest=latest)\n"
          "            stable = __import__('hashlib').sha256(message.receipt_handle.split('/')[0].encode()).digest()\n"
          "            fresh = __import__('chalicelib.core.chunk_id', fromlist=['']).mint_chunk_id(chunk.sender.received, chunk.hour + ':05', stable[:10])\n"
          "            chunk = chunks.Chunk(fresh, chunk.sender, chunk.events, chunk.repeats)\n"),
@@ -90,7 +90,7 @@ VARIANTS = {
         ("        except StoreFailed:\n            return Outcome(set())", f"        except StoreFailed:\n            return {_ALL}"),
     ]),
     "an identity twice in a POST is not deduplicated": Variant("process", "flows/ingest.py", [
-        ("        if first is event:", "        if first:"),
+        ("        if first is kept:", "        if first:"),
     ]),
     "a chunk twice in a batch is not merged": Variant("ingest", "flows/process.py", [
         ("jobs.setdefault(chunk.chunk_id, _Job(chunk))", "jobs.setdefault(message.receipt_handle, _Job(chunk))"),
@@ -184,8 +184,8 @@ VARIANTS = {
          "        scan.delete([*done, *waiting])\n        moved = move(waiting)\n"),
     ]),
     "a settled record removed before its object": Variant("quarantine", "adapters/quarantine.py", [
-        ("        self._bucket.delete(entry.object_name)\n        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n",
-         "        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n        self._bucket.delete(entry.object_name)\n"),
+        ("        self._bucket.delete(_object_name(entry))\n        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n",
+         "        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n        self._bucket.delete(_object_name(entry))\n"),
     ]),
     "a quarantined chunk sent under a new id": Variant("quarantine", "../millrace/ops/quarantine_replay.py", [
         ("        return body\n",

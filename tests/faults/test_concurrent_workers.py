@@ -24,7 +24,8 @@ from millrace.local.emulator import PROJECT, Emulator
 from oracle import Violation
 from proxy import Proxy
 from stage import Clients, Stage
-from stories import Aggregating, event
+from stories import Aggregating
+from story import event
 from waiting import eventually
 
 WORKERS = 4

@@ -18,7 +18,8 @@ from injector import Call, Fault, Injector
 from oracle import Violation, demand
 from sampling import every_fault, one_of_each_class, one_of_each_class_at_every_call
 from stage import Clients
-from stories import STORIES, Story
+from stories import STORIES
+from story import Story
 
 ALL_STORIES = STORIES | ARCHIVE_STORIES
 # So that processes which run tests side by side share the work.

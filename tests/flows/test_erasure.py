@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
-from builders import HISTORY, LIFETIMES, NOW, World, make_chunk, make_event, make_message, world_of_rows
+from builders import HISTORY, LIFETIMES, NOW, World, make_chunk, make_event, make_message, make_single, world_of_rows
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.event import EventRef
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.windows import Window
-from chalicelib.errors import Problem
+from chalicelib.errors import Problem, ProcessingFailed
+from chalicelib.flows.quarantine import quarantine_chunk
 from chalicelib.flows.query import get_event
 from fakes import FakeErasure, FakeEventStore
 from millrace.ops import erasure
@@ -42,7 +44,7 @@ def erase(world: World, user: str = "u1", **options: Any) -> Erased:
     eraser = eraser_of(world, user, **options)
     list(eraser.erase_events())
     list(eraser.erase_lines(list(world.archive.find())))
-    eraser.count_quarantined()
+    eraser.count_left()
     return eraser.totals
 
 
@@ -328,6 +330,43 @@ def test_a_receipt_names_the_user_by_a_summary_alone() -> None:
     assert "someone" not in str(receipt)
     assert (receipt["events"], receipt["started"]) == (2, "2015-05-17T10:30:00Z")
     names: Sequence[str] = [
-        erasure.receipt_name(erasure.receipt(Person("acme", user), Erased(), NOW, NOW)) for user in ("a", "b")
+        erasure.receipt_name(erasure.receipt(person, Erased(), NOW, NOW), person)
+        for person in (Person("acme", user) for user in ("a", "b"))
     ]
     assert len(set(names)) == 2
+
+
+def test_an_event_that_is_committed_beside_the_erasure_is_not_missed() -> None:
+    """Its chunk was renewed: it leaves the quarantine after the events were erased, and before that is looked at."""
+    world = World()
+    chunk = make_chunk(make_event("late"))
+    quarantine_chunk(
+        chunk, make_message(chunk), code="too_old", last_delivered=None, quarantine=world.quarantine, now=NOW
+    )
+    eraser = eraser_of(world)
+    list(eraser.erase_events())
+    world.take(replace(chunk, renewed=NOW))
+    list(eraser.erase_lines(list(world.archive.find())))
+    eraser.count_left()
+    assert (eraser.totals.quarantined, eraser.totals.events_in_flight, eraser.totals.is_settled) == (0, 1, False)
+    assert erase(world).is_settled
+
+
+def test_the_line_of_a_single_that_is_committed_while_lines_are_erased_stays_with_its_event() -> None:
+    world, single = World(), make_single(make_event("late"))
+
+    class Meanwhile(FakeErasure):
+        def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
+            found = super().standing(project, refs)
+            if not world.events.stored:
+                world.take(single)
+            return found
+
+    world.commits.outcomes = ["refused"] * 10
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(single))
+    world.commits.outcomes = ()
+    totals = erase(world, port=Meanwhile(world.events, world.commits))
+    assert (world.events.stored != {}, totals.is_settled) == (True, False)
+    named = {record.archive_object for record in world.commits.records_by_id.values()}
+    assert named <= {name for name, events in world.archive.documents().items() if events}

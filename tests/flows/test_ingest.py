@@ -173,7 +173,7 @@ def test_the_same_content_without_a_timestamp_is_a_new_event() -> None:
     assert len({*ids(post(queue, GOOD, GOOD)), *ids(post(queue, GOOD))}) == 3
 
 
-def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_place() -> None:
+def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_content() -> None:
     queue = FakeQueue()
     events = [GOOD, {}, GOOD, TIMED, GOOD | {"event_id": "own"}]
     first, again = (post(queue, *events, idempotency_key="k", received=at)["events"] for at in (NOW, LATER))
@@ -181,6 +181,8 @@ def test_an_idempotency_key_gives_events_without_an_id_stable_ids_by_their_place
     assert given[0] == given[1]
     assert (given[0][1], given[0][4], len(set(given[0]))) == (None, "own", 5)
     assert given[0][0] not in ids(post(queue, GOOD, idempotency_key="another"))
+    assert given[0][0] == ids(post(queue, TIMED, GOOD, idempotency_key="k"))[1]
+    assert ids(post(queue, GOOD | {"amount": 999}, idempotency_key="k"))[0] not in given[0]
 
 
 @pytest.mark.parametrize(
@@ -256,9 +258,13 @@ def test_what_the_events_of_a_post_share_is_queued_once_and_stored_with_each() -
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_no_event_may_have_the_events_of_a_post_may_not_share(shared: dict[str, Any], code: str) -> None:
+@pytest.mark.parametrize("hashes_users", [False, True])
+def test_what_no_event_may_have_the_events_of_a_post_may_not_share(
+    shared: dict[str, Any], code: str, *, hashes_users: bool
+) -> None:
+    project = Project("acme", hashes_users=hashes_users, secret="s")
     with pytest.raises(Problem) as caught:
-        shared_by(FakeQueue(), GOOD, GOOD, shared=shared)
+        shared_by(FakeQueue(), GOOD, GOOD, shared=shared, project=project)
     assert [event["code"] for event in caught.value.extra["events"]] == [code, code]
 
 

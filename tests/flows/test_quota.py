@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -186,9 +185,9 @@ def post_of_hours(number: int) -> list[RawEvent]:
     return [RawEvent({"event_type": "v", "user_id": "u", "timestamp": each.isoformat()}) for each in times]
 
 
-@pytest.mark.parametrize("limit", [{"quota": 100}, {"old_hours": 2000}])
-def test_posts_whose_events_fall_into_an_hour_each_are_soon_refused_whole(limit: dict[str, Any]) -> None:
-    queue, quota, acme = FakeQueue(), Quota(FakeQuotaCounter(), FakeMeter()), replace(Project("acme"), **limit)
+@pytest.mark.parametrize("acme", [Project("acme", quota=100), Project("acme", old_hours=2000)], ids=["minute", "day"])
+def test_posts_whose_events_fall_into_an_hour_each_are_soon_refused_whole(acme: Project) -> None:
+    queue, quota = FakeQueue(), Quota(FakeQuotaCounter(), FakeMeter())
     options: dict[str, Any] = {"queue": queue, "meter": FakeMeter(), "project": acme, "quota": quota}
     answer = ingest(post_of_hours(2000), sender=Sender("acme", NOW), **options)
     assert len(answer["chunks"]) == 2000

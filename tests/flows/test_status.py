@@ -62,7 +62,7 @@ def test_it_names_what_is_in_quarantine_with_the_reason_newest_first() -> None:
     world = World()
     for number in range(12):
         moment = f"2026-05-17T10:00:{number:02}.000000Z"
-        world.quarantine.add(Quarantined("default", f"chunk-{number}", "too_old", 3, moment, moment, "object"), "")
+        world.quarantine.add(Quarantined("default", f"chunk-{number}", "too_old", 3, moment, moment), "")
     found = look(world)["quarantined"]
     assert (found["count"], len(found["newest"])) == (12, 10)
     assert found["newest"][0] == {

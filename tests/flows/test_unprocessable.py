@@ -73,7 +73,7 @@ def test_an_undecodable_message_is_set_aside_whole_at_once_and_costs_its_neighbo
     assert (committed(world), world.queue.deleted) == ({chunk.chunk_id}, [])
     (entry,) = world.quarantine.waiting()
     assert (entry.project, entry.name, entry.code) == (None, "m1", "not_a_chunk")
-    assert json.loads(world.quarantine.contents["quarantine/undecodable/m1.json"])["message"] == body
+    assert json.loads(world.quarantine.contents["m1"])["message"] == body
     assert world.meter.values["undecodable_messages"] == [1]
 
 
@@ -109,7 +109,7 @@ def test_a_chunk_older_than_the_guard_is_quarantined_whole_and_acknowledged() ->
     message = make_message(old)
     world.process(message)
     assert list(world.quarantine.waiting()) == [make_quarantined(old)]
-    quarantined = json.loads(world.quarantine.contents[f"quarantine/{old.chunk_id}.json"])
+    quarantined = json.loads(world.quarantine.contents[old.chunk_id])
     assert (quarantined["code"], chunks.decode(quarantined["message"])) == ("too_old", old)
     assert (quarantined["received_at"], quarantined["quarantined_at"]) == (
         "2015-04-17T10:29:59Z",
@@ -207,6 +207,6 @@ def test_what_was_quarantined_and_then_committed_leaves_the_quarantine() -> None
     world.take(chunk)
     assert remove_resolved(world.quarantine) == 1
     assert set(world.quarantine.entries) == {("acme", other.chunk_id)}
-    assert f"quarantine/{other.chunk_id}.json" in world.quarantine.contents
-    assert f"quarantine/{chunk.chunk_id}.json" not in world.quarantine.contents
+    assert other.chunk_id in world.quarantine.contents
+    assert chunk.chunk_id not in world.quarantine.contents
     assert remove_resolved(world.quarantine) == 0

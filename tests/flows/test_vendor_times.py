@@ -10,6 +10,7 @@ from builders import NOW
 from chalicelib.core import timestamps
 from chalicelib.core.event import Event
 from fake_stage import FakeStage
+from recorded import leaves
 
 RECEIVED = timestamps.sortable(NOW)
 UNREADABLE = [
@@ -66,6 +67,16 @@ def test_such_an_event_is_known_by_its_id_when_it_is_sent_again(place: str) -> N
         assert stage.post(path, body_of("soon")).status_code == 200
         stage.process()
     assert stage.world.counted() == {("default", "t"): 1}
+
+
+@pytest.mark.parametrize("sent", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", 0, -62135596800, "0001-01-01"])
+@pytest.mark.parametrize("place", ["segment", "posthog"])
+def test_a_clock_that_was_never_set_moves_no_event(place: str, sent: Any) -> None:
+    path, body_of = PLACES[place]
+    own = "2015-01-01T00:00:00Z"
+    event = accepted(path, body_of(own) | {"sentAt": sent, "sent_at": sent})
+    assert event.time == "2015-01-01T00:00:00.000000Z"
+    assert str(sent) in leaves(event.context)
 
 
 @pytest.mark.parametrize("offset", [-1e9, -1e15, 1e300])

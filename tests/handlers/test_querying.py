@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -197,8 +198,10 @@ def test_nothing_of_another_project_can_be_seen(api: Api) -> None:
 def test_a_chunk_that_comes_too_late_is_told_to_be_quarantined(api: Api) -> None:
     api.post({"event_type": "old", "user_id": "fay", "timestamp": "2015-05-17T10:00:00Z"})
     [message] = api.take_messages()
-    chunk_id = "01AN4Z07BY79KA1307SR9X4MV3-2015-05-17T1005"
-    api.deliver(replace(chunk.decode(message), chunk_id=chunk_id))
+    chunk_id = "01AN4Z07BY79KA1307SR9X4MV3-2015-05-17T1000"
+    new = chunk.decode(message)
+    sender = replace(new.sender, received=datetime(2015, 5, 17, 10, 0, 30, tzinfo=UTC))
+    api.deliver(replace(new, chunk_id=chunk_id, sender=sender))
     response = api.get(f"/chunks/{chunk_id}")
     told = {"chunk_id": chunk_id, "status": "quarantined", "code": "too_old"}
     assert (response.status_code, response.json_body) == (200, told)

@@ -135,8 +135,12 @@ def test_ending_it_ends_everything_and_a_restart_remembers_unless_it_is_to_forge
     stack.stop(signal.SIGTERM)  # in the middle of it: the end stays an orderly one
     assert stack.process.returncode == 0
 
+    logs = [stack.state / name for name in ("functions.log", "functions.log.1")]
+    for log in logs:
+        log.write_text("of an earlier life\n")
     stack.start("--fresh")
     assert stack.get("/events", user_id="u123")["events"] == []
+    assert not [log for log in logs if log.exists() and "of an earlier life" in log.read_text()]
 
 
 def test_workers_that_are_killed_are_replaced(stack: LocalStack) -> None:

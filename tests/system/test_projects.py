@@ -83,6 +83,8 @@ def test_a_projects_settings_hold_for_what_clients_send(stack: LocalStack) -> No
 def test_a_catalogue_from_files_to_rejections(stack: LocalStack, tmp_path: Path) -> None:
     (tmp_path / "signup.json").write_text('{"required": ["plan"]}')
     push = ["schemas", "push", str(tmp_path), "--project", "shop"]
+    stack.run(*push, code=1)  # it makes no project
+    stack.run("projects", "set", "shop")
     assert json.loads(stack.run(*push, "--dry-run", "--json")) == {"event_type": "signup", "change": "added"}
     assert stack.run("schemas", "list", "--project", "shop", "--json") == ""
     stack.run(*push)

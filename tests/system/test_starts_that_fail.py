@@ -62,13 +62,6 @@ def test_an_emulator_that_hangs_is_given_up_and_ended(tmp_path: Path, capsys: py
     assert "Another emulator has the state" in (tmp_path / "emulator.log").read_text()
 
 
-def test_a_stack_that_cannot_be_applied_is_told_with_the_reason(tmp_path: Path) -> None:
-    emulator = Emulator(tmp_path / "aws")
-    Clients(emulator.environment()).s3.create_bucket(Bucket="millrace-local-archive-000000000000")
-    emulator.stop()
-    assert "The stack millrace-local could not be applied: " in start(tmp_path)
-
-
 def test_data_of_0_1_0_is_refused_with_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = Emulator(tmp_path / "aws")
     for name, value in emulator.environment().items():

@@ -23,8 +23,8 @@ LEAST = {"event_type": "page_view", "user_id": "u123"}
 TIMED = LEAST | {"timestamp": "2015-05-17T10:05:03Z"}
 
 
-def read(raw: Any, received: datetime = RECEIVED, fallback_id: str | None = None, random_id: str = "random") -> Event:
-    return read_event(raw, received=received, fallback_id=fallback_id, seen=Counter(), random_id=random_id)
+def read(raw: Any, received: datetime = RECEIVED, random_id: str = "random", **given: Any) -> Event:
+    return read_event(raw, received=received, seen=Counter(), random_id=random_id, **given)
 
 
 def nested(levels: int) -> list[Any]:
@@ -148,24 +148,24 @@ def test_what_just_keeps_the_limits_is_accepted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "fallback_id"),
+    ("raw", "idempotency_key"),
     [(LEAST | {"event_id": "e1"}, None), (TIMED | {"event_id": "e1"}, None), (TIMED, None), (LEAST, "from-a-header")],
 )
-def test_what_is_sent_again_later_has_the_same_identity(raw: dict[str, Any], fallback_id: str | None) -> None:
-    first = read(raw, fallback_id=fallback_id, random_id="one")
-    again = read(raw, received=RECEIVED + timedelta(hours=3), fallback_id=fallback_id, random_id="two")
+def test_what_is_sent_again_later_has_the_same_identity(raw: dict[str, Any], idempotency_key: str | None) -> None:
+    first = read(raw, idempotency_key=idempotency_key, random_id="one")
+    again = read(raw, received=RECEIVED + timedelta(hours=3), idempotency_key=idempotency_key, random_id="two")
     assert first.identity == again.identity
 
 
 def test_only_an_id_without_a_time_needs_a_guard() -> None:
     assert read(LEAST | {"event_id": "e1"}).guarded
-    assert read(LEAST, fallback_id="f").guarded
+    assert read(LEAST, idempotency_key="f").guarded
     assert not any(event.guarded for event in (read(LEAST), read(TIMED), read(TIMED | {"event_id": "e1"})))
 
 
 def test_the_clients_own_id_goes_before_every_other() -> None:
-    assert read(LEAST | {"event_id": "e1"}, fallback_id="f").event_id == "e1"
-    assert read(TIMED, fallback_id="f").event_id == "f"
+    assert read(LEAST | {"event_id": "e1"}, idempotency_key="f").event_id == "e1"
+    assert read(TIMED, idempotency_key="f").event_id not in (read(TIMED).event_id, "f")
     assert read(LEAST, random_id="r").event_id == "r"
 
 
@@ -173,7 +173,7 @@ def test_equal_events_of_one_post_stay_apart_and_are_recognised_when_sent_again(
     posts = []
     for _ in range(2):
         seen: Counter[str] = Counter()
-        ids = [read_event(TIMED, received=RECEIVED, fallback_id=None, seen=seen, random_id="r").event_id for _ in "12"]
+        ids = [read_event(TIMED, received=RECEIVED, seen=seen, random_id="r").event_id for _ in "12"]
         posts.append(ids)
     assert posts[0] == posts[1]
     assert len(set(posts[0])) == 2
@@ -203,3 +203,25 @@ def test_an_event_that_ingestion_accepts_fails_in_no_later_step(raw: dict[str, A
     chunk = Chunk(mint_chunk_id(RECEIVED, event.time[:16], bytes(10)), Sender("default", RECEIVED), (event,))
     assert decode(encode(chunk)) == chunk
     assert json.loads(json.dumps(stored_form(event, chunk), ensure_ascii=False).encode())["event_id"] == event.event_id
+
+
+def test_an_idempotency_key_includes_the_content_so_that_two_payloads_under_one_key_are_two_events() -> None:
+    pay, refund = ({"event_type": each, "user_id": "u"} for each in ("pay", "refund"))
+    ids = [read(raw, idempotency_key="k").event_id for raw in (pay, refund, pay)]
+    assert ids[0] == ids[2] != ids[1]
+    assert read(pay, idempotency_key="l").event_id != ids[0]
+    assert read(pay, idempotency_key="k", content_secret="s").event_id != ids[0]
+
+
+def test_what_a_retry_sends_anew_is_no_part_of_the_content() -> None:
+    """As the time of sending that a library puts into its envelope."""
+    first, again = (TIMED | {"context": {"sentAt": number}} for number in (1, 2))
+    assert read(first, content=TIMED).event_id == read(again, content=TIMED).event_id
+
+
+def test_an_absurd_time_of_sending_is_noted_and_takes_no_place_of_the_clients() -> None:
+    sent = datetime(1, 1, 1, tzinfo=UTC)
+    assert read(TIMED, sent=sent).context == {"ignored_sent_at": "0001-01-01T00:00:00Z"}
+    own = TIMED | {"context": {"ignored_sent_at": "mine"}}
+    assert read(own, sent=sent).context == {"ignored_sent_at": "mine"}
+    assert read(TIMED, sent=RECEIVED).context == {}

@@ -13,13 +13,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOW, make_event
+from builders import NOW, make_chunk, make_event
+from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Sender
-from chalicelib.core.dialects import cloudevents
+from chalicelib.core.dialects import RawEvent, cloudevents
 from chalicelib.core.event import Event
 from chalicelib.core.project import Project
 from chalicelib.core.rejection import make_row
 from chalicelib.core.schema import read_event
+from chalicelib.errors import Problem
+from chalicelib.flows.ingest import ingest
+from fakes import FakeMeter, FakeQueue
 from millrace.io import access_log
 
 ANN = "ann@example.com"
@@ -99,7 +103,7 @@ def test_addresses_leave_names_types_and_user_agents_too() -> None:
 def test_a_line_of_an_access_log_keeps_no_hidden_address() -> None:
     line = '203.0.113.9 - - [01/Feb/2011:10:00:00 +0000] "GET /x?from=203.0.113.9 HTTP/1.1" 200 5 "-" "UA"'
     raw = access_log.read_line(line)
-    event = read_event(raw, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
+    event = read_event(raw, received=NOW, seen=Counter(), random_id="r")
     for project in (TRUNCATING, DROPPING):
         hidden = project.hide(event)
         assert "203.0.113.9" not in repr(hidden)
@@ -188,6 +192,12 @@ def test_no_copy_of_a_hashed_id_stays(user: str, copy: Any) -> None:
         assert told not in shown
 
 
+def test_of_very_many_ids_each_copy_that_stands_alone_is_hashed() -> None:
+    people = [f"person-{number}" for number in range(50)]
+    hidden = HASHING.hide(make_event(user="somebody", friends=[{"user_id": each} for each in people], names=people))
+    assert "person-" not in repr(hidden)
+
+
 def test_a_number_that_only_contains_an_id_is_another_number() -> None:
     event = make_event(user="12345678", total=1234567890, orders=[12345678.5], flag=True)
     assert HASHING.hide(event).properties == {"total": 1234567890, "orders": [12345678.5], "flag": True}
@@ -196,7 +206,7 @@ def test_a_number_that_only_contains_an_id_is_another_number() -> None:
 def read_cloudevent(**attributes: Any) -> Event:
     required = {"specversion": "1.0", "id": "1", "source": "/shop", "type": "t"}
     raw = cloudevents.read_one(required | attributes)
-    return read_event(raw.fields, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
+    return read_event(raw.fields, received=NOW, seen=Counter(), random_id="r")
 
 
 @pytest.mark.parametrize(
@@ -244,6 +254,19 @@ def test_a_rejected_event_shows_nothing_that_is_hidden(raw: dict[str, Any]) -> N
     for told in ("ann", "12345678", "3405803785", "203", "gold"):
         assert told not in shown
     assert row["message"].endswith(" is given twice.")
+
+
+def test_what_hides_a_value_stays_within_the_limits_of_a_message() -> None:
+    every = replace(DROPPING, drops_emails=True, hashes_users=True)
+    event = every.hide(make_event(user="somebody", event_type="::1 " * 25, ids=["somebody"] * 100))
+    sender = every.hide_sender(Sender("acme", NOW, "203.0.113.9", "::1 " * 256), [])
+    chunk = replace(make_chunk(event), sender=sender)
+    assert chunks.decode(chunks.encode(chunk)) == chunk
+    shared = {"context": {"user_id": list(range(5_000))}}
+    raw = [RawEvent({"event_type": "t", "user_id": "somebody"})]
+    with pytest.raises(Problem) as caught:
+        ingest(raw, sender=Sender("acme", NOW, shared=shared), project=every, queue=FakeQueue(), meter=FakeMeter())
+    assert caught.value.code == "body_too_large"
 
 
 # Each puts a value where it may stand in a document; texts stay texts as long as only the first four are used.

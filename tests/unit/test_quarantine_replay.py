@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -13,7 +14,8 @@ from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
 from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable, remove_resolved
 from chalicelib.ports import Message
-from millrace.ops import quarantine_replay
+from millrace.ops import erasure, quarantine_replay
+from millrace.ops.erasure import Erased, Person, erased_since, receipt_name
 from millrace.ops.quarantine_replay import ReplayOutcome
 from millrace.ops.selection import Selection
 
@@ -28,13 +30,19 @@ def quarantine(world: World, *given: Chunk, code: str = "too_old") -> None:
 
 
 def replay(
-    world: World, *, now: datetime = NOW, renew: bool = False, dry_run: bool = False, limit: int = 0
+    world: World,
+    *,
+    now: datetime = NOW,
+    renew: bool = False,
+    dry_run: bool = False,
+    limit: int = 0,
+    receipts: Sequence[str] = (),
 ) -> ReplayOutcome:
     entries, outcome = quarantine_replay.selected(world.quarantine, Selection(), limit), ReplayOutcome()
     list(
         quarantine_replay.replay(
             entries, outcome, queue=world.queue, quarantine=world.quarantine,
-            now=now, lifetimes=HISTORY, renew=renew, dry_run=dry_run,
+            now=now, lifetimes=HISTORY, erased=erased_since(receipts), renew=renew, dry_run=dry_run,
         )
     )  # fmt: skip
     return outcome
@@ -105,7 +113,7 @@ def test_what_another_version_could_not_decode_is_listed_as_the_chunk_that_it_is
 def test_an_entry_whose_object_is_damaged_stays_and_the_others_are_sent(content: str) -> None:
     world, damaged, good = World(), make_chunk(), make_chunk()
     quarantine(world, damaged, good)
-    world.quarantine.contents[f"quarantine/{damaged.chunk_id}.json"] = content
+    world.quarantine.contents[damaged.chunk_id] = content
     outcome = replay(world)
     assert outcome.to_json() == {"sent": 1, "refused": 1, "failed": 0}
     assert damaged.chunk_id in outcome.problems[0]
@@ -179,3 +187,31 @@ def test_a_limit_takes_the_first_entries() -> None:
     world = World()
     quarantine(world, *(make_chunk() for _ in range(5)))
     assert replay(world, limit=2).sent == 2
+
+
+def test_what_a_person_sent_before_they_were_erased_is_not_sent_again() -> None:
+    """Whoever was erased sent two events: one is in quarantine for a month, one was stored and erased."""
+    world, person = World(), Person("acme", "u1")
+    old, young = make_chunk(received=NOW - 40 * DAY), make_chunk(make_event("e2"), received=NOW - DAY)
+    quarantine(world, old, young)
+    receipts = [
+        receipt_name(erasure.receipt(each, Erased(), at, at), each)
+        for each, at in (
+            (person, NOW - 50 * DAY),
+            (person, NOW - 20 * DAY),
+            (Person("acme", "another"), NOW),
+            (Person("other", "u1"), NOW),
+        )
+    ]
+    outcome = replay(world, renew=True, receipts=receipts)
+    assert (outcome.sent, outcome.refused) == (1, 1)
+    assert "erased" in outcome.problems[0]
+    assert [chunks.decode(body).chunk_id for body in world.queue.bodies] == [young.chunk_id]
+
+
+@pytest.mark.parametrize("is_old_first", [True, False])
+def test_an_old_copy_in_the_batch_does_not_swallow_the_renewed_one(is_old_first: bool) -> None:
+    world, old = World(), make_chunk(received=NOW - 40 * DAY)
+    copies = [make_message(old), make_message(replace(old, renewed=NOW))]
+    world.process(*(copies if is_old_first else copies[::-1]))
+    assert (world.counted(), list(world.quarantine.waiting())) == ({VIEW: 1}, [])

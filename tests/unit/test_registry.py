@@ -123,7 +123,7 @@ def test_a_file_is_of_the_type_that_its_id_or_its_name_says(tmp_path: Path) -> N
 def test_a_type_has_the_unicode_form_that_events_have(tmp_path: Path, schemas: dict[str, object]) -> None:
     (event_type,) = catalogue_files.read_folder(folder_of(tmp_path, **schemas))
     raw = {"event_type": "cafe\u0301", "user_id": "u"}
-    event = read_event(raw, received=NOW, fallback_id=None, seen=Counter(), random_id="r")
+    event = read_event(raw, received=NOW, seen=Counter(), random_id="r")
     assert event_type == event.event_type == catalogue_files.as_kept("cafe\u0301")
 
 

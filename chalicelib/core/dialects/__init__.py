@@ -39,7 +39,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """`fields`, `sent` and `sole_id` are what `read_event` takes; nothing of them is checked yet.
+    """`fields`, `sent`, `sole_id` and `content` are what `read_event` takes; nothing of them is checked yet.
 
     `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came. `key`: the write key that
     it names itself.
@@ -49,6 +49,7 @@ class RawEvent:
     sent: datetime | None = None
     sole_id: bool = False
     tolerates_time: bool = False
+    content: Any = None
     rejected: Rejected | None = None
     key: str | None = None
 

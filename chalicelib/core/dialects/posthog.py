@@ -162,6 +162,7 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
     """`key`: that of the envelope."""
     if not isinstance(message, dict):
         return RawEvent(message)
+    content = without(message, "sent_at", "offset")  # a retry has others
     properties, named = _properties(message, key)
     user = given(message, *POSTHOG_PEOPLE.users)
     user = given(properties, *POSTHOG_PEOPLE.users) if user is None else user
@@ -187,6 +188,7 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
         sent,
         sole_id=True,
         tolerates_time=True,
+        content=content,
         key=named,
     )
 

@@ -5,6 +5,7 @@ https://segment.com/docs/connections/spec/common and .../sources/catalog/librari
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -48,7 +49,10 @@ def read(incoming: Incoming) -> Post:
         batch = payload.bounded(batch if isinstance(batch := envelope.get("batch"), list) else [])
         shared = shared_of(object_in(envelope, "context"), without(envelope, "batch", "context", *SEGMENT.key_in_body))
         sent = moment_of(envelope.get("sentAt"))
-        return Post([_event(each, sent) for each in batch], text_in(envelope, *SEGMENT.key_in_body), shared)
+        events = [_event(each, sent) for each in batch]
+        if call == "import":  # of the past, by whatever clock
+            events = [replace(event, sent=None) for event in events]
+        return Post(events, text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
     if name not in CALLS.values():
         raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
@@ -66,6 +70,7 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
     """`batch_sent`: when its envelope was sent. `name`: the call's, of its path."""
     if not isinstance(message, dict):
         return RawEvent(message)
+    content = without(message, "sentAt")  # a retry has another
     context = dict(object_in(message, "context"))
     call = name or message.get("type")
     properties, rest = _properties(message, context, call)
@@ -92,6 +97,7 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
         sent,
         sole_id=True,
         tolerates_time=True,
+        content=content,
         key=text_in(message, *SEGMENT.key_in_body),
     )
 

@@ -1,0 +1,72 @@
+"""`make proof`: every pair of features exhaustively, larger worlds at random, and every broken rule."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from proof.features import FEATURES, meeting, pairs, together
+from proof.mutations import MUTATIONS, caught
+from proof.search import Result, Search, Setting
+
+_SECONDS = 600
+
+
+def _exhaustive(setting: Setting) -> Result:
+    return Search(setting).all(_SECONDS)
+
+
+def _at_random(schedules: int, seed: int) -> Result:
+    return Search(together(seed)).random(schedules, seed)
+
+
+def _report(result: Result) -> bool:
+    """Print a line, and how a violation comes about; answers whether all is well."""
+    size = "" if result.is_complete else " (not all)"
+    _say(
+        f"{result.setting:36} {result.states:9,} states{size} {result.settled:7,} settled {result.seconds:7.1f} s  "
+        f"{result.violation or 'no violation'}"
+    )
+    for step in result.trace if result.violation else ():
+        _say(f"    {step}")
+    return result.violation is None
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _main() -> int:
+    options = argparse.ArgumentParser(prog="python -m proof")
+    options.add_argument("--pair", nargs="+", choices=FEATURES, help="Only the world in which these features meet.")
+    options.add_argument("--mutation", choices=MUTATIONS, help="Only this broken rule, and how it goes wrong.")
+    options.add_argument("--random", type=int, default=20_000, help="How many random schedules of larger worlds.")
+    asked = options.parse_args()
+    if asked.pair:
+        return not _report(_exhaustive(meeting(*asked.pair)))
+    if asked.mutation:
+        return _report(caught(asked.mutation))
+    with multiprocessing.Pool() as pool:
+        seeds = range(1, 21)
+        work: Sequence[tuple[str, Callable[..., Result], Sequence[object]]] = (
+            ("Every state of each small world", _exhaustive, pairs()),
+            ("Random schedules of larger worlds", partial(_at_random, asked.random // len(seeds)), seeds),
+        )
+        is_well = True
+        for title, search, given in work:
+            _say(title)
+            for result in pool.imap(search, given):
+                is_well &= _report(result)
+        _say("Rules broken on purpose")
+        for name, result in zip(MUTATIONS, pool.imap(caught, MUTATIONS), strict=True):
+            is_well &= result.violation is not None
+            _say(f"{name:36} {result.states:9,} states {result.seconds:7.1f} s  {result.violation or 'NOT CAUGHT'}")
+    return not is_well
+
+
+if __name__ == "__main__":
+    raise SystemExit(_main())

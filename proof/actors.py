@@ -1,0 +1,418 @@
+"""Who acts: each actor is a generator that yields one call after the other and is sent its answer.
+
+What an actor does next follows from its arguments and the answers so far, and from nothing else. It may die between any
+two calls. `rules` are the names of the rules that are broken on purpose (mutations.py); in the protocol it is empty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from proof import lifetimes
+from proof.lifetimes import History
+from proof.world import ANYTHING, UNKNOWN, Call, Chunk, Event, Item, Line, Message, Record
+
+Actor = Generator[Call, Any, Any]
+Broken = frozenset[str]
+
+_ATTEMPTS = 2
+#: Owns what an erasure left.
+NOBODY = "nobody"
+
+
+class Job:
+    """A chunk of a batch, with the numbers of its messages."""
+
+    def __init__(self, chunk: Chunk) -> None:
+        self.chunk = chunk
+        self.numbers: list[int] = []
+        self.owned: tuple[Event, ...] = ()
+
+
+# --- the processor
+
+
+def process(me: str, batch: Sequence[tuple[int, Message]], now: int, history: History, broken: Broken) -> Actor:
+    """Give the chunks of a batch their effects, and then delete their messages."""
+    if "acknowledge first" in broken:
+        for number, _ in batch:
+            yield ("acknowledge", number)
+    judged_by = _judged_by(history, broken)
+    young, done = [], list[Job]()
+    for job in _merge(batch, me, broken):
+        is_old = lifetimes.is_too_old(judged_by, now, job.chunk.minted, job.chunk.age_counts_from)
+        if not is_old or "no maximum age" in broken:
+            young.append(job)
+        elif (yield from _quarantine(job.chunk)):
+            done.append(job)
+    for turn, part in enumerate(_in_turn(young)):
+        done += yield from _process_part(part, f"{me}.{turn}", history, broken)
+    for job in done:
+        for number in job.numbers:
+            yield ("acknowledge", number)
+
+
+def _process_part(jobs: Sequence[Job], name: str, history: History, broken: Broken) -> Actor:
+    """The jobs that are done."""
+    done, claimed = [], list[Job]()
+    for job in jobs:
+        looked = yield from _look(job)
+        if looked == "committed":
+            done.append(job)
+        elif looked == "not committed" and (
+            job.chunk.is_single or (yield from _claim(job, _kept_until(job.chunk, history, broken), broken))
+        ):
+            claimed.append(job)
+    object_name = "shared" if "one name for objects" in broken else f"object of {name}"
+    if not (yield from _archive(claimed, object_name, broken)):
+        return done
+    committed = yield from _commit(claimed, object_name, name, history, broken)
+    if "archive after the commit" in broken and committed:
+        yield ("put", ("object", object_name), _lines(committed))
+    return done + committed
+
+
+def _merge(batch: Sequence[tuple[int, Message]], me: str, broken: Broken) -> list[Job]:
+    """One job for each chunk; of its copies the youngest counts."""
+    jobs: dict[str, Job] = {}
+    for number, message in batch:
+        chunk = message.chunk
+        if "an id for each delivery" in broken:
+            chunk = chunk._replace(name=f"{chunk.name} by {me}")
+        job = jobs.setdefault(chunk.name, Job(chunk))
+        job.numbers.append(number)
+        if chunk.age_counts_from > job.chunk.age_counts_from:
+            job.chunk = chunk
+    return list(jobs.values())
+
+
+def _judged_by(history: History, broken: Broken) -> History:
+    return history[-1:] if "today's lifetimes judge" in broken else history
+
+
+def _kept_until(chunk: Chunk, history: History, broken: Broken) -> tuple[int, int]:
+    """When an event of this chunk expires, and when its guard or pointer does."""
+    kept = chunk.minted + history[-1].events
+    return kept, chunk.minted + 2 if "guards expire earlier" in broken else kept
+
+
+def _quarantine(chunk: Chunk) -> Actor:
+    record = yield ("read", ("record", chunk.name), ("item", chunk.events[0].place))
+    if record is UNKNOWN:
+        return False
+    if record[0] is None and not (chunk.is_single and _is_of(record[1], chunk)):
+        answer = yield ("put if", ("quarantined", chunk.name), None, chunk)
+        return answer is not UNKNOWN
+    return True
+
+
+def _is_of(item: Item | None, chunk: Chunk) -> bool:
+    """Whether a single's event says that the single is committed."""
+    return item is not None and item.owner == chunk.name and item.record is not None
+
+
+def _in_turn(jobs: list[Job]) -> list[list[Job]]:
+    """Singles whose event another job has as well come after it."""
+    first: list[Job] = [job for job in jobs if not job.chunk.is_single]
+    seen = {event.place for job in first for event in job.chunk.events}
+    after: list[Job] = []
+    for job in jobs:
+        if job.chunk.is_single:
+            (after if job.chunk.events[0].place in seen else first).append(job)
+            seen.add(job.chunk.events[0].place)
+    return [part for part in (first, after) if part]
+
+
+def _look(job: Job) -> Actor:
+    """Whether a single is committed. It also learns whether its event is another's. Other chunks are not looked up."""
+    chunk = job.chunk
+    if not chunk.is_single:
+        return "not committed"
+    answer = yield ("read", ("item", chunk.events[0].place), ("record", chunk.name))
+    if answer is UNKNOWN:
+        return UNKNOWN
+    item, record = answer
+    if record is not None or _is_of(item, chunk):
+        return "committed"
+    job.owned = () if item is not None else chunk.events
+    return "not committed"
+
+
+def _claim(job: Job, kept: tuple[int, int], broken: Broken) -> Actor:
+    """Find out which events of a chunk are its own. False: the owner of one is unknown."""
+    owned = []
+    for event in job.chunk.events:
+        if event.first is not None and "no pointer and no guard" not in broken:
+            owner = yield from _insert(event.first, Item(job.chunk.name, kept[1], target=event.place), job, broken)
+            if owner is None:
+                return False
+            if owner != job.chunk.name:
+                continue
+        owner = yield from _insert(event.place, Item(job.chunk.name, kept[0], event), job, broken)
+        if owner is None:
+            return False
+        if owner == job.chunk.name or "what exists is mine" in broken:
+            owned.append(event)
+    job.owned = tuple(owned)
+    return True
+
+
+def _insert(place: str, item: Item, job: Job, broken: Broken) -> Actor:
+    """The owner of the item that stands in the end; None if it is unknown."""
+    there = yield ("insert", place, item)
+    if there is UNKNOWN:
+        if "unknown is a duplicate" in broken:
+            return NOBODY
+        return job.chunk.name if "unknown is mine" in broken else None
+    return NOBODY if there.is_erased else there.owner
+
+
+def _archive(jobs: Sequence[Job], name: str, broken: Broken) -> Actor:
+    lines = _lines(jobs)
+    if "archive after the commit" in broken or not lines:
+        return True
+    answer = yield ("put", ("object", name), lines)
+    return answer is not UNKNOWN or "unknown archive is fine" in broken
+
+
+def _lines(jobs: Sequence[Job]) -> frozenset[Line]:
+    return frozenset(Line(job.chunk.name, event, job.chunk.received) for job in jobs for event in job.owned)
+
+
+def _commit(jobs: Sequence[Job], object_name: str, name: str, history: History, broken: Broken) -> Actor:
+    """Commit all together; what turns out to be done leaves, and all is computed anew from the rest."""
+    left, done = list(jobs), list[Job]()
+    for attempt in range(_ATTEMPTS + len(jobs)):
+        if not left:
+            break
+        parts, counts = _transaction(left, object_name, f"{name}.{attempt}", history, broken)
+        mark = f"{name}.{attempt}" if any(job.owned for job in left) else None
+        if "counters apart" in broken:
+            yield ("count", counts)
+            counts = ()
+        answer = yield ("transact", parts, counts, mark)
+        if answer is UNKNOWN and "unknown commit is done" not in broken:
+            continue
+        if not answer or answer is UNKNOWN or "a cancel ends the group" in broken:
+            return done + left
+        for job in [job for job in left if _proof_of(job) in answer]:
+            if (yield from _is_committed(job, broken)):
+                left.remove(job)
+                done.append(job)
+    return done
+
+
+def _is_committed(job: Job, broken: Broken) -> Actor:
+    """What it means that the item is there which would prove the commit of a chunk."""
+    if not (job.chunk.is_single and job.owned) or "a taken place is a commit" in broken:
+        return True
+    answer = yield ("read", _proof_of(job))
+    if answer is UNKNOWN or answer[0] is None:
+        return False
+    if _is_of(answer[0], job.chunk):
+        return True
+    job.owned = ()  # it is a duplicate, which a record of its own says
+    return False
+
+
+def _proof_of(job: Job) -> tuple[Any, ...]:
+    """The key of the item that proves that a chunk is committed."""
+    if job.chunk.is_single and job.owned:
+        return ("item", job.chunk.events[0].place)
+    return ("record", job.chunk.name)
+
+
+def _transaction(
+    jobs: Sequence[Job], name: str, shared: str, history: History, broken: Broken
+) -> tuple[tuple[tuple[Any, ...], ...], tuple[tuple[str, int], ...]]:
+    absent = ANYTHING if "commit without condition" in broken else None
+    singles = [job for job in jobs if job.chunk.is_single and job.owned]
+    parts: list[tuple[Any, ...]] = []
+    for job in jobs:
+        expiry = job.chunk.minted + history[-1].events
+        if job in singles:
+            item: Item | Record = Item(job.chunk.name, expiry, job.owned[0], record=f"shared {shared}")
+        else:
+            item = Record(frozenset(job.owned), name if job.owned else None, expiry)
+        parts.append((_proof_of(job), absent, item))
+    if singles:
+        owned = frozenset(event for job in singles for event in job.owned)
+        expiry = max(job.chunk.minted for job in singles) + history[-1].events
+        parts.append((("record", f"shared {shared}"), ANYTHING, Record(owned, name, expiry)))
+    counts = tuple(sorted((event.identity, 1) for job in jobs for event in job.owned))
+    return tuple(parts), counts
+
+
+# --- the aggregator
+
+
+def aggregate(_now: int, _history: History, broken: Broken) -> Actor:
+    """Make the report of the hour anew if there is a mark on it."""
+    answer = yield ("read", ("mark",))
+    if answer is UNKNOWN or answer[0] is None:
+        return
+    mark = answer[0]
+    answer = yield ("read", ("report",))
+    if answer is UNKNOWN:
+        return
+    before = answer[0]
+    seen = set()
+    for half in (0, 1):  # shards are read one after the other
+        records = yield ("list", "record")
+        if records is UNKNOWN:
+            return
+        seen |= {event.identity for key, record in records if len(key[1]) % 2 == half for event in record.owned}
+    version = (before[0] if before else 0) + 1
+    content = (version, frozenset(seen))
+    if before is None or before[1] != content[1]:
+        saved = (
+            yield ("put", ("report",), content)
+            if "reports overwrite" in broken
+            else ("put if", ("report",), before, content)
+        )
+        if saved is False or saved is UNKNOWN:
+            return
+    if "marks are just deleted" in broken:
+        mark = (yield ("read", ("mark",)))[0]
+    yield ("put if", ("mark",), mark, None)
+
+
+# --- the operator's commands
+
+
+def erase(user: str, _now: int, _history: History, broken: Broken) -> Actor:
+    """Erase a person's events. Ends with a receipt if nothing had to be left."""
+    is_complete = True
+    standing = yield from _standing(user)
+    if standing is None:
+        return
+    for place, item in standing:
+        is_complete &= yield from _erase_event(place, item, broken)
+    is_complete &= yield from _erase_lines(user)
+    answer = yield ("list", "quarantined")
+    is_complete &= answer is not UNKNOWN and not any(
+        event.user == user for _, chunk in answer for event in chunk.events
+    )
+    # What was committed meanwhile is left to the next run.
+    if "no second look" not in broken:
+        is_complete &= (yield from _standing(user)) == ()
+    if is_complete:
+        yield ("certify", user)
+
+
+def _standing(user: str) -> Actor:
+    items = yield ("list", "item")
+    if items is UNKNOWN:
+        return None
+    return tuple((key[1], item) for key, item in items if item.event and not item.is_erased and item.event.user == user)
+
+
+def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
+    answer = yield ("read", ("record", item.record or item.owner))
+    if answer is UNKNOWN:
+        return False
+    (record,) = answer
+    if record is None:
+        return False  # its chunk is on its way, and would archive and count it again
+    erased = item._replace(event=None, is_erased=True)
+    left = record._replace(owned=frozenset(event for event in record.owned if event.place != place))
+    key = ("record", item.record or item.owner)
+    counts = () if "the erased stays counted" in broken else ((item.event.identity, -1),) if item.event else ()
+    mark = None if "no mark for an erasure" in broken else f"erasing {place}"
+    answer = yield ("transact", ((("item", place), item, erased), (key, record, left)), counts, mark)
+    if "an erasure deletes" in broken and answer == frozenset():
+        yield ("put if", ("item", place), erased, None)
+    return answer == frozenset()
+
+
+def _erase_lines(user: str) -> Actor:
+    objects = yield ("list", "object")
+    if objects is UNKNOWN:
+        return False
+    is_complete = True
+    for key, lines in objects:
+        keep = set()
+        for line in lines:
+            if line.event.user == user and not (yield from _is_erasable(line)):
+                keep.add(line)
+                is_complete = False
+        left = frozenset(line for line in lines if line.event.user != user or line in keep)
+        if left != lines:
+            answer = yield ("put if", key, lines, left)
+            is_complete &= answer is True
+    return is_complete
+
+
+def _is_erasable(line: Line) -> Actor:
+    """Whether no commit can count on a line: its event is erased, or another's and its chunk is done."""
+    # Whether it is committed is asked first: who is seen as committed has an event that is then seen.
+    answer = yield ("read", ("record", line.chunk))
+    if answer is UNKNOWN:
+        return False
+    is_done = answer[0] is not None
+    answer = yield ("read", ("item", line.event.place))
+    if answer is UNKNOWN:
+        return False
+    (item,) = answer
+    if item is not None and item.event is not None:
+        return item.owner != line.chunk and is_done
+    return (item is not None and item.is_erased) or is_done
+
+
+def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:
+    """Send a quarantined chunk again with a new age, if all that recognises its events outlives it."""
+    answer = yield ("read", ("quarantined", chunk_name))
+    if answer is UNKNOWN or answer[0] is None:
+        return
+    (chunk,) = answer
+    if "renewed at any age" not in broken and lifetimes.may_expire(_judged_by(history, broken), now, chunk.received):
+        return
+    receipts = yield ("list", "receipt")
+    if receipts is UNKNOWN:
+        return
+    erased = {key[1] for key, (ended, _) in receipts if ended >= chunk.received}
+    if "the erased is renewed" not in broken and any(event.user in erased for event in chunk.events):
+        return
+    name = f"{chunk.name} renewed" if "a new id for a renewed chunk" in broken else chunk.name
+    yield ("send", chunk._replace(name=name, renewed=now))
+
+
+def replay(now: int, history: History, broken: Broken) -> Actor:
+    """Feed the archived events that cannot have expired again, in chunks of a new id."""
+    objects = yield ("list", "object")
+    if objects is UNKNOWN:
+        return
+    for key, lines in objects:
+        for line in sorted(lines, key=repr):
+            event = line.event
+            if "the expired is replayed" not in broken and lifetimes.may_expire(
+                _judged_by(history, broken), now, line.received
+            ):
+                continue
+            answer = yield ("read", ("record", line.chunk))
+            if answer is UNKNOWN or (answer[0] is not None and answer[0].archived_in != key[1]):
+                continue
+            # The archive keeps where an event lies, and not by what it was recognised.
+            yield (
+                "send",
+                Chunk(f"replayed {line.chunk} {event.place}", now, line.received, (event._replace(first=None),)),
+            )
+
+
+def sweep(_now: int, _history: History, broken: Broken) -> Actor:
+    """Delete an object if every chunk with a line in it is committed with another."""
+    objects = yield ("list", "object")
+    if objects is UNKNOWN:
+        return
+    for key, lines in objects:
+        is_orphan = bool(lines)
+        for line in sorted(lines, key=repr):
+            answer = yield ("read", ("record", line.chunk))
+            if answer is UNKNOWN:
+                return
+            # A single's event names a shared record, which names the object: the model leaves such objects alone.
+            is_elsewhere = answer[0] is not None and answer[0].archived_in != key[1]
+            is_orphan &= is_elsewhere or "sweep without evidence" in broken
+        if is_orphan:
+            yield ("put if", key, lines, None)

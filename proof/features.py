@@ -1,0 +1,117 @@
+"""The features of the protocol, and the small world in which two of them meet.
+
+Each world has two or three attempts to send one event, in the forms that the features ask for, and the commands that
+they bring. All that the protocol does by itself (copies, batches, crashes, lost answers) is in each of them.
+"""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+from itertools import combinations
+
+from proof.lifetimes import USUAL, Lifetimes
+from proof.search import Setting
+from proof.world import Chunk, Event, Message
+
+#: Forms of an attempt: the event that the identity "e" becomes.
+PLAIN = Event("e", "e")
+MOVED = Event("e", "e corrected", first="e")  # a correction moves it; its pointer is at the natural key
+ANONYMOUS = Event("e", "e", user="anonymous")
+IDENTIFIED = Event("e", "e of ann", first="e")  # the natural key has the anonymous id
+GUARDED = [Event("g", f"g received {number}", first="guard of g") for number in (1, 2)]  # no time of its own
+OWN = Event("own", "own", user="bob")  # what only the second attempt sends
+SOLE = [Event("s", f"s of {user}", user=user, first="id of s") for user in ("ann", "bob")]  # the id alone identifies
+
+FORMS = ("single", "correction", "another user", "guard", "the id alone")
+ACTORS = ("erasure", "renewal", "replay", "sweep", "reports", "lifetimes")
+FEATURES = (*FORMS, *ACTORS, "months")
+
+
+def attempts(features: tuple[str, ...]) -> list[Chunk]:
+    """The chunks of the attempts that these features ask for."""
+    first, second = [PLAIN], [PLAIN]
+    if "another user" in features:
+        first, second = [ANONYMOUS], [IDENTIFIED]
+    if "correction" in features:
+        first = [MOVED if first == [PLAIN] else ANONYMOUS._replace(place="e corrected", first="e")]
+    forms = [form for form in ("guard", "the id alone") if form in features]
+    for events in [{"guard": GUARDED, "the id alone": SOLE}[form] for form in forms]:
+        is_alone = not set(features) & {"single", "correction", "another user"} and len(forms) == 1
+        first = [events[0]] if is_alone else [*first, events[0]]
+        second = [events[1]] if is_alone else [*second, events[1]]
+    if len(forms) == 2:  # neither needs an event of another form
+        first, second = ([each for each in events if each.identity != "e"] for events in (first, second))
+    if "single" not in features:
+        return [_chunk("first", first), _chunk("second", second)]
+    # A single is alone, and lies at its natural key.
+    others = [chunk for chunk in (first, second) if chunk != [PLAIN]] or [second]
+    alone = ANONYMOUS if "another user" in features else PLAIN
+    return [
+        _chunk("single", [alone], is_single=True),
+        *(
+            _chunk(name, events)
+            for name, events in zip(("first", "second"), others, strict=False)
+            if events != [ANONYMOUS]
+        ),
+    ]
+
+
+def _chunk(name: str, events: list[Event], *, is_single: bool = False) -> Chunk:
+    return Chunk(name, 0, 0, tuple(events), is_single)
+
+
+def meeting(*features: str) -> Setting:
+    """The small world in which these features meet."""
+    chunks = attempts(features)
+    if set(features) <= set(ACTORS) - {"lifetimes"} and len(features) > 1:
+        chunks = chunks[:1]  # the two commands are what meets
+    has_time = bool(set(features) & {"renewal", "lifetimes", "months"})
+    if not has_time and not chunks[-1].is_single and len(chunks) > 1:
+        chunks[-1] = chunks[-1]._replace(events=(*chunks[-1].events, OWN))
+    # With time, the second attempt comes a month later, as late as a client may send it again.
+    messages = [Message(chunk, 0) for chunk in chunks]
+    if has_time and len(chunks) > 1:
+        late = chunks[-1]._replace(minted=1, received=1)
+        messages[-1] = Message(late, 1)
+    commands: list[tuple[str, ...]] = []
+    if "erasure" in features:
+        commands.append(("erase", "ann"))
+    if "renewal" in features:
+        commands.append(("renew", chunks[0].name))
+    if "replay" in features:
+        commands.append(("replay",))
+    if "sweep" in features:
+        commands.append(("sweep",))
+    if "reports" in features:
+        commands += [("aggregate",)] * (1 if commands else 2)
+    changes: tuple[Lifetimes, ...] = ()
+    if "lifetimes" in features:
+        changes = (Lifetimes(since=1, events=7, max_chunk_age=4),)
+    world: list[tuple[tuple[object, ...], object]] = [(("now",), 0), (("lifetimes",), (USUAL,))]
+    world += [(("message", number), message) for number, message in enumerate(messages)]
+    months = 7 if "months" in features else 4 if "lifetimes" in features else 3 if "renewal" in features else 0
+    is_large = has_time or len(chunks) > 2 or len(commands) > 1 or "replay" in features
+    return Setting(
+        " and ".join(features),
+        tuple(world),
+        tuple(commands),
+        changes,
+        months=months,
+        faults=1,
+        again=0 if is_large or (commands and len(features) > 1) else 1,
+        batch=1 if is_large or commands else 2,
+        workers=1 if is_large else 2,
+    )
+
+
+def pairs() -> list[Setting]:
+    return [meeting(*pair) for pair in combinations(FEATURES, 2)]
+
+
+def together(seed: int) -> Setting:
+    """A larger world, for random schedules: three or four features, two workers, three faults."""
+    dice = random.Random(seed)  # noqa: S311 - the same for the same seed
+    features = tuple(dice.sample([*FORMS, *ACTORS], dice.choice((3, 4))))
+    small = meeting(*features, "months")
+    return replace(small, faults=3, again=3, batch=2, workers=2)

@@ -1,0 +1,122 @@
+"""What must be true: always, and when nothing is left to do."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from proof.world import Chunk, Record, World
+
+
+def always(world: World) -> str | None:
+    """What is wrong in a state, whatever still runs; None if nothing is."""
+    for key, value in world.items():
+        if key[0] == "count" and value > 1:
+            return f"{key[1]} was counted {value} times"
+        if key[0] == "count" and value < 0:
+            return f"{key[1]} was taken from the counters twice"
+        # An erasure may take the lines of an event that has expired; its record is about to.
+        is_live = key[0] == "record" and value.archived_in is not None and value.expiry > world["now",]
+        if is_live and not _is_archived(world, key[1], value):
+            return f"the record {key[1]} names an object without its events"
+    return _erased_things_return(world)
+
+
+def _is_archived(world: World, name: str, record: Record) -> bool:
+    lines = world.get(("object", record.archived_in), frozenset())
+    there = {line.event.place for line in lines if name.startswith("shared") or line.chunk == name}
+    return {event.place for event in record.owned} <= there
+
+
+def _erased_things_return(world: World) -> str | None:
+    """After a receipt nothing of the person stands, but for what lay in the queue: the next run finds that."""
+    for key, value in world.items():
+        if key[0] != "receipt":
+            continue
+        ended, queued = value
+        unseen = queued - {
+            m.chunk.name for k, m in world.items() if k[0] == "message" and (m.chunk.renewed or 0) > ended
+        }
+        for other, item in world.items():
+            if other[0] == "item" and item.event and item.event.user == key[1] and item.owner not in unseen:
+                return f"{key[1]} was erased, and {other[1]} stands"
+    return None
+
+
+def at_rest(world: World) -> str | None:
+    """What is wrong when no message is left and nobody works."""
+    return (
+        always(world)
+        or _accepted_and_not_counted(world)
+        or _done_without_proof(world)
+        or _not_in_one_record(world)
+        or _report_is_behind(world)
+    )
+
+
+def _accepted_and_not_counted(world: World) -> str | None:
+    """What was counted and then erased has a counter of zero."""
+    for chunk in _chunks(world):
+        for event in chunk.events:
+            if ("count", event.identity) not in world and not _is_set_aside(world, event.identity):
+                return f"{event.identity} was accepted, and never counted"
+    return None
+
+
+def _chunks(world: World) -> list[Chunk]:
+    return [value.chunk for key, value in world.items() if key[0] == "message" and value.is_gone]
+
+
+def _is_set_aside(world: World, identity: str) -> bool:
+    """Whether an event is in quarantine, in a chunk that was not renewed and committed since."""
+    finished = {
+        (chunk.events, chunk.minted)
+        for chunk in _chunks(world)
+        if chunk.renewed is not None and _is_proved(world, chunk)
+    }
+    quarantined = (chunk for key, chunk in world.items() if key[0] == "quarantined")
+    return any(
+        event.identity == identity
+        for each in quarantined
+        if (each.events, each.minted) not in finished
+        for event in each.events
+    )
+
+
+def _done_without_proof(world: World) -> str | None:
+    """A chunk whose messages are gone is committed, or in quarantine."""
+    for chunk in _chunks(world):
+        if not _is_proved(world, chunk) and ("quarantined", chunk.name) not in world and ("expired",) not in world:
+            return f"the chunk {chunk.name} left no trace"
+    return None
+
+
+def _is_proved(world: World, chunk: Chunk) -> bool:
+    item = world.get(("item", chunk.events[0].place))
+    return ("record", chunk.name) in world or (chunk.is_single and item is not None and item.owner == chunk.name)
+
+
+def _not_in_one_record(world: World) -> str | None:
+    records = [value for key, value in world.items() if key[0] == "record"]
+    owned = Counter(event.identity for record in records for event in record.owned)
+    for identity, number in owned.items():
+        if number > 1:
+            return f"{identity} is in {number} commit records"
+    for key, number in world.items():
+        if key[0] == "count" and number != owned[key[1]] and ("expired",) not in world:
+            return f"{key[1]} is counted {number} times, and {owned[key[1]]} commit records have it"
+    for key, item in world.items():
+        stands = key[0] == "item" and item.event and ("quarantined", item.owner) not in world
+        if stands and item.event.identity not in owned and ("expired",) not in world:
+            return f"{item.event.identity} stands, and no commit record has it"
+    return None
+
+
+def _report_is_behind(world: World) -> str | None:
+    """Whether nobody would ever make the report that the records ask for. Expired records leave theirs as it is."""
+    if ("mark",) in world:
+        return None
+    owned = {event.identity for key, value in world.items() if key[0] == "record" for event in value.owned}
+    _, seen = world.get(("report",), (0, frozenset()))
+    if owned == seen or (("expired",) in world and owned < seen):
+        return None
+    return f"the report says {sorted(seen)}, the records {sorted(owned)}, and there is no mark"

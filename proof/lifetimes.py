@@ -1,0 +1,39 @@
+"""The model's lifetimes, in months, and the judgements that depend on them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: How long after the first attempt a client may send again and still change nothing.
+CLIENT_RETRIES = 1
+
+
+class Lifetimes(NamedTuple):
+    """`since`: from when on they are in force."""
+
+    since: int
+    events: int
+    max_chunk_age: int
+
+
+History = tuple[Lifetimes, ...]
+#: The events must outlive the oldest chunk and its client's retries.
+USUAL = Lifetimes(since=0, events=5, max_chunk_age=1)
+
+
+def smallest(history: History, since: int) -> Lifetimes:
+    """The smallest of each lifetime that was in force at some time since then."""
+    ended = [after.since for after in history[1:]]
+    in_force = [each for each, end in zip(history, ended, strict=False) if end >= since] + [history[-1]]
+    return Lifetimes(since, min(each.events for each in in_force), min(each.max_chunk_age for each in in_force))
+
+
+def is_too_old(history: History, now: int, minted: int, counts_from: int) -> bool:
+    """Whether a chunk may no longer be processed."""
+    return now - counts_from > smallest(history, minted - CLIENT_RETRIES).max_chunk_age
+
+
+def may_expire(history: History, now: int, received: int) -> bool:
+    """Whether an item that recognises an event may expire before a chunk that is sent now is done."""
+    kept = smallest(history, received - CLIENT_RETRIES)
+    return now + kept.max_chunk_age + CLIENT_RETRIES >= received + kept.events

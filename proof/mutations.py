@@ -1,0 +1,42 @@
+"""Rules that are broken on purpose, each with the features in whose meeting that must show."""
+
+from __future__ import annotations
+
+from proof.features import meeting
+from proof.search import Result, Search
+
+MUTATIONS: dict[str, tuple[str, ...]] = {
+    "counters apart": ("correction",),
+    "commit without condition": ("correction",),
+    "acknowledge first": ("correction",),
+    "an id for each delivery": ("correction",),
+    "unknown is a duplicate": ("correction",),
+    "unknown is mine": ("correction",),
+    "what exists is mine": ("correction",),
+    "unknown commit is done": ("correction",),
+    "a cancel ends the group": ("single",),
+    "archive after the commit": ("correction",),
+    "one name for objects": ("correction",),
+    "unknown archive is fine": ("correction",),
+    "a taken place is a commit": ("single",),
+    "no pointer and no guard": ("correction",),
+    "guards expire earlier": ("guard", "renewal"),
+    "no maximum age": ("months",),
+    "today's lifetimes judge": ("lifetimes", "months"),
+    "renewed at any age": ("renewal", "months"),
+    "a new id for a renewed chunk": ("renewal",),
+    "the erased is renewed": ("renewal", "erasure"),
+    "an erasure deletes": ("erasure",),
+    "the erased stays counted": ("erasure",),
+    "no mark for an erasure": ("erasure", "reports"),
+    "the expired is replayed": ("replay", "months"),
+    "sweep without evidence": ("sweep",),
+    "reports overwrite": ("reports",),
+    "marks are just deleted": ("reports",),
+}
+
+
+def caught(name: str, seconds: float = 120) -> Result:
+    """Search where a broken rule must show, until it does."""
+    setting = meeting(*MUTATIONS[name])
+    return Search(setting, frozenset({name})).all(seconds)

@@ -1,0 +1,331 @@
+"""The search: every order of steps and every fault in a small world, or random ones in a larger one.
+
+A state is a world, the actors that run, the calls that still may land, and what is left of the budgets. An actor's
+state is its answers so far: the same answers lead to the same next call.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import permutations
+from typing import Any, NamedTuple
+
+from proof import actors, invariants
+from proof.actors import Broken
+from proof.world import READS, UNKNOWN, World, apply, begin
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A small world to search: what is posted, who else acts (each once), and how much may go wrong.
+
+    `commands`: names of actors, with their argument: ("erase", "ann"). `changes`: lifetimes that come into force.
+    `months`: how long time goes on. `faults`: calls that fail or workers that die. `again`: deliveries of a message
+    that is in work or gone. `batch`: messages of a delivery at most.
+    """
+
+    name: str
+    world: tuple[tuple[Any, Any], ...]
+    commands: tuple[tuple[str, ...], ...] = ()
+    changes: tuple[Any, ...] = ()
+    months: int = 0
+    faults: int = 1
+    again: int = 1
+    batch: int = 2
+    workers: int = 2
+
+
+class State(NamedTuple):
+    """`world` and the members of `running` and `late` are numbers of the search's tables."""
+
+    world: int
+    running: tuple[int, ...]
+    late: tuple[int, ...]
+    commands: tuple[tuple[str, ...], ...]
+    changes: tuple[Any, ...]
+    faults: int
+    again: int
+
+
+#: What happens in a step: text and values, which are only printed if they lead to a violation.
+Label = tuple[Any, ...]
+
+
+class Running(NamedTuple):
+    """An actor: what made it, and the answers that it got."""
+
+    program: tuple[Any, ...]
+    answers: tuple[Any, ...] = ()
+
+
+class Numbered:
+    """Values by number, and numbers by value."""
+
+    def __init__(self) -> None:
+        self.values: list[Any] = []
+        self._numbers: dict[Any, int] = {}
+
+    def __call__(self, key: Any, value: Any) -> int:
+        number = self._numbers.setdefault(key, len(self.values))
+        if number == len(self.values):
+            self.values.append(value)
+        return number
+
+
+@dataclass
+class Result:
+    setting: str
+    states: int = 0
+    settled: int = 0
+    seconds: float = 0.0
+    is_complete: bool = True
+    violation: str | None = None
+    trace: list[str] = field(default_factory=list)
+
+
+class Search:
+    def __init__(self, setting: Setting, broken: Broken = frozenset()) -> None:
+        self.setting, self.broken = setting, broken
+        self._worlds, self._actors, self._calls = Numbered(), Numbered(), Numbered()
+        self._applied: dict[tuple[int, int], tuple[int, Any]] = {}
+        self._next: dict[tuple[int, Any], int | None] = {}
+
+    def first(self) -> State:
+        world = dict(self.setting.world)
+        return State(
+            self._world(world),
+            (),
+            (),
+            self.setting.commands,
+            self.setting.changes,
+            self.setting.faults,
+            self.setting.again,
+        )
+
+    # --- tables
+
+    def _world(self, world: World) -> int:
+        return self._worlds(frozenset(world.items()), world)
+
+    def _start(self, program: tuple[Any, ...]) -> int | None:
+        return self._resume(Running(program))
+
+    def _resume(self, actor: Running) -> int | None:
+        """The number of an actor that waits for its next call; None if it has ended."""
+        name, *arguments = actor.program
+        steps = getattr(actors, name)(*arguments, self.broken)
+        try:
+            call = next(steps)
+            for answer in actor.answers:
+                call = steps.send(answer)
+        except StopIteration:
+            return None
+        return self._actors(actor, (actor, call, self._calls(call, call)))
+
+    def _answered(self, actor: int, answer: Any) -> int | None:
+        if (actor, answer) not in self._next:
+            program, answers = self._actors.values[actor][0]
+            self._next[actor, answer] = self._resume(Running(program, (*answers, answer)))
+        return self._next[actor, answer]
+
+    def _apply(self, world: int, call: int) -> tuple[int, Any]:
+        if (world, call) not in self._applied:
+            after, answer = apply(self._worlds.values[world], self._calls.values[call])
+            self._applied[world, call] = self._world(after), answer
+        return self._applied[world, call]
+
+    # --- steps
+
+    def steps(self, state: State) -> Iterator[tuple[Label, State]]:
+        """Everything that may happen next, with what it is called."""
+        for position, actor in enumerate(state.running):
+            yield from self._steps_of(state, position, actor)
+        for position, call in enumerate(state.late):
+            after, _ = self._apply(state.world, call)
+            left = state.late[:position] + state.late[position + 1 :]
+            yield ("lands late:", call), state._replace(world=after, late=left)
+        yield from self._deliveries(state)
+        yield from self._commands(state)
+        yield from self._time(state)
+
+    def _steps_of(self, state: State, position: int, actor: int) -> Iterator[tuple[Label, State]]:
+        running, call, number = self._actors.values[actor]
+        shown = running.program[0]
+        rest = state.running[:position] + state.running[position + 1 :]
+
+        def goes_on(world: int, answer: Any, *, faults: int = 0, late: tuple[int, ...] = ()) -> State:
+            after = self._answered(actor, answer)
+            both = tuple(sorted((*rest, after))) if after is not None else rest
+            return state._replace(
+                world=world, running=both, faults=state.faults - faults, late=tuple(sorted(state.late + late))
+            )
+
+        after, answer = self._apply(state.world, number)
+        yield (shown, number, answer), goes_on(after, answer)
+        if not state.faults:
+            return
+        yield (shown, number, "not applied, unknown"), goes_on(state.world, UNKNOWN, faults=1)
+        if call[0] in READS:
+            return
+        fewer = state.faults - 1
+        yield (shown, number, "applied, unknown"), goes_on(after, UNKNOWN, faults=1)
+        yield (shown, number, "unknown, lands late"), goes_on(state.world, UNKNOWN, faults=1, late=(number,))
+        yield (shown, number, "killed before"), state._replace(running=rest, faults=fewer)
+        yield (shown, number, "killed after"), state._replace(world=after, running=rest, faults=fewer)
+
+    def _deliveries(self, state: State) -> Iterator[tuple[Label, State]]:
+        world = self._worlds.values[state.world]
+        busy = {n for actor in state.running for n in _numbers(self._actors.values[actor][0].program)}
+        workers = [self._actors.values[actor][0].program for actor in state.running]
+        if sum(program[0] == "process" for program in workers) >= self.setting.workers:
+            return
+        used = {program[1] for program in workers if program[0] == "process"} | _names_in(
+            world, state, self._calls.values
+        )
+        me = next(name for name in _NAMES if name not in used)
+        there = {key[1]: value for key, value in world.items() if key[0] == "message" and value.posted <= world["now",]}
+        for size in range(1, self.setting.batch + 1):
+            for numbers in permutations(sorted(there), size):
+                again = sum(number in busy or there[number].is_gone for number in numbers)
+                if again > state.again:
+                    continue
+                batch = tuple((number, there[number]._replace(is_gone=False)) for number in numbers)
+                started = self._start(("process", me, batch, world["now",], world["lifetimes",]))
+                running = tuple(sorted((*state.running, started))) if started is not None else state.running
+                yield ("deliver", numbers, me), state._replace(running=running, again=state.again - again)
+
+    def _commands(self, state: State) -> Iterator[tuple[Label, State]]:
+        world = self._worlds.values[state.world]
+        for position, command in enumerate(state.commands):
+            left = state.commands[:position] + state.commands[position + 1 :]
+            started = self._start((*command, world["now",], world["lifetimes",]))
+            if started is not None:
+                running = tuple(sorted((*state.running, started)))
+                begun = self._world(begin(world, command))
+                yield ("command", *command), state._replace(world=begun, running=running, commands=left)
+
+    def _time(self, state: State) -> Iterator[tuple[Label, State]]:
+        world = self._worlds.values[state.world]
+        now = world["now",]
+        if now < self.setting.months:  # no invocation outlives a month
+            after = self._world({**world, ("now",): now + 1})
+            yield ("a month passes",), state._replace(world=after, running=(), late=())
+        for key, value in world.items():
+            if key[0] in ("item", "record") and value.expiry <= now:
+                left = {other: each for other, each in world.items() if other != key}
+                after = self._world({**left, ("expired",): True})
+                yield ("expires:", key), state._replace(world=after)
+        for change in state.changes[:1]:
+            if change.since == now:
+                after = self._world({**world, ("lifetimes",): (*world["lifetimes",], change)})
+                yield ("from now on", change), state._replace(world=after, changes=state.changes[1:])
+
+    def is_settled(self, state: State) -> bool:
+        """Whether nothing runs, waits or may land any more."""
+        world = self._worlds.values[state.world]
+        return not (state.running or state.late or any(k[0] == "message" and not v.is_gone for k, v in world.items()))
+
+    # --- searching
+
+    def all(self, seconds: float = 600) -> Result:
+        """Visit every state that can be reached."""
+        started, result = time.process_time(), Result(self.setting.name)
+        first = self.first()
+        before: dict[State, tuple[Label, State] | None] = {first: None}
+        waiting = [first]
+        while waiting:
+            state = waiting.pop()
+            result.states += 1
+            violation = self._violation(state, result)
+            if violation:
+                result.violation, result.trace = violation, [self._show(label) for label in _labels(before, state)]
+                break
+            for label, after in self.steps(state):
+                if after not in before:
+                    before[after] = (label, state)
+                    waiting.append(after)
+            if result.states % 1000 == 0 and time.process_time() - started > seconds:
+                result.is_complete = False
+                break
+        result.seconds = time.process_time() - started
+        return result
+
+    def random(self, schedules: int, seed: int) -> Result:
+        """Walk through so many random schedules, each until nothing is left to do."""
+        started, result, dice = time.process_time(), Result(self.setting.name, is_complete=False), random.Random(seed)  # noqa: S311
+        for _ in range(schedules):
+            state, trace = self.first(), list[Label]()
+            for _ in range(400):
+                violation = self._violation(state, result)
+                if violation:
+                    result.violation, result.trace = violation, [self._show(label) for label in trace]
+                    result.seconds = time.process_time() - started
+                    return result
+                steps = list(self.steps(state))
+                if not steps:
+                    break
+                label, state = _choose(steps, dice)
+                trace.append(label)
+                result.states += 1
+        result.seconds = time.process_time() - started
+        return result
+
+    def _violation(self, state: State, result: Result) -> str | None:
+        world = self._worlds.values[state.world]
+        is_settled = self.is_settled(state)
+        result.settled += is_settled
+        found: Callable[[World], str | None] = invariants.at_rest if is_settled else invariants.always
+        return found(world)
+
+    def _show(self, label: Label) -> str:
+        first, *rest = label
+        if first == "lands late:" or (len(rest) == 2 and isinstance(rest[0], int)):
+            rest[0] = self._calls.values[rest[0]]
+        return " ".join([str(first), *(_short(each) for each in rest)])
+
+
+def _choose(steps: list[tuple[Label, State]], dice: random.Random) -> tuple[Label, State]:
+    """Months and faults are rarer than what happens by itself."""
+    rare = (
+        "a month passes",
+        "not applied, unknown",
+        "applied, unknown",
+        "unknown, lands late",
+        "killed before",
+        "killed after",
+    )
+    weights = [0.2 if label[-1] in rare else 1.0 for label, _ in steps]
+    return dice.choices(steps, weights)[0]
+
+
+def _numbers(program: tuple[Any, ...]) -> list[int]:
+    return [number for number, _ in program[2]] if program[0] == "process" else []
+
+
+def _names_in(world: World, state: State, calls: list[Any]) -> set[str]:
+    """The names of workers that something in the world still names: they are not used again."""
+    named = repr([calls[number] for number in state.late])
+    used = {name for name in _NAMES if f" {name}." in named or f"'{name}." in named}
+    for key, value in world.items():
+        texts = [key[1]] if key[0] in ("object", "record") else [value] if key[0] == "mark" else []
+        used |= {text.rpartition(" ")[2].partition(".")[0] for text in texts if "." in text}
+    return used
+
+
+_NAMES = "abcdefghijklmnopqrstuvwxyz"
+
+
+def _labels(before: dict[State, Any], state: State) -> list[Label]:
+    labels = []
+    while (step := before[state]) is not None:
+        labels.append(step[0])
+        state = step[1]
+    return labels[::-1]
+
+
+def _short(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return text if len(text) < 150 else text[:147] + "..."

@@ -1,0 +1,73 @@
+"""The quarantine, and the notes of failures: each message whole until its chunk is committed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from builders import make_chunk, make_quarantined, make_record
+from chalicelib.core.failures import Failure
+from chalicelib.errors import StoreFailed
+from contract.commits import Stores
+
+
+def test_a_quarantined_chunk_is_noted_once_and_for_its_project_alone(stores: Stores) -> None:
+    chunk, other = make_chunk(), make_chunk()
+    stores.quarantine.add(make_quarantined(chunk), "kept")
+    stores.quarantine.add(make_quarantined(chunk, "commit_failed"), "kept")
+    assert stores.quarantine.code_of("acme", chunk.chunk_id) == "too_old"
+    assert stores.quarantine.code_of("acme", other.chunk_id) is None
+    assert stores.quarantine.code_of("other", chunk.chunk_id) is None
+    assert stores.commits.record("acme", chunk.chunk_id) is None
+    assert stores.commits.records("acme", chunk.hour) == []
+
+
+def test_the_quarantine_lists_what_is_in_it_as_it_was_put(stores: Stores) -> None:
+    entries = [make_quarantined(make_chunk(project=project, repeats=2)) for project in ("acme", "other")]
+    garbage = replace(entries[0], project=None, name="6f-1#a", code="not_a_chunk", accepted=0)
+    assert list(stores.quarantine.waiting()) == []
+    for entry in (*entries, garbage):
+        stores.quarantine.add(entry, "kept")
+    assert list(stores.quarantine.waiting()) == [garbage, *entries]
+    stores.quarantine.remove(entries[0])
+    stores.quarantine.remove(entries[0])
+    assert list(stores.quarantine.waiting()) == [garbage, entries[1]]
+
+
+def test_a_quarantined_message_is_read_back_until_it_is_removed(stores: Stores) -> None:
+    entry = make_quarantined(make_chunk())
+    stores.quarantine.add(entry, "hell\u00f6")
+    stores.quarantine.add(entry, "hell\u00f6 again")
+    assert stores.quarantine.content(entry) == "hell\u00f6 again"
+    stores.quarantine.remove(entry)
+    with pytest.raises(StoreFailed):
+        stores.quarantine.content(entry)
+
+
+def test_a_quarantined_chunk_that_is_committed_is_resolved(stores: Stores) -> None:
+    chunks = [make_chunk() for _ in range(120)]
+    for chunk in chunks:
+        stores.quarantine.add(make_quarantined(chunk), "kept")
+    done = [chunks[0], chunks[50], chunks[119]]
+    stores.commits.commit([make_record(chunk) for chunk in done])
+    assert {entry.name for entry in stores.quarantine.resolved()} == {chunk.chunk_id for chunk in done}
+    assert len(list(stores.quarantine.waiting())) == 117
+
+
+def test_a_chunk_of_another_project_settles_nothing(stores: Stores) -> None:
+    chunk = make_chunk()
+    stores.quarantine.add(make_quarantined(chunk), "kept")
+    stores.commits.commit([make_record(replace(chunk, sender=replace(chunk.sender, project="other")))])
+    assert list(stores.quarantine.resolved()) == []
+
+
+def test_the_last_failure_of_a_chunk_is_told_and_leaves_its_records_alone(stores: Stores) -> None:
+    chunk, other = make_chunk(), make_chunk()
+    last = Failure("commit_failed", "2015-05-17T10:40:00.000000Z", 4)
+    stores.failure_notes.save(chunk, replace(last, code="archive_failed", deliveries=2))
+    stores.failure_notes.save(chunk, last)
+    assert stores.failure_notes.of([("acme", chunk.chunk_id), ("acme", other.chunk_id)]) == {chunk.chunk_id: last}
+    assert stores.failure_notes.of([("other", chunk.chunk_id)]) == {}
+    assert stores.failure_notes.of([]) == {}
+    assert (stores.commits.records("acme", chunk.hour), stores.counters.of_days("acme", [chunk.hour[:10]])) == ([], [])

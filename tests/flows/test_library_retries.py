@@ -1,0 +1,71 @@
+"""What a library sends again is recognised and keeps its time, whatever its envelope says of the time of sending."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from chalicelib.core import timestamps
+from chalicelib.core.chunk import Sender, decode
+from chalicelib.core.dialects import Incoming, posthog, segment
+from chalicelib.core.event import Event
+from chalicelib.flows.ingest import ingest
+from fakes import FakeMeter, FakeQueue
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
+FIRST = NOW - 2 * SECOND
+#: Events without an id of their own, as some libraries send them, by dialect, with the name of their time of sending.
+DIALECTS: dict[str, tuple[Any, dict[str, Any], str]] = {
+    "Segment": (segment, {"type": "track", "event": "bought", "userId": "ann"}, "sentAt"),
+    "PostHog": (posthog, {"event": "bought", "distinct_id": "ann"}, "sent_at"),
+    "PostHog for Python": (posthog, {"event": "bought", "distinct_id": "ann"}, "sentAt"),
+}
+
+
+def post(
+    dialect: str, sent: datetime, received: datetime, call: str = "batch", own: datetime = FIRST, **more: Any
+) -> Event:
+    """Ingest a batch of one event, and answer it."""
+    module, message, name = DIALECTS[dialect]
+    body = {"batch": [message | {"timestamp": own.isoformat()} | more], name: sent.isoformat()}
+    read = module.read(Incoming(json.dumps(body).encode(), {}, {}, received, path={"call": call}))
+    queue = FakeQueue()
+    ingest(read.events, sender=Sender("acme", received, shared=read.shared), queue=queue, meter=FakeMeter())
+    return decode(queue.bodies[0]).events[0]
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+@pytest.mark.parametrize("waited", [9 * SECOND, 17 * SECOND, 60 * SECOND])
+def test_an_outage_of_a_minute_moves_no_time_and_hides_no_retry(dialect: str, waited: timedelta) -> None:
+    for own in (FIRST, NOW - 2000 * DAY):  # live, and an import's explicit time
+        first = post(dialect, FIRST, NOW, own=own)
+        as_it_was, anew = (post(dialect, sent, NOW + waited, own=own) for sent in (FIRST, FIRST + waited))
+        assert first.time == as_it_was.time == anew.time == timestamps.sortable(own)
+        assert first.identity == as_it_was.identity == anew.identity
+
+
+@pytest.mark.parametrize("dialect", ["Segment", "PostHog"])
+def test_a_clock_that_is_hours_off_is_corrected(dialect: str) -> None:
+    for off in (5 * HOUR, -3 * HOUR):
+        event = post(dialect, NOW + off, NOW, own=NOW + off - SECOND)
+        assert event.time == timestamps.sortable(NOW - SECOND)
+
+
+def test_an_import_is_never_corrected() -> None:
+    off = NOW + 5 * HOUR
+    assert post("Segment", off, NOW, call="import", own=off - SECOND).time == timestamps.sortable(off - SECOND)
+    imported = post("PostHog", off, NOW, own=off - SECOND, historical_migration=True)
+    assert imported.time == timestamps.sortable(off - SECOND)
+
+
+@pytest.mark.parametrize("dialect", ["Segment", "PostHog"])
+@pytest.mark.parametrize("year", [1, 1970, 2099])
+def test_an_absurd_time_of_sending_moves_no_event_and_is_noted(dialect: str, year: int) -> None:
+    sent = datetime(year, 1, 1, tzinfo=UTC)
+    event = post(dialect, sent, NOW)
+    assert event.time == timestamps.sortable(FIRST)
+    assert event.context["ignored_sent_at"] == f"{year:04}-01-01T00:00:00Z"
