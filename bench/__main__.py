@@ -14,7 +14,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import draining, growth, latency, report, side_by_side
+from bench import draining, growth, latency, questions, report, side_by_side
 from millrace.pricing import recording
 from millrace.pricing.stub import Stub
 
@@ -42,6 +42,7 @@ def main() -> None:
     results = {
         "side_by_side": side_by_side.run(rounds, cold_rounds),
         "growth": growth.run(quick=quick),
+        "questions": questions.run(),
         "draining": draining.run(rounds=1 if quick else 3),
         "latency": latency.run(seconds=seconds),
         "cost": _peers_cost(),

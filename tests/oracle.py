@@ -207,8 +207,8 @@ class Findings:
         found = []
         for day, item in self.totals.items():
             document = json.loads(zlib.decompress(item["b"]["B"]))
-            sums = {event_type: sum(quarters.values()) for event_type, quarters in document.items()}
-            if day not in behind and sums != by_day.get(day, {}):
+            sums = {name: sum(sum(each.values()) for each in hours.values()) for name, hours in document.items()}
+            if day not in behind and Counter(sums) != by_day.get(day, Counter()):
                 found.append(f"the totals of {day} say {sums}, its counters {by_day.get(day)}")
         return found
 

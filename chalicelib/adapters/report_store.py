@@ -28,7 +28,7 @@ class ReportStore:
         """
         version = {"v": number(report.version)}
         put = put_part(
-            _item(report, published=report.published), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]}
+            report_item(report, published=report.published), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]}
         )
         unfinished = key_item(table_keys.unfinished(report.window)) | version
         return not self._table.transact([put, put_part(unfinished), *also])
@@ -41,7 +41,7 @@ class ReportStore:
 
     def mark_published(self, report: Report) -> None:
         """Note that subscribers got this version, unless the report has moved on."""
-        self._table.put_if(_item(report, published=report.version), "v = :v", {":v": number(report.version)})
+        self._table.put_if(report_item(report, published=report.version), "v = :v", {":v": number(report.version)})
 
     def unfinished(self) -> Iterator[Window]:
         """Windows whose newest report is not published, or not complete."""
@@ -58,7 +58,7 @@ class ReportStore:
         return (read_item(item, _report) for item in self._table.query(pk, first=first, after=after, newest_first=True))
 
 
-def _item(report: Report, *, published: int) -> Item:
+def report_item(report: Report, *, published: int) -> Item:
     return key_item(table_keys.report(report.window)) | {
         "v": number(report.version),
         "p": number(published),

@@ -57,24 +57,26 @@ class DayTotals(NamedTuple):
 
 def pack_totals(counters: Iterable[HourCounter]) -> bytes:
     """The counters of a day, in however many parts they come, summed by type and quarter of an hour."""
-    sums: dict[str, Counter[str]] = {}
+    sums: dict[str, dict[str, Counter[str]]] = {}
     for counter in counters:
         _, hour_of_day = windows.day_and_hour(counter.hour)
-        quarters = sums.setdefault(counter.event_type, Counter())
+        quarters = sums.setdefault(counter.event_type, {}).setdefault(hour_of_day, Counter())
         for minute, count in counter.minutes.items():
-            quarters[f"{hour_of_day}{windows.quarter_of(minute)}"] += count
-    document = {
-        event_type: {name: count for name, count in found.items() if count} for event_type, found in sums.items()
-    }
-    return compact.pack({event_type: found for event_type, found in sorted(document.items()) if found})
+            quarters[windows.quarter_of(minute)] += count
+    return compact.pack(
+        {
+            event_type: {hour: dict(sorted(quarters.items())) for hour, quarters in sorted(hours.items())}
+            for event_type, hours in sorted(sums.items())
+        }
+    )
 
 
 def unpack_totals(day: str, packed: bytes) -> DayTotals:
     """The inverse of `pack_totals`."""
     counters = [
-        HourCounter(windows.join_hour(day, name[:2]), event_type, {name[2:]: int(count)})
-        for event_type, found in compact.unpack(packed).items()
-        for name, count in found.items()
+        HourCounter(windows.join_hour(day, hour), event_type, quarters)
+        for event_type, hours in compact.unpack(packed).items()
+        for hour, quarters in hours.items()
     ]
     return DayTotals(day, len(packed), counters)
 

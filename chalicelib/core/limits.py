@@ -94,9 +94,9 @@ MAX_ANSWER_BYTES = 5_500_000
 # Windows of one answer of /counts: a year of hours, or a week of minutes; and days.
 MAX_COUNT_WINDOWS = 11_000
 MAX_COUNT_DAYS = 1_500
-# What one answer of /counts reads. A day's counters are 8 queries, one after the other: 10 ms each are 10 s. Of days
+# What one answer of /counts reads. A day's counters are 8 queries, one after the other: 10 ms each are 5 s. Of days
 # that were summed up, a query brings 1 MB; as many bytes as here are unpacked in a second or two.
-MAX_COUNTED_DAYS = 125
+MAX_COUNTED_DAYS = 60
 MAX_COUNT_TOTALS_BYTES = 8_000_000
 # An item takes 400 KB. A day of more types is counted each time.
 MAX_TOTALS_BYTES = 350_000

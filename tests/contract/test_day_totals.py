@@ -24,7 +24,11 @@ def commit(stage: Stage, *times: str, event_type: str = "view") -> None:
 
 def totals(stage: Stage, first: str = "", after: str = "~") -> dict[str, dict[tuple[str, ...], int]]:
     return {
-        each.day: {(it.hour[11:], *it.minutes, it.event_type): sum(it.minutes.values()) for it in each.counters}
+        each.day: {
+            (it.hour[11:], quarter, it.event_type): count
+            for it in each.counters
+            for quarter, count in it.minutes.items()
+        }
         for each in stage.counters.totals("acme", first=first, after=after)
     }
 
