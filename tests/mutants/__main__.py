@@ -77,12 +77,13 @@ def run(sample: list[Change], recorded: Recorder) -> Iterator[Change]:
             tree = change.apply((PRODUCT / change.module).read_text())
             running[survives(change.module, tree, stages_of(change, recorded))] = change
         child, status = os.wait()
+        change = running.pop(child)
         if status == 0:
-            yield running[child]
-        del running[child]
-        if sys.stderr.isatty():
-            done = len(sample) - len(waiting) - len(running)
-            print(f"{done} of {len(sample)}", end="\r" if waiting or running else "\n", file=sys.stderr)
+            print(f"passes every test: {change.name}", flush=True)
+            yield change
+        done = len(sample) - len(waiting) - len(running)
+        if done % 20 == 0:
+            print(f"{done} of {len(sample)}", file=sys.stderr)
 
 
 def report(sample: list[Change], survivors: list[Change], accepted: dict[str, dict[str, str]]) -> int:
