@@ -12,7 +12,6 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
-import boto3
 import pytest
 from chalice.test import HTTPResponse
 
@@ -21,6 +20,7 @@ from chalicelib.wiring import pipeline
 from handlers.api_client import Api
 from handlers.routes import PUBLIC, ROUTES, assert_problem, concrete
 from millrace.ops import registry
+from stage import Clients
 
 EVENT = {"event_type": "click", "user_id": "u1", "event_id": "e1", "timestamp": "2015-05-17T10:05:00Z"}
 READS = [path for path, method in ROUTES if method == "GET" and path not in PUBLIC and "chunk" not in path]
@@ -128,12 +128,14 @@ def test_a_key_that_is_revoked_stops(acme: Tenant) -> None:
     assert acme.get("/events").status_code == 200
 
 
-def test_keys_stay_out_of_logs_answers_and_the_table(acme: Tenant, caplog: pytest.LogCaptureFixture) -> None:
+def test_keys_stay_out_of_logs_answers_and_the_table(
+    acme: Tenant, clients: Clients, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     caplog.clear()
     answers = [acme.post(EVENT, {}), acme.post(EVENT, key=acme.read_key), acme.post({}), acme.get("/events")]
     told = caplog.text + "".join(answer.body.decode() for answer in answers)
-    told += repr(boto3.client("dynamodb").scan(TableName=os.environ["TABLE_NAME"])["Items"])
+    told += repr(clients.dynamodb.scan(TableName=os.environ["TABLE_NAME"])["Items"])
     for key in (acme.write_key, acme.read_key):
         assert key.rpartition("_")[2] not in told
 

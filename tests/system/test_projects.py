@@ -61,6 +61,8 @@ def test_a_projects_settings_hold_for_what_clients_send(stack: LocalStack) -> No
         "ip": "drop",
         "drop_properties": ["email"],
         "drop_emails": False,
+        "earliest": None,
+        "old_hours": 10000,
         "hash_user_ids": True,
         "catalogue": "off",
     }
