@@ -87,8 +87,10 @@ def _paths(node: ast.AST, path: Path = (), names: tuple[str, ...] = (), *, in_fu
 
 
 def _is_for_readers(node: ast.AST) -> bool:
-    """Docstrings, messages of errors and of the log, imports, and what only the type checker reads."""
+    """Docstrings, messages of errors and of the log, imports, what types check, and strict=True."""
     match node:
+        case ast.keyword(arg="strict"):
+            return True
         case ast.Expr(value=ast.Constant()) | ast.Import() | ast.ImportFrom() | ast.Raise() | ast.Assert():
             return True
         case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Name(id="_log" | "log")))):
@@ -124,7 +126,8 @@ def _edits(node: ast.AST, tree: ast.Module) -> Iterator[Edit]:
         case ast.Expr(value=ast.Call()) | ast.Continue() | ast.Break():
             yield lambda _: ast.Pass()
         case ast.Call(keywords=keywords):
-            yield from (_without_keyword(place) for place, keyword in enumerate(keywords) if keyword.arg)
+            places = (place for place, keyword in enumerate(keywords) if keyword.arg not in (None, "strict"))
+            yield from map(_without_keyword, places)
         case ast.Attribute(value=ast.Name(id=owner) | ast.Attribute(attr=owner)) if owner in _CONFIGURATION:
             yield from _other_attributes(node.attr, owner, tree)
         case _:
