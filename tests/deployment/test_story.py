@@ -130,15 +130,15 @@ def test_the_schedule_makes_the_reports_and_subscribers_get_them(deployment: Dep
     now = datetime.now(UTC)  # reports of the distant past are not published
     assert deployment.post({**EVENT, "event_id": "now", "timestamp": now.isoformat()}).json()["accepted"] == 1
 
-    def days_reported() -> bool:
+    def is_reported() -> bool:
         messages = sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
         starts.update(json.loads(json.loads(message["Body"])["Message"])["start"][:10] for message in messages)
         return f"{now:%Y-%m-%d}" in starts
 
     starts: set[str] = set()
-    eventually(days_reported, "the report of the day to be published")
+    eventually(is_reported, "a report of today to be published")
     sqs.delete_queue(QueueUrl=queue)
-    assert deployment.get("/reports", grain="day")["reports"]
+    eventually(lambda: deployment.get("/reports", grain="day")["reports"], "the report of the day to be found")
 
 
 @pytest.mark.parametrize("suffix", ["", "-process", "-aggregate"])
