@@ -64,8 +64,9 @@ def _chunk(name: str, events: list[Event], *, is_single: bool = False) -> Chunk:
 def meeting(*features: str) -> Setting:
     """The small world in which these features meet."""
     chunks = attempts(features)
-    if set(features) <= set(ACTORS) - {"lifetimes"} and len(features) > 1:
-        chunks = chunks[:1]  # the two commands are what meets
+    is_of_two_commands = set(features) <= set(ACTORS) - {"lifetimes"} and len(features) > 1
+    if is_of_two_commands or set(features) in ({"erasure", "months"}, {"erasure", "lifetimes"}):
+        chunks = chunks[:1]  # one attempt is enough, and keeps the world small
     has_time = bool(set(features) & {"renewal", "lifetimes", "months"})
     if not has_time and not chunks[-1].is_single and len(chunks) > 1:
         chunks[-1] = chunks[-1]._replace(events=(*chunks[-1].events, OWN))
@@ -84,7 +85,7 @@ def meeting(*features: str) -> Setting:
     if "sweep" in features:
         commands.append(("sweep",))
     if "reports" in features:
-        commands += [("aggregate",)] * (1 if commands else 2)
+        commands += [("aggregate",)] * (1 if commands or has_time else 2)
     changes: tuple[Lifetimes, ...] = ()
     if "lifetimes" in features:
         changes = (Lifetimes(since=1, events=7, max_chunk_age=4),)

@@ -37,7 +37,8 @@ def _erased_things_return(world: World) -> str | None:
             m.chunk.name for k, m in world.items() if k[0] == "message" and (m.chunk.renewed or 0) > ended
         }
         for other, item in world.items():
-            if other[0] == "item" and item.event and item.event.user == key[1] and item.owner not in unseen:
+            stands = other[0] == "item" and item.event and item.event.user == key[1]
+            if stands and item.owner.removeprefix("replayed ").partition(" ")[0] not in unseen:
                 return f"{key[1]} was erased, and {other[1]} stands"
     return None
 
