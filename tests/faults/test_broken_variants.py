@@ -223,6 +223,7 @@ def test_a_broken_protocol_is_caught(
     for part in ("chalicelib", "millrace", "tests"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("node_modules"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    (tmp_path / ".venv-emulator").symlink_to(ROOT / ".venv-emulator")
     (tmp_path / "chalicelib" / variant.module).write_text(broken)
     tried = subprocess.run(
         [
