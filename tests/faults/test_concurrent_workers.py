@@ -135,7 +135,8 @@ def start_worker(crew: Crew, emulator: Emulator, proxy: Proxy, log: Path) -> sub
     with log.open("ab") as output:
         return subprocess.Popen(
             [sys.executable, str(PROJECT / "tests" / "worker.py"), emulator.endpoint],
-            env=environment | {"PYTHONPATH": str(PROJECT)},
+            # Small batches: a fault of a call makes a whole batch come back.
+            env=environment | {"PYTHONPATH": str(PROJECT), "BATCH_SIZE": "10", "BATCH_WINDOW_SECONDS": "0"},
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
