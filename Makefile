@@ -48,9 +48,10 @@ check: lint types ## everything static
 	@$(VENV)/cfn-lint stack.yaml
 	@$(VENV)/millrace policies --check
 
-lint: .venv/dev-ready ## style
+lint: .venv/dev-ready ## style and spelling
 	@$(VENV)/ruff check
 	@$(VENV)/ruff format --check
+	@$(VENV)/codespell app.py chalicelib millrace tests docs bench proof analytics examples *.md *.yaml
 
 types: .venv/dev-ready ## types
 	@$(VENV)/mypy
@@ -58,8 +59,9 @@ types: .venv/dev-ready ## types
 screenshots: .venv/dev-ready .venv-emulator/ready ## make docs/images anew, from the sample log (MINUTES=13)
 	@PYTHONPATH=tests $(VENV)/python tests/browser/screenshots.py $(MINUTES)
 
-openapi: .venv/dev-ready ## write openapi.json and docs.html of chalicelib/http/static
+openapi: .venv/dev-ready ## write what is made from the code: the description of the API, and docs/commands.md
 	@$(VENV)/python -m millrace.api_docs.openapi
+	@PYTHONPATH=tests $(VENV)/python -m reference
 
 fix: .venv/dev-ready ## what style can be fixed by itself
 	@$(VENV)/ruff check --fix

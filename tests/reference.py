@@ -1,0 +1,44 @@
+"""The pages of docs/ that are made from the code: `make openapi` writes them, and a test compares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from millrace.cli import main
+
+DOCS = Path(__file__).parents[1] / "docs"
+_WIDTH = 100
+
+
+def pages() -> dict[str, str]:
+    """Each page's text, by its name in docs/."""
+    return {"commands.md": "\n".join(_commands())}
+
+
+def _commands() -> Iterator[str]:
+    yield "# Commands\n"
+    yield "This page is the help of every command, as `millrace COMMAND --help` prints it.\n"
+    top = click.Context(main, info_name="millrace", terminal_width=_WIDTH, **main.context_settings)
+    for context in _below(top):
+        yield f"## {context.command_path}\n\n```\n{context.get_help()}\n```\n"
+
+
+def _below(parent: click.Context) -> Iterator[click.Context]:
+    """A context for every command of a group and of the groups in it."""
+    group = parent.command
+    assert isinstance(group, click.Group)
+    for name in group.list_commands(parent):
+        command = group.get_command(parent, name)
+        assert command
+        context = click.Context(command, parent=parent, info_name=name)
+        yield context
+        if isinstance(command, click.Group):
+            yield from _below(context)
+
+
+if __name__ == "__main__":
+    for page, text in pages().items():
+        (DOCS / page).write_text(text)
