@@ -9,7 +9,7 @@ EDITABLE := -m pip install --quiet --disable-pip-version-check --no-deps --no-bu
 # Two runs of make at once would break an environment.
 ALONE = $(PYTHON) requirements/alone.py $@ $^ --
 
-.PHONY: help run demo test quick chaos fault mutants proof bench setup lint fix types check lock clean openapi screenshots
+.PHONY: help run demo test quick chaos fault mutants proof bench setup lint fix types check lock clean openapi screenshots script
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -62,6 +62,9 @@ screenshots: .venv/dev-ready .venv-emulator/ready ## make docs/images anew, from
 openapi: .venv/dev-ready ## write what is made from the code: the description of the API, and docs/commands.md
 	@$(VENV)/python -m millrace.api_docs.openapi
 	@PYTHONPATH=tests $(VENV)/python -m reference
+
+script: $(AXE)/ready ## write chalicelib/http/static/m.js from script/m.js
+	@$(AXE)/.bin/terser script/m.js --compress --mangle --ecma 2020 -o chalicelib/http/static/m.js
 
 fix: .venv/dev-ready ## what style can be fixed by itself
 	@$(VENV)/ruff check --fix

@@ -152,11 +152,12 @@ def get_health() -> Any:
 
 
 @app.route("/", methods=["GET"])
+@app.route("/m.js", methods=["GET"])
 @app.route("/assets/{version}/{name}", methods=["GET"])
 @app.route("/docs", methods=["GET"])
 @app.route("/openapi.json", methods=["GET"])
 def get_file(**_parameters: str) -> Any:
-    """The live page, which asks the routes above, its scripts and styles, and the description of this API."""
+    """The live page, which asks the routes above, and its files; the script for sites; the description of this API."""
     from chalicelib.http import assets
 
     return assets.file_at(app.current_request)

@@ -26,7 +26,8 @@ _NOT_FRAMED = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " + _NOT_FRAMED
 )
-_A_YEAR = 365 * 24 * 3600
+_AN_HOUR, _A_YEAR = 3600, 365 * 24 * 3600
+_SCRIPT = "m.js"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ def file_at(request: Any) -> Response:
             return _description_page()
         case "/openapi.json":
             return Response(_shipped("openapi.json"), headers={**HEADERS, "Content-Type": "application/json"})
+        case "/m.js":
+            return _script(None)
+    if request.uri_params["name"] == _SCRIPT:
+        return _script(request.uri_params["version"])
     return _show(_asset(**request.uri_params), request)
 
 
@@ -81,6 +86,20 @@ def _show(file: PageFile, request: Any) -> Response:
     if f'"{file.tag}"' in request.headers.get("if-none-match", ""):
         return Response("", status_code=304, headers=headers)
     return Response(file.text, status_code=200, headers=headers)
+
+
+def _script(version: str | None) -> Response:
+    """The script for other sites' pages. An address of a former version has the current one, for an hour."""
+    text = _shipped(_SCRIPT)
+    age = f"{_A_YEAR}, immutable" if version == _hash(text.encode()) else str(_AN_HOUR)
+    headers = {
+        "Cache-Control": f"public, max-age={age}",
+        "Content-Type": _TYPES[".js"],
+        "Access-Control-Allow-Origin": "*",  # for `integrity` in the pages
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return Response(text, headers=headers)
 
 
 def _description_page() -> Response:

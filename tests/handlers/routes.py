@@ -11,7 +11,7 @@ import app
 ROUTES = [(path, method) for path, methods in app.app.routes.items() for method in methods if method != "HEAD"]
 GETS = [path for path, methods in app.app.routes.items() if "GET" in methods]
 # What a closed stage shows to anybody: it tells nothing of any project.
-PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs"}
+PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs", "/m.js"}
 PUBLIC |= {"/pixel.gif", "/v1/projects/{key}/settings", "/array/{key}/config", "/flags", "/decide"}
 
 

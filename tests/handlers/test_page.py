@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -130,3 +131,16 @@ def test_the_status_tells_the_stages_own_numbers(api: Api) -> None:
 def test_a_project_that_is_not_the_operators_sees_none_of_them(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPERATOR_PROJECT", "operators")
     assert api.get("/status").json_body == {"project": "default", "stage": None}
+
+
+def test_the_script_for_sites_has_a_stable_address_and_one_that_never_changes(api: Api) -> None:
+    short = api.get("/m.js")
+    assert short.headers["Cache-Control"] == "public, max-age=3600"
+    assert short.headers["Access-Control-Allow-Origin"] == "*"
+    version = hashlib.sha256(short.body).hexdigest()[:16]
+    for_ever = api.get(f"/assets/{version}/m.js")
+    assert for_ever.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    # A page that names a former version still works after an upgrade.
+    former = api.get("/assets/0123456789abcdef/m.js")
+    assert (former.status_code, former.headers["Cache-Control"]) == (200, "public, max-age=3600")
+    assert short.body == for_ever.body == former.body
