@@ -8,8 +8,9 @@ from typing import Any
 from chalice import Rate
 
 from chalicelib.adapters.queue import read_messages
+from chalicelib.core.dialects import registry
 from chalicelib.core.project import Project
-from chalicelib.http import answers, requests
+from chalicelib.http import answers
 from chalicelib.settings import SCHEDULE_MINUTES, Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
 
@@ -25,26 +26,22 @@ def _now() -> datetime:
 
 def _enter(*kinds: str) -> tuple[Pipeline, Project, dict[str, str]]:
     """The stage, the project that the request's key, of one of these kinds, speaks for, and what it asks for."""
+    from chalicelib.http import requests
+
     stage, request = pipeline(), app.current_request
     project = stage.access.project_for(requests.key_of(request), *kinds, now=_now())
     return stage, project, requests.parameters_of(request)
 
 
-@app.route("/events", methods=["POST"], **answers.OPEN)
-@app.route("/v1/{call}", methods=["POST"], **answers.OPEN)
-@app.route("/batch", methods=["POST"], **answers.OPEN)
-@app.route("/capture", methods=["POST"], **answers.OPEN)
-@app.route("/e", methods=["POST"], **answers.OPEN)
-@app.route("/track", methods=["POST"], **answers.OPEN)
-@app.route("/i/v0/e", methods=["POST"], **answers.OPEN)
+@app.open_routes(registry.SENDING)
 def post_events(**_parameters: str) -> Any:
-    """Take events in, in the dialects that chalicelib/core/dialects/registry.py has for the path; plain or gzip."""
+    """Take events in, in the dialects that chalicelib/core/dialects/registry.py has for the path; plain or packed."""
     from chalicelib.http import ingestion
 
     return ingestion.receive(app.current_request, stage=pipeline(), now=_now())
 
 
-@app.route("/pixel.gif", methods=["GET"], **answers.OPEN)
+@app.open_routes(registry.PIXEL.routes)
 def get_pixel() -> Any:
     """An event in the query of an image, for mail and pages without script; HEAD only asks for the image."""
     from chalicelib.http import ingestion
@@ -52,10 +49,7 @@ def get_pixel() -> Any:
     return answers.pixel(lambda: ingestion.receive_pixel(app.current_request, stage=pipeline(), now=_now()))
 
 
-@app.route("/v1/projects/{key}/settings", methods=["GET"], **answers.OPEN)
-@app.route("/flags", methods=["POST"], **answers.OPEN)
-@app.route("/decide", methods=["POST"], **answers.OPEN)
-@app.route("/array/{key}/config", methods=["GET"], **answers.OPEN)
+@app.open_routes(registry.ASKING)
 def answer_library(**_parameters: str) -> Any:
     """What client libraries ask beside sending: where to, and which extras there are."""
     from chalicelib.http import ingestion

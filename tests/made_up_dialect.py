@@ -1,4 +1,4 @@
-"""A dialect that no library speaks: what a new one consists of, beside its entry and its paths in app.py."""
+"""A dialect that no library speaks: what a new one consists of, beside its entry."""
 
 from __future__ import annotations
 

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from chalice import Chalice, CORSConfig, Response
 
 from chalicelib.core import limits
 from chalicelib.errors import TITLES, Problem, StoreFailed
-
-if TYPE_CHECKING:  # what a POST does not need
-    pass
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +60,16 @@ class Application(Chalice):
 
         def declare(view: Callable[..., Any]) -> Callable[..., Any]:
             register(_answering(view))
+            return view
+
+        return declare
+
+    def open_routes(self, routes: Iterable[tuple[str, str]]) -> Callable[..., Any]:
+        """Declare a view for each of these (method, path): routes that web pages of any site may call."""
+
+        def declare(view: Callable[..., Any]) -> Callable[..., Any]:
+            for method, path in routes:
+                self.route(path, methods=[method], **OPEN)(view)
             return view
 
         return declare

@@ -1,7 +1,7 @@
 """The dialects that are taken in, as data: a new one is a module that reads it and an entry here.
 
-For a path that no dialect had before, app.py declares a route. What reads a request is named as MODULE:FUNCTION of
-this package, and imported when a request needs it: a cold start pays for one dialect.
+app.py declares a route for each of their paths. What reads a request is named as MODULE:FUNCTION of this package, and
+imported when a request needs it: a cold start pays for one dialect.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
-from chalicelib.core import access_key, payload
+from chalicelib.core import access_key
 from chalicelib.core.dialects import Incoming
 
 
@@ -60,6 +60,8 @@ class Dialect:
 
         Raises Problem for what anybody is told, with a key or without: a bad size, gzip or encoding.
         """
+        from chalicelib.core import payload
+
         body = load(self.opener)(incoming) if self.opener else payload.open_text(incoming.body)
         return replace(incoming, body=body)
 
@@ -119,6 +121,10 @@ POSTHOG = Dialect(
 )
 #: Of the dialects of one path, the first that fits a request reads it.
 DIALECTS = (CLOUDEVENTS, OWN, PIXEL, SEGMENT, POSTHOG)
+
+#: Method and path of each route, once: of those that take events in a body, and of those that answer a question.
+SENDING = tuple(dict.fromkeys(route for each in DIALECTS if each is not PIXEL for route in each.routes))
+ASKING = tuple((each.method, each.path) for dialect in DIALECTS for each in dialect.questions)
 
 
 def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Dialect] = DIALECTS) -> Dialect:
