@@ -92,7 +92,7 @@ def _script(version: str | None) -> Response:
     """The script for other sites' pages. An address of a former version has the current one, for an hour."""
     text = _shipped(_SCRIPT)
     age = f"{_A_YEAR}, immutable" if version == _hash(text.encode()) else str(_AN_HOUR)
-    headers = {
+    headers: dict[str, str | list[str]] = {
         "Cache-Control": f"public, max-age={age}",
         "Content-Type": _TYPES[".js"],
         "Access-Control-Allow-Origin": "*",  # for `integrity` in the pages

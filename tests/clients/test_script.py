@@ -222,7 +222,7 @@ def test_the_built_script_takes_little_of_a_visitors_time() -> None:
 
 @NODE
 def test_the_built_script_is_made_from_the_source() -> None:
-    command = [TOOLS / ".bin/terser", SOURCE, "--compress", "--mangle", "--ecma", "2020"]
+    command = [str(TOOLS / ".bin/terser"), str(SOURCE), "--compress", "--mangle", "--ecma", "2020"]
     made = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert made.strip() == BUILT.read_text().strip(), "run `make script`"
 
@@ -230,6 +230,6 @@ def test_the_built_script_is_made_from_the_source() -> None:
 @NODE
 def test_the_types_of_the_script_are_right() -> None:
     options = "--ignoreConfig --allowJs --checkJs --noEmit --strict --target es2022 --lib es2022,dom,dom.iterable"
-    command = [TOOLS / ".bin/tsc", *options.split(), SOURCE]
+    command = [str(TOOLS / ".bin/tsc"), *options.split(), str(SOURCE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "")
