@@ -19,7 +19,7 @@ _kind = click.option(
     type=click.Choice(KINDS),
     default="write",
     show_default=True,
-    help="write: may only send events, and may be public. read: may query, and is secret.",
+    help="write: may send events and read their receipts, and may be public. read: may query, and is secret.",
 )
 
 
