@@ -57,9 +57,9 @@ def test_the_contents_list_every_page_once() -> None:
     assert len(listed) == len(set(listed))
 
 
-@pytest.mark.parametrize(("name", "text"), reference.pages().items(), ids=str)
-def test_pages_that_are_made_from_the_code_are_up_to_date(name: str, text: str) -> None:
-    assert (ROOT / "docs" / name).read_text() == text, "run `make openapi`"
+@pytest.mark.parametrize("name", reference.pages())
+def test_pages_that_are_made_from_the_code_are_up_to_date(name: str) -> None:
+    assert (ROOT / "docs" / name).read_text() == reference.pages()[name], "run `make openapi`"
 
 
 def rows(page: str) -> list[list[str]]:
