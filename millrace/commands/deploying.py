@@ -128,21 +128,27 @@ def doctor(stage: str, *, as_json: bool) -> None:
     default=None,
     help="API Gateway's access log. It needs a role in the account's settings; default: if there is one.",
 )
+@click.option(
+    "--format", "form", type=click.Choice(["sam", "terraform"]), default="sam", show_default=True, help="Of the files."
+)
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def package(stage: str, folder: Path, *, access_log: bool | None) -> None:
-    """Write the stage's functions as a SAM template and a zip into FOLDER, for a pipeline to deploy.
+def package(stage: str, folder: Path, *, access_log: bool | None, form: str) -> None:
+    """Write a stage as a template and a zip into FOLDER, for another tool to deploy.
 
-    The stage's stack must exist: millrace deploy, once, or stack.yaml deployed by the pipeline.
+    SAM has the functions alone; the stage's stack must exist: millrace deploy, once, or stack.yaml deployed by the
+    pipeline. Terraform has the whole stage, the stack included, and needs no account.
 
     \b
-    Example:
+    Examples:
       millrace package --stage prod out/
+      millrace package --stage prod --format terraform out/
     """
-    from millrace.deploy import finishing, packaging, stages
+    from millrace.deploy import finishing, packaging, stages, terraform
 
     stages.checked_name(stage)
     if access_log is None:
         access_log = finishing.may_log_access()
         output.say(f"{'With' if access_log else 'Without'} an access log, as the account's settings are.")
-    packaging.package(Path.cwd(), stage, folder.resolve(), with_access_log=access_log)
-    output.say(f"Written to {folder}. Next: aws cloudformation package, then aws cloudformation deploy.")
+    write = terraform.package if form == "terraform" else packaging.package
+    write(Path.cwd(), stage, folder.resolve(), with_access_log=access_log)
+    output.say(f"Written to {folder}. Next: docs/other-tools.md.")

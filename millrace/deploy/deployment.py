@@ -49,11 +49,12 @@ def prepare(project: Path, stage: str, say: Say) -> None:
 
 def _apply(project: Path, stage: str, say: Say, *, whole: bool) -> dict[str, str]:
     """`whole`: with alarms, and protected."""
-    parameters = _parameters(project, stage, watched=whole, protected=whole)
-    return Stack(stack_name(stage), say).apply(project / "stack.yaml", parameters)
+    chosen = parameters(project, stage, watched=whole, protected=whole)
+    return Stack(stack_name(stage), say).apply(project / "stack.yaml", chosen)
 
 
-def _parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> dict[str, str]:
+def parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> dict[str, str]:
+    """Return the stack's parameters: those that are set for the stage, and those that follow. Raises CommandError."""
     tls_only = not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:")
     decided = {"Watched": watched, "Protected": protected, "TlsOnly": tls_only}
     return stages.parameters(project, stage) | {name: str(value).lower() for name, value in decided.items()}
@@ -98,11 +99,11 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
         recovery.deployed_file(project, stage).unlink(missing_ok=True)
     if delete_data:
         say(f"Deleting the stack {stack.name} and its data ...")
-        has_stack = stack.delete(template, _parameters(project, stage, watched=False, protected=False))
+        has_stack = stack.delete(template, parameters(project, stage, watched=False, protected=False))
         stages.forget(project, stage)
     elif has_stack:
         say(f"Removing the alarms from the stack {stack.name}, which keeps all data and logs ...")
-        stack.apply(template, _parameters(project, stage, watched=False, protected=True))
+        stack.apply(template, parameters(project, stage, watched=False, protected=True))
     if not (has_functions or has_stack):
         raise CommandError(f"There is no stage {stage} in {place()}.")
 
@@ -138,10 +139,11 @@ def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:
     return {resource["name"]: resource for resource in resources}
 
 
-def chalice(project: Path, *arguments: str) -> None:
-    """Run Chalice's own command; its output goes to our stderr. Raises CommandError."""
+def chalice(project: Path, *arguments: str, **environment: str) -> None:
+    """Run Chalice's own command, with more `environment`; its output goes to our stderr. Raises CommandError."""
     command = [str(Path(sys.executable).with_name("chalice")), *arguments]
-    done = subprocess.run(command, cwd=project, stdout=sys.stderr, check=False, input=b"")
+    known = {**os.environ, **environment}
+    done = subprocess.run(command, cwd=project, env=known, stdout=sys.stderr, check=False, input=b"")
     if done.returncode:
         raise CommandError(f"`chalice {' '.join(arguments)}` failed; it says above why. Mend that, and run this again.")
 

@@ -185,7 +185,7 @@ def rights_are_the_codes(stage: Stage) -> Wrong:
     """The functions' roles allow what the code needs, and nothing else"""
     iam = boto3.client("iam")
     for function, needed in policies.policies(stage.environment, stage.name).items():
-        role = f"{stage.stack_name}-{function}"
+        role = _configuration(stage, function)["Role"].rpartition("/")[2]  # SAM gives it a name of its own
         found = [
             iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
