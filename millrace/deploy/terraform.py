@@ -125,7 +125,7 @@ def _mend_api(resource: dict[str, Any], stage: str, throttle: Throttle, *, with_
         "triggers": {"definition": "${sha1(local.chalice_api_swagger)}"},
         "lifecycle": {"create_before_destroy": True},
     }
-    made = {
+    made: dict[str, Any] = {
         "rest_api_id": api,
         "deployment_id": "${aws_api_gateway_deployment.rest_api.id}",
         "stage_name": stage,
