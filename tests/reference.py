@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from emulator_gaps import BY_EMULATOR
 from millrace.cli import main
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -15,7 +16,7 @@ _WIDTH = 100
 
 def pages() -> dict[str, str]:
     """Each page's text, by its name in docs/."""
-    return {"commands.md": "\n".join(_commands())}
+    return {"commands.md": "\n".join(_commands()), "emulators.md": "\n".join(_emulators())}
 
 
 def _commands() -> Iterator[str]:
@@ -24,6 +25,20 @@ def _commands() -> Iterator[str]:
     top = click.Context(main, info_name="millrace", terminal_width=_WIDTH, **main.context_settings)
     for context in _below(top):
         yield f"## {context.command_path}\n\n```\n{context.get_help()}\n```\n"
+
+
+def _emulators() -> Iterator[str]:
+    yield "# What the emulators cannot do\n"
+    yield "No test runs on AWS. This page is what no test can show for that reason, or shows in another way."
+    yield "ministack runs the local stack and the tests of deployments; moto's server is a second opinion on the ports."
+    yield "Each gap that an emulator can show has a test, which fails when the gap is closed.\n"
+    for emulator, gaps in BY_EMULATOR.items():
+        yield f"## {emulator}\n\n| service | what it lacks | what follows | tried |\n|---|---|---|---|"
+        for gap in gaps:
+            yield f"| {gap.service} | {gap.lacks} | {gap.so} | {'yes' if gap.probe else 'no'} |"
+        yield ""
+    yield "## Every emulator\n"
+    yield "Latency, scaling, prices, quotas of a new account, API Gateway's role for logs, and mail are AWS's alone."
 
 
 def _below(parent: click.Context) -> Iterator[click.Context]:

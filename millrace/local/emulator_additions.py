@@ -51,6 +51,8 @@ def complete_api_gateway() -> None:
         document = json.loads(body)
         known = {"binaryMediaTypes": document.get("x-amazon-apigateway-binary-media-types", [])}
         name: str = gateway._import_rest_api(document, known)
+        for kind, response in document.get("x-amazon-apigateway-gateway-responses", {}).items():
+            gateway._put_gateway_response(name, kind, response)
         return name
 
     async def handle_request(method: str, path: str, headers: Any, body: bytes, query: Any) -> Any:
@@ -61,8 +63,10 @@ def complete_api_gateway() -> None:
             old, new = path.rpartition("/")[2], import_api(body)
             gateway._resources[old] = gateway._resources[new]
             gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
+            gateway._gateway_responses[old] = gateway._gateway_responses[
+                new
+            ]  # as AWS does: those of the document alone
             gateway._delete_rest_api(new)
-            gateway._gateway_responses.pop(old, None)  # as AWS does: the document names none
             return gateway._get_rest_api(old)
         return await unable(method, path, headers, body, query)
 

@@ -11,15 +11,11 @@ import pytest
 
 from builders import World
 from contract.commits import Stores
+from emulator_gaps import LACKING_IN_MOTO
 from millrace.local.emulator import Emulator
 from stage import Clients, Stage
 
-# Moto fails on calls of several INSERTs with parameters.
 MOTO_INSERTS = 1
-# What else it cannot do, by the test that shows it. The test fails when moto has learnt it.
-LACKING_IN_MOTO = {
-    "test_the_last_hour_can_be_read_by_minute_with_percentiles": "answers HTTP 500 to a question for percentiles",
-}
 # Modules whose tests lead the functions' own environment to the emulator.
 ON_THE_EMULATOR_ALONE = {"test_stack", "test_stage_lifetimes", "test_upgrade"}
 # A call to moto takes three times what one to the emulator takes. An ordinary run asks it about the ports that decide
@@ -72,7 +68,7 @@ def _moto_for(metafunc: pytest.Metafunc) -> list[Any]:
     if module in ON_THE_EMULATOR_ALONE:
         return []
     if test in LACKING_IN_MOTO:
-        return [pytest.param("moto", marks=pytest.mark.xfail(reason=f"moto {LACKING_IN_MOTO[test]}", strict=True))]
+        return [pytest.param("moto", marks=pytest.mark.xfail(reason=LACKING_IN_MOTO[test], strict=True))]
     is_quick = module in ALWAYS_ON_MOTO and test not in SLOW_ON_MOTO
     return ["moto"] if is_quick or metafunc.config.getoption("thorough") else []
 

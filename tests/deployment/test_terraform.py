@@ -129,6 +129,7 @@ def test_a_stage_that_terraform_makes_works_and_leaves_nothing_but_its_data(
     api = json.loads(terraform.run("output", "-json"))["RestAPIId"]["value"]
     url = f"{deployment.emulator.endpoint}/restapis/{api}/formed/_user_request_"
     assert requests.post(f"{url}/events", json=EVENT, timeout=120).status_code == 401
+    assert requests.get(f"{url}/nowhere", timeout=120).json()["code"] == "not_found"
     made = ("keys", "create", "--stage", "formed", "--project", "shop", "--json", "--kind")
     write, read = (
         {"Authorization": f"Bearer {json.loads(deployment.run('millrace', *made, kind))['key']}"}
