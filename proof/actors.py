@@ -115,7 +115,7 @@ def _is_of(item: Item | None, chunk: Chunk) -> bool:
 def _in_turn(jobs: list[Job]) -> list[list[Job]]:
     """Singles whose event another job has as well come after it."""
     first: list[Job] = [job for job in jobs if not job.chunk.is_single]
-    seen = {event.place for job in first for event in job.chunk.events}
+    seen = {place for job in first for event in job.chunk.events for place in (event.place, *event.firsts)}
     after: list[Job] = []
     for job in jobs:
         if job.chunk.is_single:
@@ -143,19 +143,28 @@ def _claim(job: Job, kept: tuple[int, int], broken: Broken) -> Actor:
     """Find out which events of a chunk are its own. False: the owner of one is unknown."""
     owned = []
     for event in job.chunk.events:
-        if event.first is not None and "no pointer and no guard" not in broken:
-            owner = yield from _insert(event.first, Item(job.chunk.name, kept[1], target=event.place), job, broken)
+        for place, item in _items_to_claim(event, job.chunk.name, kept, broken):
+            owner = yield from _insert(place, item, job, broken)
             if owner is None:
                 return False
-            if owner != job.chunk.name:
-                continue
-        owner = yield from _insert(event.place, Item(job.chunk.name, kept[0], event), job, broken)
-        if owner is None:
-            return False
-        if owner == job.chunk.name or "what exists is mine" in broken:
+            if owner != job.chunk.name and "what exists is mine" not in broken:
+                break
+        else:
             owned.append(event)
     job.owned = tuple(owned)
     return True
+
+
+def _items_to_claim(event: Event, owner: str, kept: tuple[int, int], broken: Broken) -> list[tuple[str, Item]]:
+    """What an attempt claims, one after the other, as long as each turns out to be its own."""
+    firsts = event.firsts
+    if "no pointer and no guard" in broken:
+        firsts = ()
+    if "the id stands for the natural key" in broken:
+        firsts = firsts[:1]
+    items = [(place, Item(owner, kept[1], target=event.place)) for place in firsts]
+    stored = (event.place, Item(owner, kept[0], event))
+    return [stored, *items] if "the event before its pointer" in broken else [*items, stored]
 
 
 def _insert(place: str, item: Item, job: Job, broken: Broken) -> Actor:
@@ -323,6 +332,11 @@ def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
     answer = yield ("transact", ((("item", place), item, erased), (key, record, left)), counts, mark)
     if "an erasure deletes" in broken and answer == frozenset():
         yield ("put if", ("item", place), erased, None)
+    if "an erasure takes the pointer" in broken:
+        items = yield ("list", "item")
+        for key, each in () if items is UNKNOWN else items:
+            if each.target == place:
+                yield ("put if", key, each, None)
     return answer == frozenset()
 
 
@@ -396,7 +410,7 @@ def replay(now: int, history: History, broken: Broken) -> Actor:
             # The archive keeps where an event lies, and not by what it was recognised.
             yield (
                 "send",
-                Chunk(f"replayed {line.chunk} {event.place}", now, line.received, (event._replace(first=None),)),
+                Chunk(f"replayed {line.chunk} {event.place}", now, line.received, (event._replace(firsts=()),)),
             )
 
 

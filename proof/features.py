@@ -16,14 +16,17 @@ from proof.world import Chunk, Event, Message
 
 #: Forms of an attempt: the event that the identity "e" becomes.
 PLAIN = Event("e", "e")
-MOVED = Event("e", "e corrected", first="e")  # a correction moves it; its pointer is at the natural key
 ANONYMOUS = Event("e", "e", user="anonymous")
-IDENTIFIED = Event("e", "e of ann", first="e")  # the natural key has the anonymous id
-GUARDED = [Event("g", f"g received {number}", first="guard of g") for number in (1, 2)]  # no time of its own
+IDENTIFIED = Event("e", "e of ann", firsts=("e",))  # the natural key has the anonymous id
+GUARDED = [Event("g", f"g received {number}", firsts=("guard of g",)) for number in (1, 2)]  # no time of its own
 OWN = Event("own", "own", user="bob")  # what only the second attempt sends
-SOLE = [Event("s", f"s of {user}", user=user, first="id of s") for user in ("ann", "bob")]  # the id alone identifies
+SOLE = [
+    Event("s", f"s of {user}", user=user, firsts=("id of s",)) for user in ("ann", "bob")
+]  # the id alone identifies
 
-FORMS = ("single", "correction", "another user", "guard", "the id alone")
+#: "correction" moves the first attempt, "late correction" the second; both together differ. Beside another form, the
+#: project lets the id alone identify when the first attempt comes, and no longer when the second does.
+FORMS = ("single", "correction", "late correction", "another user", "guard", "the id alone")
 ACTORS = ("erasure", "renewal", "replay", "sweep", "reports", "lifetimes")
 FEATURES = (*FORMS, *ACTORS, "months")
 
@@ -34,14 +37,17 @@ def attempts(features: tuple[str, ...]) -> list[Chunk]:
     if "another user" in features:
         first, second = [ANONYMOUS], [IDENTIFIED]
     if "correction" in features:
-        first = [MOVED if first == [PLAIN] else ANONYMOUS._replace(place="e corrected", first="e")]
-    forms = [form for form in ("guard", "the id alone") if form in features]
-    for events in [{"guard": GUARDED, "the id alone": SOLE}[form] for form in forms]:
-        is_alone = not set(features) & {"single", "correction", "another user"} and len(forms) == 1
-        first = [events[0]] if is_alone else [*first, events[0]]
-        second = [events[1]] if is_alone else [*second, events[1]]
-    if len(forms) == 2:  # neither needs an event of another form
-        first, second = ([each for each in events if each.identity != "e"] for events in (first, second))
+        first = [_moved(first[0])]
+    if "late correction" in features:
+        second = [_moved(second[0], to="e corrected late")]
+    if "guard" in features:
+        is_alone = set(features) & set(FORMS) <= {"guard", "the id alone"}
+        first = [GUARDED[0]] if is_alone else [*first, GUARDED[0]]
+        second = [GUARDED[1]] if is_alone else [*second, GUARDED[1]]
+    if "the id alone" in features:
+        first = [each._replace(firsts=(f"id of {each.identity}", *each.firsts)) for each in first]
+    if set(features) & set(FORMS) == {"the id alone"}:
+        first, second = SOLE[:1], SOLE[1:]
     if "single" not in features:
         return [_chunk("first", first), _chunk("second", second)]
     # A single is alone, and lies at its natural key.
@@ -55,6 +61,11 @@ def attempts(features: tuple[str, ...]) -> list[Chunk]:
             if events != [ANONYMOUS]
         ),
     ]
+
+
+def _moved(event: Event, to: str = "e corrected") -> Event:
+    """The event at a corrected time; its pointer is at the natural key."""
+    return event._replace(place=to, firsts=("e",))
 
 
 def _chunk(name: str, events: list[Event], *, is_single: bool = False) -> Chunk:

@@ -30,7 +30,7 @@ DONE = "done"
 
 
 class Event(NamedTuple):
-    """`place`: where it is stored. `first`: the pointer or guard that is claimed before; None if there is none.
+    """`place`: where it is stored. `firsts`: the pointers and guards that are claimed before, in this order.
 
     `user`: whom it is stored under.
     """
@@ -38,7 +38,7 @@ class Event(NamedTuple):
     identity: str
     place: str
     user: str = "ann"
-    first: str | None = None
+    firsts: tuple[str, ...] = ()
 
 
 class Chunk(NamedTuple):

@@ -14,7 +14,7 @@ from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection
 from millrace.ops.erasure import Erased, Eraser, Person
 from stage import Stage
-from story import NOW, Story, event
+from story import BEHIND, NOW, Story, event
 
 
 @contextmanager
@@ -93,6 +93,7 @@ class Erasing(Story):
     posts = (
         (event("a1"), event("a2", event_type="click"), kept[0], event("a3", hour=11), kept[1]),
         (event("a1"), event("a4", hour=0), kept[2]),
+        (event("m1", sent=BEHIND), event("i1", anonymous_id="device")),
         (event("a5"),),
         (kept[3],),
     )
@@ -135,7 +136,7 @@ class Erasing(Story):
             self.erase(self.stage)
         if what != "all":
             self.process(self.batch)
-            self.post((event("a1"), event("a5")))
+            self.post((event("a1"), event("a5"), event("m1")))
             self.poller.drain(self.process)
         if what == "zombie":
             self.erase(self.stage)

@@ -65,21 +65,26 @@ def make_event(
     event_type: str = "page_view",
     guarded: bool = False,
     sole_id: bool = False,
+    own: str | None = None,
+    anonymous: str | None = None,
     **properties: Any,
 ) -> Event:
     """An event of the user at a time; guarded: it was sent with its id but without its time.
 
-    sole_id: its id is its own whatever the user.
+    sole_id: its project lets the id alone tell it. own: the client's own time, if a correction moved the event.
+    anonymous: the anonymous id that tells it, since its library may name another user.
     """
     return Event(
         event_id=event_id,
         event_type=event_type,
         time=timestamps.sortable(timestamps.parse(at)),
         user_id=user,
-        anonymous_id=None,
+        anonymous_id=anonymous,
         properties=properties,
         context={},
-        guarded=guarded or sole_id,
+        guarded=guarded,
+        own_time=timestamps.sortable(timestamps.parse(own)) if own else None,
+        user_may_change=anonymous is not None,
         sole_id=sole_id,
     )
 

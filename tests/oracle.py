@@ -50,7 +50,7 @@ class Findings:
     def __init__(self, clients: Clients, table_name: str, bucket_name: str) -> None:
         pages = clients.dynamodb.get_paginator("scan").paginate(TableName=table_name, ConsistentRead=True)
         items = [item for page in pages for item in page["Items"]]
-        known = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#e#" in i["pk"]["S"]}
+        known = {(i["pk"]["S"], i["sk"]["S"]): i for i in items if "#e#" in i["pk"]["S"] and "p" not in i}
         self.events = {key: item for key, item in known.items() if "z" not in item}
         self.erased = {key: item for key, item in known.items() if "z" in item}
         self.days = [item for item in items if "#d#" in item["pk"]["S"]]

@@ -211,9 +211,9 @@ class Schedule(RuleBasedStateMachine):
             if timestamps.parse(event["received_at"]) + retention < self.now:
                 del self.events.stored[key]
                 self.commits.shared.pop((key[0], event["chunk_id"]), None)
-        for guard, (chunk_id, _) in list(self.events.guards.items()):
+        for place, (chunk_id, _) in list(self.events.pointing.items()):
             if minted_at(chunk_id) + guards < self.now:
-                del self.events.guards[guard]
+                del self.events.pointing[place]
         for chunk_id, record in list(self.commits.records_by_id.items()):
             if timestamps.parse(record.received) + retention < self.now:
                 del self.commits.records_by_id[chunk_id]

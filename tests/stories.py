@@ -12,7 +12,7 @@ from dead_letter_stories import Quarantining, Replaying
 from injector import Crash
 from oracle import Findings
 from scene import send
-from story import Story, event
+from story import BEHIND, Story, event
 
 
 class Processing(Story):
@@ -28,8 +28,10 @@ class Processing(Story):
         (event("a1"), event("p1"), event("b1"), event("b2", hour=11)),
         (event("g1", hour=0), event("g2", hour=0, user="bob")),
         (event("g1", hour=0),),
-        (event("sole1"), event("sole2")),
-        (event("sole1", hour=11),),
+        # A clock that is hours behind, or not, and an event whose anonymous id tells it.
+        (event("m1", sent=BEHIND), event("i1", anonymous_id="device")),
+        (event("m1"),),
+        (event("m1", sent=BEHIND), event("i1", anonymous_id="device")),
         (event("p2"),),
         (event("s1", hour=11),),
         (event("s1", hour=11),),

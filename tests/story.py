@@ -8,6 +8,7 @@ from copy import deepcopy
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
+from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.flows.aggregate import aggregate
@@ -21,12 +22,19 @@ from scene import Scene
 from stage import Clients, Stage
 
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)
+#: When a client sent an event, by a clock that is hours behind.
+BEHIND = "2026-03-01T10:05:01Z"
 LATER = datetime(2026, 3, 3, tzinfo=UTC)
 
 
 def event(event_id: str, user: str = "ann", event_type: str = "view", hour: int = 10, **more: Any) -> dict[str, Any]:
     timestamp = {"timestamp": f"2026-03-01T{hour:02}:05:00Z"} if hour else {}
     return {"event_type": event_type, "user_id": user, "event_id": event_id, "page": "/", **timestamp, **more}
+
+
+def _raw(sent: str | None = None, **fields: Any) -> RawEvent:
+    moment = timestamps.parse(sent) if sent else None
+    return RawEvent(fields, moment, user_may_change=True, content=fields)
 
 
 class Story:
@@ -118,7 +126,7 @@ class Story:
         through = stage or self.stage
         sender = Sender("default", NOW + timedelta(seconds=self.posted), "127.0.0.1", "story")
         reply = ingest(
-            [RawEvent(each, sole_id=each["event_id"].startswith("sole")) for each in events],
+            [_raw(**each) for each in events],
             sender=sender,
             queue=through.queue,
             meter=through.meter,

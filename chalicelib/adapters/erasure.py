@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.counters import counter_parts
+from chalicelib.adapters.event_item import stands
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import update_part
 from chalicelib.adapters.table import Cancelled, Item, Table, key_item, text
@@ -67,7 +68,7 @@ class Erasure:
         return [each.name.removeprefix("erasures/").removesuffix(".json") for each in self._bucket.find("erasures/")]
 
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
-        """Whether each event stands or was erased; without those of which the table knows nothing."""
+        """Whether each event stands or was erased; without those that the table does not have."""
         wanted = {table_keys.event_item(project, ref): ref for ref in refs}
-        found = self._table.get_many(list(wanted), attributes="pk, sk, z")
-        return {wanted[key]: "z" not in item for key, item in found.items()}
+        found = self._table.get_many(list(wanted), attributes="pk, sk, p, z")
+        return {wanted[key]: stands(item) for key, item in found.items() if "p" not in item}

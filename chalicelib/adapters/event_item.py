@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from chalicelib.adapters.table import Item, key_item, number, text
 from chalicelib.core.chunk_id import minted_at, owner_of, single_id
@@ -22,8 +22,19 @@ def event_item(key: Key, chunk_id: str, event_type: str, body: bytes, retention:
 
 
 def owned_item(key: Key, chunk_id: str) -> Item:
-    """What says whose an event, or the guard of one, is: `c` of the item that stands in the end."""
+    """What says whose an event, its guard or its pointer is: `c` of the item that stands in the end."""
     return key_item(key) | {"c": text(owner_of(chunk_id))}
+
+
+def pointing_item(key: Key, chunk_id: str, ref: EventRef, expires: datetime) -> Item:
+    """A guard or a pointer, which says where its event lies."""
+    target = {"p": text(ref.time), "u": text(ref.user), "x": number(int(expires.timestamp()))}
+    return owned_item(key, chunk_id) | target
+
+
+def pointed_at(item: Item, event_id: str) -> EventRef | None:
+    """Where the event of a guard or pointer lies; None for another item."""
+    return EventRef(item["p"]["S"], item["u"]["S"], event_id) if "p" in item else None
 
 
 def chunk_id_of(item: Item, ref: EventRef) -> str:
@@ -33,9 +44,9 @@ def chunk_id_of(item: Item, ref: EventRef) -> str:
 
 
 def owner(item: Item) -> str:
-    return str(item["c"]["S"]) if stands(item) else NOBODY
+    return NOBODY if "z" in item else str(item["c"]["S"])
 
 
 def stands(item: Item) -> bool:
-    """Whether an event was not erased; what is left of one that was keeps its identity taken."""
-    return "z" not in item
+    """Whether an item is an event: no pointer, nor what an erased event leaves, which keeps its identity taken."""
+    return not item.keys() & {"p", "z"}

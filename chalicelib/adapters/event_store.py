@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from chalicelib.adapters.event_item import chunk_id_of, event_item, owned_item, owner, stands
-from chalicelib.adapters.table import MAX_INSERTS, Item, Table, key_of, number, read_item, readable, text
-from chalicelib.core import event_body, table_keys
+from chalicelib.adapters.event_item import chunk_id_of, event_item, owner, pointed_at, pointing_item, stands
+from chalicelib.adapters.table import MAX_INSERTS, Item, Table, key_of, read_item, readable, text
+from chalicelib.core import event_body, lifetimes, table_keys, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event import Event, EventRef
 from chalicelib.core.event_body import StoredEvent
@@ -27,7 +27,7 @@ class _Row:
 
 
 class EventStore:
-    """`retention`: how long events and guards are kept after their chunk was minted, when it was received or replayed.
+    """`retention`: how long events, pointers and guards are kept after their chunk was minted.
 
     `max_inserts`: inserts of one call.
     """
@@ -48,29 +48,59 @@ class EventStore:
 
         None: unknown, whether or not something was written. Claiming again gives the same owners, but for an
         erased event: nobody owns it any more, not even its chunk, whose copies must not archive it again.
+
+        An event is inserted after whatever else tells it, and only by the owner of that.
         """
-        guarded = [position for position, (_, event) in enumerate(claims) if event.guarded]
         owners: list[str | None] = [chunk.owner for chunk, _ in claims]
-        for position, theirs in zip(guarded, self._insert([self._guard_row(*claims[p]) for p in guarded]), strict=True):
-            owners[position] = theirs
-        mine = [position for position, (chunk, _) in enumerate(claims) if owners[position] == chunk.owner]
-        for position, theirs in zip(mine, self._insert([self._event_row(*claims[p]) for p in mine]), strict=True):
-            owners[position] = theirs
+        told_otherwise = [place for place, (_, event) in enumerate(claims) if not event.is_told_by_its_item]
+        for row_of in (self._id_guard_row, self._guard_row, self._pointer_row):
+            self._claim_for(told_otherwise, claims, owners, row_of)
+        self._claim_for(range(len(claims)), claims, owners, self._event_row)
         return owners
+
+    def _claim_for(
+        self,
+        places: Iterable[int],
+        claims: Sequence[tuple[Chunk, Event]],
+        owners: list[str | None],
+        row_of: Callable[[Chunk, Event], _Row | None],
+    ) -> None:
+        """Insert a row for each claim at these places that is its chunk's own so far; note who owns it in the end."""
+        rows = {
+            place: row
+            for place in places
+            if owners[place] == claims[place][0].owner and (row := row_of(*claims[place]))
+        }
+        owners_of_rows = self._insert(list(rows.values()))
+        for place, theirs in zip(rows, owners_of_rows, strict=True):
+            owners[place] = theirs
 
     def _event_row(self, chunk: Chunk, event: Event) -> _Row:
         key = table_keys.event_item(chunk.project, event.ref)
         body = StoredEvent.of(event, chunk).body(event, chunk)
         return _Row(key, chunk.owner, event_item(key, chunk.chunk_id, event.event_type, body, self._retention()))
 
-    def _guard_row(self, chunk: Chunk, event: Event) -> _Row:
-        expiry = int((chunk.minted + self._retention()).timestamp())
-        attributes = {"t": text(event.time), "x": number(expiry)}
-        key = table_keys.guard_item(chunk.project, event.user, event.event_id)
-        if event.sole_id:
-            attributes["u"] = text(event.user)
-            key = table_keys.id_guard_item(chunk.project, event.event_id)
-        return _Row(key, chunk.owner, owned_item(key, chunk.chunk_id) | attributes)
+    def _id_guard_row(self, chunk: Chunk, event: Event) -> _Row | None:
+        if not event.sole_id:
+            return None
+        return self._pointing(table_keys.id_guard_item(chunk.project, event.event_id), chunk, event, chunk.minted)
+
+    def _guard_row(self, chunk: Chunk, event: Event) -> _Row | None:
+        if not event.guarded:
+            return None
+        key = table_keys.guard_item(chunk.project, event.natural.user, event.event_id)
+        return self._pointing(key, chunk, event, chunk.minted)
+
+    def _pointer_row(self, chunk: Chunk, event: Event) -> _Row | None:
+        natural = event.pointed_from
+        if natural is None:
+            return None
+        lives_from = lifetimes.pointer_lives_from(chunk.minted, timestamps.parse(natural.time), self._retention())
+        return self._pointing(table_keys.event_item(chunk.project, natural), chunk, event, lives_from)
+
+    def _pointing(self, key: Key, chunk: Chunk, event: Event, lives_from: datetime) -> _Row:
+        item = pointing_item(key, chunk.chunk_id, event.ref, lives_from + self._retention())
+        return _Row(key, chunk.owner, item)
 
     def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
         owners: list[str | None] = []
@@ -105,18 +135,16 @@ class EventStore:
         return {key: owner(item) for key, item in items.items()}
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
-        """One event; also where `ref` has the time, or the user, of a retry of a guarded event."""
-        item = self._table.get(table_keys.event_item(project, ref))
-        if item is None:
-            guard_items = (
-                table_keys.guard_item(project, ref.user, ref.event_id),
-                table_keys.id_guard_item(project, ref.event_id),
-            )
-            guard = next((found for key in guard_items if (found := self._table.get(key))), None)
-            if guard is None:
-                return None
-            user = guard["u"]["S"] if "u" in guard else ref.user
-            item = self._table.get(table_keys.event_item(project, EventRef(guard["t"]["S"], user, ref.event_id)))
+        """One event, by its natural key or where it lies; also by another time if a guard tells it."""
+        keys = (
+            table_keys.event_item(project, ref),
+            table_keys.guard_item(project, ref.user, ref.event_id),
+            table_keys.id_guard_item(project, ref.event_id),
+        )
+        item = next((found for key in keys if (found := self._table.get(key))), None)
+        target = pointed_at(item, ref.event_id) if item else None
+        if target:
+            item = self._table.get(table_keys.event_item(project, target))
         return read_item(item, _event) if item and stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:

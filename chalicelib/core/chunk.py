@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.core import chunk_rules, compact, limits, timestamps
 from chalicelib.core.chunk_id import hour_of, minted_at, owner_of, single_id
-from chalicelib.core.event import FIELDS, Event, Field
+from chalicelib.core.event import FIELDS, FLAGS, Event, Field
 from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import Undecodable
 
@@ -118,7 +118,7 @@ def _stamp(chunk: Chunk, size: int) -> Chunk:
     """The chunk, as a single where that pays. `size`: that of its first event."""
     event = chunk.events[0]
     is_large = size > limits.MAX_SINGLE_BYTES
-    if chunk.accepted > 1 or event.guarded or is_large or chunk_rules.is_old_for_single(chunk):
+    if chunk.accepted > 1 or not event.is_told_by_its_item or is_large or chunk_rules.is_old_for_single(chunk):
         return chunk
     chunk_id = single_id(chunk.chunk_id, event.ref)
     return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk
@@ -249,15 +249,18 @@ def _context(own: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
 
 def _event_to_message(event: Event) -> dict[str, Any]:
     document = event.to_json()
-    if event.guarded:
-        document["guarded"] = True
-    if event.sole_id:
-        document["sole_id"] = True
+    if not event.is_told_by_its_item:
+        document |= {name: True for name in FLAGS if getattr(event, name)}
+        if event.own_time is not None:
+            document["own_time"] = timestamps.readable(event.own_time)
     return document
 
 
 def _event_of_message(document: dict[str, Any]) -> Event:
     chunk_rules.check_names(document)
-    event = Event.from_json(document, guarded=document.get("guarded", False), sole_id=document.get("sole_id", False))
+    recognised: dict[str, Any] = {name: True for name in FLAGS if name in document}
+    if "own_time" in document:
+        recognised["own_time"] = timestamps.sortable(timestamps.parse(document["own_time"]))
+    event = Event.from_json(document, **recognised)
     chunk_rules.check_event(document, event)
     return event

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from chalicelib.core import compact, lifetimes, limits, timestamps
 from chalicelib.core.chunk_id import check_id, minted_at, newest_minute_of, single_id
-from chalicelib.core.event import FIELDS, Event
+from chalicelib.core.event import FIELDS, FLAGS, Event, EventRef
 from chalicelib.core.table_keys import is_project_name
 from chalicelib.core.windows import HOUR, minute_of_hour
 from chalicelib.errors import Undecodable
@@ -38,7 +38,7 @@ _MESSAGE_NAMES = {
         "shared",
     )
 }
-_EVENT_NAMES = {*(row.name for row in FIELDS), "guarded", "sole_id"}
+_EVENT_NAMES = {*(row.name for row in FIELDS), *FLAGS, "own_time"}
 _TEXTS = tuple(row.attribute for row in FIELDS if row.kind == "text")
 # Fields that nobody declared become properties, and so lie a level deeper than they came.
 _MAX_DEPTH = limits.MAX_DEPTH + 1
@@ -69,11 +69,10 @@ def parse_json(text: str) -> Any:
 
 
 def check_names(document: Mapping[str, Any]) -> None:
-    """An event has no other fields in a message, and two tell how it is recognised. Raises Undecodable."""
+    """An event has no other fields in a message, and some tell how it is recognised. Raises Undecodable."""
     if not document.keys() <= _EVENT_NAMES:
         raise Undecodable("an event has unknown fields")
-    flags = [name for name in ("sole_id", "guarded") if name in document]
-    if not all(document[name] is True for name in flags) or flags == ["sole_id"]:
+    if not all(document[name] is True for name in FLAGS if name in document):
         raise Undecodable("it is not told how an event is recognised")
 
 
@@ -81,12 +80,21 @@ def check_event(document: Mapping[str, Any], event: Event) -> None:
     """Hold an event, read from a document, to what ingestion makes of one. Raises Undecodable."""
     if document["timestamp"] != timestamps.readable(event.time):
         raise Undecodable("an event's time is not in the one form")
+    _check_recognition(document, event)
     for name in _TEXTS:
         value = getattr(event, name)
         if not (value is None or value.isascii() or unicodedata.is_normalized("NFC", value)):
             raise Undecodable(f"{name} is not in Unicode's NFC")
     _check_depth(event.properties, 2)
     _check_depth(event.context, 2)
+
+
+def _check_recognition(document: Mapping[str, Any], event: Event) -> None:
+    own = event.own_time
+    if own is not None and (event.guarded or own == event.time or document["own_time"] != timestamps.readable(own)):
+        raise Undecodable("an event has no such time of its own")
+    if event.user_may_change and None in (event.user_id, event.anonymous_id):
+        raise Undecodable("an event's user cannot change")
 
 
 def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
@@ -104,7 +112,8 @@ def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
         raise Undecodable("the events are not all of the chunk's hour")
     if minute_of_hour(max(event.time for event in events)) != newest_minute_of(chunk.chunk_id):
         raise Undecodable("its newest event is of another minute")
-    if len(events) > min(len({event.identity for event in events}), len({event.ref for event in events})):
+    names = [event.names for event in events]
+    if sum(map(len, names)) > len(set[EventRef]().union(*names)):
         raise Undecodable("an event comes twice")
     _check_times(chunk, latest)
 
@@ -130,7 +139,7 @@ def check_single(chunk: Chunk, dumped_bytes: int) -> None:
     event = chunk.events[0]
     if chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, event.ref):
         raise Undecodable("not the event that its chunk_id names")
-    if event.guarded or dumped_bytes > limits.MAX_SINGLE_BYTES or is_old_for_single(chunk):
+    if not event.is_told_by_its_item or dumped_bytes > limits.MAX_SINGLE_BYTES or is_old_for_single(chunk):
         raise Undecodable("this event makes no single")
 
 

@@ -83,12 +83,12 @@ class Event:
     """One accepted event. What has metadata is a row of the table of fields, in the order of the stored form: a new
     field is a line here, `None` by default, and a column in stack.yaml.
 
-    `time` is the sortable form; `user` is whom the event is stored under.
+    `time` is the sortable form; `user` is whom the event is stored under. What has no metadata tells how the event is
+    recognised when it is sent again:
 
-    `guarded`: the time depends on when the event was received, because the client gave none or one
-    that its own clock's error was taken out of. A retry would come with another time; a guard item
-    then tells the retry by its user and id. `sole_id`: by its id alone, since the client's library makes
-    one for each event and may name another user when it sends again.
+    `own_time`: what its client says, where that is not the time that it is stored at. `user_may_change`: its library
+    may name another user in a retry, so that its anonymous id tells it. `guarded`: its time depends on when it was
+    received, so that a guard item tells it by its id. `sole_id`: its project lets the id alone tell it.
     """
 
     event_id: str = field(metadata=_text(limits.MAX_EVENT_ID_LENGTH))
@@ -99,6 +99,8 @@ class Event:
     properties: dict[str, Any] = field(metadata={"kind": "object"})
     context: dict[str, Any] = field(metadata={"kind": "object"})
     guarded: bool
+    own_time: str | None = None
+    user_may_change: bool = False
     sole_id: bool = False
 
     @property
@@ -110,9 +112,35 @@ class Event:
         return EventRef(self.time, self.user, self.event_id)
 
     @property
-    def identity(self) -> tuple[str, str, str]:
-        """What makes a second event the same one, inside its project."""
-        return ("" if self.sole_id else self.user, "" if self.guarded else self.time, self.event_id)
+    def natural(self) -> EventRef:
+        """The natural key: as the client says, whatever the time and the user are that the event is stored under."""
+        user = self.anonymous_id or "" if self.user_may_change else self.user
+        return EventRef(self.own_time or self.time, user, self.event_id)
+
+    @property
+    def pointed_from(self) -> EventRef | None:
+        """Where a pointer to the event lies: at its natural key, unless the event itself does."""
+        is_elsewhere = (self.own_time is not None or self.user_may_change) and not self.guarded
+        return self.natural if is_elsewhere and self.natural != self.ref else None
+
+    @property
+    def is_told_by_its_item(self) -> bool:
+        """Whether the insert of the event alone tells if it came before."""
+        return not (self.guarded or self.sole_id or self.pointed_from)
+
+    @property
+    def identity(self) -> EventRef:
+        """What makes a second event the same one, inside its project; "" for what does not matter."""
+        if self.sole_id:
+            return EventRef("", "", self.event_id)
+        return self.natural._replace(time="") if self.guarded else self.natural
+
+    @property
+    def names(self) -> set[EventRef]:
+        """Its identity, and where it claims a place: events of a chunk have none of these in common."""
+        if self.is_told_by_its_item:
+            return {self.ref}
+        return {self.identity, self.pointed_from or self.ref, self.ref}
 
     def to_json(self) -> dict[str, Any]:
         """The public fields; absent ones are left out. `from_json` is the inverse."""
@@ -124,8 +152,8 @@ class Event:
         return document
 
     @classmethod
-    def from_json(cls, document: Mapping[str, Any], *, guarded: bool, sole_id: bool = False) -> Event:
-        """Raises TypeError or ValueError on what `to_json` did not write."""
+    def from_json(cls, document: Mapping[str, Any], *, guarded: bool = False, **recognised: Any) -> Event:
+        """`recognised`: how, by attribute. Raises TypeError or ValueError on what `to_json` did not write."""
         values: dict[str, Any] = {}
         for name, attribute, kind, max_length, is_optional in _ROWS:
             value = document.get(name)
@@ -136,7 +164,7 @@ class Event:
             elif not (is_text(value, max_length) if kind == "text" else isinstance(value, dict)):
                 raise TypeError(f"{name} is not what ingestion accepts")
             values[attribute] = value
-        event = cls(**values, guarded=guarded, sole_id=sole_id)
+        event = cls(**values, guarded=guarded, **recognised)
         if not event.user:
             raise ValueError("an event has a user")
         return event
@@ -185,6 +213,8 @@ FIELDS = tuple(
     for each in fields(Event)
     if each.metadata
 )
+#: Attributes that tell how an event is recognised, and are true or false.
+FLAGS = ("guarded", "user_may_change", "sole_id")
 #: In the order in which ingestion checks them: the type that must be there, then who, then the rest.
 SENT_FIELDS = tuple(sorted(FIELDS, key=lambda each: (not each.is_required, not each.is_person)))
 #: Ids of people, which a project may have hashed.

@@ -75,6 +75,15 @@ class Rule:
     may_equal: bool = False
 
 
+def pointer_lives_from(minted: datetime, natural: datetime, events: timedelta) -> datetime:
+    """Return from when on the lifetime of a pointer counts: as if it had been received at its natural time.
+
+    Where that lies ahead, a single-event chunk may yet come there, and the pointer must outlive its copies. It cannot
+    come while the pointer lives if the time lies further ahead than that.
+    """
+    return natural if minted < natural <= minted + events + _DAY else minted
+
+
 RULES = (
     Rule("client_retries", lambda _: timedelta(0), "a client's next attempt must find the first"),
     Rule("events", lambda of: of.last_attempt, "whatever recognises an event must outlive the last attempt to send it"),

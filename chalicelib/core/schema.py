@@ -126,6 +126,8 @@ def read_event(
     random_id: str,
     content_secret: str | None = None,
     sent: datetime | None = None,
+    counts_from_receipt: bool = False,
+    user_may_change: bool = False,
     sole_id: bool = False,
     tolerates_time: bool = False,
     shared: Shared = NOTHING,
@@ -134,9 +136,10 @@ def read_event(
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
     `sent`: when the client sent it, by the clock that gave its timestamp (clock.py); one that says nothing is noted in
-    the context. `sole_id`: its event_id, if it has one, belongs to no other event of the project. `tolerates_time`: an
-    event whose timestamp cannot be read, or lies in the future, is taken as one without a timestamp; its sender has
-    noted it elsewhere.
+    the context. `counts_from_receipt`: its timestamp follows from when it was received. `user_may_change`: its library
+    may name another user when it sends again; then its anonymous id, if it has both, tells it. `sole_id`: an event_id
+    that it has belongs to no other event of the project. `tolerates_time`: an event whose timestamp cannot be read, or
+    lies in the future, is stored at the received time; its sender has noted it elsewhere.
 
     An event without an id gets, in this order: a hash of `idempotency_key` and its content, a hash of its content where
     it has its own time, or `random_id`. So whatever can be recognised when it is sent again is recognised. `content`:
@@ -145,22 +148,17 @@ def read_event(
     """
     if shared.refusal:
         raise shared.refusal
-    try:
-        fields = _load(raw, shared.size)
-        moment, is_absurd = _moment(fields, sent, received)
-    except Rejected as reason:
-        if not (tolerates_time and reason.field == "timestamp"):
-            raise
-        fields, moment, is_absurd = _load({**raw, "timestamp": None}, shared.size), None, False
-    sole_id, event_id = sole_id and "event_id" in fields, fields.get("event_id")
+    fields = _load_timed(raw, shared.size, tolerates_time=tolerates_time)
+    own: datetime | None = fields.get("timestamp")
+    time, is_absurd = _time(own, sent, received, tolerates_time=tolerates_time)
+    event_id = fields.get("event_id")
     made_of = [*shared.content, *([content_secret] if content_secret else [])]
     if event_id is None and idempotency_key:
         event_id = _content_id(content or raw, seen, *made_of, "key", idempotency_key)
+    is_recognised = event_id is not None or own is not None
     if event_id is None:
-        event_id = random_id if moment is None else _content_id(content or raw, seen, *made_of)
-        guarded = moment is not None and sent is not None
-    else:
-        guarded = moment is None or sent is not None or sole_id
+        event_id = random_id if own is None else _content_id(content or raw, seen, *made_of)
+    guarded = is_recognised and (own is None or counts_from_receipt)
     optional = {}
     for name, attribute in _OPTIONAL:
         if name in fields:
@@ -168,11 +166,13 @@ def read_event(
     return Event(
         event_id=event_id,
         event_type=fields["event_type"],
-        time=timestamps.sortable(moment or received),
+        time=timestamps.sortable(time),
         properties=_gather_properties(fields),
         context=_with_note(fields.get("context", {}), sent if is_absurd else None),
         guarded=guarded,
-        sole_id=sole_id,
+        own_time=None if own in (None, time) or guarded else timestamps.sortable(own),
+        user_may_change=user_may_change and {"user_id", "anonymous_id"} <= optional.keys(),
+        sole_id=sole_id and "event_id" in fields,
         **optional,
     )
 
@@ -181,15 +181,28 @@ def _as_kept(value: Any) -> Any:
     return timestamps.sortable(value) if isinstance(value, datetime) else value
 
 
-def _moment(fields: Mapping[str, Any], sent: datetime | None, received: datetime) -> tuple[datetime | None, bool]:
-    """When the event happened, if it says so, and whether the time of sending says nothing. Raises Rejected."""
-    own = fields.get("timestamp")
+def _time(
+    own: datetime | None, sent: datetime | None, received: datetime, *, tolerates_time: bool
+) -> tuple[datetime, bool]:
+    """When the event happened, and whether the time of sending says nothing. Raises Rejected."""
     if own is None:
-        return None, False
-    moment, is_absurd = clock.correct(own, sent, received)
-    if moment > received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
+        return received, False
+    time, is_absurd = clock.correct(own, sent, received)
+    if time <= received + timedelta(seconds=limits.MAX_FUTURE_SECONDS):
+        return time, is_absurd
+    if not tolerates_time:
         raise Rejected("timestamp_in_future", "timestamp is more than a day ahead.", "timestamp")
-    return moment, is_absurd
+    return received, False
+
+
+def _load_timed(raw: Any, shared_size: int, *, tolerates_time: bool) -> dict[str, Any]:
+    """The fields of an event; if that is tolerated, without a timestamp that cannot be read. Raises Rejected."""
+    try:
+        return _load(raw, shared_size)
+    except Rejected as reason:
+        if not (tolerates_time and reason.field == "timestamp"):
+            raise
+        return _load({**raw, "timestamp": None}, shared_size)
 
 
 def _with_note(context: dict[str, Any], ignored: datetime | None) -> dict[str, Any]:

@@ -6,6 +6,7 @@ looks at. What follows last in a key may hold anything.
 
     item            partition key                 sort key
     event           PROJECT#e#USER                TIME#EVENT_ID
+    pointer         PROJECT#e#USER                TIME#EVENT_ID, of the natural key of an event that lies elsewhere
     guard           PROJECT#g#USER                EVENT_ID
     guard of an id  PROJECT#i#EVENT_ID            -
     commit record   PROJECT#d#DAY#SHARD           c#HHMM#CHUNK_ID

@@ -14,7 +14,7 @@ from chalicelib.core import chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.dialects import RawEvent
-from chalicelib.core.event import Event, Rejected, event_key
+from chalicelib.core.event import Event, EventRef, Rejected, event_key
 from chalicelib.core.project import Project
 from chalicelib.core.schema import Shared, check_kept, read_event
 from chalicelib.core.windows import HOUR
@@ -102,7 +102,7 @@ def _sort(
     idempotency_key: str | None,
     randomness: Callable[[int], bytes],
 ) -> _Sorted:
-    post, contents, identities = _Sorted(), Counter[str](), dict[tuple[str, str, str], Event]()
+    post, contents, identities = _Sorted(), Counter[str](), dict[EventRef, Event]()
     for index, raw in enumerate(raw_events):
         try:
             if raw.rejected:
@@ -110,7 +110,8 @@ def _sort(
             event = read_event(
                 raw.fields,
                 sent=raw.sent,
-                sole_id=raw.sole_id,
+                counts_from_receipt=raw.counts_from_receipt,
+                user_may_change=raw.user_may_change,
                 tolerates_time=raw.tolerates_time,
                 received=sender.received,
                 idempotency_key=idempotency_key,
@@ -129,12 +130,14 @@ def _sort(
             post.to_keep.append((raw.fields, post.verdicts[-1]))
             continue
         post.users.update(user for user in (event.user_id, event.anonymous_id) if user)
-        first = identities.setdefault(kept.identity, kept)
-        if first is kept:
+        names = kept.names
+        first = next((there for name in names if (there := identities.get(name))), None)
+        if first is None:
             post.events.append(kept)
+            identities.update(dict.fromkeys(names, kept))
         else:
             post.repeats[HOUR.name_of(first.time)] += 1
-        key = event_key(kept.ref)
+        key = event_key(kept.natural)
         post.verdicts.append({"index": index, "status": "accepted", "event_id": kept.event_id, "key": key})
         if warning:
             post.verdicts[-1]["warning"] = _reason(warning)

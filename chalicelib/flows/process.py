@@ -18,7 +18,7 @@ from chalicelib.core import chunk as chunks
 from chalicelib.core import commit, limits, retries, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome
-from chalicelib.core.event import Event
+from chalicelib.core.event import Event, EventRef
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
 from chalicelib.core.lifetimes import History
@@ -174,7 +174,9 @@ def _in_turn(jobs: Sequence[_Job]) -> Iterable[list[_Job]]:
     known as duplicates before they are archived.
     """
     others, singles = _split(jobs, lambda job: job.chunk.is_single)
-    seen = {(job.chunk.project, event.ref) for job in others for event in job.chunk.events} if singles else set()
+    seen = set[tuple[str, EventRef]]()
+    if singles:
+        seen = {(job.chunk.project, name) for job in others for event in job.chunk.events for name in event.names}
     first, after = others, list[_Job]()
     for job in singles:
         event = (job.chunk.project, job.chunk.events[0].ref)

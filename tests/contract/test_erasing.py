@@ -84,6 +84,20 @@ def test_a_guarded_event_that_was_erased_is_known_by_its_id_alone(stores: Stores
     assert stores.events.get("acme", retry.ref) is None
 
 
+def test_an_erased_event_that_was_moved_is_known_by_its_pointer(stores: Stores) -> None:
+    own = "2015-05-17T10:05:00Z"
+    moved = make_event("e1", at="2015-05-17T10:15:00Z", own=own, user="ann", anonymous="anon")
+    chunk = make_chunk(moved)
+    stores.erasure.erase("acme", chunk.chunk_id, [moved], take(stores, chunk))
+    for retry in (make_event("e1", at=own, user="anon"), moved):
+        second = make_chunk(retry)
+        (owner,) = stores.events.claim([(second, retry)])
+        assert owner not in (None, second.chunk_id)
+    assert stores.events.get("acme", moved.natural) is None
+    # A pointer is no event that stands, nor one that was erased.
+    assert stores.erasure.standing("acme", [moved.natural, moved.ref]) == {moved.ref: False}
+
+
 def test_erasing_by_a_record_that_has_changed_since_is_refused_and_changes_nothing(stores: Stores) -> None:
     chunk = make_chunk(MINE, ALSO_MINE, THEIRS)
     record = take(stores, chunk)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from hashlib import shake_256
+from itertools import permutations
 
 import pytest
 
@@ -208,6 +210,68 @@ def test_an_id_of_its_own_is_one_event_whatever_its_user_and_time(events: EventS
     assert events.claim(claims_of(after)) == [before.chunk_id]
     assert events.get("acme", ref_of(retry)) == stored_form(first, before)
     assert list(events.of_user("acme", "ann", **ALL)) == []
+
+
+def at_minute(minute: int) -> str:
+    return f"2015-05-17T10:{minute:02}:00Z"
+
+
+def attempts(event_id: str) -> dict[str, Event]:
+    """What a library may make of one event of an anonymous visitor, of 10:05 by its own clock."""
+    own = at_minute(5)
+    return {
+        "as it is": make_event(event_id, user="anon", at=own),
+        "corrected": make_event(event_id, user="anon", at=at_minute(15), own=own),
+        "corrected otherwise": make_event(event_id, user="anon", at=at_minute(25), own=own),
+        "with a user": make_event(event_id, user="ann", anonymous="anon", at=own),
+        "with another user": make_event(event_id, user="bob", anonymous="anon", at=own),
+        "with a user, corrected": make_event(event_id, user="ann", anonymous="anon", at=at_minute(35), own=own),
+    }
+
+
+def test_attempts_of_one_event_meet_whatever_was_corrected_and_whoever_the_user_is(events: EventStore) -> None:
+    for number, (first, second) in enumerate(permutations(attempts(""), 2)):
+        sent, again = (attempts(f"m{number}")[name] for name in (first, second))
+        one, other = make_chunk(sent), make_chunk(again)
+        assert events.claim(claims_of(one)) == [one.chunk_id], (first, second)
+        assert events.claim(claims_of(other)) == [one.chunk_id], (first, second)
+        assert events.claim(claims_of(one)) == [one.chunk_id], (first, second)
+        stored = stored_form(sent, one)
+        assert events.get("acme", sent.natural) == events.get("acme", sent.ref) == stored, (first, second)
+        assert events.get_many("acme", list({sent.ref, sent.natural, again.ref})) == [stored]
+    found = [ref for user in ("anon", "ann", "bob") for ref, _ in events.of_user("acme", user, **ALL)]
+    assert len(found) == len({ref.event_id for ref in found}) == number + 1
+
+
+def test_a_pointer_is_none_of_the_events_that_a_search_finds(events: EventStore) -> None:
+    moved = make_event("m1", at=at_minute(15), own=at_minute(5))
+    chunk = make_chunk(moved, make_event("m2", at=at_minute(1)))
+    assert events.claim(claims_of(chunk)) == [chunk.chunk_id] * 2
+    for event_type in (None, "page_view"):
+        found = list(events.search("acme", "u1", event_type=event_type, at_most=10, **ALL))
+        assert [ref.event_id for ref, _ in found] == ["m1", "m2"]
+    # It is among those that are read.
+    found = list(events.search("acme", "u1", event_type=None, at_most=2, **ALL))
+    assert [(ref.event_id, event is None) for ref, event in found] == [("m1", False), ("m1", True)]
+
+
+def test_an_event_whose_pointer_has_another_owner_is_claimed_no_further(events: EventStore) -> None:
+    first, moved = (make_event("m1", at=at_minute(15), own=own) for own in (None, at_minute(5)))
+    before, after = make_chunk(make_event("m1", at=at_minute(5))), make_chunk(moved)
+    for chunk in (before, after):
+        assert events.claim(claims_of(chunk)) == [before.chunk_id]
+    assert events.get("acme", first.ref) is None
+
+
+def test_what_an_id_tells_alone_is_told_by_the_natural_key_as_well(events: EventStore) -> None:
+    """A project may change its mind between two attempts."""
+    for number, (first, second) in enumerate(permutations(attempts(""), 2)):
+        sent, again = (attempts(f"s{number}")[name] for name in (first, second))
+        for one, other in ((replace(sent, sole_id=True), again), (again, replace(sent, sole_id=True))):
+            project = f"p{one.sole_id}".lower()
+            before, after = make_chunk(one, project=project), make_chunk(other, project=project)
+            assert events.claim(claims_of(before)) == [before.chunk_id]
+            assert events.claim(claims_of(after)) == [before.chunk_id], (first, second)
 
 
 def test_an_id_of_its_own_is_its_projects_own(events: EventStore) -> None:

@@ -47,6 +47,15 @@ def test_a_single_that_was_committed_before_is_answered_as_done_and_changes_noth
     assert len(stores.commits.records("acme", "2015-05-17T10")) == 1
 
 
+def test_a_single_whose_event_was_moved_before_is_a_duplicate(stores: Stores) -> None:
+    moved = make_chunk(make_event(at="2015-05-17T10:15:00Z", own="2015-05-17T10:05:00Z"))
+    stores.events.claim([(moved, moved.events[0])])
+    single = make_single()
+    assert stores.commits.look([single]) == Outcome(set(), {single.chunk_id})
+    assert stores.commits.commit([make_record(single)]) == Outcome(set(), {single.chunk_id})
+    assert committed(stores, single) == set()
+
+
 def test_a_single_whose_event_is_there_is_a_duplicate_and_then_has_a_record_of_its_own(stores: Stores) -> None:
     first, second, new = make_single(), make_single(), make_single(make_event("e2"))
     stores.commits.commit([make_record(first)])

@@ -148,7 +148,9 @@ class FakeCommitLog:
         """What the event of a single says of it."""
         if (project, single) in self.shared:
             return Outcome({single})
-        is_there = (project, ref) in self.events.stored or (project, ref) in self.events.erased
+        is_there = any(
+            (project, ref) in each for each in (self.events.stored, self.events.erased, self.events.pointing)
+        )
         return Outcome(set(), {single} if is_there else set())
 
     def _apply(self, records: Sequence[CommitRecord]) -> None:

@@ -14,10 +14,13 @@ from chalicelib.core.event import Event, EventRef
 
 @dataclass
 class FakeEventStore:
-    """`unknown`: ids of events whose owner nobody can tell. `claims`: the event ids of each call."""
+    """`unknown`: ids of events whose owner nobody can tell. `claims`: the event ids of each call.
+
+    `pointing`: (owner, event) by what tells an event before its own item does: a guard, or its natural key.
+    """
 
     stored: dict[tuple[str, EventRef], dict[str, Any]] = field(default_factory=dict)
-    guards: dict[tuple[str, str, str], tuple[str, EventRef]] = field(default_factory=dict)  # to (owner, event)
+    pointing: dict[tuple[str, EventRef], tuple[str, EventRef]] = field(default_factory=dict)
     erased: set[tuple[str, EventRef]] = field(default_factory=set)
     unknown: set[str] = field(default_factory=set)
     claims: list[list[str]] = field(default_factory=list)
@@ -29,24 +32,29 @@ class FakeEventStore:
     def _claim(self, chunk: Chunk, event: Event) -> str | None:
         if event.event_id in self.unknown:
             return None
-        ref = event.ref
-        if event.guarded:
-            guard = (chunk.project, "" if event.sole_id else event.user, event.event_id)
-            owner, _ = self.guards.setdefault(guard, (chunk.owner, ref))
+        for place in _told_by(event):
+            key = (chunk.project, place)
+            there = self._owner(key) if key in self.stored or key in self.erased else None
+            owner = there or self.pointing.setdefault(key, (chunk.owner, event.ref))[0]
             if owner != chunk.owner:
                 return owner
-        key = (chunk.project, ref)
-        if key in self.erased:
-            return "erased"
-        return owner_of(self.stored.setdefault(key, stored_form(event, chunk))["chunk_id"])
+        key = (chunk.project, event.ref)
+        if key in self.pointing:
+            return self.pointing[key][0]
+        if key not in self.erased:
+            self.stored.setdefault(key, stored_form(event, chunk))
+        return self._owner(key)
+
+    def _owner(self, key: tuple[str, EventRef]) -> str:
+        return "erased" if key in self.erased else owner_of(self.stored[key]["chunk_id"])
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
-        event = self.stored.get((project, ref))
-        for user in (ref.user, ""):
-            guard = self.guards.get((project, user, ref.event_id))
-            if event is None and guard is not None:
-                event = self.stored.get((project, guard[1]))
-        return copy.deepcopy(event)
+        for place in (ref, ref._replace(time=""), EventRef("", "", ref.event_id)):
+            if (project, place) in self.pointing:
+                return copy.deepcopy(self.stored.get((project, self.pointing[project, place][1])))
+            if (project, place) in self.stored or (project, place) in self.erased:
+                return copy.deepcopy(self.stored.get((project, place)))
+        return None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
         return [copy.deepcopy(self.stored[project, ref]) for ref in refs if (project, ref) in self.stored]
@@ -62,7 +70,7 @@ class FakeEventStore:
         mine = sorted(
             (
                 ref
-                for owner, ref in [*self.stored, *self.erased]
+                for owner, ref in [*self.stored, *self.erased, *self.pointing]
                 if (owner, ref.user) == (project, user) and first <= f"{ref.time}#{ref.event_id}" < after
             ),
             reverse=True,
@@ -73,3 +81,10 @@ class FakeEventStore:
                 yield ref, copy.deepcopy(event)
         if at_most is not None and len(mine) > at_most:
             yield mine[at_most - 1], None
+
+
+def _told_by(event: Event) -> list[EventRef]:
+    """What is claimed before the event."""
+    guards = [event.natural._replace(time="")] if event.guarded else []
+    sole = [EventRef("", "", event.event_id)] if event.sole_id else []
+    return [*sole, *guards, *([event.pointed_from] if event.pointed_from else [])]

@@ -90,7 +90,7 @@ VARIANTS = {
         ("        except StoreFailed:\n            return Outcome(set())", f"        except StoreFailed:\n            return {_ALL}"),
     ]),
     "an identity twice in a POST is not deduplicated": Variant("process", "flows/ingest.py", [
-        ("        if first is kept:", "        if first:"),
+        ("        if first is None:", "        if kept:"),
     ]),
     "a chunk twice in a batch is not merged": Variant("ingest", "flows/process.py", [
         ("jobs.setdefault(chunk.chunk_id, _Job(chunk))", "jobs.setdefault(message.receipt_handle, _Job(chunk))"),
@@ -145,7 +145,16 @@ VARIANTS = {
         ("mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))", "mint_chunk_id(datetime(2026, 1, 1), minute, bytes(10))"),
     ]),
     "a guard that is not asked": Variant("process", "adapters/event_store.py", [
-        ("enumerate(claims) if event.guarded]", "enumerate(claims) if False]"),
+        ("self._id_guard_row, self._guard_row, self._pointer_row)", "self._id_guard_row, self._pointer_row)"),
+    ]),
+    "a pointer that is not asked": Variant("process", "adapters/event_store.py", [
+        ("self._id_guard_row, self._guard_row, self._pointer_row)", "self._id_guard_row, self._guard_row)"),
+    ]),
+    "an event claimed before its pointer": Variant("process", "adapters/event_store.py", [
+        ("        for row_of in (self._id_guard_row", "        self._claim_for(range(len(claims)), claims, owners, self._event_row)\n        for row_of in (self._id_guard_row"),
+    ]),
+    "a pointer taken for an event": Variant("erase", "adapters/event_item.py", [
+        ('{"p", "z"}', '{"z"}'),
     ]),
     "success for a chunk that is not queued": Variant("ingest", "flows/ingest.py", [
         ("    if len(queued) < len(chunks):", "    if not queued:"),
@@ -166,7 +175,7 @@ VARIANTS = {
         ("commit.decrements(before, after)", "{}"),
     ]),
     "what is erased still belongs to its chunk": Variant("erase", "adapters/event_item.py", [
-        (" if stands(item) else NOBODY", ""),
+        ('NOBODY if "z" in item else ', ""),
     ]),
     "an erased user's hour summary left behind": Variant("erase", "adapters/hour_summaries.py", [
         ('            self._bucket.delete(f"summaries/{unnamed}")\n', "            pass\n"),

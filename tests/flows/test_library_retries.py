@@ -11,7 +11,7 @@ import pytest
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender, decode
 from chalicelib.core.dialects import Incoming, posthog, segment
-from chalicelib.core.event import Event
+from chalicelib.core.event import Event, EventRef
 from chalicelib.flows.ingest import ingest
 from fakes import FakeMeter, FakeQueue
 
@@ -46,6 +46,54 @@ def test_an_outage_of_a_minute_moves_no_time_and_hides_no_retry(dialect: str, wa
         as_it_was, anew = (post(dialect, sent, NOW + waited, own=own) for sent in (FIRST, FIRST + waited))
         assert first.time == as_it_was.time == anew.time == timestamps.sortable(own)
         assert first.identity == as_it_was.identity == anew.identity
+
+
+@pytest.mark.parametrize("dialect", ["Segment", "PostHog"])
+@pytest.mark.parametrize("off", [5 * HOUR, -3 * HOUR, 3 * DAY])
+def test_a_retry_has_the_identity_of_the_first_attempt_whatever_each_was_corrected_by(
+    dialect: str, off: timedelta
+) -> None:
+    own = NOW + off
+    corrected = post(dialect, NOW + off, NOW, own=own)
+    as_it_was = post(dialect, NOW + off, NOW + HOUR, own=own)
+    anew = post(dialect, NOW + HOUR + off, NOW + HOUR, own=own)
+    by_a_right_clock = post(dialect, NOW + HOUR, NOW + HOUR, own=own)
+    assert corrected.time != own
+    attempts = (corrected, as_it_was, anew, by_a_right_clock)
+    assert {each.identity for each in attempts} == {EventRef(timestamps.sortable(own), "ann", corrected.event_id)}
+
+
+@pytest.mark.parametrize("dialect", ["Segment", "PostHog"])
+def test_an_event_of_the_future_is_stored_now_and_recognised_when_its_time_has_come(dialect: str) -> None:
+    own = NOW + DAY + HOUR
+    early, late = post(dialect, NOW, NOW, own=own), post(dialect, NOW + 2 * HOUR, NOW + 2 * HOUR, own=own)
+    assert (early.time, late.time) == (timestamps.sortable(NOW), timestamps.sortable(own))
+    assert early.identity == late.identity
+    assert late.is_told_by_its_item
+
+
+def test_the_usual_event_of_a_library_takes_one_write() -> None:
+    for dialect, named in (
+        ("Segment", {"messageId": "m"}),
+        ("Segment", {}),
+        ("PostHog", {"uuid": "m"}),
+        ("PostHog", {}),
+    ):
+        assert post(dialect, NOW, NOW, **named).is_told_by_its_item
+    anonymous = post("Segment", NOW, NOW, userId=None, anonymousId="a", messageId="m")
+    assert anonymous.is_told_by_its_item
+    identified = post("Segment", NOW, NOW, anonymousId="a", messageId="m")
+    assert identified.pointed_from == anonymous.ref
+    assert identified.identity == anonymous.identity
+    assert not identified.guarded
+
+
+def test_what_counts_from_its_receipt_is_known_by_its_id() -> None:
+    message = {"timestamp": None, "uuid": "m"}
+    for more in ({}, {"offset": 3000}, {"timestamp": "01/02/2020"}):
+        first, again = (post("PostHog", at, at, **message | more) for at in (NOW, NOW + HOUR))
+        assert first.time != again.time
+        assert (first.guarded, first.identity) == (True, again.identity)
 
 
 @pytest.mark.parametrize("dialect", ["Segment", "PostHog"])

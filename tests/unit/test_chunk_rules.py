@@ -96,7 +96,17 @@ BAD: dict[str, str] = {
     "an event with its time as a number": of_event(1431857100, "timestamp"),
     "an event with an unknown field": of_event(1, "more"),
     "a guarded event that says so by a number": of_event(1, "guarded"),
-    "an event with an id of its own and no guard": of_event(True, "sole_id"),
+    "an event whose user may change and that has one": of_event(True, "user_may_change"),
+    "an event with a time of its own that is the other": of_event("2015-05-17T10:05:00Z", "own_time"),
+    "an event with a time of its own in another zone": of_event("2015-05-17T12:05:00+02:00", "own_time"),
+    "an event with a time of its own that is a number": of_event(1431857100, "own_time"),
+    "a guarded event with a time of its own": of_events(make_event(own="2015-05-17T10:06:00Z", guarded=True)),
+    "an event moved to the place of another": of_events(
+        make_event(at="2015-05-17T10:06:00Z"), make_event(at="2015-05-17T10:06:00Z", own="2015-05-17T10:07:00Z")
+    ),
+    "an event at the natural key of another": of_events(
+        make_event(at="2015-05-17T10:06:00Z"), make_event(own="2015-05-17T10:06:00Z")
+    ),
     "a user of half a surrogate pair": of_event("\ud800", "user_id"),
     "a user not in NFC": of_event("e\u0301", "user_id"),
     "an event id not in NFC": of_event("e\u0301", "event_id"),
@@ -113,6 +123,9 @@ BAD: dict[str, str] = {
     "a message that is too large": of_event({"x": "y" * limits.MAX_QUEUE_MESSAGE_BYTES}, "properties"),
     "a single of two": encode(replace(SINGLE, repeats=1)),
     "a single with a guard": encode(make_single(make_event(guarded=True))),
+    "a single of an id that alone identifies": encode(make_single(make_event(sole_id=True))),
+    "a single with a pointer": encode(make_single(make_event(own="2015-05-17T10:06:00Z"))),
+    "a single of another user than its pointer's": encode(make_single(make_event(anonymous="a"))),
     "a single that is large": encode(make_single(make_event(x="y" * limits.MAX_SINGLE_BYTES))),
     "a single that is old": encode(make_single(make_event(at="2015-05-10T10:05:00Z"))),
     "a single with a long id": encode(make_single(make_event("e" * 200, user="u" * 200))),

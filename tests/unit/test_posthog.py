@@ -56,7 +56,7 @@ def test_an_event_of_a_batch_keeps_everything_but_the_key() -> None:
         "context": {"posthog": {"type": "capture", "timestamp": AT}},
     }
     assert post.shared == {"batch": {"sent_at": SENT}}
-    assert event.sole_id
+    assert (event.user_may_change, event.counts_from_receipt) == (False, False)
     assert event.sent == datetime(2015, 5, 17, 10, 20, tzinfo=UTC)
 
 
@@ -152,10 +152,10 @@ def test_when_it_was_sent_is_known_from_the_envelope_or_the_query(
 def test_an_offset_counts_back_from_the_received_time() -> None:
     (event,) = read(UNTIMED | {"offset": 90_000}).events
     assert datetime.fromisoformat(event.fields["timestamp"]) == NOW - timedelta(seconds=90)
-    assert event.sent == NOW
+    assert event.counts_from_receipt
 
 
 @pytest.mark.parametrize("offset", [1e300, True, "5", None])
 def test_an_offset_that_is_none_leaves_the_received_time(offset: Any) -> None:
     (event,) = read(UNTIMED | {"offset": offset}).events
-    assert (event.fields["timestamp"], event.sent) == (None, None)
+    assert (event.fields["timestamp"], event.sent, event.counts_from_receipt) == (None, None, False)

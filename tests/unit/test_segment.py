@@ -57,7 +57,7 @@ def test_a_track_of_a_batch_becomes_an_event_of_its_name_and_loses_nothing() -> 
         },
     }
     assert post.shared == {"batch": {"sentAt": sent_at}}
-    assert event.sole_id
+    assert event.user_may_change
     assert event.sent is not None
 
 

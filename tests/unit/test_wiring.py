@@ -94,6 +94,11 @@ def _chunk(**event: Any) -> Chunk:
     return make_chunk(make_event("e1", **event), received=NOW)
 
 
+def _point(wired: Pipeline, own: datetime) -> None:
+    chunk = _chunk(own=own.isoformat(), anonymous="anon")
+    wired.events.claim([(chunk, chunk.events[0])])
+
+
 def _commit(wired: Pipeline, chunk: Chunk) -> None:
     wired.commits.commit([commit.make_record(chunk, chunk.events, "object", ())])
 
@@ -113,6 +118,9 @@ KEPT: dict[str, tuple[Callable[[Pipeline], Any], str, timedelta]] = {
     "a guard": (
         lambda wired: wired.events.claim([(_chunk(guarded=True), _chunk(guarded=True).events[0])]), "#g#", 400 * DAY,
     ),
+    "a pointer": (lambda wired: _point(wired, NOW - DAY), "#e#anon", 400 * DAY),
+    "a pointer at a time to come": (lambda wired: _point(wired, NOW + 300 * DAY), "#e#anon", 700 * DAY),
+    "a pointer at a time when it has expired": (lambda wired: _point(wired, NOW + 402 * DAY), "#e#anon", 400 * DAY),
     "a commit record": (lambda wired: _commit(wired, _chunk()), "#d#", 400 * DAY),
     "a ledger sum": (lambda wired: _commit(wired, _chunk()), "#ledger#", 400 * DAY),
     "a failure note": (_fail, "#d#", 30 * DAY),

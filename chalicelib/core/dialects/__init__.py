@@ -39,7 +39,7 @@ class Incoming:
 
 @dataclass(frozen=True, slots=True)
 class RawEvent:
-    """`fields`, `sent`, `sole_id` and `content` are what `read_event` takes; nothing of them is checked yet.
+    """What `read_event` takes of an event, by the same names; nothing is checked yet.
 
     `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came. `key`: the write key that
     it names itself.
@@ -47,7 +47,8 @@ class RawEvent:
 
     fields: Any
     sent: datetime | None = None
-    sole_id: bool = False
+    counts_from_receipt: bool = False
+    user_may_change: bool = False
     tolerates_time: bool = False
     content: Any = None
     rejected: Rejected | None = None

@@ -186,7 +186,7 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
             "context": add_free({}, "posthog", rest),
         },
         sent,
-        sole_id=True,
+        counts_from_receipt=timestamp is not None and not is_given(message.get("timestamp")),
         tolerates_time=True,
         content=content,
         key=named,
@@ -215,6 +215,5 @@ def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) ->
         return timestamps.in_utc(timestamp), clock.sent_of(message)
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         with contextlib.suppress(OverflowError):  # an absurd offset is no time
-            # The time depends on when we received it: `sent` makes it guarded and corrects nothing.
-            return timestamps.sortable(clock.received - timedelta(milliseconds=offset)), clock.received
+            return timestamps.sortable(clock.received - timedelta(milliseconds=offset)), None
     return None, None

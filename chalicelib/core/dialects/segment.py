@@ -95,7 +95,7 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
             "context": add_free(context, "segment", rest),
         },
         sent,
-        sole_id=True,
+        user_may_change=True,  # the browser's library names the user of the moment
         tolerates_time=True,
         content=content,
         key=text_in(message, *SEGMENT.key_in_body),
