@@ -73,13 +73,10 @@ def test_an_event_of_the_future_is_stored_now_and_recognised_when_its_time_has_c
 
 
 def test_the_usual_event_of_a_library_takes_one_write() -> None:
-    for dialect, named in (
-        ("Segment", {"messageId": "m"}),
-        ("Segment", {}),
-        ("PostHog", {"uuid": "m"}),
-        ("PostHog", {}),
-    ):
-        assert post(dialect, NOW, NOW, **named).is_told_by_its_item
+    with_ids: dict[str, dict[str, Any]] = {"Segment": {"messageId": "m"}, "PostHog": {"uuid": "m"}}
+    for dialect, ids in with_ids.items():
+        assert post(dialect, NOW, NOW, **ids).is_told_by_its_item
+        assert post(dialect, NOW, NOW).is_told_by_its_item
     anonymous = post("Segment", NOW, NOW, userId=None, anonymousId="a", messageId="m")
     assert anonymous.is_told_by_its_item
     identified = post("Segment", NOW, NOW, anonymousId="a", messageId="m")
