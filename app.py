@@ -200,6 +200,7 @@ def aggregate(_event: Any) -> dict[str, int]:
         now=_now(),
     )
     return aggregator.aggregate(
+        agenda=stage.agenda,
         marks=stage.marks,
         counters=stage.counters,
         commits=stage.commits,
@@ -207,5 +208,6 @@ def aggregate(_event: Any) -> dict[str, int]:
         hour_summaries=stage.hour_summaries,
         topic=stage.topic,
         meter=stage.meter,
+        lifetimes=stage.lifetimes,
         now=_now(),
     )

@@ -108,9 +108,9 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
                 units["commit records", table_keys.commit_record("p", chunk_id).pk] += 2 * write_units(size)
             for event_type in range(6):
                 units["counters", table_keys.counter("p", hour, str(event_type), shard).pk] += 2
-            units["marks of hours", table_keys.mark("p", hour, shard).pk] += 2
+            units["marks of hours", table_keys.mark("p", hour, hour, shard).pk] += 2
             units["days", table_keys.day("p", DAY.name_of(hour), shard).pk] += 2
-            units["ledger", table_keys.ledger(hour, "p", shard).pk] += 2
+            units["ledger", table_keys.ledger(hour, shard).pk] += 2
     for (kind, pk), number in list(units.items()):
         if kind in ("commit records", "counters"):  # they share their partitions
             units["a day's shard", pk] += number

@@ -203,7 +203,7 @@ def _reports(number_of: int) -> Callable[[Table, _Stage], None]:
 
     def fill(table: Table, _stage: _Stage) -> None:
         for name in _days(number_of):
-            item = report_item(Report(Window(_PROJECT, DAY.name, name), 1, content), published=1)
+            item = report_item(Report(Window(_PROJECT, DAY.name, name), 1, content, published=1))
             table.put(item)
 
     return fill

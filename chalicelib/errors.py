@@ -3,6 +3,7 @@
 Problem                 the caller is told: a code of the table below, a message (http/answers.py makes it problem+json)
 +-- UnknownFormat       the stage's data needs another version, or an upgrade
 StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
++-- NotApplied          it surely changed nothing
 Undecodable             a queue message that is not a chunk
 ProcessingFailed        some messages of a batch must come back
 """
@@ -108,6 +109,12 @@ class UnknownFormat(Problem):
 
 class StoreFailed(Exception):
     """An AWS call failed, or was perhaps applied: the caller concludes nothing and tries again."""
+
+
+class NotApplied(StoreFailed):
+    """A write surely changed nothing. `passes`: others write the same, or too much is written, at this moment."""
+
+    passes = True
 
 
 class Undecodable(Exception):

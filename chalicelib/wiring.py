@@ -170,6 +170,12 @@ class Pipeline:
         return Marks(self._table)
 
     @cached_property
+    def agenda(self) -> ports.Agenda:
+        from chalicelib.adapters.agenda import Agenda
+
+        return Agenda(self._table)
+
+    @cached_property
     def ledger_sums(self) -> ports.LedgerSums:
         from chalicelib.adapters.ledger_sums import LedgerSums
 

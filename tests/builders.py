@@ -27,6 +27,7 @@ from chalicelib.flows import query
 from chalicelib.ports import Message
 from chalicelib.settings import Settings
 from fakes import (
+    FakeAgenda,
     FakeArchive,
     FakeCommitLog,
     FakeCounters,
@@ -139,12 +140,14 @@ class World:
     archive: FakeArchive = field(default_factory=FakeArchive)
     reports: FakeReportStore = field(default_factory=FakeReportStore)
     hour_summaries: FakeHourSummaryStore = field(init=False)
+    agenda: FakeAgenda = field(init=False)
     topic: FakeTopic = field(default_factory=FakeTopic)
     meter: FakeMeter = field(default_factory=FakeMeter)
 
     def __post_init__(self) -> None:
         self.commits.events, self.quarantine.commits = self.events, self.commits
         self.hour_summaries = FakeHourSummaryStore(self.reports)
+        self.agenda = FakeAgenda(self.marks, self.reports)
 
     @property
     def counters(self) -> FakeCounters:
@@ -182,8 +185,9 @@ class World:
         for chunk in given:
             self.process(make_message(chunk), now=chunk.sender.received)
 
-    def aggregate(self, now: datetime = NOW) -> dict[str, int]:
+    def aggregate(self, now: datetime = NOW, **options: Any) -> dict[str, int]:
         return aggregator.aggregate(
+            agenda=self.agenda,
             marks=self.marks,
             counters=self.counters,
             commits=self.commits,
@@ -192,6 +196,7 @@ class World:
             topic=self.topic,
             meter=self.meter,
             now=now,
+            **{"lifetimes": HISTORY, **options},
         )
 
     def find_events(

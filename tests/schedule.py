@@ -28,10 +28,12 @@ from chalicelib.core.lifetimes import History
 from chalicelib.core.report import Report
 from chalicelib.errors import Problem
 from chalicelib.flows import process as processor
-from chalicelib.flows.aggregate import PUBLISHED_FOR, aggregate
+from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
+from chalicelib.flows.reports import PUBLISHED_FOR
 from chalicelib.ports import Queue
 from fakes import (
+    FakeAgenda,
     FakeArchive,
     FakeCommitLog,
     FakeEventStore,
@@ -222,6 +224,7 @@ class Schedule(RuleBasedStateMachine):
 
     def _start_worker(self, numbers: list[int], *, stale: bool = False) -> None:
         messages, now = self.messages.receive(numbers, stale=stale), self.now
+        self.commits.marks.now = now
         self.figures["deliveries"] += len(messages)
         self._start(
             lambda port: processor.process(
@@ -244,6 +247,7 @@ class Schedule(RuleBasedStateMachine):
         now = self.now
         self._start(
             lambda port: aggregate(
+                agenda=FakeAgenda(self.commits.marks, self.reports),
                 marks=port(self.commits.marks),
                 counters=port(self.commits.counters),
                 commits=port(self.commits),
@@ -251,6 +255,7 @@ class Schedule(RuleBasedStateMachine):
                 hour_summaries=port(self.hour_summaries),
                 topic=port(self.topic),
                 meter=self.meter,
+                lifetimes=self.lifetimes,
                 now=now,
             ),
             [],
@@ -294,9 +299,10 @@ class Schedule(RuleBasedStateMachine):
             self._start_worker(left[:10])
             self._finish_all()
         demand(not self.messages.of("queued"), "the queue does not become empty")
-        for _ in range(2):
+        for _ in range(3):  # a mark that is young stays for the next
             self._start_aggregator()
             self._finish_all()
+            self.now += timedelta(minutes=5)
         self.figures["settled"] += 1
         self._check_settled()
 

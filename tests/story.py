@@ -152,6 +152,7 @@ class Story:
 
     def aggregate(self, stage: Stage) -> None:
         aggregate(
+            agenda=stage.agenda,
             marks=stage.marks,
             counters=stage.counters,
             commits=stage.commits,
@@ -159,5 +160,6 @@ class Story:
             hour_summaries=stage.hour_summaries,
             topic=stage.topic,
             meter=stage.meter,
+            lifetimes=stage.lifetimes,
             now=LATER,
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from greenlet import getcurrent, greenlet
 
-from chalicelib.core import table_keys
+from chalicelib.core import hour_summary, table_keys
 from chalicelib.core.commit import Outcome
 from chalicelib.errors import ProcessingFailed, StoreFailed
 
@@ -91,12 +91,12 @@ class _Port:
         """Each insert for itself: a batched insert is no transaction."""
         return [owner for each in claims for owner in self._use("claim", self._port.claim, [each])]
 
-    def records(self, project: str, window: str) -> list[Any]:
+    def sums(self, project: str, hour: str) -> list[Any]:
         """Shards are read one after another: some before, some after what happens in between."""
-        first = self._use("records", self._port.records, project, window)
-        second = self._use("records", self._port.records, project, window)
+        first = self._use("records", self._port.records, project, hour)
+        second = self._use("records", self._port.records, project, hour)
         return [
-            record
+            hour_summary.sums_of(record)
             for half, read in enumerate((first, second))
             for record in read
             if table_keys.shard_of(record.chunk_id) % 2 == half

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -16,12 +16,13 @@ from chalicelib.adapters.counters import counter_parts, day_parts
 from chalicelib.adapters.event_item import event_item
 from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
-from chalicelib.adapters.record_item import is_committed, record_item, record_of
+from chalicelib.adapters.record_item import is_committed, record_item, record_of, sums_of
 from chalicelib.adapters.table import Item, Table, put_part, read_item, text
 from chalicelib.core import commit, retries, table_keys, windows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
+from chalicelib.core.hour_summary import RecordSums
 from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 
@@ -136,6 +137,13 @@ class CommitLog:
     def records(self, project: str, hour: str) -> list[CommitRecord]:
         """Every commit record of an hour."""
         return self.newest(project, hour, "", "")
+
+    def sums(self, project: str, hour: str) -> Iterator[RecordSums]:
+        """What each commit record of an hour says in sum, page by page as the caller reads on."""
+        wanted = table_keys.commit_records_of(hour)
+        for pk in table_keys.day_partitions(project, windows.DAY.name_of(hour)):
+            for item in self._table.query(pk, first=wanted.first, after=wanted.after):
+                yield read_item(item, sums_of)
 
     def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
         """The commit records of an hour whose newest events are of minutes with first <= minute <= last."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import timedelta
 from uuid import uuid4
 
 from chalicelib.adapters.bucket import GONE_OR_HIDDEN, Bucket
 from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import Cancelled, Item, Table, key_item, key_of, number, put_part, text
+from chalicelib.adapters.table import Cancelled, Conflict, Item, Table, key_item, key_of, number, put_part, text
 from chalicelib.core import hour_summary, limits, table_keys
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report
@@ -52,7 +52,11 @@ class HourSummaryStore:
         """Put the summary of a report that is there, unless the report has moved on."""
         item, replaced = self._prepare(report, summary)
         condition, values = "attribute_not_exists(pk) OR v <= :v", {":v": number(report.version)}
-        self._tidy(item, replaced, is_kept=self._table.put_if(item, condition, values))
+        try:
+            is_kept = self._table.put_if(item, condition, values)
+        except Conflict:  # a newer one is being put
+            is_kept = False
+        self._tidy(item, replaced, is_kept=is_kept)
 
     def _prepare(self, report: Report, summary: HourSummary) -> tuple[Item, str | None]:
         """The item to put, its object being written, and the object that it takes the place of."""
@@ -83,15 +87,18 @@ class HourSummaryStore:
             self._bucket.delete(f"summaries/{unnamed}")
         return is_kept
 
-    def of_day(self, project: str, day: str) -> dict[str, HourSummary]:
-        """The summaries of the day's hours, by hour, without those that have expired or been replaced meanwhile."""
-        found: dict[str, HourSummary] = {}
+    def of_day(self, project: str, day: str) -> Iterator[tuple[str, HourSummary]]:
+        """Each hour of a day with its summary, one after the other, without those that have expired or been replaced
+        meanwhile.
+        """
         for item in self._table.query(table_keys.hour_summaries_partition(project, day)):
-            with suppress(*BROKEN_CONTENT):  # a damaged one is made anew
+            try:
                 packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
-                if packed is not None:
-                    found[key_of(item).sk] = hour_summary.unpack(packed)
-        return found
+                summary = hour_summary.unpack(packed) if packed is not None else None
+            except BROKEN_CONTENT:  # a damaged one is made anew
+                continue
+            if summary is not None:
+                yield key_of(item).sk, summary
 
     def _read(self, name: str) -> bytes | None:
         found = self._bucket.get(f"summaries/{name}", GONE_OR_HIDDEN)

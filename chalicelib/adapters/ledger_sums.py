@@ -5,21 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from chalicelib.adapters.table import Item, Table, add_part, read_item
+from chalicelib.adapters.table import Item, Table, add_part, key_of, read_item
 from chalicelib.core import table_keys, timestamps, windows
 from chalicelib.core.ledger import Committed
-from chalicelib.core.table_keys import Range
 
 
-def sum_parts(received: Mapping[tuple[str, str], Committed], shard: int, retention: timedelta) -> list[Item]:
-    """Add to the sums of each (hour of receipt, project): `c` chunks, `n` events accepted, `k` stored."""
+def sum_parts(received: Mapping[str, Committed], shard: int, retention: timedelta) -> list[Item]:
+    """Add to the sums of each hour of receipt, of all projects: `c` chunks, `n` events accepted, `k` stored."""
     return [
         add_part(
-            table_keys.ledger(hour, project, shard),
+            table_keys.ledger(hour, shard),
             {"c": sums.chunks, "n": sums.accepted, "k": sums.stored},
             int((timestamps.parse(windows.start(hour)) + retention).timestamp()),
         )
-        for (hour, project), sums in received.items()
+        for hour, sums in received.items()
     ]
 
 
@@ -27,10 +26,14 @@ class LedgerSums:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def received(self, first: str, after: str) -> Committed:
-        """Return what was committed of the chunks received in the hours with first <= hour < after."""
-        items = self._table.query_each(table_keys.LEDGER_PARTITIONS, Range(first, after))
-        return sum((read_item(item, _committed) for item in items), Committed())
+    def received(self, first: str, after: str) -> dict[str, Committed]:
+        """Return what was committed of the chunks received in the hours with first <= hour < after, by hour."""
+        sums: dict[str, Committed] = {}
+        for pk in table_keys.LEDGER_PARTITIONS:
+            for item in self._table.query(pk, first=first, after=after):
+                hour = table_keys.parse_ledger(key_of(item))
+                sums[hour] = sums.get(hour, Committed()) + read_item(item, _committed)
+        return sums
 
 
 def _committed(item: Item) -> Committed:

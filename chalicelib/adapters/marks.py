@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from uuid import uuid4
 
-from chalicelib.adapters.table import Item, Table, key_item, key_of, put_part, readable, text
-from chalicelib.core import table_keys
-from chalicelib.core.table_keys import Mark
-from chalicelib.core.windows import DAY
+from chalicelib.adapters.table import Conflict, Item, Table, key_item, key_of, number, put_part, readable, text
+from chalicelib.core import table_keys, timestamps
+from chalicelib.core.table_keys import Key, Mark
+from chalicelib.core.windows import DAY, HOUR
 
 
-def mark_parts(hours: Iterable[tuple[str, str]], shard: int) -> list[Item]:
+def mark_parts(hours: Iterable[tuple[str, str]], shard: int, seconds: int | None = None) -> list[Item]:
     """Put a mark on each (project, hour). Its token holds when it was put, and something that no other has."""
-    token = {"k": text(f"{time.time():.0f}-{uuid4().hex}")}
-    return [put_part(key_item(table_keys.mark(project, hour, shard)) | token) for project, hour in hours]
+    seconds = int(time.time()) if seconds is None else seconds
+    put_in = HOUR.name_of(timestamps.sortable(datetime.fromtimestamp(seconds, UTC)))
+    values = {":k": text(f"{seconds}-{uuid4().hex}"), ":f": number(seconds)}
+    return [
+        {
+            "Update": {
+                "Key": key_item(table_keys.mark(project, put_in, hour, shard)),
+                "UpdateExpression": "SET k = :k, f = if_not_exists(f, :f)",
+                "ExpressionAttributeValues": values,
+            }
+        }
+        for project, hour in hours
+    ]
 
 
 class Marks:
@@ -25,20 +37,57 @@ class Marks:
     def all(self) -> Iterator[Mark]:
         """Yield the marks of hours that gained or lost events since their mark was last removed."""
         for pk in table_keys.MARKS_PARTITIONS:
-            yield from readable(self._table.query(pk), _mark)
+            yield from readable(self._table.query(pk), mark_of)
 
-    def days(self, project: str) -> set[str]:
-        """The days of a project of which some report is behind."""
-        found = self._table.query_each(table_keys.MARKS_PARTITIONS, table_keys.marks_of(project))
-        return {DAY.name_of(mark.hour) for mark in readable(found, _mark)}
+    def days(self, project: str, *, at_most: int) -> set[str] | None:
+        """The days of a project of which some report is behind; None if it has more marks than that in one shard."""
+        days = set[str]()
+        wanted = table_keys.of_project(project)
+        for pk in table_keys.MARKS_PARTITIONS:
+            items = self._table.query(pk, first=wanted.first, after=wanted.after)
+            for count, mark in enumerate(readable(items, mark_of), 1):
+                if count > at_most:
+                    return None
+                days.add(DAY.name_of(mark.hour))
+        return days
 
     def remove(self, mark: Mark) -> None:
         """Remove a mark, unless a commit has put it anew since it was read."""
-        key = table_keys.mark(mark.project, mark.hour, mark.shard)
-        self._table.delete_if(key, "k = :k", {":k": text(mark.token)})
+        try:
+            self._table.delete_if(_key(mark), "k = :k", {":k": text(mark.token)})
+        except Conflict:
+            return  # a commit is putting it anew
+
+    def keep(self, mark: Mark, since: datetime) -> None:
+        """Note from when on a mark that stays stands for events that no report holds."""
+        values = {":since": number(int(since.timestamp())), ":before": number(int(mark.since.timestamp()))}
+        try:
+            self._table.update_if(_key(mark), "SET f = :since", "f = :before", values)
+        except Conflict:
+            return  # the next run notes it
+
+    def put_off(self, mark: Mark, now: datetime) -> None:
+        """Move a mark behind all others of its project, unless a commit has put it anew since it was read."""
+        put_in = HOUR.name_of(timestamps.sortable(now))
+        if put_in <= mark.put_in:
+            return
+        later = key_item(table_keys.mark(mark.project, put_in, mark.hour, mark.shard))
+        since = number(int(mark.since.timestamp()))
+        old = {"Key": key_item(_key(mark)), "ConditionExpression": "k = :k"}
+        delete = {"Delete": old | {"ExpressionAttributeValues": {":k": text(mark.token)}}}
+        # One that a commit has put there meanwhile has a token of its own, which must stay.
+        put = put_part(later | {"k": text(mark.token), "f": since}, "attribute_not_exists(pk)")
+        self._table.transact([delete, put])
 
 
-def _mark(item: Item) -> Mark:
-    mark = Mark(*table_keys.parse_mark(key_of(item)), item["k"]["S"])
+def _key(mark: Mark) -> Key:
+    return table_keys.mark(mark.project, mark.put_in, mark.hour, mark.shard)
+
+
+def mark_of(item: Item) -> Mark:
+    """Raises ValueError, or KeyError, for what is not a mark."""
+    since = datetime.fromtimestamp(int(item["f"]["N"]), UTC)
+    project, put_in, hour, shard = table_keys.parse_mark(key_of(item))
+    mark = Mark(project, hour, shard, item["k"]["S"], since, put_in)
     mark.put_at  # noqa: B018 - raises ValueError where the token tells no time
     return mark

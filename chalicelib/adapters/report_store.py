@@ -4,9 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
 from chalicelib.adapters.bucket import Bucket
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, put_part, read_item, readable, text
+from chalicelib.adapters.table import (
+    Conflict,
+    Item,
+    Table,
+    key_item,
+    key_of,
+    number,
+    put_part,
+    read_item,
+    readable,
+    text,
+)
 from chalicelib.core import table_keys
 from chalicelib.core.report import Report, dump
 from chalicelib.core.windows import Window
@@ -27,9 +39,7 @@ class ReportStore:
         without conditions that are applied with it. Raises StoreFailed.
         """
         version = {"v": number(report.version)}
-        put = put_part(
-            report_item(report, published=report.published), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]}
-        )
+        put = put_part(report_item(report), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]})
         unfinished = key_item(table_keys.unfinished(report.window)) | version
         return not self._table.transact([put, put_part(unfinished), *also])
 
@@ -41,16 +51,19 @@ class ReportStore:
 
     def mark_published(self, report: Report) -> None:
         """Note that subscribers got this version, unless the report has moved on."""
-        self._table.put_if(report_item(report, published=report.version), "v = :v", {":v": number(report.version)})
+        version = {":v": number(report.version)}
+        with suppress(Conflict):  # it is moving on
+            self._table.update_if(table_keys.report(report.window), "SET p = :v", "v = :v", version)
 
     def unfinished(self) -> Iterator[Window]:
-        """Windows whose newest report is not published, or not complete."""
+        """Yield the windows whose newest report is not published, or not complete."""
         items = self._table.query(table_keys.UNFINISHED)
         return readable(items, lambda item: table_keys.parse_unfinished(key_of(item)))
 
     def finish(self, report: Report) -> None:
         """Take a window off the unfinished, unless a newer version has been put."""
-        self._table.delete_if(table_keys.unfinished(report.window), "v = :v", {":v": number(report.version)})
+        with suppress(Conflict):  # one is being put
+            self._table.delete_if(table_keys.unfinished(report.window), "v = :v", {":v": number(report.version)})
 
     def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
         """The reports of the windows with first <= name < after, newest first."""
@@ -58,10 +71,10 @@ class ReportStore:
         return (read_item(item, _report) for item in self._table.query(pk, first=first, after=after, newest_first=True))
 
 
-def report_item(report: Report, *, published: int) -> Item:
+def report_item(report: Report) -> Item:
     return key_item(table_keys.report(report.window)) | {
         "v": number(report.version),
-        "p": number(published),
+        "p": number(report.published),
         "b": text(dump(report.content)),
         **({"d": text(report.fingerprint)} if report.fingerprint else {}),
     }

@@ -13,7 +13,7 @@ from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.core import retries
 from chalicelib.core.retries import Retry
 from chalicelib.core.table_keys import Key, Range
-from chalicelib.errors import BROKEN_CONTENT, StoreFailed
+from chalicelib.errors import BROKEN_CONTENT, NotApplied, StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_BATCH_GET = 100
@@ -33,12 +33,16 @@ class Unreadable(StoreFailed):
     """An item is not what this product writes."""
 
 
-class Cancelled(StoreFailed):
+class Cancelled(NotApplied):
     """Nothing of a transaction was applied, and no condition failed. `passes`: trying again soon may succeed."""
 
     def __init__(self, reasons: set[str]) -> None:
         super().__init__(f"transaction cancelled: {', '.join(sorted(reasons)) or 'no reason given'}")
         self.passes = bool(reasons) and reasons <= _PASSING
+
+
+class Conflict(NotApplied):
+    """A write of one item was not applied, since a transaction is writing the item."""
 
 
 def read_item(item: Item, read: Callable[[Item], _T]) -> _T:
@@ -325,5 +329,7 @@ def _succeeds(call: Callable[..., Any], **arguments: Any) -> bool:
         except ClientError as error:
             if error_code(error) == "ConditionalCheckFailedException":
                 return False
+            if error_code(error) == "TransactionConflictException":
+                raise Conflict("a transaction is writing the item") from error
             raise
     return True

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from chalicelib.adapters.aws import translated_errors
@@ -13,14 +12,14 @@ class Topic:
         self._client = client
         self._arn = arn
 
-    def publish(self, *, subject: str, text: str, document: str, attributes: dict[str, str]) -> None:
-        """Publish `text` to people (mail) and `document` (JSON) to programs; attributes serve filters."""
+    def publish(self, *, subject: str, message: str, attributes: dict[str, str]) -> None:
+        """Publish a message that holds a form for each protocol; attributes serve filters."""
         with translated_errors():
             self._client.publish(
                 TopicArn=self._arn,
                 Subject=subject,
                 MessageStructure="json",
-                Message=json.dumps({"default": document, "email": text}),
+                Message=message,
                 MessageAttributes={
                     name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
                 },

@@ -192,17 +192,16 @@ def marked_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
     return sorted({(record.project, record.hour) for record in records if record.owned})
 
 
-def received_hours(records: Iterable[CommitRecord]) -> dict[tuple[str, str], Committed]:
-    """What the records add to the ledger: (hour of receipt, project) to chunks and events.
+def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
+    """What the records add to the ledger: hour of receipt to chunks and events.
 
     Replayed chunks are left out: ingestion knows nothing of them, and received their events long ago.
     """
-    sums: dict[tuple[str, str], Committed] = {}
+    sums: dict[str, Committed] = {}
     for record in records:
-        if record.is_replayed:
-            continue
-        entry = (HOUR.name_of(record.received), record.project)
-        sums[entry] = sums.get(entry, Committed()) + Committed(1, record.accepted, record.stored)
+        if not record.is_replayed:
+            hour = HOUR.name_of(record.received)
+            sums[hour] = sums.get(hour, Committed()) + Committed(1, record.accepted, record.stored)
     return sums
 
 
@@ -234,7 +233,7 @@ def _own_item(record: CommitRecord) -> tuple[str, ...]:
 def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
     """What names the items that a commit of the record writes and that others may write as well."""
     received_hour = HOUR.name_of(record.received)
-    items: set[tuple[str, ...]] = {("ledger", received_hour, record.project)}
+    items: set[tuple[str, ...]] = {("ledger", received_hour)}
     if record.owned:
         items |= {(record.project, record.hour), (record.project, DAY.name_of(record.hour))}
         items |= {(record.project, record.hour, event.event_type) for event in record.owned}

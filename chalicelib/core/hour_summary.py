@@ -4,47 +4,65 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core import compact
 from chalicelib.core.commit import CommitRecord
 
 
+class RecordSums(NamedTuple):
+    """What a commit record says in sum: events by type, the user of each, value counts; and how many were erased."""
+
+    types: Mapping[str, int]
+    users: Iterable[str]
+    value_counts: Mapping[str, Mapping[str, int]]
+    erased: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class HourSummary:
-    """Events by type, all users, and how often each value of each reported property occurred."""
+    """Events by type, all users, and how often each value of each reported property occurred.
+
+    `erased`: how many events the records have lost to erasures.
+    """
 
     types: Counter[str] = field(default_factory=Counter)
     users: set[str] = field(default_factory=set)
     value_counts: dict[str, Counter[str]] = field(default_factory=dict)
+    erased: int = 0
 
 
 def of(records: Iterable[CommitRecord]) -> HourSummary:
     """The same records give the same summary in whatever order they come."""
-    summary = HourSummary()
+    return fold(map(sums_of, records))
+
+
+def sums_of(record: CommitRecord) -> RecordSums:
+    types = Counter(event.event_type for event in record.owned)
+    return RecordSums(types, [event.ref.user for event in record.owned], record.value_counts, record.erased)
+
+
+def fold(records: Iterable[RecordSums]) -> HourSummary:
+    """The summary of records that are read one by one: of each, no more is held than it adds."""
+    types, users, value_counts, erased = Counter[str](), set[str](), dict[str, Counter[str]](), 0
     for record in records:
-        for event in record.owned:
-            summary.types[event.event_type] += 1
-            summary.users.add(event.ref.user)
-        _add(summary, record.value_counts)
-    return summary
+        types.update(record.types)
+        users.update(record.users)
+        _add(value_counts, record.value_counts)
+        erased += record.erased
+    return HourSummary(types, users, value_counts, erased)
 
 
 def merge(summaries: Iterable[HourSummary]) -> HourSummary:
     """The summary of all records that the given ones, of different records, are made of."""
-    merged = HourSummary()
-    for summary in summaries:
-        merged.types.update(summary.types)
-        merged.users.update(summary.users)
-        _add(merged, summary.value_counts)
-    return merged
+    return fold(RecordSums(each.types, each.users, each.value_counts, each.erased) for each in summaries)
 
 
-def _add(summary: HourSummary, value_counts: dict[str, Any]) -> None:
+def _add(sums: dict[str, Counter[str]], value_counts: Mapping[str, Mapping[str, int]]) -> None:
     for name, counts in value_counts.items():
-        summary.value_counts.setdefault(name, Counter()).update(counts)
+        sums.setdefault(name, Counter()).update(counts)
 
 
 def fingerprint(summary: HourSummary) -> str:
@@ -58,10 +76,11 @@ def pack(summary: HourSummary) -> bytes:
 
 def unpack(packed: bytes) -> HourSummary:
     """The inverse of `pack`."""
-    types, users, value_counts = compact.unpack(packed)
-    return HourSummary(Counter(types), set(users), {name: Counter(counts) for name, counts in value_counts.items()})
+    types, users, value_counts, erased = compact.unpack(packed)
+    by_name = {name: Counter(counts) for name, counts in value_counts.items()}
+    return HourSummary(Counter(types), set(users), by_name, erased)
 
 
 def _document(summary: HourSummary) -> list[Any]:
     value_counts = {name: dict(sorted(counts.items())) for name, counts in sorted(summary.value_counts.items())}
-    return [dict(sorted(summary.types.items())), sorted(summary.users), value_counts]
+    return [dict(sorted(summary.types.items())), sorted(summary.users), value_counts, summary.erased]

@@ -71,9 +71,12 @@ MAX_ERASED_AT_ONCE = (MAX_COMMIT_ITEMS - 2) // 2
 # A report lists this many values of a property, each cut to this many characters.
 TOP_VALUES = 10
 MAX_TOP_VALUE_LENGTH = 200
-# Names and numbers of its event types, escaped: some thousand types. Twice that (document and mail) and the
-# values above stay below the 256 KB of an SNS message: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+# Names and numbers of its event types, escaped: some thousand types.
 MAX_REPORT_TYPES_BYTES = 40_000
+# SNS takes 256 KB, of which subject and attributes need little: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+MAX_MESSAGE_BYTES = 260_000
+# Marks of a project in one shard that a question reads: one page of DynamoDB's.
+MAX_READ_MARKS = 8_000
 
 # An hour summary up to this size, compressed, lies in the table, so that one page of a query (1 MB) brings a day's; an
 # item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html

@@ -15,6 +15,10 @@ from chalicelib.core.windows import Window
 # SNS: at most 100 characters of ASCII, no line breaks.
 # https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 _MAX_SUBJECT = 100
+_NOTES = {
+    "cut": "           Some top values are left out: the report would not fit a message.",
+    "records_expired": "           Some records have expired: users and top values are as they were before.",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,32 +39,79 @@ class Report:
         return {**head, **self.content}
 
 
-def renewed(current: Report | None, window: Window, summary: HourSummary, now: datetime) -> Report:
-    """The report of a window that says what its summary says: the current one if it does, or its next version."""
+def renewed(
+    current: Report | None,
+    window: Window,
+    summary: HourSummary,
+    now: datetime,
+    *,
+    lacking_records: Counter[str] | None = None,
+) -> Report:
+    """The report of a window that says what its summary says: the current one if it does, or its next version.
+
+    `lacking_records`: where some of its commit records have expired, the events by type as its counters say.
+    """
     # Once complete, always complete: a run that started earlier may still hold an earlier time.
     complete = window.is_over(now) or (current is not None and bool(current.content["complete"]))
-    content = summarise(summary, complete=complete)
+    if lacking_records is None or current is None:
+        content = summarise(summary, complete=complete)
+    else:
+        content = _without_some_records(current.content, summary, lacking_records, complete=complete)
     fingerprint = hour_summary.fingerprint(summary) if window.made_of is None else None
-    if current is None:
-        return Report(window, 1, content, fingerprint=fingerprint)
-    if (current.content, current.fingerprint) == (content, fingerprint):
+    version = current.version + 1 if current else 1
+    report = _fitted(Report(window, version, content, current.published if current else 0, fingerprint))
+    if current and (current.content, current.fingerprint) == (report.content, fingerprint):
         return current
-    return replace(current, version=current.version + 1, content=content, fingerprint=fingerprint)
+    return report
+
+
+def _without_some_records(
+    before: dict[str, Any], summary: HourSummary, counted: Counter[str], *, complete: bool
+) -> dict[str, Any]:
+    """What counters know is as they say. Users and values stay as they were, unless events were erased: then the values
+    are those of the records that are left, since the others may be of an erased person.
+    """
+    content = summarise(replace(summary, types=counted), complete=complete)
+    content["unique_users"] = max(content["unique_users"], before["unique_users"])
+    if not summary.erased:
+        content["top"] = before["top"]
+    return content | {"records_expired": True}
 
 
 def summarise(summary: HourSummary, *, complete: bool) -> dict[str, Any]:
     """The content of a report."""
-    listed = _most_frequent(summary.types)
-    events = summary.types.total()
-    unlisted = events - sum(listed.values())
     return {
         "complete": complete,
-        "events": events,
+        "events": summary.types.total(),
         "unique_users": len(summary.users),
-        "counts": dict(sorted(listed.items())),
-        **({"other_types": unlisted} if unlisted else {}),
+        **_listed(summary.types),
         "top": {name: _top(counts) for name, counts in sorted(summary.value_counts.items())},
     }
+
+
+def _fitted(report: Report) -> Report:
+    """The report, without some or all top values if it would not fit a message; `cut` says so.
+
+    Its types always fit: escaped in document and mail they take three times the room that they have.
+    """
+    content, most = report.content, limits.TOP_VALUES
+    while most and len(message(report, dump(report.to_json()))) > limits.MAX_MESSAGE_BYTES:
+        most //= 2
+        top = {name: values[:most] for name, values in content["top"].items()} if most else {}
+        report = replace(report, content=content | {"top": top, "cut": ["top"]})
+    return report
+
+
+def _listed(types: Counter[str]) -> dict[str, Any]:
+    """The most frequent types with their counts, in alphabetical order, and how many events are of others."""
+    listed = _most_frequent(types)
+    unlisted = types.total() - sum(listed.values())
+    return {"counts": dict(sorted(listed.items())), **({"other_types": unlisted} if unlisted else {})}
+
+
+def message(report: Report, document: str) -> str:
+    """The message for subscribers: the document for programs, and text for people."""
+    return json.dumps({"default": document, "email": plain_text(report)})
 
 
 def _most_frequent(types: Counter[str]) -> dict[str, int]:
@@ -98,6 +149,7 @@ def plain_text(report: Report) -> str:
     ]
     if "other_types" in content:
         lines.append(f"{content['other_types']:>9}  of other types")
+    lines += [note for name, note in _NOTES.items() if name in content]
     for name, values in content["top"].items():
         lines += ["", f"Top values of {name}:"]
         lines += [f"{entry['count']:>9}  {entry['value']}" for entry in values]

@@ -32,8 +32,8 @@ SEND = Retry("Sending a batch of chunks to the queue", 3, 0.1)
 READ = Retry("Reading keys that DynamoDB left unprocessed", 5, 0.05)
 # About two seconds: longer waits are the queue's business.
 COMMIT = Retry("Committing a group of chunks, from the last attempt that taught something", 5, 0.05)
-# Only another aggregator can win a round, and each round of its makes the report newer.
-REPORT = Retry("Making a report while another aggregator does", 10)
+# Only another aggregator can win a round, and each round reads the hour again: the next run comes soon.
+REPORT = Retry("Making a report while another aggregator does", 2)
 # The next run does all that is left to do, and comes soon.
 SCHEDULED = Retry("A scheduled run of the aggregator, by Lambda", 1)
 # Only other erasures, and commits of the same counters, are in the way.

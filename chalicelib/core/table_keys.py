@@ -23,9 +23,10 @@ looks at. What follows last in a key may hold anything.
     project         #projects                     PROJECT
     access key      #keys                         KEY_ID
     data format     #stage                        format
-    mark            #marks#SHARD                  PROJECT#HOUR
+    mark            #marks#SHARD                  PROJECT#HOUR_OF_PUTTING#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
-    ledger          #ledger#SHARD                 HOUR#PROJECT
+    turn            #turn                         -
+    ledger          #ledger#SHARD                 HOUR
     quarantined     #quarantine                   PROJECT#CHUNK_ID, or #MESSAGE_ID of an undecodable message
 """
 
@@ -198,29 +199,36 @@ def hour_summary(project: str, hour: str) -> Key:
 MARKS_PARTITIONS = [f"#marks#{shard}" for shard in range(SHARDS)]
 
 
-def mark(project: str, hour: str, shard: int) -> Key:
-    return Key(MARKS_PARTITIONS[shard], f"{project}#{hour}")
+def mark(project: str, put_in: str, hour: str, shard: int) -> Key:
+    """Of a project's marks those come first that were put in the earliest hour."""
+    return Key(MARKS_PARTITIONS[shard], f"{project}#{put_in}#{hour}")
 
 
-def parse_mark(key: Key) -> tuple[str, str, int]:
-    """The project, the hour, and the shard. Raises ValueError for what is not a mark."""
-    project, _, hour = key.sk.partition("#")
-    _check(Window(project, windows.HOUR.name, hour))
-    return project, hour, int(key.pk.rpartition("#")[2])
+def parse_mark(key: Key) -> tuple[str, str, str, int]:
+    """The project, the hour of putting, the hour, and the shard. Raises ValueError for what is not a mark."""
+    project, put_in, hour = key.sk.split("#")
+    for each in (put_in, hour):
+        _check(Window(project, windows.HOUR.name, each))
+    return project, put_in, hour, int(key.pk.rpartition("#")[2])
 
 
-def marks_of(project: str) -> Range:
-    """The marks of a project, in each of the partitions."""
+def of_project(project: str) -> Range:
+    """The marks of a project, in each of the partitions; and its unfinished windows."""
     return Range(f"{project}#", f"{project}$")
 
 
 class Mark(NamedTuple):
-    """A mark on an hour that gained events; `token` is new with every commit that touches the hour."""
+    """A mark on an hour that gained events; `token` is new with every commit that touches the hour.
+
+    `put_in`: the hour in which it was put first. `since`: from when on events may have come that no report holds.
+    """
 
     project: str
     hour: str
     shard: int
     token: str
+    since: datetime
+    put_in: str
 
     @property
     def put_at(self) -> datetime:
@@ -228,11 +236,20 @@ class Mark(NamedTuple):
         return datetime.fromtimestamp(int(self.token.partition("-")[0]), UTC)
 
 
+#: The project whose turn began last.
+TURN = Key("#turn", "-")
+
+
 LEDGER_PARTITIONS = [f"#ledger#{shard}" for shard in range(SHARDS)]
 
 
-def ledger(received_hour: str, project: str, shard: int) -> Key:
-    return Key(LEDGER_PARTITIONS[shard], f"{received_hour}#{project}")
+def ledger(received_hour: str, shard: int) -> Key:
+    return Key(LEDGER_PARTITIONS[shard], received_hour)
+
+
+def parse_ledger(key: Key) -> str:
+    """The hour of receipt."""
+    return key.sk
 
 
 UNFINISHED = "#unfinished"

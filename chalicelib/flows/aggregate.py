@@ -4,35 +4,47 @@ Reports are computed anew each time, never added up: an hour's from its commit r
 summaries of its hours. Running again gives the same, and a late event of whatever year gives a new version.
 A window stays listed as unfinished until its newest version is published and its time is over, so nothing
 depends on this run reaching its end.
+
+Projects take turns. A turn is short, and each of its portions is done to the end before the next begins, so a run
+that ends at any call has kept what it reached, and the next run begins with the next project.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
-from typing import TypeVar
+import math
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from typing import Protocol, TypeVar
 
 from chalicelib import ports
-from chalicelib.core import hour_summary, retries
-from chalicelib.core import report as reporting
-from chalicelib.core.hour_summary import HourSummary
-from chalicelib.core.report import Report
+from chalicelib.core import timestamps
+from chalicelib.core.lifetimes import History
 from chalicelib.core.table_keys import Mark
-from chalicelib.core.windows import DAY, Window, first_time, reported, windows_of
-from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed
+from chalicelib.core.turn import TURN_PORTIONS, Portion, Turn, is_young, portions
+from chalicelib.core.windows import DAY, HOUR, Window, reported
+from chalicelib.errors import BROKEN_CONTENT, NotApplied, ProcessingFailed, StoreFailed
+from chalicelib.flows.reports import Reporter
 
 _log = logging.getLogger(__name__)
 
-#: Subscribers get no report of a window that has been over for longer: an import would send thousands of mails.
-PUBLISHED_FOR = timedelta(days=7)
+#: Turns that are taken side by side; what a run that is killed has begun at most.
+AT_ONCE = 8
+#: With fewer seconds left, no portion and no further hour of one begins.
+_LEAST_SECONDS = 15
 
 _Subject = TypeVar("_Subject", Window, Mark)
 
 
+class SideBySide(Protocol):
+    def __call__(self, act: Callable[[Turn], bool], given: Iterable[Turn], /) -> Iterable[bool]: ...
+
+
 def aggregate(
     *,
+    agenda: ports.Agenda,
     marks: ports.Marks,
     counters: ports.Counters,
     commits: ports.CommitLog,
@@ -40,169 +52,158 @@ def aggregate(
     hour_summaries: ports.HourSummaryStore,
     topic: ports.Topic,
     meter: ports.Meter,
+    lifetimes: History,
     now: datetime,
+    seconds_left: Callable[[], float] = lambda: math.inf,
+    side_by_side: SideBySide = map,
 ) -> dict[str, int]:
-    """Refresh and publish; answers how many windows were refreshed and how many reports published.
+    """Refresh and publish until nothing is left to do or the time is over. Answers how many windows were refreshed and
+    how many reports published.
 
     One window's failure leaves the others alone. Raises ProcessingFailed at the end if there was one.
     """
-    marked = list(marks.all())
-    meter.add("report_lag_seconds", max((now - mark.put_at).total_seconds() for mark in marked) if marked else 0)
-    unfinished = list(reports.unfinished())
-    due = {window for mark in marked for window in windows_of(mark.project, mark.hour)}
-    due |= {window for window in unfinished if window.is_over(now)}
-    refreshed: set[Window] = set()
-    looked_at: set[Window] = set()
-    waiting: set[Window] = set()
-    published: list[Window] = []
-    removed: set[Mark] = set()
-    # Day by day to the end, newest first: a run that is killed has finished what it reached, and a backfill of
-    # years keeps nobody's live reports waiting.
-    for windows, their_marks in _by_day(marked, unfinished):
-        wanted = windows & due
-        done = _refresh_in_order(wanted, lambda window: _refresh(window, commits, reports, hour_summaries, now))
-        # Before the mark goes: /counts takes the totals of a day that has none.
-        done -= _sum_up({window for window in done if window.is_over(now)}, counters)
-        # Published before its mark goes: an hour that is taken off the marks is listed as unfinished, or done.
-        looked_at |= _each(sorted(windows), lambda window: _publish(window, reports, topic, published, now))
-        if wanted == done:  # a mark that a commit has put anew meanwhile stays
-            removed |= _each(their_marks, marks.remove)
-        refreshed |= done
-        waiting |= wanted - done
-    meter.add("reports_published", len(published))
-    if waiting or len(looked_at) < len(due.union(unfinished)) or len(removed) < len(marked):
+    reporter = Reporter(
+        counters=counters,
+        commits=commits,
+        reports=reports,
+        hour_summaries=hour_summaries,
+        topic=topic,
+        lifetimes=lifetimes,
+        now=now,
+    )
+    run = _Run(agenda, marks, counters, reporter, now, seconds_left, side_by_side)
+    try:
+        while run.take_turns():
+            pass
+    finally:
+        meter.add("report_lag_seconds", run.longest_wait)
+        meter.add("reports_published", reporter.published)
+    if run.failed:
         raise ProcessingFailed("some windows must be looked at again")
-    return {"refreshed": len(refreshed), "published": len(published)}
+    return {"refreshed": len(run.refreshed), "published": reporter.published}
 
 
-def _sum_up(windows: set[Window], counters: ports.Counters) -> set[Window]:
-    """Keep the totals of days that are over; answers those for which it failed."""
-    days = {window for window in windows if window.grain == DAY.name}
-    return days - _each(sorted(days), lambda window: counters.sum_up(window.project, window.name))
+@dataclass
+class _Run:
+    """`done`: the windows and marked hours that this run has looked at, by (project, name).
 
-
-def _by_day(marks: Iterable[Mark], unfinished: Iterable[Window]) -> Iterable[tuple[set[Window], list[Mark]]]:
-    """The windows to look at and the marks of each day and project, newest first.
-
-    A window that is longer than a day comes, and is made, with each of its days that has marks, since a mark goes only
-    when all its windows are made. If it came once, for all of its days, they would all have to fit into one run.
+    `failed`: what must be looked at again.
     """
-    days: dict[tuple[str, str], tuple[set[Window], list[Mark]]] = defaultdict(lambda: (set(), []))
-    for mark in marks:
-        windows, their_marks = days[DAY.name_of(mark.hour), mark.project]
-        windows.update(windows_of(mark.project, mark.hour))
-        their_marks.append(mark)
-    for window in unfinished:
-        days[DAY.name_of(first_time(window.name)), window.project][0].add(window)
-    return [days[day] for day in sorted(days, reverse=True)]
+
+    agenda: ports.Agenda
+    marks: ports.Marks
+    counters: ports.Counters
+    reporter: Reporter
+    now: datetime
+    seconds_left: Callable[[], float]
+    side_by_side: SideBySide
+    longest_wait: float = 0
+    done: set[tuple[str, str]] = field(default_factory=set)
+    failed: set[Window | Mark] = field(default_factory=set)
+    refreshed: set[Window] = field(default_factory=set)
+
+    def take_turns(self) -> bool:
+        """Let each project take a turn; False if none has anything left to do, or no time is left."""
+        running_hour = HOUR.name_of(timestamps.sortable(self.now))
+        turns = self.agenda.turns(after=self.agenda.last_turn(), running_hour=running_hour, done=self.done)
+        is_left = False
+        while group := list(islice(turns, AT_ONCE)):
+            if not self._has_time():
+                return False
+            waits = [(self.now - mark.since).total_seconds() for turn in group for mark in turn.marks]
+            self.longest_wait = max([self.longest_wait, *waits])
+            busy = [turn for turn in group if portions(turn, self.now)]
+            if busy:  # a run that dies of one of these leaves the others their turns
+                self.agenda.begin_turn(busy[-1].project)
+            is_left |= any(list(self.side_by_side(self._take_turn, group)))  # every one of them
+        return is_left
+
+    def _has_time(self) -> bool:
+        return self.seconds_left() > _LEAST_SECONDS
+
+    def _take_turn(self, turn: Turn) -> bool:
+        """Do the first portions of a project, and see to what was not published. True if more is left to do."""
+        todo = portions(turn, self.now)
+        for portion in todo[:TURN_PORTIONS]:
+            if self._has_time():
+                self._do(portion)
+        left = [window for window in turn.unfinished if (window.project, window.name) not in self.done]
+        open_ones = [window for window in left if not window.is_over(self.now)]
+        self._each(open_ones, self.reporter.publish)
+        self.done |= {(window.project, window.name) for window in open_ones}
+        return len(todo) > TURN_PORTIONS
+
+    def _do(self, portion: Portion) -> None:
+        """Refresh and publish the windows of a portion, and take its marks off."""
+        wanted = portion.windows
+        refreshed, postponed = self._refresh_in_order(wanted)
+        over = {window for window in refreshed if window.grain == DAY.name and window.is_over(self.now)}
+        # Before the mark goes: /counts takes the totals of a day that has none.
+        summed_up = self._each(over, lambda window: self.counters.sum_up(window.project, window.name))
+        finished = refreshed - (over - summed_up)
+        # Before the mark goes, too; an hour that is taken off the marks is listed as unfinished, or done.
+        self._each(sorted(refreshed), self.reporter.publish)
+        hours = {window.name for window in wanted if window.grain == HOUR.name} - postponed
+        is_whole = all(window in finished for window in wanted if window.grain != HOUR.name)
+        for mark in portion.marks:
+            if mark.hour in postponed:
+                continue
+            is_made = is_whole and any(each.name == mark.hour and each.grain == HOUR.name for each in finished)
+            self._each([mark], self._settle if is_made else self._put_off)
+        self.refreshed |= refreshed
+        project = next(iter(wanted)).project
+        self.done |= {(project, hour) for hour in hours}
+        self.done |= {(project, window.name) for window in wanted if window.grain != HOUR.name}
+
+    def _settle(self, mark: Mark) -> None:
+        """Remove a mark whose reports are made, or keep it if its commit record may have been invisible."""
+        if is_young(mark, self.now):
+            self.marks.keep(mark, self.now)
+        else:
+            self.marks.remove(mark)
+
+    def _put_off(self, mark: Mark) -> None:
+        self.marks.put_off(mark, self.now)
+
+    def _refresh_in_order(self, wanted: set[Window]) -> tuple[set[Window], set[str]]:
+        """Refresh windows from fine to coarse. Answers those for which it did not fail, and the names of those that
+        were left since the time runs out.
+
+        A window is made of finer ones: where one of them failed, it waits.
+        """
+        done, expected, postponed = set[Window](), set[Window](), set[str]()
+        for grain in reported():
+            if done == expected and (done or not postponed):
+                for window in sorted(window for window in wanted if window.grain == grain.name):
+                    if grain == HOUR and done and not self._has_time():
+                        postponed.add(window.name)
+                        continue
+                    expected.add(window)
+                    done |= self._each([window], self.reporter.refresh)
+        return done, postponed
+
+    def _each(self, subjects: Iterable[_Subject], action: Callable[[_Subject], object]) -> set[_Subject]:
+        """The windows, or marks, for which the action did not fail."""
+        return set(_attempt(subjects, action, self._fail))
+
+    def _fail(self, subject: Window | Mark, error: Exception) -> None:
+        """Leave a subject for the next run. It is no failure that others write it, or that the time is over."""
+        if isinstance(error, StoreFailed):
+            _log.warning("%s is left for the next run: %s", subject, error)
+            if self.seconds_left() <= 0 or (isinstance(error, NotApplied) and error.passes):
+                return
+        else:
+            _log.error("%s is left for the next run", subject, exc_info=error)
+        self.failed.add(subject)
 
 
-def _refresh_in_order(wanted: set[Window], refresh: Callable[[Window], object]) -> set[Window]:
-    """Refresh windows from fine to coarse, and answer those for which it did not fail. A window is made of finer
-    ones: where one of them failed, it waits for the next run.
-    """
-    done: set[Window] = set()
-    expected: set[Window] = set()
-    for grain in reported():
-        if done == expected:
-            ours = {window for window in wanted if window.grain == grain.name}
-            expected |= ours
-            done |= _each(ours, refresh)
-    return done
-
-
-def _each(subjects: Iterable[_Subject], action: Callable[[_Subject], object]) -> set[_Subject]:
-    """The windows, or marks, for which the action did not fail."""
-    succeeded = set()
+def _attempt(
+    subjects: Iterable[_Subject], action: Callable[[_Subject], object], fail: Callable[[_Subject, Exception], None]
+) -> Iterator[_Subject]:
     for subject in subjects:
         try:
             action(subject)
-            succeeded.add(subject)
-        except StoreFailed as error:
-            _log.warning("%s is left for the next run: %s", subject, error)
-        except BROKEN_CONTENT:
-            _log.exception("%s is left for the next run", subject)
-    return succeeded
-
-
-def _refresh(
-    window: Window,
-    commits: ports.CommitLog,
-    reports: ports.ReportStore,
-    hour_summaries: ports.HourSummaryStore,
-    now: datetime,
-) -> HourSummary | None:
-    """Make the window's report say what its commit records say now; answers what it was cut from, None if that
-    has expired, and then the report stays as it is.
-    """
-    for _ in range(retries.REPORT.attempts):
-        # The report is read before what it is made of: whoever puts a version between these reads and our
-        # write makes the write fail, so an older view never replaces a newer one.
-        current = reports.get(window)
-        summary = _look(window, current, commits=commits, reports=reports, hour_summaries=hour_summaries, now=now)
-        if summary is None:
-            return None
-        report = reporting.renewed(current, window, summary, now)
-        if report == current:
-            if window.made_of is None:
-                hour_summaries.keep(report, summary)
-            return summary
-        if hour_summaries.save(report, summary) if window.made_of is None else reports.save(report):
-            return summary
-    raise StoreFailed("another aggregator kept winning")
-
-
-def _look(
-    window: Window,
-    current: Report | None,
-    *,
-    commits: ports.CommitLog,
-    reports: ports.ReportStore,
-    hour_summaries: ports.HourSummaryStore,
-    now: datetime,
-) -> HourSummary | None:
-    """What a window's commit records, or the windows that it is made of, say now; None if some of those records have
-    expired.
-    """
-    part = window.made_of
-    if part is None:
-        records = commits.records(window.project, window.name)
-        ever_stored = sum(record.stored + record.erased for record in records)
-        is_whole = records and (current is None or ever_stored >= current.content["events"])
-        return hour_summary.of(records) if is_whole else None
-    found: dict[str, HourSummary | None] = {}
-    if part.made_of is None:
-        found |= hour_summaries.of_day(window.project, window.name)
-    first, after = part.windows(window.span)
-    for each in reports.between(window.project, part.name, first=first, after=after):
-        if each.window.name not in found:  # it has expired, or none was made yet
-            found[each.window.name] = _refresh(each.window, commits, reports, hour_summaries, now)
-    whole = [summary for summary in found.values() if summary is not None]
-    return hour_summary.merge(whole) if len(whole) == len(found) else None
-
-
-def _publish(
-    window: Window, reports: ports.ReportStore, topic: ports.Topic, published: list[Window], now: datetime
-) -> None:
-    """Hand the newest version to the archive and, unless the window is long over, to subscribers; at least once."""
-    report = reports.get(window)
-    if report is None:
-        return
-    if report.published < report.version:
-        document = reporting.dump(report.to_json())
-        reports.archive(report, document)
-        if not window.is_over(now - PUBLISHED_FOR):
-            topic.publish(
-                subject=reporting.subject(report),
-                text=reporting.plain_text(report),
-                document=document,
-                attributes={
-                    "project": window.project,
-                    "grain": window.grain,
-                    "complete": "true" if report.content["complete"] else "false",
-                },
-            )
-            published.append(window)
-        reports.mark_published(report)
-    if report.content["complete"]:
-        reports.finish(report)
+        except (StoreFailed, *BROKEN_CONTENT) as error:
+            fail(subject, error)
+        else:
+            yield subject

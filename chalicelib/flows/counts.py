@@ -43,7 +43,9 @@ def count_windows(
 def _totals(counters: ports.Counters, marks: ports.Marks, project: str, days: Sequence[str]) -> dict[str, DayTotals]:
     """The totals of days, newest first, as far as they are not behind and may be read."""
     # Marks first: whoever has removed one since then has put totals that hold its commit.
-    behind = marks.days(project)
+    behind = marks.days(project, at_most=limits.MAX_READ_MARKS)
+    if behind is None:
+        return {}
     wanted, found, size = set(days) - behind, dict[str, DayTotals](), 0
     for totals in counters.totals(project, first=min(days), after=f"{max(days)}~"):
         size += totals.packed_bytes

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from chalicelib import ports
 from chalicelib.core import timestamps
-from chalicelib.core.ledger import Amount, Ledger
+from chalicelib.core.ledger import Amount, Committed, Ledger
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.windows import HOUR
 from chalicelib.errors import StoreFailed
@@ -41,7 +41,7 @@ def reconcile(
         waiting_chunks=queue.depth(),
         dead=dead(),
         quarantined=_amount(quarantine, _hour(first), _hour(after)),
-        committed=ledger_sums.received(_hour(first), _hour(after)),
+        committed=sum(ledger_sums.received(_hour(first), _hour(after)).values(), Committed()),
     )
 
 

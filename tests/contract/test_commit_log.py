@@ -149,9 +149,13 @@ def test_the_ledger_counts_each_chunk_once_in_its_hour_of_receipt(stores: Stores
     chunk = make_chunk(make_event("a"), make_event("b"), repeats=1)
     stores.commits.commit([make_record(chunk, chunk.events[:1]), late])
     stores.commits.commit([make_record(chunk)])
-    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == Committed(chunks=1, accepted=3, stored=1)
-    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T12") == Committed(chunks=2, accepted=4, stored=2)
-    assert stores.ledger_sums.received("2015-05-17T09", "2015-05-17T10") == Committed()
+    of_ten, of_eleven = Committed(chunks=1, accepted=3, stored=1), Committed(chunks=1, accepted=1, stored=1)
+    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == {"2015-05-17T10": of_ten}
+    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T12") == {
+        "2015-05-17T10": of_ten,
+        "2015-05-17T11": of_eleven,
+    }
+    assert stores.ledger_sums.received("2015-05-17T09", "2015-05-17T10") == {}
 
 
 def test_the_log_knows_in_which_object_each_committed_chunk_is_archived(stores: Stores) -> None:

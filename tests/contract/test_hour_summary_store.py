@@ -40,7 +40,7 @@ def version(number: int, window: Window = HOUR) -> Report:
 
 
 def test_a_day_without_reports_has_no_hour_summaries(stores: tuple[HourSummaryStore, ReportStore]) -> None:
-    assert stores[0].of_day("acme", DAY) == {}
+    assert dict(stores[0].of_day("acme", DAY)) == {}
 
 
 def test_a_report_and_its_summary_are_saved_together(stores: tuple[HourSummaryStore, ReportStore]) -> None:
@@ -48,7 +48,7 @@ def test_a_report_and_its_summary_are_saved_together(stores: tuple[HourSummarySt
     assert hour_summaries.save(version(1), summary_of("ann", "bob"))
     assert reports.get(HOUR) == version(1)
     assert list(reports.unfinished()) == [HOUR]
-    assert hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("ann", "bob")}
+    assert dict(hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary_of("ann", "bob")}
 
 
 def test_a_version_that_is_refused_leaves_the_summary_that_is_there(
@@ -58,14 +58,14 @@ def test_a_version_that_is_refused_leaves_the_summary_that_is_there(
     hour_summaries.save(version(2), summary_of("ann"))
     for number in (1, 2):
         assert not hour_summaries.save(version(number), summary_of("old"))
-    assert hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("ann")}
+    assert dict(hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary_of("ann")}
 
 
 def test_a_newer_version_brings_its_own_summary(stores: tuple[HourSummaryStore, ReportStore]) -> None:
     hour_summaries, _ = stores
     for number, summary in ((1, summary_of("ann")), (2, summary_of("bob")), (3, summary_of())):
         assert hour_summaries.save(version(number), summary)
-        assert hour_summaries.of_day("acme", DAY) == {HOUR.name: summary}
+        assert dict(hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary}
 
 
 def test_publishing_leaves_the_fingerprint_where_it_is(stores: tuple[HourSummaryStore, ReportStore]) -> None:
@@ -84,10 +84,10 @@ def test_a_summary_can_be_kept_anew_unless_the_report_has_moved_on(
     reports.save(version(1))
     hour_summaries.keep(version(1), summary_of("ann"))
     hour_summaries.keep(version(1), summary_of("ann"))
-    assert hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("ann")}
+    assert dict(hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary_of("ann")}
     hour_summaries.save(version(2), summary_of("bob"))
     hour_summaries.keep(version(1), summary_of("ann"))
-    assert hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("bob")}
+    assert dict(hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary_of("bob")}
 
 
 def test_hours_days_and_projects_are_kept_apart(stores: tuple[HourSummaryStore, ReportStore]) -> None:
@@ -95,10 +95,10 @@ def test_hours_days_and_projects_are_kept_apart(stores: tuple[HourSummaryStore, 
     windows = (HOUR, NEXT_HOUR, Window("acme", "hour", "2015-05-18T00"), Window("acme-2", "hour", HOUR.name))
     for window in windows:
         hour_summaries.save(version(1, window), summary_of(f"{window.project} {window.name}"))
-    assert hour_summaries.of_day("acme", DAY) == {
+    assert dict(hour_summaries.of_day("acme", DAY)) == {
         each.name: summary_of(f"acme {each.name}") for each in (HOUR, NEXT_HOUR)
     }
-    assert hour_summaries.of_day("acme-2", DAY) == {HOUR.name: summary_of(f"acme-2 {HOUR.name}")}
+    assert dict(hour_summaries.of_day("acme-2", DAY)) == {HOUR.name: summary_of(f"acme-2 {HOUR.name}")}
 
 
 def objects(stage: Stage) -> list[str]:
@@ -120,7 +120,7 @@ def test_of_large_hour_summaries_only_the_newest_is_left(in_s3: Stage) -> None:
     in_s3.hour_summaries.keep(version(3), summary_of("3"))
     in_s3.hour_summaries.keep(version(2), summary_of("2"))
     assert len(objects(in_s3)) == 1
-    assert in_s3.hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("3")}
+    assert dict(in_s3.hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary_of("3")}
 
 
 def test_a_summary_that_became_small_leaves_no_object(in_s3: Stage) -> None:
@@ -129,7 +129,7 @@ def test_a_summary_that_became_small_leaves_no_object(in_s3: Stage) -> None:
     small.max_summary_item_bytes = IN_TABLE
     small.hour_summaries.save(version(2), summary_of("bob"))
     assert objects(in_s3) == []
-    assert in_s3.hour_summaries.of_day("acme", DAY) == {HOUR.name: summary_of("bob")}
+    assert dict(in_s3.hour_summaries.of_day("acme", DAY)) == {HOUR.name: summary_of("bob")}
 
 
 @pytest.mark.parametrize("then", ["save", "keep"])
@@ -152,4 +152,4 @@ def test_an_object_that_could_not_be_deleted_goes_the_next_time(in_s3: Stage, th
 def test_a_summary_whose_object_is_gone_is_left_out(in_s3: Stage) -> None:
     in_s3.hour_summaries.save(version(1), summary_of("ann"))
     in_s3.clients.s3.delete_object(Bucket=in_s3.settings.bucket_name, Key=objects(in_s3)[0])
-    assert in_s3.hour_summaries.of_day("acme", DAY) == {}
+    assert dict(in_s3.hour_summaries.of_day("acme", DAY)) == {}

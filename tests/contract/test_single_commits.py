@@ -35,7 +35,9 @@ def test_singles_are_committed_with_their_events_and_share_a_record(stores: Stor
     assert share_of(shared, one.chunk_id).owned == given[0].owned
     asked = [("acme", each.chunk_id) for each in (one, other_hour)]
     assert stores.commits.archived_in(asked) == {one.chunk_id: "here", other_hour.chunk_id: "here"}
-    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == Committed(chunks=3, accepted=3, stored=3)
+    assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == {
+        "2015-05-17T10": Committed(chunks=3, accepted=3, stored=3)
+    }
 
 
 def test_a_single_that_was_committed_before_is_answered_as_done_and_changes_nothing(stores: Stores) -> None:

@@ -47,6 +47,10 @@ def receive(stage: Stage) -> list[Any]:
     return list(answer.get("Messages", []))
 
 
+def message(document: str) -> str:
+    return json.dumps({"default": document, "email": "for people"})
+
+
 def values_of(envelope: dict[str, Any]) -> dict[str, str]:
     return {name: attribute["Value"] for name, attribute in envelope.get("MessageAttributes", {}).items()}
 
@@ -62,18 +66,18 @@ def values_of(envelope: dict[str, Any]) -> dict[str, str]:
 def test_what_is_published_arrives_once_with_subject_document_and_attributes(line: Line, document: str) -> None:
     topic, received = line
     attributes = {"project": "acme", "grain": "hour", "complete": "true"}
-    topic.publish(subject="S" * 100, text="for people\n", document=document, attributes=attributes)
+    topic.publish(subject="S" * 100, message=message(document), attributes=attributes)
     assert received() == [Received("S" * 100, document, attributes)]
 
 
 def test_programs_do_not_get_the_text_for_people(line: Line) -> None:
     topic, received = line
-    topic.publish(subject="subject", text="for people", document="{}", attributes={"project": "acme"})
+    topic.publish(subject="subject", message=message("{}"), attributes={"project": "acme"})
     assert "for people" not in repr(received())
 
 
 def test_each_publication_arrives(line: Line) -> None:
     topic, received = line
     for number in range(12):
-        topic.publish(subject=f"report {number}", text="", document="{}", attributes={"project": "acme"})
+        topic.publish(subject=f"report {number}", message=message("{}"), attributes={"project": "acme"})
     assert sorted(each.subject for each in received()) == sorted(f"report {number}" for number in range(12))

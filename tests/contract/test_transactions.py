@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from builders import make_chunk, make_event, make_record, make_report
-from chalicelib.adapters.table import Cancelled, Table, key_item, number, put_part
+from builders import HISTORY, make_chunk, make_event, make_record, make_report
+from chalicelib.adapters.table import Cancelled, Conflict, Table, key_item, number, put_part
 from chalicelib.core.commit import Outcome
-from chalicelib.core.hour_summary import HourSummary
+from chalicelib.core.hour_summary import HourSummary, RecordSums
 from chalicelib.core.table_keys import Key
 from chalicelib.core.windows import Window
 from chalicelib.errors import StoreFailed
+from chalicelib.flows.aggregate import aggregate
+from chalicelib.ports import CommitLog
 from injector import reply
 from stage import Stage, no_pause
 
@@ -144,23 +147,67 @@ def test_an_erasure_that_is_refused_for_good_says_why(stage: Stage, refusals: Re
         stage.erasure.erase("acme", make_chunk().chunk_id, [make_event()], None)
 
 
-def test_a_transaction_in_the_way_of_one_conditional_write_is_a_failure_and_no_failed_condition(
-    stage: Stage, table: Table, refusals: Refusals
+def test_a_transaction_in_the_way_of_one_conditional_write_is_no_failed_condition(
+    table: Table, refusals: Refusals
 ) -> None:
-    stage.commits.commit([make_record(make_chunk())])
-    (mark,) = stage.marks.all()
     refusals.refuse("DeleteItem", "TransactionConflictException")
-    with pytest.raises(StoreFailed, match="TransactionConflict"):
-        stage.marks.remove(mark)
+    with pytest.raises(Conflict):
+        table.delete_if(KEYS[0], "n = :n", {":n": number(1)})
     refusals.refuse("PutItem", "TransactionConflictException")
-    with pytest.raises(StoreFailed, match="TransactionConflict"):
+    with pytest.raises(Conflict):
         table.put_if(key_item(KEYS[0]), "attribute_not_exists(pk)")
     with pytest.raises(StoreFailed, match="TransactionConflict"):
         table.insert(key_item(KEYS[0]))
     refusals.refuse("UpdateItem", "TransactionConflictException")
-    with pytest.raises(StoreFailed, match="TransactionConflict"):
+    with pytest.raises(Conflict):
         table.update_if(KEYS[0], "SET n = :n", "attribute_not_exists(n)", {":n": number(1)})
-    assert list(stage.marks.all()) == [mark]
+
+
+def test_what_the_aggregator_tidies_away_stays_where_a_transaction_writes_it_and_nothing_fails(
+    stage: Stage, refusals: Refusals
+) -> None:
+    stage.commits.commit([make_record(make_chunk())])
+    (mark,) = stage.marks.all()
+    report = make_report(Window("acme", "hour", mark.hour))
+    assert stage.hour_summaries.save(report, HourSummary())
+    refusals.refuse("DeleteItem", "TransactionConflictException")
+    stage.marks.remove(mark)
+    stage.reports.finish(report)
+    refusals.refuse("UpdateItem", "TransactionConflictException")
+    stage.marks.keep(mark, mark.since + timedelta(minutes=5))
+    stage.reports.mark_published(report)
+    refusals.refuse("PutItem", "TransactionConflictException")
+    stage.hour_summaries.keep(report, HourSummary())
+    assert (list(stage.marks.all()), list(stage.reports.unfinished())) == ([mark], [report.window])
+    assert stage.reports.get(report.window) == report
+
+
+def test_a_throttled_report_reads_its_hour_once_and_is_left_to_the_next_run(stage: Stage, refusals: Refusals) -> None:
+    stage.commits.commit([make_record(make_chunk())])
+    refusals.cancel("ThrottlingError")
+    asked: list[str] = []
+    read = stage.commits.sums
+
+    class Commits:
+        def sums(self, project: str, hour: str) -> Iterator[RecordSums]:
+            asked.append(hour)
+            return read(project, hour)
+
+    now = datetime.now(UTC)
+    aggregate(
+        agenda=stage.agenda,
+        marks=stage.marks,
+        counters=stage.counters,
+        commits=cast(CommitLog, Commits()),
+        reports=stage.reports,
+        hour_summaries=stage.hour_summaries,
+        topic=stage.topic,
+        meter=stage.meter,
+        lifetimes=HISTORY,
+        now=now,
+    )
+    assert len(asked) == 1
+    assert len(list(stage.marks.all())) == 1
 
 
 def test_an_item_that_is_in_the_way_of_an_insert_is_returned(table: Table) -> None:

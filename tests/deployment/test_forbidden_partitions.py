@@ -45,8 +45,8 @@ USERS = {
 EVERYDAY = {
     "a guard": table_keys.guard_item("shop", "x#rejected", "1"),
     "a day": table_keys.day("shop", "2026-01-01", 1),
-    "a mark": table_keys.mark("shop", "2026-01-01T00", 1),
-    "an entry of the ledger": table_keys.ledger("2026-01-01T00", "shop", 1),
+    "a mark": table_keys.mark("shop", "2026-01-01T00", "2026-01-01T00", 1),
+    "an entry of the ledger": table_keys.ledger("2026-01-01T00", 1),
     "a record of the quarantine": table_keys.quarantine_record("shop", "1"),
     **USERS,
 }

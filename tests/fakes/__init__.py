@@ -3,6 +3,7 @@
 State lies in public attributes for tests to look at; so do the failures that a test may script.
 """
 
+from fakes.agenda import FakeAgenda
 from fakes.archive import FakeArchive
 from fakes.commits import FakeCommitLog, FakeCounters, FakeErasure, FakeLedgerSums, FakeMarks
 from fakes.events import FakeEventStore
@@ -13,6 +14,7 @@ from fakes.queues import FakeDeadLetters, FakeQueue
 from fakes.reports import FakeHourSummaryStore, FakeReportStore, FakeTopic
 
 __all__ = [
+    "FakeAgenda",
     "FakeArchive",
     "FakeCommitLog",
     "FakeCounters",

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from itertools import count
 
-from chalicelib.core import commit, counting, event_body
+from chalicelib.core import commit, counting, event_body, hour_summary
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import newest_minute_of
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.event import Event, EventRef
+from chalicelib.core.hour_summary import RecordSums
 from chalicelib.core.ledger import Committed
 from chalicelib.core.table_keys import Mark
 from chalicelib.errors import StoreFailed
@@ -57,20 +59,31 @@ class FakeCounters:
 
 @dataclass
 class FakeMarks:
-    """`tokens`: by project and hour. `unremovable`: the hours whose mark cannot be removed."""
+    """`tokens`: by project and hour; `since`: since when each hour waits. `unremovable`: the hours whose mark cannot be
+    removed. `now`: when marks are put; by default so long ago that none is young.
+    """
 
     tokens: dict[tuple[str, str], str] = field(default_factory=dict)
+    since: dict[tuple[str, str], datetime] = field(default_factory=dict)
     unremovable: set[str] = field(default_factory=set)
+    now: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    _put_in: dict[tuple[str, str], str] = field(default_factory=dict)
     _numbers: Iterator[int] = field(default_factory=count)
 
     def put(self, hours: Iterable[tuple[str, str]]) -> None:
-        self.tokens |= {hour: f"{next(self._numbers)}-token" for hour in hours}
+        for hour in hours:
+            if hour not in self.tokens:
+                self.since[hour], self._put_in[hour] = self.now, f"{self.now:%Y-%m-%dT%H}"
+            self.tokens[hour] = f"{self.now.timestamp():.0f}-{next(self._numbers)}"
 
     def all(self) -> list[Mark]:
-        return [Mark(project, hour, 0, token) for (project, hour), token in self.tokens.items()]
+        return [
+            Mark(*hour, 0, token, self.since[hour], put_in=self._put_in[hour]) for hour, token in self.tokens.items()
+        ]
 
-    def days(self, project: str) -> set[str]:
-        return {hour[:10] for owner, hour in self.tokens if owner == project}
+    def days(self, project: str, *, at_most: int) -> set[str] | None:
+        hours = [hour for owner, hour in self.tokens if owner == project]
+        return None if len(hours) > at_most else {hour[:10] for hour in hours}
 
     def remove(self, mark: Mark) -> None:
         if mark.hour in self.unremovable:
@@ -78,19 +91,27 @@ class FakeMarks:
         if self.tokens.get((mark.project, mark.hour)) == mark.token:
             del self.tokens[mark.project, mark.hour]
 
+    def keep(self, mark: Mark, since: datetime) -> None:
+        if (mark.project, mark.hour) in self.tokens:
+            self.since[mark.project, mark.hour] = since
+
+    def put_off(self, mark: Mark, now: datetime) -> None:
+        if self.tokens.get((mark.project, mark.hour)) == mark.token:
+            self._put_in[mark.project, mark.hour] = f"{now:%Y-%m-%dT%H}"
+
 
 @dataclass
 class FakeLedgerSums:
-    """`sums`: by hour of receipt and project."""
+    """`sums`: by hour of receipt."""
 
-    sums: dict[tuple[str, str], Committed] = field(default_factory=dict)
+    sums: dict[str, Committed] = field(default_factory=dict)
 
-    def add(self, received: Mapping[tuple[str, str], Committed]) -> None:
-        for entry, added in received.items():
-            self.sums[entry] = self.sums.get(entry, Committed()) + added
+    def add(self, received: Mapping[str, Committed]) -> None:
+        for hour, added in received.items():
+            self.sums[hour] = self.sums.get(hour, Committed()) + added
 
-    def received(self, first: str, after: str) -> Committed:
-        return sum((each for (hour, _), each in self.sums.items() if first <= hour < after), Committed())
+    def received(self, first: str, after: str) -> dict[str, Committed]:
+        return {hour: each for hour, each in self.sums.items() if first <= hour < after}
 
 
 @dataclass
@@ -195,6 +216,9 @@ class FakeCommitLog:
     def _find(self, project: str, chunk_id: str) -> CommitRecord | None:
         record = self.records_by_id.get(self.shared.get((project, chunk_id), chunk_id))
         return record if record is not None and record.project == project else None
+
+    def sums(self, project: str, hour: str) -> Iterator[RecordSums]:
+        return map(hour_summary.sums_of, self.records(project, hour))
 
     def records(self, project: str, window: str) -> list[CommitRecord]:
         if (project, window) in self.unreadable:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,7 +79,7 @@ class FakeHourSummaryStore:
         if report.window not in self.kept or self.kept[report.window][0] <= report.version:
             self.kept[report.window] = (report.version, copy.deepcopy(summary))
 
-    def of_day(self, project: str, day: str) -> dict[str, HourSummary]:
+    def of_day(self, project: str, day: str) -> Iterator[tuple[str, HourSummary]]:
         found = {
             window.name: copy.deepcopy(summary)
             for window, (_, summary) in self.kept.items()
@@ -86,7 +87,7 @@ class FakeHourSummaryStore:
         }
         if self.meanwhile:
             self.meanwhile.pop(0)()
-        return found
+        return iter(found.items())
 
 
 @dataclass
@@ -96,7 +97,10 @@ class FakeTopic:
     published: list[dict[str, Any]] = field(default_factory=list)
     fails: bool = False
 
-    def publish(self, *, subject: str, text: str, document: str, attributes: dict[str, str]) -> None:
+    def publish(self, *, subject: str, message: str, attributes: dict[str, str]) -> None:
         if self.fails:
             raise StoreFailed("the topic does not answer")
-        self.published.append({"subject": subject, "text": text, "document": document, "attributes": attributes})
+        assert len(message.encode()) <= 262_144, "SNS takes no more"
+        forms = json.loads(message)
+        told = {"subject": subject, "text": forms["email"], "document": forms["default"], "attributes": attributes}
+        self.published.append(told)

@@ -160,11 +160,10 @@ VARIANTS = {
         ("    if len(queued) < len(chunks):", "    if not queued:"),
     ]),
     "hours not marked": Variant("aggregate", "adapters/marks.py", [
-        ("for project, hour in hours]", "for project, hour in ()]"),
+        ("for project, hour in hours\n", "for project, hour in ()\n"),
     ]),
-    "a mark deleted whatever came in between": Variant("aggregate", "flows/aggregate.py", [
-        ("    marked = list(marks.all())\n",
-         "    marked = list(marks.all())\n    for mark in marked:\n        marks.remove(mark)\n"),
+    "a mark deleted whatever came in between": Variant("aggregate", "adapters/marks.py", [
+        ('self._table.delete_if(_key(mark), "k = :k", {":k": text(mark.token)})', "self._table.delete(_key(mark))"),
     ]),
     "an erased event leaves nothing": Variant("erase", "adapters/erasure.py", [
         ('            "Update": {\n', '            "Delete": {\n'),
@@ -181,11 +180,11 @@ VARIANTS = {
         ('            self._bucket.delete(f"summaries/{unnamed}")\n', "            pass\n"),
     ]),
     "reports saved over any version": Variant("aggregate", "adapters/report_store.py", [
-        (', "attribute_not_exists(pk) OR v < :v", {":v": version["v"]}\n', "\n"),
+        (', "attribute_not_exists(pk) OR v < :v", {":v": version["v"]})', ")"),
     ]),
-    "a report taken as published before it is": Variant("aggregate", "flows/aggregate.py", [
-        ("        document = reporting.dump(report.to_json())\n",
-         "        reports.mark_published(report)\n        document = reporting.dump(report.to_json())\n"),
+    "a report taken as published before it is": Variant("aggregate", "flows/reports.py", [
+        ("            document = reporting.dump(report.to_json())\n",
+         "            self.reports.mark_published(report)\n            document = reporting.dump(report.to_json())\n"),
     ]),
     "a dead letter deleted before it is surely moved": Variant("quarantine", "../millrace/ops/dead_letters.py", [
         ("        moved = move(waiting)\n"

@@ -1,4 +1,4 @@
-"""The aggregator goes day by day to the end: a run that is cut short has finished what it reached."""
+"""The aggregator takes turns and portions: a run that is cut short has finished what it reached."""
 
 from __future__ import annotations
 
@@ -23,16 +23,3 @@ def test_a_backfill_of_many_hours_keeps_no_live_report_waiting_and_ends_in_some_
         if run == 0:
             assert "zzz" in {message["attributes"]["project"] for message in world.topic.published}
     assert world.marks.tokens == {}
-
-
-def test_a_report_stays_as_it_is_when_some_of_its_records_have_expired() -> None:
-    world = World()
-    for number in range(3):
-        world.take(make_chunk(make_event(f"e{number}")))
-    world.aggregate()
-    for chunk_id in list(world.commits.records_by_id)[:2]:
-        del world.commits.records_by_id[chunk_id]
-    world.hour_summaries.kept.clear()
-    world.take(make_chunk(make_event("late")))
-    world.aggregate()
-    assert {report.content["events"] for report in world.reports.reports.values()} == {3}

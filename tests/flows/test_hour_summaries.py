@@ -91,7 +91,7 @@ def test_the_hours_of_a_stage_that_is_older_than_hour_summaries_get_theirs() -> 
     assert aggregated(world) == 0
 
 
-def test_an_hour_whose_records_have_expired_keeps_its_report() -> None:
+def test_an_hour_whose_records_have_expired_is_in_its_day_as_its_counters_say() -> None:
     world = World()
     world.take(one("e1", 10))
     aggregated(world)
@@ -100,7 +100,8 @@ def test_an_hour_whose_records_have_expired_keeps_its_report() -> None:
     world.take(one("e2", 11))
     aggregated(world)
     assert world.reports.reports[hour_window(10)].content["events"] == 1
-    assert world.reports.reports[DAY].content["events"] == 1
+    content = world.reports.reports[DAY].content
+    assert (content["events"], content["records_expired"]) == (2, True)
 
 
 def test_a_run_that_ends_between_an_hour_and_its_day_leaves_the_day_to_the_next() -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
@@ -134,3 +138,49 @@ def test_a_report_of_more_types_than_a_message_takes_lists_the_most_frequent() -
     document, text = report.dump(made(content).to_json()), report.plain_text(made(content))
     assert f"{content['other_types']}  of other types" in text
     assert len(json.dumps({"default": document, "email": text})) < 128 * 1024
+
+
+def renewed(summary: hour_summary.HourSummary) -> Report:
+    return report.renewed(None, Window("shop", "hour", HOUR), summary, datetime(2026, 1, 1, tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("types", "values", "properties", "cut"),
+    [
+        pytest.param("view", "/", 3, None, id="usual"),
+        pytest.param('"' * 96, "\U0001f600" * 200, 3, ["top"], id="quotes and faces"),
+        pytest.param("plain type", "\U0001f600" * 200, 40, ["top"], id="many properties"),
+        pytest.param("\\" * 96, "\U0001f600" * 200, 400, ["top"], id="more names than a message takes"),
+        pytest.param("\U0001f600" * 96, "/", 0, None, id="types that take three times their room"),
+    ],
+)
+def test_a_report_fits_a_message_as_it_is_sent_and_says_what_was_left_out(
+    types: str, values: str, properties: int, cut: list[str] | None
+) -> None:
+    counts = Counter({f"{types}{number}"[-100:]: 1 for number in range(4000)})
+    value_counts = {
+        f"property {number} {'x' * 180}": Counter({f"{each}{values}"[:200]: 1 for each in range(20)})
+        for number in range(properties)
+    }
+    made_of = hour_summary.HourSummary(counts, {"u"}, value_counts)
+    found = renewed(made_of)
+    message = report.message(found, report.dump(found.to_json()))
+    assert len(message.encode()) <= limits.MAX_MESSAGE_BYTES < 256 * 1024
+    assert found.content.get("cut") == cut
+    assert ("left out" in json.loads(message)["email"]) == (cut is not None)
+    assert found.content["events"] == 4000 == sum(found.content["counts"].values()) + found.content["other_types"]
+    assert renewed(made_of) == found
+
+
+def test_with_expired_records_counters_say_how_many_and_an_erased_person_is_in_no_value() -> None:
+    window, now = Window("shop", "hour", HOUR), datetime(2026, 1, 1, tzinfo=UTC)
+    before = report.renewed(None, window, hour_summary.of([record([("ann", "view")] * 3, {"page": {"/ann": 3}})]), now)
+    left = hour_summary.of([record([("bob", "view")] * 4, {"page": {"/bob": 4}})])
+    late = report.renewed(before, window, left, now, lacking_records=Counter(view=7))
+    assert (late.version, late.content["events"], late.content["counts"]) == (2, 7, {"view": 7})
+    assert (late.content["unique_users"], late.content["top"], late.content["records_expired"]) == (
+        1, before.content["top"], True,
+    )  # fmt: skip
+    assert report.renewed(late, window, left, now, lacking_records=Counter(view=7)) == late
+    after = report.renewed(late, window, replace(left, erased=2), now, lacking_records=Counter(view=5))
+    assert (after.content["events"], "/ann" in repr(after.content)) == (5, False)

@@ -15,7 +15,15 @@ from chalice.app import Rate, ScheduledEventConfig
 import app
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
-from chalicelib.settings import LEAST_DELIVERIES, MOST_DELIVERIES, Settings, Throttle, Trigger, variables
+from chalicelib.settings import (
+    LEAST_DELIVERIES,
+    MOST_DELIVERIES,
+    SCHEDULE_MINUTES,
+    Settings,
+    Throttle,
+    Trigger,
+    variables,
+)
 from millrace.pricing import bill
 
 ROOT = Path(__file__).parents[2]
@@ -132,6 +140,13 @@ def test_the_aggregator_runs_every_five_minutes_and_is_missed_after_three_runs()
     minutes = int(schedule.schedule_expression.value)
     assert properties("AggregateSilentAlarm")["Period"] == 3 * minutes * 60
     assert bill.SCHEDULE_RUNS_AN_HOUR == 60 / minutes == 12
+
+
+def test_a_run_of_the_aggregator_ends_before_the_next_begins_and_has_more_memory_than_an_answer() -> None:
+    config = json.loads((ROOT / ".chalice" / "config.json").read_text())
+    own = config["lambda_functions"]["aggregate"]
+    assert own["lambda_timeout"] + 30 < SCHEDULE_MINUTES * 60
+    assert own["lambda_memory_size"] > config["lambda_memory_size"]
 
 
 SETTINGS_PAGE = (ROOT / "docs" / "configuration.md").read_text()

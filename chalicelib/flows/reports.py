@@ -1,0 +1,133 @@
+"""Makes and publishes the report of one window."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from chalicelib import ports
+from chalicelib.core import hour_summary, limits, retries
+from chalicelib.core import report as reporting
+from chalicelib.core.hour_summary import HourSummary
+from chalicelib.core.lifetimes import History
+from chalicelib.core.report import Report
+from chalicelib.core.windows import DAY, HOUR, Window
+from chalicelib.errors import NotApplied
+
+#: Subscribers get no report of a window that has been over for longer: an import would send thousands of mails.
+PUBLISHED_FOR = timedelta(days=7)
+# An event may be received so long before its own time.
+_AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
+
+
+@dataclass
+class Reporter:
+    """`published`: how many reports went to subscribers."""
+
+    counters: ports.Counters
+    commits: ports.CommitLog
+    reports: ports.ReportStore
+    hour_summaries: ports.HourSummaryStore
+    topic: ports.Topic
+    lifetimes: History
+    now: datetime
+    published: int = 0
+    _counting: threading.Lock = field(default_factory=threading.Lock)
+
+    def refresh(self, window: Window) -> tuple[HourSummary, bool]:
+        """Make the window's report say what its commit records say now. Returns what it was cut from, and whether none
+        of those records has expired.
+        """
+        for _ in range(retries.REPORT.attempts):
+            # The report is read before what it is made of: whoever puts a version between these reads and our
+            # write makes the write fail, so an older view never replaces a newer one.
+            current = self.reports.get(window)
+            counted = self._counted(window) if self._may_lack_records(window) else None
+            summary, is_whole = self._look(window, current, counted)
+            if not is_whole and current is None:  # nobody knows what it said
+                return summary, False
+            lacking = None if is_whole else self._counted(window) if counted is None else counted
+            report = reporting.renewed(current, window, summary, self.now, lacking_records=lacking)
+            if report == current:
+                if window.made_of is None:
+                    self.hour_summaries.keep(report, summary)
+                return summary, is_whole
+            if self.hour_summaries.save(report, summary) if window.made_of is None else self.reports.save(report):
+                return summary, is_whole
+        raise NotApplied("another aggregator kept winning")
+
+    def _may_lack_records(self, window: Window) -> bool:
+        """Whether commit records of an hour may have expired."""
+        start = window.span.start
+        return window.made_of is None and start is not None and self.lifetimes.is_forgotten(start, self.now + _AHEAD)
+
+    def _counted(self, window: Window) -> Counter[str]:
+        """The events of a window by type, as its counters say, which never expire."""
+        first, after = DAY.windows(window.span)
+        days = self.counters.days(window.project, first=first, after=after)
+        first, after = HOUR.windows(window.span)
+        sums = Counter[str]()
+        for counter in self.counters.of_days(window.project, days):
+            if first <= counter.hour < after:
+                sums[counter.event_type] += sum(counter.minutes.values())
+        return +sums
+
+    def _look(self, window: Window, current: Report | None, counted: Counter[str] | None) -> tuple[HourSummary, bool]:
+        """What a window's commit records, or the windows that it is made of, say now; and whether none has expired."""
+        if window.made_of is not None:
+            return self._merge(window)
+        summary = hour_summary.fold(self.commits.sums(window.project, window.name))
+        there = summary.types.total()
+        if counted is not None and counted.total() > there:
+            return summary, False
+        known = current.content["events"] if current else 1
+        return summary, there + summary.erased >= known
+
+    def _merge(self, window: Window) -> tuple[HourSummary, bool]:
+        lacking: list[Window] = []
+        merged = hour_summary.merge(self._parts(window, lacking))
+        return merged, not lacking
+
+    def _parts(self, window: Window, lacking: list[Window]) -> Iterator[HourSummary]:
+        """The summaries of what a window is made of, one by one. Windows that lack records go to `lacking`."""
+        part = window.made_of or HOUR
+        found: set[str] = set()
+        if part.made_of is None:
+            for hour, summary in self.hour_summaries.of_day(window.project, window.name):
+                found.add(hour)
+                yield summary
+        first, after = part.windows(window.span)
+        for each in self.reports.between(window.project, part.name, first=first, after=after):
+            is_whole = not each.content.get("records_expired")
+            if each.window.name not in found:  # it has expired, or none was made yet
+                summary, is_whole = self.refresh(each.window)
+                yield summary
+            if not is_whole:
+                lacking.append(each.window)
+
+    def publish(self, window: Window) -> None:
+        """Hand the newest version to the archive and, unless the window is long over, to subscribers; at least once."""
+        report = self.reports.get(window)
+        if report is None:
+            return
+        if report.published < report.version:
+            document = reporting.dump(report.to_json())
+            self.reports.archive(report, document)
+            if not window.is_over(self.now - PUBLISHED_FOR):
+                self.topic.publish(
+                    subject=reporting.subject(report),
+                    message=reporting.message(report, document),
+                    attributes={
+                        "project": window.project,
+                        "grain": window.grain,
+                        "complete": "true" if report.content["complete"] else "false",
+                    },
+                )
+                with self._counting:
+                    self.published += 1
+            self.reports.mark_published(report)
+        if report.content["complete"]:
+            self.reports.finish(report)
