@@ -142,7 +142,8 @@ def get_status() -> Any:
 @app.route("/health", methods=["GET"])
 def get_health() -> Any:
     """Whether this stage is set up; touches nothing that costs money."""
-    return {"status": "ok", "open": pipeline().settings.is_open}
+    settings = pipeline().settings
+    return {"status": "ok", "open": settings.is_open, "stage": settings.stage_name}
 
 
 @app.route("/", methods=["GET"])

@@ -123,6 +123,11 @@ class Settings:
             raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
         return settings
 
+    @property
+    def stage_name(self) -> str:
+        """The name by which commands know the stage."""
+        return self.stack_name.removeprefix("millrace-")
+
     def wanted_lifetimes(self, current: Lifetimes) -> Lifetimes:
         """Return the lifetimes that the settings ask for; what they leave open stays as it is."""
         wanted = {"events": self.retention_days, "max_chunk_age": self.max_chunk_age_days}

@@ -73,6 +73,7 @@ class MetricReader:
 
     def __init__(self, client: Any, service: str, queue_name: str = "") -> None:
         self._client = client
+        self._service = service
         self._dimensions = [{"Name": "service", "Value": service}]
         self._queue_dimensions = [{"Name": "QueueName", "Value": queue_name}]
 
@@ -91,6 +92,24 @@ class MetricReader:
         queries = [self._query(f"{name}_{stat}".lower(), name, stat, _MINUTE_SECONDS) for name, stat in wanted]
         found = self._ask(queries, first, after)
         return {each: found[query["Id"]] for each, query in zip(wanted, queries, strict=True)}
+
+    def last_hour_of(self, name: str, first: datetime, after: datetime) -> datetime | None:
+        """Return the start of the newest hour in which a metric was more than zero; None if there is none."""
+        found = self._ask([self._query(name, name, "Sum", _HOUR_SECONDS)], first, after)[name]
+        return max((start for start, value in found.items() if value), default=None)
+
+    def alarms(self) -> dict[str, datetime | None]:
+        """Map the name of each alarm of the stage to the time since when it rings; None if it does not."""
+        prefix = f"{self._service}-"
+        with translated_errors():
+            pages = self._client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
+            found = [alarm for page in pages for alarm in page["MetricAlarms"]]
+        names = {alarm["AlarmName"].removeprefix(prefix): alarm for alarm in found}
+        return {
+            name: alarm["StateUpdatedTimestamp"].astimezone(UTC) if alarm["StateValue"] == "ALARM" else None
+            for name, alarm in names.items()
+            if "-" not in name  # another stage's, whose name goes on after this stage's
+        }
 
     def oldest_message_seconds(self, now: datetime) -> float | None:
         """How long the oldest message of the queue had waited when SQS last said so; None if it has not lately."""

@@ -65,15 +65,33 @@ def look(
         )
         return {"from": timestamps.readable_of(first), "to": timestamps.readable_of(after), **stock.to_json()}
 
+    minutes = _or_none(lambda: _minutes(metrics, now))
     return {
         "at": timestamps.readable_of(now),
         "queue": _or_none(look_at_queue),
         # Counted and no more: what faces the internet has no right to receive dead letters, even to look at them.
         "dead_letters": _or_none(count_dead_letters),
         "quarantined": _or_none(lambda: _newest(quarantine)),
-        "minutes": _or_none(lambda: _minutes(metrics, now)),
+        "minutes": minutes,
+        "last_accepted": minutes and _or_none(lambda: _last_accepted(minutes, metrics, HOUR.floor(now - look_back))),
+        "alarms": _or_none(lambda: _alarms(metrics)),
         "ledger": _or_none(balance),
     }
+
+
+def _last_accepted(minutes: list[Document], metrics: ports.MetricReader, first: datetime) -> Document | None:
+    """The minute or, if that is longer ago, the hour in which the last event was accepted; None since `first`."""
+    for minute in reversed(minutes):
+        if minute["accepted"]:
+            return {"from": minute["start"], "grain": MINUTE.name}
+    hour = metrics.last_hour_of("accepted", first, timestamps.parse(minutes[0]["start"]))
+    return {"from": timestamps.readable_of(hour), "grain": HOUR.name} if hour else None
+
+
+def _alarms(metrics: ports.MetricReader) -> Document:
+    alarms = metrics.alarms()
+    ringing = [{"name": name, "since": timestamps.readable_of(since)} for name, since in alarms.items() if since]
+    return {"count": len(alarms), "ringing": sorted(ringing, key=lambda alarm: alarm["since"])}
 
 
 def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:

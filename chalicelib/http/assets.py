@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ _HTML = "text/html; charset=utf-8"
 # Stands in index.html for the version, a part of every other file's address: a changed file has a new
 # address, and what modules import of one another by relative addresses comes along.
 _VERSION_MARK = "VERSION"
+_START = "start.js"
 _NOT_FRAMED = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 # A page that runs nothing and asks nobody but this stage. Styles set by scripts are none of its business.
 _PAGE_POLICY = (
@@ -32,7 +33,7 @@ _SCRIPT = "m.js"
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """`tag` changes when `text` does; `never_changes`: whether the address changes then too."""
+    """`tag` changes when `text` does; `never_changes`: what is at its address."""
 
     text: str
     content_type: str
@@ -44,6 +45,10 @@ def file_at(request: Any) -> Response:
     """The file that a request asks for. Raises Problem if there is none."""
     match request.path:
         case "/":
+            path = str(request.context.get("path", "/"))
+            if not path.endswith("/"):
+                # The page's addresses are relative: under a stage's prefix it must end in a slash.
+                return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
             return _show(index(), request)
         case "/docs":
             return _description_page()
@@ -64,17 +69,16 @@ def index() -> PageFile:
 
 def _asset(version: str, name: str) -> PageFile:
     found = _assets().get(name)
-    if found is None or version != current_version():
+    if found and version != current_version():
+        # During a deployment a page of one version asks functions of another. This script then loads the page again.
+        found = replace(found, never_changes=False) if name == _START else None
+    if found is None:
         raise Problem("no_such_file", "The page has no such file. Load the page again.")
     return found
 
 
 def _show(file: PageFile, request: Any) -> Response:
     """A file of the page, or 304 where the browser has it."""
-    path = str(request.context.get("path", "/"))
-    if not file.never_changes and not path.endswith("/"):
-        # The page's addresses are relative: under a stage's prefix it must end in a slash.
-        return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
     headers: dict[str, str | list[str]] = {
         "ETag": f'W/"{file.tag}"',
         "Cache-Control": f"public, max-age={_A_YEAR}, immutable" if file.never_changes else "no-cache",

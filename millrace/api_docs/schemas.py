@@ -100,7 +100,7 @@ def schemas() -> Json:
         ),
         "Rejections": _page_of("rejections", _rejection(rejected)),
         "Status": _status(),
-        "Health": _object({"status": {"const": "ok"}, "open": {"type": "boolean"}}),
+        "Health": _object({"status": {"const": "ok"}, "open": {"type": "boolean"}, "stage": _TEXT}),
         "Description": {"type": "object"},
         "Problem": _object(problem),
         "Rejected": _object(problem, {"events": {"type": "array", "items": ref("RejectedEvent")}}),
@@ -116,6 +116,10 @@ def _status() -> Json:
         "dead_letters": _object({"count": _COUNT, "max_deliveries": {"type": "integer", "minimum": 2}}),
         "quarantined": _object({"count": _COUNT, "newest": {"type": "array", "items": _object({"code": _TEXT})}}),
         "minutes": {"type": "array", "items": minute, "minItems": 60, "maxItems": 60},
+        "last_accepted": _object({"from": _TIME, "grain": {"enum": ["minute", "hour"]}}),
+        "alarms": _object(
+            {"count": _COUNT, "ringing": {"type": "array", "items": _object({"name": _TEXT, "since": _TIME})}}
+        ),
         "ledger": _object({"from": _TIME, "to": _TIME, "balances": {"type": "boolean"}}),
     }
     nullable = {name: {"oneOf": [schema, {"type": "null"}]} for name, schema in parts.items()}

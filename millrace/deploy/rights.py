@@ -36,6 +36,7 @@ RIGHTS = {
         Right("sqs", "queue", ("send_message",)),
         *_DEPTHS,
         _METRICS,
+        Right("cloudwatch", "metrics", ("describe_alarms",)),
     ],
     # A transaction needs the rights of its parts: put_item, update_item and delete_item.
     "process": [

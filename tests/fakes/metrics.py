@@ -21,6 +21,8 @@ class FakeMeter:
     asked: list[tuple[datetime, datetime]] = field(default_factory=list)
     fails: bool = False
     oldest_seconds: float | None = None
+    last_hour: datetime | None = None
+    ringing: dict[str, datetime | None] = field(default_factory=dict)
 
     def add(self, name: str, value: float, *, at: datetime | None = None) -> None:  # noqa: ARG002 - one time
         assert name in CATALOGUE
@@ -48,6 +50,15 @@ class FakeMeter:
             (name, stat): {last: (sum if stat == "Sum" else max)(values)} if (values := self.values.get(name)) else {}
             for name, stat in series
         }
+
+    def last_hour_of(self, name: str, first: datetime, after: datetime) -> datetime | None:
+        assert name in CATALOGUE
+        return self.last_hour if self.last_hour and first <= self.last_hour < after else None
+
+    def alarms(self) -> dict[str, datetime | None]:
+        if self.fails:
+            raise StoreFailed("the metrics do not answer")
+        return self.ringing
 
     def oldest_message_seconds(self, now: datetime) -> float | None:  # noqa: ARG002
         if self.fails:

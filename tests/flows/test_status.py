@@ -7,6 +7,7 @@ from typing import Any
 
 from builders import NOW, World, make_chunk, make_message
 from chalicelib.core.failures import REASONS, Quarantined
+from chalicelib.core.windows import HOUR
 from chalicelib.errors import StoreFailed
 from chalicelib.flows import status
 from fakes import FakeDeadLetters
@@ -75,11 +76,36 @@ def test_it_names_what_is_in_quarantine_with_the_reason_newest_first() -> None:
     }
 
 
+def test_the_last_event_was_accepted_in_a_minute_of_the_last_hour() -> None:
+    world = World()
+    world.meter.add("accepted", 3)
+    assert look(world)["last_accepted"] == {"from": f"{NOW:%Y-%m-%dT%H:%M}:00Z", "grain": "minute"}
+
+
+def test_the_last_event_of_a_quiet_stage_was_accepted_in_an_hour_of_the_ledgers_days() -> None:
+    world = World()
+    assert look(world)["last_accepted"] is None
+    world.meter.last_hour = HOUR.floor(NOW - timedelta(days=2))
+    assert look(world)["last_accepted"] == {"from": f"{NOW - timedelta(days=2):%Y-%m-%dT%H}:00:00Z", "grain": "hour"}
+    world.meter.last_hour = HOUR.floor(NOW - timedelta(days=4))
+    assert look(world)["last_accepted"] is None
+
+
+def test_it_names_the_alarms_that_ring_since_when_and_how_many_there_are() -> None:
+    world = World()
+    world.meter.ringing = {"Latency": None, "ReportLag": NOW, "DeadLetters": NOW - timedelta(hours=1)}
+    found = look(world)["alarms"]
+    assert found["count"] == 3
+    assert [alarm["name"] for alarm in found["ringing"]] == ["DeadLetters", "ReportLag"]
+    assert look(World())["alarms"] == {"count": 0, "ringing": []}
+
+
 def test_without_metrics_the_rest_is_still_told() -> None:
     world = World()
     world.meter.fails = True
     found = look(world)
-    assert (found["minutes"], found["ledger"], found["queue"]) == (None, None, None)
+    parts = ("minutes", "last_accepted", "alarms", "ledger", "queue")
+    assert [found[part] for part in parts] == [None] * len(parts)
     assert found["dead_letters"] == {"count": 0, "max_deliveries": 4}
 
 

@@ -86,8 +86,10 @@ def test_what_is_no_file_of_the_page_is_not_found(api: Api, name: str) -> None:
     assert (reply.status_code, reply.json_body["code"]) == (404, "no_such_file")
 
 
-def test_a_file_of_another_version_is_not_found(api: Api) -> None:
+def test_a_file_of_another_version_is_not_found_but_for_the_one_that_loads_the_page_again(api: Api) -> None:
     assert api.get("/assets/0123456789abcdef/page.js").status_code == 404
+    start = api.get("/assets/0123456789abcdef/start.js")
+    assert (start.status_code, start.headers["Cache-Control"]) == (200, "no-cache")
 
 
 def test_under_a_stages_prefix_the_page_ends_in_a_slash() -> None:

@@ -174,11 +174,11 @@ def test_pages_of_reports_joined_are_the_whole_answer(api: Api, grain: str) -> N
     assert len(split) == -(-len(whole) // 2) > 1
 
 
-def test_health_says_whether_the_stage_is_open(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert api.get("/health").json_body == {"status": "ok", "open": True}
+def test_health_names_the_stage_and_says_whether_it_is_open(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert api.get("/health").json_body == {"status": "ok", "open": True, "stage": "millrace"}
     monkeypatch.setenv("OPEN_STAGE", "false")
     response = api.get("/health")
-    assert (response.status_code, response.json_body) == (200, {"status": "ok", "open": False})
+    assert (response.status_code, response.json_body) == (200, {"status": "ok", "open": False, "stage": "millrace"})
 
 
 def test_nothing_of_another_project_can_be_seen(api: Api) -> None:

@@ -20,13 +20,17 @@ class CloudWatch:
 
     def __init__(self) -> None:
         self.asked: dict[str, Any] = {}
+        self.alarms: list[dict[str, Any]] = []
 
     def get_paginator(self, operation: str) -> CloudWatch:
-        assert operation == "get_metric_data"
+        assert operation in ("get_metric_data", "describe_alarms")
         return self
 
     def paginate(self, **asked: Any) -> Iterator[dict[str, Any]]:
         self.asked = asked
+        if "AlarmNamePrefix" in asked:
+            yield {"MetricAlarms": self.alarms}
+            return
         for query in asked["MetricDataQueries"]:
             yield {"MetricDataResults": [{"Id": query["Id"], "Timestamps": [HOUR], "Values": [3.0]}]}
 
@@ -103,3 +107,19 @@ def test_a_series_is_asked_for_by_minute_with_its_statistic(cloudwatch: CloudWat
         (query["MetricStat"]["Period"], query["MetricStat"]["Stat"]) for query in cloudwatch.asked["MetricDataQueries"]
     ]
     assert stats == [(60, "Sum"), (60, "p95")]
+
+
+def test_the_alarms_are_the_stages_own_and_not_those_of_a_stage_whose_name_goes_on(
+    cloudwatch: CloudWatch, reader: MetricReader
+) -> None:
+    states = {"Latency": "OK", "ReportLag": "ALARM", "Missing": "INSUFFICIENT_DATA", "eu-ReportLag": "ALARM"}
+    cloudwatch.alarms = [
+        {"AlarmName": f"millrace-prod-{name}", "StateValue": state, "StateUpdatedTimestamp": NOW}
+        for name, state in states.items()
+    ]
+    assert reader.alarms() == {"Latency": None, "ReportLag": NOW, "Missing": None}
+    assert cloudwatch.asked == {"AlarmNamePrefix": "millrace-prod-"}
+
+
+def test_the_last_hour_of_a_metric_is_the_newest_in_which_it_was_not_zero(reader: MetricReader) -> None:
+    assert reader.last_hour_of("accepted", HOUR - timedelta(days=1), NOW) == HOUR

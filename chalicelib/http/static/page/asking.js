@@ -4,6 +4,8 @@ const KEY = "millrace.key";
 // A stage that answers slowly is asked less: waiting takes this many times as long as the answer did.
 const EASE = 10;
 const LONGEST_SECONDS = 120;
+// A stage that failed is asked again at least so often: it is heard soon after it is back.
+const LONGEST_FAILURE_SECONDS = 30;
 // API Gateway gives up after 29 seconds.
 const ANSWER_MS = 30000;
 
@@ -15,11 +17,32 @@ export class Refused extends Error {
   }
 }
 
+// Where the browser keeps nothing for the page, the key lasts until it is loaded again.
+let ownKey = null;
+
+function storage() {
+  try {
+    return window.sessionStorage;
+  } catch {
+    return null;
+  }
+}
+
 export const key = {
-  get: () => sessionStorage.getItem(KEY),
-  set: (value) => sessionStorage.setItem(KEY, value),
-  forget: () => sessionStorage.removeItem(KEY),
+  isKept: () => storage() !== null,
+  get: () => storage()?.getItem(KEY) ?? ownKey,
+  set(value) {
+    ownKey = value;
+    storage()?.setItem(KEY, value);
+  },
+  forget() {
+    ownKey = null;
+    storage()?.removeItem(KEY);
+  },
 };
+
+/** Since when an answer is awaited; null: none is. */
+export const awaited = {since: null};
 
 /** For JSON.parse: a number that JavaScript cannot hold as it was written stays the text it was, for JSON.stringify. */
 function exact(name, value, context) {
@@ -36,8 +59,14 @@ export async function get(path, parameters = {}, {asSent = false} = {}) {
   const query = new URLSearchParams(given).toString();
   const headers = {Accept: "application/json"};
   if (key.get()) headers.Authorization = `Bearer ${key.get()}`;
-  const response = await fetch(query ? `${path}?${query}` : path, {headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS)});
-  const text = await response.text();
+  awaited.since = Date.now();
+  let response, text;
+  try {
+    response = await fetch(query ? `${path}?${query}` : path, {headers, cache: "no-store", signal: AbortSignal.timeout(ANSWER_MS)});
+    text = await response.text();
+  } finally {
+    awaited.since = null;
+  }
   let document = {};
   try {
     document = JSON.parse(text, asSent ? exact : undefined);
@@ -50,7 +79,7 @@ export async function get(path, parameters = {}, {asSent = false} = {}) {
 
 /**
  * Repeats tasks while the page is seen, one at a time: an open page keeps one Lambda container busy, not five.
- * A task that fails is tried again after longer and longer pauses; `outcome(error)` hears of each turn, with
+ * A task that fails is tried again after longer and longer pauses; `outcome(error, loop)` hears of each turn, with
  * null for one that went well.
  */
 export class Asker {
@@ -59,9 +88,17 @@ export class Asker {
     this.loops = [];
     this.stopped = false;
     this.before = Promise.resolve();
-    document.addEventListener("visibilitychange", () => {
-      for (const loop of this.loops) loop.wake();
-    });
+    document.addEventListener("visibilitychange", () => this.wake());
+  }
+
+  wake() {
+    for (const loop of this.loops) loop.wake();
+  }
+
+  /** One turn for what was clicked: no other task is at work meanwhile. */
+  once(task) {
+    this.before = this.before.then(() => attempt(this, null, task));
+    return this.before;
   }
 
   every(seconds, task) {
@@ -78,7 +115,7 @@ export class Asker {
 
   start() {
     this.stopped = false;
-    for (const loop of this.loops) loop.wake();
+    this.wake();
   }
 }
 
@@ -107,7 +144,8 @@ class Loop {
       return;
     }
     if (took === null) return;
-    const pause = Math.min(Math.max(this.seconds, took * EASE) * 2 ** this.failures, LONGEST_SECONDS);
+    const longest = this.failures ? LONGEST_FAILURE_SECONDS : LONGEST_SECONDS;
+    const pause = Math.min(Math.max(this.seconds, took * EASE) * 2 ** this.failures, longest);
     this.timer = setTimeout(() => this.turn(), pause * 1000 * (0.9 + Math.random() * 0.2));
   }
 
@@ -115,15 +153,20 @@ class Loop {
   async ask() {
     if (document.hidden || this.asker.stopped) return null;
     const started = performance.now();
-    let error = null;
-    try {
-      await this.task();
-      this.failures = 0;
-    } catch (caught) {
-      error = caught;
-      this.failures += 1;
-    }
-    this.asker.outcome(error);
+    const went = await attempt(this.asker, this, this.task);
+    this.failures = went ? 0 : this.failures + 1;
     return (performance.now() - started) / 1000;
   }
+}
+
+/** Whether a task went well. */
+async function attempt(asker, loop, task) {
+  let error = null;
+  try {
+    await task();
+  } catch (caught) {
+    error = caught;
+  }
+  asker.outcome(error, loop);
+  return error === null;
 }

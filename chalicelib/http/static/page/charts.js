@@ -6,13 +6,17 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** A chart in an element. `series`: {label, colour, kind: "bars" | "line" | "area", shown}, drawn in order. */
+// Events are whole: between two of them is no line.
+const WHOLE_STEPS = [1, 2, 5].flatMap((step) => Array.from({length: 10}, (_, power) => step * 10 ** power)).sort((one, other) => one - other);
+
+/** A chart in an element. `none`: what to say where there is nothing to draw; `fractions`: of what is not counted. `series`: {label, colour, kind: "bars" | "line" | "area", shown}, drawn in order. */
 export class Chart {
-  constructor(id, {format = small, wide = 46} = {}) {
-    Object.assign(this, {place: byId(id), format, wide, series: [], data: [[]]});
+  constructor(id, {none, fractions = false}) {
+    Object.assign(this, {place: byId(id), none, fractions, format: small, series: [], data: [[]]});
     this.legend = h("ul", {class: "legend", "aria-hidden": "true"});
     this.canvas = h("div", {class: "canvas", role: "img", "aria-label": "Nothing to draw yet"});
-    this.place.append(this.legend, this.canvas);
+    this.empty = h("p", {class: "empty"}, "Asking the stage …");
+    this.place.append(this.legend, this.canvas, this.empty);
     new ResizeObserver(() => this.plot?.setSize(this.size())).observe(this.canvas);
     dark.addEventListener("change", () => this.rebuild());
     times.onChange(() => this.rebuild());
@@ -23,6 +27,10 @@ export class Chart {
     const same = JSON.stringify(series) === JSON.stringify(this.series) && this.plot;
     Object.assign(this, {series, data, values});
     this.canvas.setAttribute("aria-label", summary);
+    const isEmpty = !data.slice(1).some((values) => values.some(Boolean));
+    write(this.empty, this.none);
+    this.empty.hidden = !isEmpty;
+    this.legend.hidden = this.canvas.hidden = isEmpty;
     if (same) {
       this.plot.setData(data);
       this.tell(this.plot.cursor.idx);
@@ -55,10 +63,10 @@ export class Chart {
       legend: {show: false},
       cursor: {y: false, points: {size: 6}, drag: {x: false, y: false}},
       tzDate: (stamp) => (times.isUtc() ? window.uPlot.tzDate(new Date(stamp * 1000), "Etc/UTC") : new Date(stamp * 1000)),
-      scales: {y: {range: (_, __, top) => [0, Math.max(top * 1.1, this.least ?? 1)]}},
+      scales: {y: {range: (_, __, top) => [0, Math.max(top * 1.1, this.fractions ? 0.1 : 1)]}},
       axes: [
         {...axis, grid: {show: false}, size: 26, space: 64, values: clock},
-        {...axis, size: this.wide, space: 36, values: (_, ticks) => ticks.map((tick) => this.format(tick))},
+        {...axis, size: 46, space: 36, ...(this.fractions ? {} : {incrs: WHOLE_STEPS}), values: (_, ticks) => ticks.map((tick) => this.format(tick))},
       ],
       series: [{}, ...this.series.map(drawn)],
       hooks: {setCursor: [(plot) => this.tell(plot.cursor.idx)]},

@@ -1,38 +1,48 @@
 // The details pane: one thing whole, with its neighbours a key away.
-import {byId, copyButton, h} from "./elements.js";
+import {byId, copyButton, focusRow, h} from "./elements.js";
 import {time, times} from "./wording.js";
 
 const dialog = byId("details");
-const state = {list: null, key: null};
+const state = {list: null, key: null, rows: [], body: null};
 
 /** `list`: {rows, keyOf(row), title(row), facts(row), whole(row)}; opens the row with the key. */
 export function openDetails(list, key) {
-  state.list = list;
+  Object.assign(state, {list, rows: [], body: document.activeElement.closest("tbody")});
   show(key);
   if (!dialog.open) dialog.showModal();
   byId("details-body").focus();
 }
 
+/** The rows of the list; those it had when the open one was last among them, where that has left it. */
+function neighbours() {
+  const {list, key} = state;
+  if (list.rows.some((row) => list.keyOf(row) === key)) state.rows = list.rows;
+  return state.rows;
+}
+
+const place = (rows) => rows.findIndex((row) => state.list.keyOf(row) === state.key);
+
 function show(key) {
   const {list} = state;
-  const rows = list.rows;
-  const index = rows.findIndex((row) => list.keyOf(row) === key);
-  if (index < 0) return;
   state.key = key;
+  const rows = neighbours();
+  const index = place(rows);
+  if (index < 0) return;
   const row = rows[index];
-  const whole = JSON.stringify(list.whole(row), null, 2);
+  const whole = list.whole(row);
+  const text = typeof whole === "string" ? whole : JSON.stringify(whole, null, 2);
   byId("details-title").textContent = list.title(row);
   byId("details-previous").disabled = index === 0;
   byId("details-next").disabled = index === rows.length - 1;
   byId("details-body").replaceChildren(
     h("dl", {}, ...list.facts(row).flatMap(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
-    h("div", {class: "whole"}, h("h3", {}, "As JSON"), copyButton(() => whole)),
-    h("pre", {}, whole));
+    h("div", {class: "whole"}, h("h3", {}, list.wholeName ?? "As JSON"), copyButton(() => text)),
+    h("pre", {}, text));
 }
 
 function step(by) {
-  const rows = state.list.rows;
-  const next = rows[rows.findIndex((row) => state.list.keyOf(row) === state.key) + by];
+  const rows = neighbours();
+  const next = rows[place(rows) + by];
   if (next) show(state.list.keyOf(next));
 }
 
@@ -46,6 +56,12 @@ export function bothTimes(text) {
 byId("details-previous").addEventListener("click", () => step(-1));
 byId("details-next").addEventListener("click", () => step(1));
 byId("details-close").addEventListener("click", () => dialog.close());
+dialog.addEventListener("close", () => {
+  // The row that was opened may be gone: the focus goes to what was shown last, or to the first row.
+  if (state.body?.contains(document.activeElement)) return;
+  const rows = [...(state.body?.children ?? [])];
+  focusRow(rows.find((row) => row.dataset.key.startsWith(state.key)) ?? rows[0]);
+});
 dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
 dialog.addEventListener("keydown", (event) => {
   if (event.target.closest("pre")) return;

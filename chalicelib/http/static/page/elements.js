@@ -1,4 +1,5 @@
 // Makes and changes elements. Whatever comes from outside becomes text, never markup.
+import {time} from "./wording.js";
 
 /** An element: h("td", {class: "n"}, "text", otherElement). A property that starts with "on" listens. */
 export function h(tag, properties = {}, ...children) {
@@ -19,22 +20,34 @@ export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Shows rows by key, in order; elements of known keys stay, and so does what has the focus. */
+/** Shows rows by key, in order; elements of known keys stay. The focus stays in its row, or goes to the one there now. */
 export function showRows(parent, rows, keyOf, make) {
+  const focused = [...parent.children].findIndex((child) => child.contains(document.activeElement));
+  const wanted = new Set(rows.map(keyOf));
+  for (const child of [...parent.children]) if (!wanted.has(child.dataset.key)) child.remove();
   const known = new Map([...parent.children].map((child) => [child.dataset.key, child]));
   let place = parent.firstElementChild;
   for (const row of rows) {
     const key = keyOf(row);
     let element = known.get(key);
-    known.delete(key);
     if (!element) {
       element = make(row);
       element.dataset.key = key;
+      known.set(key, element);
     }
     if (element === place) place = place.nextElementSibling;
     else parent.insertBefore(element, place);
   }
-  for (const gone of known.values()) gone.remove();
+  if (focused >= 0 && !parent.contains(document.activeElement)) focusRow(parent.children[Math.min(focused, parent.children.length - 1)]);
+}
+
+export const focusRow = (row) => row?.querySelector("button")?.focus();
+
+/** A time in two pieces: where there is no room, the date of today goes. */
+export function dated(text, today = "") {
+  const whole = time(text);
+  const date = whole.slice(0, 11);
+  return [h("span", {class: date.trim() === today ? "today" : null}, date), h("span", {}, whole.slice(11))];
 }
 
 /** A table of numbers or short texts; the first column is the head of its row. */
@@ -64,12 +77,16 @@ export class Numbers {
   }
 }
 
-/** Buttons of which one is pressed. */
-export function choice(attribute, chosen) {
+/** Buttons of which one is pressed, at first the one of `value`. */
+export function choice(attribute, value, chosen) {
   const buttons = [...document.querySelectorAll(`button[data-${attribute}]`)];
+  const press = (pressed) => {
+    for (const each of buttons) each.setAttribute("aria-pressed", String(each === pressed));
+  };
   for (const button of buttons) {
+    if (button.dataset[attribute] === value) press(button);
     button.addEventListener("click", () => {
-      for (const each of buttons) each.setAttribute("aria-pressed", String(each === button));
+      press(button);
       chosen(button.dataset[attribute]);
     });
   }

@@ -1,65 +1,35 @@
-// Whether the stage is well: a sentence, tiles, the ledger. From what GET /status says.
+// Shows whether the stage is well: the sentence, its colour, the title and the icon; the tiles; the ledger.
 import {byId, h, table, write} from "./elements.js";
-import {count, day, plural, seconds, small, time} from "./wording.js";
+import {balance, SLOW_SECONDS, summarise, WAITS_LONG_SECONDS} from "./judging.js";
+import {clock, count, day, minute, plural, seconds, small} from "./wording.js";
 
-// Slower than this, and an event is not "a moment later" any more.
-const SLOW_SECONDS = 30;
-const WAITS_LONG_SECONDS = 300;
-const MANY_REJECTED = 0.05;
+const ICON = document.querySelector("link[rel=icon]");
+const ICON_COLOURS = {ok: "%230b6b8a", warn: "%239a5b00", bad: "%23b4232a", waiting: "%2355646f"};
+const shown = {verdict: null, icon: "ok"};
 
-/** What the minutes add up to, and how it goes just now. */
-export function summarise(minutes, at) {
-  const sum = (name) => minutes.reduce((total, minute) => total + minute[name], 0);
-  const [before, running] = minutes.slice(-2);
-  const lasted = 60 + Math.max(1, (new Date(at) - new Date(running.start)) / 1000);
-  const rate = (name) => (before[name] + running[name]) / lasted;
-  const timed = minutes.filter((minute) => minute.seconds_to_stored_p95 !== null).at(-1);
-  return {
-    accepted: sum("accepted"), stored: sum("stored"), rejected: sum("rejected"), duplicates: sum("duplicates"),
-    acceptedRate: rate("accepted"), storedRate: rate("stored"),
-    p50: timed ? timed.seconds_to_stored_p50 : null, p95: timed ? timed.seconds_to_stored_p95 : null,
-  };
-}
-
-/** One sentence, what to do, and a level: ok, warn or bad. The worst comes first. */
-export function judge(stage) {
-  const hour = stage.minutes ? summarise(stage.minutes, stage.at) : null;
-  const dead = stage.dead_letters?.count ?? 0;
-  const quarantined = stage.quarantined?.count ?? 0;
-  const oldest = stage.queue?.oldest_seconds ?? 0;
-  const depth = stage.queue?.depth ?? 0;
-  if (stage.ledger && !stage.ledger.balances) {
-    return ["bad", `${plural(stage.ledger.chunks.missing, "accepted chunk")} cannot be found.`,
-      "Run “millrace ledger” to see which part of the sum is missing."];
-  }
-  if (dead) {
-    return ["bad", `${plural(dead, "dead letter")} ${dead === 1 ? "waits" : "wait"} for a decision.`,
-      `They failed ${stage.dead_letters.max_deliveries} times. “millrace dlq list” says why; nothing is lost while they wait (14 days).`];
-  }
-  if (oldest > WAITS_LONG_SECONDS) {
-    return ["bad", `The queue is behind: its oldest message has waited ${seconds(oldest)}.`,
-      `${plural(depth, "message")} waiting. The log of the function “process” says what holds it up.`];
-  }
-  if (quarantined) {
-    return ["warn", `${plural(quarantined, "message")} in quarantine.`, "“millrace quarantine list” says why they are kept there."];
-  }
-  if (hour && hour.rejected > MANY_REJECTED * (hour.accepted + hour.rejected)) {
-    const share = Math.round(100 * hour.rejected / (hour.accepted + hour.rejected));
-    return ["warn", `${share}% of what was sent in the last hour was rejected.`, "A client sends what is no event; the reasons are below."];
-  }
-  if (hour && hour.p95 > SLOW_SECONDS) {
-    return ["warn", `Slow: it takes ${seconds(hour.p95)} until an event can be queried.`, "The queue fills faster than it is worked off, or the table throttles."];
-  }
-  if (!hour) return ["ok", "The stage answers.", "Its metrics cannot be read, so rates and times are not shown."];
-  if (!hour.accepted) return ["ok", "All is well, and quiet.", "Nothing was sent in the last hour, and nothing is waiting."];
-  const speed = hour.p50 === null ? "" : ` Events can be queried ${seconds(hour.p50)} after they are accepted.`;
-  return ["ok", "All is well: everything accepted is stored or on its way.", `${plural(hour.accepted, "event")} in the last hour.${speed}`];
-}
-
-export function showHealth([level, sentence, advice]) {
+/** `verdict`: what judging.js says; `stage`: its name, for the title. */
+export function showHealth(verdict, stage) {
+  const {level, kind, sentence, advice} = verdict;
   byId("health").dataset.level = level;
+  byId("board").dataset.old = String(kind === "away");
   write(byId("sentence"), sentence);
-  write(byId("advice"), advice || " ");
+  write(byId("advice"), advice || "\u00a0");
+  // Read out when the state is another one, and not whenever a number is.
+  if (kind !== shown.verdict?.kind) write(byId("announcement"), `${sentence} ${level === "ok" ? "" : advice}`.trim());
+  shown.verdict = verdict;
+  title(`${sentence.replace(/: .*|\.$/, "")} · ${[stage, "Millrace"].filter(Boolean).join(" · ")}`, level);
+}
+
+/** A tab that nobody sees asks nothing, and does not claim anything. */
+export function showPaused() {
+  title(`Paused · Millrace`, "waiting");
+}
+
+function title(text, level) {
+  document.title = text;
+  if (level === shown.icon) return;
+  ICON.setAttribute("href", ICON.getAttribute("href").replace(ICON_COLOURS[shown.icon], ICON_COLOURS[level]));
+  shown.icon = level;
 }
 
 /** `facts`: {id, label, value, unit, note, level}; tiles keep their place, and only what changes is written. */
@@ -81,20 +51,22 @@ export function showTiles(facts) {
 }
 
 export function stageTiles(stage) {
-  const hour = stage.minutes ? summarise(stage.minutes, stage.at) : null;
+  const hour = stage.minutes && summarise(stage.minutes);
   const {queue, dead_letters: dead} = stage;
   const number = (name, show = count) => (hour ? show(hour[name]) : "–");
+  const note = (text) => (hour ? text : "not known");
+  const waits = queue?.oldest_seconds ? `oldest waits ${seconds(queue.oldest_seconds)}` : queue?.depth ? "being worked off" : "nothing waits";
+  const rate = (name) => note(`mean of ${hour?.ratePeriod}; ${number(name)} in the last hour`);
   return [
-    {id: "accepted", label: "Accepted", value: number("acceptedRate", small), unit: "/s", note: `${number("accepted")} in the last hour`},
-    {id: "stored", label: "Stored", value: number("storedRate", small), unit: "/s", note: `${number("stored")} in the last hour`},
-    {id: "latency", label: "Queryable after", value: hour ? seconds(hour.p50) : "–", note: hour?.p95 == null ? "no event timed yet" : `95% within ${seconds(hour.p95)}`,
-      level: hour && hour.p95 > SLOW_SECONDS ? "warn" : ""},
+    {id: "accepted", label: "Accepted", value: number("acceptedRate", small), unit: "/s", note: rate("accepted")},
+    {id: "stored", label: "Stored", value: number("storedRate", small), unit: "/s", note: rate("stored")},
+    {id: "latency", label: "Queryable after", value: hour ? seconds(hour.p50) : "–",
+      note: note(hour?.timedAt ? `95% within ${seconds(hour.p95)}, at ${minute(hour.timedAt)}` : "no event timed yet"), level: hour?.isSlow ? "warn" : ""},
     {id: "queue", label: "Queue", value: queue ? count(queue.depth) : "–", unit: queue?.depth === 1 ? "message" : "messages",
-      note: queue?.oldest_seconds ? `oldest waits ${seconds(queue.oldest_seconds)}` : queue?.depth ? "being worked off" : "nothing waits",
-      level: queue?.oldest_seconds > WAITS_LONG_SECONDS ? "bad" : ""},
-    {id: "rejected", label: "Rejected", value: number("rejected"), note: "in the last hour", level: hour?.rejected ? "warn" : ""},
-    {id: "duplicates", label: "Duplicates", value: number("duplicates"), note: "dropped, last hour"},
-    {id: "dead", label: "Dead letters", value: dead ? count(dead.count) : "–", note: dead?.count ? "need a decision" : "none", level: dead?.count ? "bad" : ""},
+      note: queue ? waits : "not known", level: queue?.oldest_seconds > WAITS_LONG_SECONDS ? "bad" : ""},
+    {id: "rejected", label: "Rejected", value: number("rejected"), note: note("in the last hour"), level: hour?.rejected ? "warn" : ""},
+    {id: "duplicates", label: "Duplicates", value: number("duplicates"), note: note("dropped, last hour")},
+    {id: "dead", label: "Dead letters", value: dead ? count(dead.count) : "–", note: dead ? (dead.count ? "need a decision" : "none") : "not known", level: dead?.count ? "bad" : ""},
   ];
 }
 
@@ -107,23 +79,31 @@ const PARTS = [
   ["missing", "Missing", "accepted, and nowhere"],
 ];
 
-export function showLedger(ledger, at) {
-  byId("ledger").hidden = !ledger;
-  if (!ledger) return;
-  write(byId("ledger-note"), `received since ${day(ledger.from)}`);
-  const total = PARTS.reduce((sum, [name]) => sum + Math.max(0, ledger[name]), 0);
+export function showLedger(stage) {
+  byId("ledger").hidden = !stage;
+  if (!stage) return;
+  const {ledger, at} = stage;
+  write(byId("ledger-note"), ledger ? `received since ${day(ledger.from)}` : "");
+  if (!ledger) {
+    byId("ledger-body").replaceChildren(h("p", {class: "empty"}, "The ledger could not be computed: the metrics, the queue or the table did not answer."));
+    return;
+  }
+  const {parts, unanswered} = balance(ledger);
+  const total = ledger.accepted + unanswered;
   const verdict = ledger.balances ? "It balances." : `${plural(ledger.chunks.missing, "chunk")} missing.`;
   const bar = h("div", {class: "sum", "aria-hidden": "true"},
-    ...PARTS.filter(([name]) => ledger[name] > 0).map(([name]) => {
+    ...PARTS.filter(([name]) => parts[name]).map(([name]) => {
       const part = h("i", {"data-part": name});
-      part.style.flexGrow = String(ledger[name] / total);
+      part.style.flexGrow = String(parts[name] / total);
       return part;
     }));
-  const rows = PARTS.filter(([name]) => name !== "missing" || ledger.missing).map(([name, label, meaning]) => [
-    h("span", {class: "key", "data-part": name}, label), h("span", {class: "muted"}, meaning), count(ledger[name])]);
+  const rows = PARTS.filter(([name]) => name !== "missing" || parts.missing).map(([name, label, meaning]) => [
+    h("span", {class: "key", "data-part": name}, label), h("span", {class: "muted"}, meaning), count(parts[name])]);
+  rows.push(["Together", h("span", {class: "muted"}, unanswered ? "accepted and unanswered" : "all that was accepted"), count(total)]);
   byId("ledger-body").replaceChildren(
-    h("p", {class: "equation"}, h("strong", {}, count(ledger.accepted)), ` accepted. `, h("span", {class: ledger.balances ? "good" : "bad"}, verdict)),
+    h("p", {class: "equation"}, h("strong", {}, count(ledger.accepted)), " accepted. ", h("span", {class: ledger.balances ? "good" : "bad"}, verdict)),
+    unanswered ? h("p", {}, `${count(unanswered)} more were processed although their sender got no answer.`) : "",
     bar,
     h("div", {class: "sums"}, table("What became of everything accepted", ["Part", "Meaning", "Events"], rows)),
-    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum. Looked at ${time(at)}.`));
+    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum. Computed at ${clock(at)}.`));
 }

@@ -1,79 +1,139 @@
 // The page: what is asked when, and who shows the answers.
-import {Asker, get, key, Refused} from "./asking.js";
+import {set, setting} from "./address.js";
+import {Asker, awaited, get, key, Refused} from "./asking.js";
 import {byId, choice, copy, write} from "./elements.js";
-import {judge, showHealth, showLedger, showTiles, stageTiles} from "./health.js";
+import {showHealth, showLedger, showPaused, showTiles, stageTiles} from "./health.js";
+import {away, judge} from "./judging.js";
 import {Rejections, Reports, showQuarantine} from "./lists.js";
 import {Tail} from "./tail.js";
 import {Hours, showMinutes, showOwnMinutes, showTop} from "./traffic.js";
-import {count, plural, time, times} from "./wording.js";
+import {clock, count, plural, times} from "./wording.js";
 
 // What moves is asked often; what comes by the minute or later, less often.
 const OFTEN_SECONDS = 3;
 const SELDOM_SECONDS = 15;
+const RARELY_SECONDS = 300;
+// An answer that is awaited for so long is none for a reader.
+const PATIENCE_MS = 10000;
+// A reader who has touched nothing for so long does not notice that the page is loaded again.
+const UNTOUCHED_MS = 60000;
 
-let lastHeard = null;
-let lastStage = null;
+const VERSION = new URL(".", import.meta.url).pathname.split("/").at(-2);
+// `about`: what GET /health says; `heard`: when the stage last said how it does; `newest`: the newest report of a day.
+const state = {about: null, heard: null, status: null, newest: null, listed: 0, own: 0, touched: Date.now(), isLeft: false};
 
 const asker = new Asker(hear);
-const tail = new Tail(() => tailLoop.wake());
-const reports = new Reports(() => reportsLoop.wake());
-const rejections = new Rejections();
-const hours = new Hours();
+const tail = new Tail(asker, () => tailLoop.wake());
+const reports = new Reports(asker, () => asker.once(() => reports.refresh()));
+const rejections = new Rejections(asker);
+const hours = new Hours(asker);
+
+/** A command of the toolbox, for this stage. */
+function command(text) {
+  const stage = state.about?.stage ?? "local";
+  return `millrace ${text}${stage === "local" ? "" : ` --stage ${stage}`}`;
+}
 
 async function refreshStatus() {
-  const {project, stage} = await get("status");
-  lastStage = stage;
+  state.about ??= await get("health");
+  state.status = await get("status");
+  state.heard = Date.now();
+  const {project, stage} = state.status;
   write(byId("project"), project);
   byId("project").hidden = project === "default";
   byId("latency").hidden = !stage?.minutes;
   byId("minutes-title").closest("section").classList.toggle("span-3", !stage?.minutes);
-  if (!stage) {
-    const stored = await showOwnMinutes();
-    showHealth(["ok", `${plural(stored, "event")} of this project in the last hour.`, "The numbers of the whole stage are for keys of its operators' project."]);
-    showTiles([{id: "own", label: "Stored", value: count(stored), note: "in the last hour, by event time"}]);
-  } else {
-    showHealth(judge(stage));
-    showTiles(stageTiles(stage));
-    if (stage.minutes) showMinutes(stage.minutes);
-  }
-  showLedger(stage?.ledger, stage?.at);
-  showQuarantine(stage);
+  if (stage) showStage(stage);
+  else if (Date.now() - state.own > SELDOM_SECONDS * 1000) await showProject();
+  showFirstSteps();
+}
+
+function showStage(stage) {
+  showHealth(judge(stage, command), state.about.stage);
+  showTiles(stageTiles(stage));
+  if (stage.minutes) showMinutes(stage.minutes);
+  showLedger(stage);
+  showQuarantine(stage, command);
+}
+
+/** What a key of another project than the operators' sees. */
+async function showProject() {
+  const stored = await showOwnMinutes();
+  state.own = Date.now();
+  showHealth({level: "ok", kind: "project", sentence: `${plural(stored, "event")} of this project in the last hour.`,
+    advice: "The numbers of the whole stage are for keys of its operators' project."}, state.about.stage);
+  showTiles([{id: "own", label: "Stored", value: count(stored), note: "in the last hour, by event time"}]);
+  showLedger(null);
+  showQuarantine(null, command);
 }
 
 async function refreshTail() {
   await tail.refresh();
-  if (!tail.isFiltered()) byId("welcome").hidden = tail.rows.length > 0;
+  if (!tail.isFiltered() && tail.isAnswered) byId("welcome").hidden = tail.timeline.rows.length > 0;
 }
 
-async function refreshHours() {
-  const counts = await hours.refresh();
-  const types = [...new Set(counts.map((row) => row.event_type))].sort();
+/** The newest report tells whether there are others: the lists of reports are asked for only then, and rarely. */
+async function refreshReports() {
+  const tomorrow = new Date((Math.floor(Date.now() / 86400000) + 1) * 86400000).toISOString().slice(0, 19) + "Z";
+  const {reports: [newest]} = await get("reports", {grain: "day", to: tomorrow, limit: 1});
+  const {newest: before} = state;
+  const isLongAgo = Date.now() - state.listed > RARELY_SECONDS * 1000;
+  if (isLongAgo || newest?.start !== before?.start) hours.forget();
+  if (isLongAgo || !before || newest?.start !== before.start || newest?.version !== before.version) {
+    await reports.refresh();
+    state.listed = Date.now();
+  }
+  state.newest = newest;
+  showTop(newest);
+  const types = [...new Set((await hours.refresh()).map((row) => row.event_type))].sort();
   const list = byId("known-types");
-  if (list.children.length !== types.length) {
+  if (list.dataset.types !== JSON.stringify(types)) {
+    list.dataset.types = JSON.stringify(types);
     list.replaceChildren(...types.map((type) => Object.assign(document.createElement("option"), {value: type})));
   }
-  const {reports: [newest]} = await get("reports", {grain: "day", limit: 1});
-  showTop(newest);
+}
+
+/** Loads the page again if the stage has a newer one: at once if nobody is using it, or on demand. */
+async function refreshPage() {
+  const answer = await fetch(location.pathname, {cache: "no-cache"});
+  if (!answer.ok || (await answer.text()).includes(VERSION)) return;
+  if (Date.now() - state.touched > UNTOUCHED_MS && key.isKept() && !byId("details").open) location.reload();
+  else byId("newer").hidden = false;
 }
 
 /** What became of a turn: shown at the top, and where a key is missing, asked for. */
-function hear(error) {
+function hear(error, loop) {
   if (!error) {
-    lastHeard = Date.now();
-    pulse("live", "Live");
+    if (loop === statusLoop && state.isLeft) {
+      state.isLeft = false;
+      asker.wake();
+    }
+    if (!state.isLeft) pulse("live", "Live");
   } else if (error instanceof Refused && (error.status === 401 || error.code === "forbidden")) {
     asker.stop();
     askForKey(error);
-  } else if (error instanceof Refused) {
-    pulse("trouble", error.message);
   } else {
-    pulse("trouble", lastHeard ? `No answer since ${time(new Date(lastHeard).toISOString()).slice(11)}` : "No answer");
-    if (!(error instanceof TypeError)) console.error(error); // a TypeError is what fetch throws when nobody answers
+    const message = error instanceof Refused ? error.message : "";
+    pulse("trouble", message || (state.heard ? `No answer since ${clock(state.heard)}` : "No answer"));
+    if (loop === statusLoop) leave({message});
+    // A TypeError is what fetch throws when nobody answers, a DOMException when nobody does in time.
+    if (!(error instanceof Refused || error instanceof TypeError || error instanceof DOMException)) console.error(error);
   }
 }
 
-function pulse(state, text) {
-  byId("pulse").dataset.state = state;
+/** The stage does not say how it does: what is shown is old. */
+function leave(reason) {
+  state.isLeft = true;
+  showHealth(away(state.heard, reason), state.about?.stage);
+}
+
+setInterval(() => {
+  const waits = awaited.since !== null && Date.now() - awaited.since > PATIENCE_MS;
+  if (waits && !document.hidden && !asker.stopped) leave({waits});
+}, 1000);
+
+function pulse(condition, text) {
+  byId("pulse").dataset.state = condition;
   write(byId("pulse-text"), text);
 }
 
@@ -82,6 +142,7 @@ function askForKey(error) {
   byId("board").hidden = true;
   byId("key-form").hidden = false;
   byId("forget-key").hidden = true;
+  write(byId("key-command"), command("keys create --project default --kind read"));
   if (key.get()) write(byId("key-problem"), `${error.message} Try another.`);
   key.forget();
   byId("key").focus();
@@ -94,6 +155,17 @@ function openBoard() {
   asker.start();
 }
 
+/** Commands that send a first event to this stage, with a key where it wants one. */
+function showFirstSteps() {
+  const {open: isOpen} = state.about;
+  const header = isOpen ? "" : " -H 'Authorization: Bearer WRITE_KEY'";
+  const here = location.origin + location.pathname.replace(/\/$/, "");
+  write(byId("first-curl"), `curl -s ${here}/events${header} -d '{"event_type": "page_view", "user_id": "u123", "page": "/home"}'`);
+  write(byId("first-file"), `.venv/bin/${command("send")}${isOpen ? "" : " --key WRITE_KEY"} examples/access.log.gz`);
+  byId("first-key").hidden = isOpen;
+  write(byId("first-key-command"), command(`keys create --project ${state.status.project} --kind write`));
+}
+
 byId("key-form").addEventListener("submit", (event) => {
   event.preventDefault();
   key.set(byId("key").value.trim());
@@ -104,27 +176,38 @@ byId("forget-key").addEventListener("click", () => {
   key.forget();
   location.reload();
 });
+byId("load-newer").addEventListener("click", () => location.reload());
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says what the page is set to
+  byId("tail").focus();
+});
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) showPaused();
+});
+for (const touch of ["pointerdown", "keydown", "wheel"]) document.addEventListener(touch, () => { state.touched = Date.now(); }, {passive: true});
 
 function tellZone() {
   write(byId("zone-note"), `Times are in ${times.zoneName()}; days and hours are counted in UTC.`);
 }
 
-choice("zone", times.choose);
+if (setting("zone") === "local") times.choose("local");
+choice("zone", setting("zone") || "utc", (zone) => {
+  set("zone", zone === "local" && zone);
+  times.choose(zone);
+});
 times.onChange(() => {
   tellZone();
-  if (lastStage) showLedger(lastStage.ledger, lastStage.at);
+  if (state.status?.stage) showStage(state.status.stage);
 });
 tellZone();
 
-const here = location.origin + location.pathname.replace(/\/$/, "");
-byId("first-curl").textContent = `curl -s ${here}/events -d '{"event_type": "page_view", "user_id": "u123", "page": "/home"}'`;
 for (const button of document.querySelectorAll("[data-copies]")) {
   button.addEventListener("click", () => copy(button, byId(button.dataset.copies).textContent));
 }
 
 byId("forget-key").hidden = !key.get();
-asker.every(OFTEN_SECONDS, refreshStatus);
+const statusLoop = asker.every(OFTEN_SECONDS, refreshStatus);
 const tailLoop = asker.every(OFTEN_SECONDS, refreshTail);
-asker.every(SELDOM_SECONDS, refreshHours);
-const reportsLoop = asker.every(SELDOM_SECONDS, () => reports.refresh());
+asker.every(SELDOM_SECONDS, refreshReports);
 asker.every(SELDOM_SECONDS, () => rejections.refresh());
+asker.every(RARELY_SECONDS, refreshPage);

@@ -1,100 +1,167 @@
-// The live tail: events newest first, filtered by the stage, whole on click.
-import {get} from "./asking.js";
+// The live tail: events newest first, filtered by the stage, searched here, whole on click.
+import {set, setting} from "./address.js";
+import {get, key} from "./asking.js";
 import {bothTimes, openDetails} from "./details.js";
-import {byId, h, showRows, write} from "./elements.js";
-import {seconds, time, times, visible} from "./wording.js";
+import {byId, copyButton, dated, focusRow, h, showRows, write} from "./elements.js";
+import {matches} from "./searching.js";
+import {Timeline} from "./timeline.js";
+import {count, plural, seconds, time, times, visible} from "./wording.js";
 
 const PAGE = 50;
-const MOST_ROWS = 500;
+const MOST_ROWS = 1000;
+// So many pages are read at most to find where new events meet the known ones.
+const MOST_PAGES = 10;
+const SEARCHED_PAGE = 500;
+const SEARCHED_EVENTS = 5000;
 const TYPING_MS = 350;
 
+const FIELDS = {event_type: "type", user_id: "user"};
+
 export class Tail {
-  /** `changed`: called when the filter has, to ask at once. */
-  constructor(changed) {
-    Object.assign(this, {rows: [], older: null, extended: false, seen: new Set(), first: true, filter: {}});
-    this.type = byId("filter-type");
-    this.user = byId("filter-user");
+  /** `asker`: takes a turn for each click; `changed`: called when the filter has, to ask at once. */
+  constructor(asker, changed) {
+    Object.assign(this, {asker, timeline: new Timeline((event) => event.key, MOST_ROWS), seen: null, isAnswered: false});
+    this.inputs = {type: byId("filter-type"), user: byId("filter-user"), find: byId("find")};
+    for (const [name, input] of Object.entries(this.inputs)) input.value = setting(name);
     let typing;
-    const refilter = () => {
+    const read = () => {
       clearTimeout(typing);
-      this.filter = {event_type: this.type.value.trim(), user_id: this.user.value.trim()};
-      Object.assign(this, {rows: [], older: null, extended: false, first: true});
-      byId("clear-filters").disabled = !this.isFiltered();
-      changed();
+      const before = JSON.stringify(this.filter);
+      this.readInputs();
+      if (JSON.stringify(this.filter) !== before) {
+        this.timeline.clear();
+        Object.assign(this, {seen: null, isAnswered: false});
+        changed();
+      }
+      this.show();
     };
     byId("filters").addEventListener("input", () => {
       clearTimeout(typing);
-      typing = setTimeout(refilter, TYPING_MS);
+      typing = setTimeout(read, TYPING_MS);
     });
     byId("filters").addEventListener("submit", (event) => {
       event.preventDefault();
-      refilter();
+      read();
+      if (this.find) this.asker.once(() => this.search());
     });
     byId("clear-filters").addEventListener("click", () => {
-      this.type.value = this.user.value = "";
-      refilter();
-      this.type.focus();
+      for (const input of Object.values(this.inputs)) input.value = "";
+      this.inputs.type.focus();
+      read();
     });
-    byId("older").addEventListener("click", () => this.loadOlder());
+    byId("older").addEventListener("click", () => this.asker.once(() => (this.find ? this.search() : this.addOlder())));
     byId("events").addEventListener("keydown", moveFocus);
-    times.onChange(() => {
-      byId("events").replaceChildren();
-      this.show();
-    });
+    times.onChange(() => this.drawAnew());
+    this.readInputs();
+  }
+
+  readInputs() {
+    const values = Object.fromEntries(Object.entries(this.inputs).map(([name, input]) => [name, input.value.trim()]));
+    for (const [name, value] of Object.entries(values)) set(name, value);
+    this.filter = Object.fromEntries(Object.entries(FIELDS).map(([parameter, name]) => [parameter, values[name]]));
+    this.find = values.find;
+    this.searched = null; // {found, cursor, examined, back}: of a search that goes beyond the rows
+    byId("clear-filters").disabled = !Object.values(values).some(Boolean);
   }
 
   isFiltered() {
-    return Boolean(this.filter.event_type || this.filter.user_id);
+    return Object.values(this.filter).some(Boolean);
+  }
+
+  /** The rows that are listed. */
+  get rows() {
+    const rows = this.timeline.rows.filter((event) => matches(event, this.find));
+    return this.searched ? [...rows, ...this.searched.found] : rows;
+  }
+
+  ask(limit, cursor) {
+    return get("events", {...this.filter, limit, cursor}, {asSent: true});
   }
 
   async refresh() {
+    if (this.searched) return; // what was searched must follow on what is listed
     const {filter} = this;
-    const page = await get("events", {...filter, limit: PAGE}, {asSent: true});
-    if (filter !== this.filter) return; // the answer to an older question
-    const keys = new Set(page.events.map((event) => event.key));
-    const known = this.rows.filter((event) => !keys.has(event.key));
-    this.rows = this.extended ? [...page.events, ...known].slice(0, MOST_ROWS) : page.events;
-    if (!this.extended) this.older = page.next;
+    let {events, next} = await this.ask(PAGE);
+    for (let page = 1; page < MOST_PAGES && next && !this.timeline.meets(events); page += 1) {
+      const more = await this.ask(PAGE, next);
+      events = [...events, ...more.events];
+      next = more.next;
+    }
+    if (filter !== this.filter || this.searched) return; // the answer to an older question
+    this.timeline.take(events, next);
+    this.isAnswered = true;
     this.show();
   }
 
-  async loadOlder() {
-    const button = byId("older");
+  async addOlder() {
     const {filter} = this;
-    button.disabled = true;
-    try {
-      const page = await get("events", {...filter, limit: PAGE, cursor: this.older}, {asSent: true});
-      if (filter !== this.filter) return;
-      const keys = new Set(this.rows.map((event) => event.key));
-      this.rows = [...this.rows, ...page.events.filter((event) => !keys.has(event.key))];
-      this.older = page.next;
-      this.extended = true;
-      for (const event of page.events) this.seen.add(event.key);
+    const {events, next} = await this.ask(PAGE, this.timeline.older);
+    if (filter !== this.filter) return;
+    const {length} = this.timeline.rows;
+    this.timeline.add(events, next);
+    for (const event of events) this.seen.add(event.key); // older ones are not fresh
+    const hadFocus = document.activeElement === byId("older");
+    this.show();
+    if (hadFocus && byId("older").hidden) focusRow(byId("events").children[length]);
+  }
+
+  /** Looks for the text in older events, some thousands at a time, and keeps only those that hold it. */
+  async search() {
+    const {filter, find} = this;
+    this.searched ??= {found: [], cursor: this.timeline.older, examined: this.timeline.rows.length, back: this.timeline.rows.at(-1)?.timestamp};
+    const {searched} = this;
+    const last = searched.examined + SEARCHED_EVENTS;
+    while (searched.cursor && searched.examined < last) {
+      const {events, next} = await this.ask(SEARCHED_PAGE, searched.cursor);
+      if (filter !== this.filter || find !== this.find || searched !== this.searched) return;
+      searched.found.push(...events.filter((event) => matches(event, find)));
+      searched.examined += events.length;
+      Object.assign(searched, {cursor: next, back: events.at(-1)?.timestamp ?? searched.back});
       this.show();
-    } finally {
-      button.disabled = false;
+      if (searched.found.length > MOST_ROWS || !events.length) break;
     }
   }
 
+  drawAnew() {
+    byId("events").replaceChildren();
+    this.show();
+  }
+
   show() {
-    showRows(byId("events"), this.rows, (event) => event.key, (event) => this.row(event));
-    for (const event of this.rows) this.seen.add(event.key);
-    this.first = false;
-    const none = byId("no-events");
-    none.hidden = this.rows.length > 0;
-    write(none, this.nothing());
-    byId("older").hidden = !this.older || this.rows.length >= MOST_ROWS;
+    const today = time(new Date().toISOString()).slice(0, 10);
+    if (today !== this.today) {
+      this.today = today; // rows say so of their dates
+      byId("events").replaceChildren();
+    }
+    const {rows} = this;
+    showRows(byId("events"), rows, (event) => event.key, (event) => this.row(event));
+    this.seen = this.isAnswered ? new Set(this.timeline.rows.map((event) => event.key)) : null; // for what is fresh next
+    const more = this.searched ? this.searched.cursor : this.timeline.older;
+    const isFull = !this.find && this.timeline.isFull();
+    byId("older").hidden = !more || isFull;
+    write(byId("older"), this.find ? "Search older events" : "Older events");
+    byId("no-events").hidden = rows.length > 0 && !isFull;
+    write(byId("no-events"), isFull ? `More than ${count(MOST_ROWS)} events are not listed here. Filter them, or see “millrace events --to TIME”.` : this.nothing());
+    write(byId("tail-note"), this.find ? this.searchedText(rows.length) : "newest first");
+  }
+
+  searchedText(found) {
+    const {examined, back} = this.searched ?? {examined: this.timeline.rows.length, back: this.timeline.rows.at(-1)?.timestamp};
+    const which = this.searched?.cursor === null || (!this.searched && !this.timeline.older) ? "all" : "the newest";
+    return `${count(found)} found in ${which} ${plural(examined, "event")}${back ? `, back to ${time(back)}` : ""}`;
   }
 
   nothing() {
-    if (this.older) return "None of the newest events fits this filter. Older ones may: the button below looks on.";
+    if (!this.isAnswered) return "Asking the stage …";
+    if (this.find) return "None of the events that were searched has this event id, or this text in its properties or context.";
+    if (this.timeline.older) return "None of the newest events fits this filter. Older ones may: the button below looks on.";
     if (this.isFiltered()) return "No event fits this filter. Types and users are compared whole, as they were sent.";
     return "No events yet.";
   }
 
   row(event) {
-    const fresh = !this.first && !this.seen.has(event.key);
-    const open = h("button", {type: "button", class: "open", onclick: () => openDetails(this, event.key)}, ...dated(event.timestamp));
+    const fresh = this.seen && !this.seen.has(event.key);
+    const open = h("button", {type: "button", class: "open", onclick: () => openDetails(this, event.key)}, ...dated(event.timestamp, this.today));
     return h("tr", {class: fresh ? "fresh" : null},
       h("td", {class: "time"}, open),
       h("td", {class: "type"}, h("span", {}, visible(event.event_type))),
@@ -115,7 +182,7 @@ export class Tail {
       ["Event id", event.event_id],
       ["From", [event.source_ip, event.user_agent].filter(Boolean).join(" · ") || "–"],
       ["Chunk", event.chunk_id],
-      ["Ask again", `GET /events/${event.key}`],
+      ["Ask again", askAgain(event.key)],
     ];
   }
 }
@@ -125,12 +192,11 @@ const userOf = (event) => event.user_id ?? event.anonymous_id ?? "–";
 // What tells events apart at a glance, where there is some of it, comes first.
 const TELLING = ["page", "path", "url", "name", "title", "query"];
 
-/** A time in two pieces: where there is no room, the date of today goes. */
-function dated(text) {
-  const whole = time(text);
-  const today = time(new Date().toISOString()).slice(0, 10);
-  const date = whole.slice(0, 11);
-  return [h("span", {class: date.trim() === today ? "today" : null}, date), whole.slice(11)];
+/** A command that asks for one event; on a stage that is not open, with the reader's key. */
+function askAgain(eventKey) {
+  const header = key.get() ? `-H "Authorization: Bearer $MILLRACE_KEY" ` : "";
+  const command = `curl -s ${header}${location.origin}${location.pathname}events/${eventKey}`;
+  return h("span", {class: "again"}, h("code", {}, command), copyButton(() => command));
 }
 
 function brief(properties) {

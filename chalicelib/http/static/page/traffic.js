@@ -2,20 +2,19 @@
 import {get} from "./asking.js";
 import {Chart} from "./charts.js";
 import {byId, h, Numbers, table, write} from "./elements.js";
+import {rankings, week} from "./judging.js";
 import {count, day, minute, plural, small, time, visible} from "./wording.js";
 
 const DAY_MS = 86400000;
-const SHOWN_DAYS = 7;
 const MOST_TYPES = 5;
-const TOP_PROPERTIES = ["page", "path"];
+const MOST_RANKED = 6;
 
 const epoch = (text) => new Date(text).getTime() / 1000;
 const iso = (milliseconds) => new Date(milliseconds).toISOString().slice(0, 19) + "Z";
 
-const minutesChart = new Chart("minutes-plot");
-const latencyChart = new Chart("latency-plot");
-latencyChart.least = 0.1;
-const hoursChart = new Chart("hours-plot");
+const minutesChart = new Chart("minutes-plot", {none: "Nothing was sent in the last hour."});
+const latencyChart = new Chart("latency-plot", {none: "No event was stored in the last hour.", fractions: true});
+const hoursChart = new Chart("hours-plot", {none: "No events in these days."});
 const minutesNumbers = new Numbers(byId("minutes-table"));
 const latencyNumbers = new Numbers(byId("latency-table"));
 const hoursNumbers = new Numbers(byId("hours-table"));
@@ -58,36 +57,44 @@ export async function showOwnMinutes() {
   return values.reduce((sum, each) => sum + each, 0);
 }
 
-/** Days by hour: a window of some days, moved to where there are events. */
+/** Days by hour: a week with events. Earlier ones follow the reports of days back, later ones are those one came from. */
 export class Hours {
-  constructor() {
-    this.last = null; // start of the last day shown; null: the newest that has a report
-    byId("hours-back").addEventListener("click", () => this.move(this.earlier));
-    byId("hours-on").addEventListener("click", () => this.move(this.later));
+  constructor(asker) {
+    // `ends`: of the weeks one went back through; null: the newest. `known`: the days of the last of them, and its end.
+    Object.assign(this, {ends: [null], known: null, earlier: false});
+    byId("hours-back").addEventListener("click", () => asker.once(() => this.move(this.known?.earlier, () => this.ends.push(iso(this.known.first)))));
+    byId("hours-on").addEventListener("click", () => asker.once(() => this.move(this.ends.length > 1, () => this.ends.pop())));
   }
 
-  async move(last) {
-    this.last = last;
-    await this.refresh().catch(() => {}); // the next turn tries again, and says what is wrong
+  async move(isPossible, change) {
+    if (!isPossible) return;
+    change();
+    this.known = null;
+    await this.refresh();
+  }
+
+  /** Looks at the days again: there may be other ones. */
+  forget() {
+    this.known = null;
   }
 
   async refresh() {
-    const days = (await get("reports", {grain: "day", limit: 400})).reports.map((report) => Date.parse(report.start));
-    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
-    const newest = days.length ? Math.max(...days.filter((each) => each <= today), days.at(-1)) : today;
-    const last = this.last ?? newest;
-    const farthest = last - (SHOWN_DAYS - 1) * DAY_MS;
-    const first = Math.min(last, ...days.filter((each) => each >= farthest)); // no empty days before the first
-    this.earlier = Math.max(...days.filter((each) => each < first));
-    this.later = Math.min(...days.filter((each) => each > last));
-    byId("hours-back").disabled = !Number.isFinite(this.earlier);
-    byId("hours-on").disabled = !Number.isFinite(this.later);
-    // Forward shows as much as it can: the window ends where a full one after the present begins to.
-    if (Number.isFinite(this.later)) this.later = Math.min(newest, Math.max(this.later, last + SHOWN_DAYS * DAY_MS));
+    this.known ??= week(await this.days());
+    const {first, last, earlier} = this.known;
+    byId("hours-back").disabled = !earlier;
+    byId("hours-on").disabled = this.ends.length === 1;
     const {counts} = await get("counts", {grain: "hour", from: iso(first), to: iso(last + DAY_MS)});
     write(byId("hours-span"), first === last ? day(iso(last)) : `${day(iso(first))} – ${day(iso(last))}`);
     this.show(counts, first, last);
     return counts;
+  }
+
+  /** The newest days before the end of the week that have a report, as many as a week has and one; today where none has. */
+  async days() {
+    const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
+    const end = this.ends.at(-1) ?? iso(today + DAY_MS);
+    const {reports} = await get("reports", {grain: "day", to: end, limit: 8});
+    return reports.length ? reports.map((report) => Date.parse(report.start)) : [today];
   }
 
   show(counts, first, last) {
@@ -123,18 +130,12 @@ export class Hours {
 
 /** Types and pages of the newest day that has a report. */
 export function showTop(report) {
-  const place = byId("top");
   if (!report) {
-    place.replaceChildren(h("p", {class: "empty"}, "The first report comes some minutes after the first event."));
+    byId("top").replaceChildren(h("p", {class: "empty"}, "The first report comes some minutes after the first event."));
     return;
   }
-  write(byId("top-note"), day(report.start));
-  const types = Object.entries(report.counts).map(([value, times]) => ({value, count: times}));
-  types.sort((one, other) => other.count - one.count);
-  const name = TOP_PROPERTIES.find((each) => report.top[each]?.length) ?? Object.keys(report.top)[0];
-  place.replaceChildren(
-    ...ranking("Event types", types.slice(0, MOST_TYPES)),
-    ...(name ? ranking(name === "page" || name === "path" ? "Pages" : `Values of ${name}`, report.top[name].slice(0, 8)) : []));
+  write(byId("top-note"), `${day(report.start)}, by its report`);
+  byId("top").replaceChildren(...rankings(report, MOST_RANKED).flatMap(([title, rows]) => ranking(title, rows)));
 }
 
 function ranking(title, rows) {

@@ -54,5 +54,8 @@ export function time(text, utc = times.isUtc()) {
 /** 10:05 */
 export const minute = (text) => parts(new Date(text), times.isUtc()).minute;
 
+/** 10:05:03 */
+export const clock = (text) => parts(new Date(text), times.isUtc()).second;
+
 /** 17 May 2015 */
 export const day = (text) => new Intl.DateTimeFormat("en-GB", {dateStyle: "medium", timeZone: "UTC"}).format(new Date(text));
