@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalice import Rate
 
 from chalicelib.adapters.queue import read_messages
 from chalicelib.core.dialects import registry
-from chalicelib.core.project import Project
 from chalicelib.http import answers
 from chalicelib.settings import SCHEDULE_MINUTES, Trigger
 from chalicelib.wiring import Pipeline, measured, pipeline
+
+if TYPE_CHECKING:  # which only requests need
+    from chalicelib.core.project import Project
 
 app = answers.Application(app_name="millrace", configure_logs=False)
 app.register_middleware(measured, "all")

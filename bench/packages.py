@@ -44,7 +44,7 @@ def _contestant(name: str, *holds: str, beside: tuple[str, ...] = (), message: s
 _OURS = _Package(
     recording.OURS,
     ("app.py", "chalicelib"),
-    ("chalice", "marshmallow", "google-re2", "tzdata", *_POWERTOOLS),
+    ("chalice", "marshmallow", "orjson", "google-re2", "tzdata", *_POWERTOOLS),
     message="ours",
 )
 # Every package has bytecode, though Chalice and SAM build none, so that no contestant is compared by its lack.

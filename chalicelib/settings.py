@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from datetime import timedelta
+from functools import cache, lru_cache
 from typing import Any
 
 from chalicelib.core.lifetimes import CHOSEN, Lifetimes
@@ -113,15 +114,7 @@ class Settings:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
         """Raises ValueError that names everything missing, or what is wrong."""
-        required = [each.name for each, default in variables(cls) if default is MISSING]
-        if missing := [name for name in required if not environ.get(name)]:
-            raise ValueError(f"These environment variables are not set: {', '.join(missing)}")
-        settings = cls(**_read(cls, environ))
-        if not settings.cursor_secret:
-            settings = replace(settings, cursor_secret="\n".join(environ[name] for name in required))
-        for lifetime, problem in settings.wanted_lifetimes(Lifetimes()).problems():
-            raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
-        return settings
+        return _settings(tuple((name, environ.get(name)) for name in _environment_names()))
 
     @property
     def stage_name(self) -> str:
@@ -192,6 +185,25 @@ class Throttle:
 def variables(declared: type[Settings | Trigger | Throttle]) -> list[tuple[Variable, Any]]:
     """The environment variables of a class, each with its default: MISSING for none."""
     return [(each.metadata["variable"], each.default) for each in fields(declared)]
+
+
+@cache
+def _environment_names() -> list[str]:
+    return [variable.name for variable, _ in variables(Settings)]
+
+
+@lru_cache(maxsize=1)  # each request asks
+def _settings(texts: tuple[tuple[str, str | None], ...]) -> Settings:
+    environ = {name: text for name, text in texts if text is not None}
+    required = [each.name for each, default in variables(Settings) if default is MISSING]
+    if missing := [name for name in required if not environ.get(name)]:
+        raise ValueError(f"These environment variables are not set: {', '.join(missing)}")
+    settings = Settings(**_read(Settings, environ))
+    if not settings.cursor_secret:
+        settings = replace(settings, cursor_secret="\n".join(environ[name] for name in required))
+    for lifetime, problem in settings.wanted_lifetimes(Lifetimes()).problems():
+        raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
+    return settings
 
 
 def _read(declared: type[Settings | Trigger | Throttle], environ: Mapping[str, str]) -> dict[str, Any]:

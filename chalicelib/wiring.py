@@ -132,18 +132,19 @@ class Pipeline:
 
     @cached_property
     def rejections(self) -> Rejections:
-        from chalicelib.adapters.rejection_log import RejectionLog
         from chalicelib.flows.rejections import Rejections
 
         # A POST that is answered already waits for this: better to give up soon.
-        table = Table(self.client("dynamodb", retries.QUICK_CALL), self.settings.table_name, pause=self.pause)
-        return Rejections(RejectionLog(table, retention=Lifetimes.rejections))
+        return Rejections(cache(lambda: self._rejection_log(self._table_for(retries.QUICK_CALL))))
 
     @cached_property
     def rejection_log(self) -> RejectionLog:
+        return self._rejection_log(self._table)
+
+    def _rejection_log(self, table: Table) -> RejectionLog:
         from chalicelib.adapters.rejection_log import RejectionLog
 
-        return RejectionLog(self._table, retention=Lifetimes.rejections)
+        return RejectionLog(table, retention=Lifetimes.rejections)
 
     @cached_property
     def events(self) -> ports.EventStore:
@@ -225,7 +226,10 @@ class Pipeline:
 
     @cached_property
     def _table(self) -> Table:
-        return Table(self.client("dynamodb"), self.settings.table_name, pause=self.pause)
+        return self._table_for(retries.CALL)
+
+    def _table_for(self, retry: Retry) -> Table:
+        return Table(self.client("dynamodb", retry), self.settings.table_name, pause=self.pause)
 
     @cached_property
     def _bucket(self) -> Bucket:

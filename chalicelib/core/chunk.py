@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from chalicelib.core import chunk_rules, compact, limits, timestamps
+from chalicelib.core import compact, lifetimes, limits, timestamps
 from chalicelib.core.chunk_id import hour_of, minted_at, owner_of, single_id
 from chalicelib.core.event import FIELDS, FLAGS, Event, Field
 from chalicelib.core.windows import HOUR, MINUTE
@@ -83,6 +83,11 @@ class Chunk:
         return minted_at(self.chunk_id)
 
     @property
+    def is_old_for_single(self) -> bool:
+        """Whether the first event is too old to be a single."""
+        return self.minted - timestamps.parse(self.events[0].time) > lifetimes.MAX_SINGLE_AGE
+
+    @property
     def age_counts_from(self) -> datetime:
         """What the maximum chunk age measures from."""
         return self.renewed or self.minted
@@ -118,7 +123,7 @@ def _stamp(chunk: Chunk, size: int) -> Chunk:
     """The chunk, as a single where that pays. `size`: that of its first event."""
     event = chunk.events[0]
     is_large = size > limits.MAX_SINGLE_BYTES
-    if chunk.accepted > 1 or not event.is_told_by_its_item or is_large or chunk_rules.is_old_for_single(chunk):
+    if chunk.accepted > 1 or not event.is_told_by_its_item or is_large or chunk.is_old_for_single:
         return chunk
     chunk_id = single_id(chunk.chunk_id, event.ref)
     return replace(chunk, chunk_id=chunk_id) if len(chunk_id) <= limits.MAX_SINGLE_ID else chunk
@@ -174,6 +179,8 @@ def decode(body: str, *, latest: datetime | None = None) -> Chunk:
 
     `latest`: a chunk that was received, minted or renewed later is not believed.
     """
+    from chalicelib.core import chunk_rules  # which ingestion does not need
+
     try:
         document = chunk_rules.parse(body)
         if document["format"] != _FORMAT:
@@ -186,7 +193,7 @@ def decode(body: str, *, latest: datetime | None = None) -> Chunk:
             {**document.get("shared", {})},
         )
         renewed = _time_in(document["renewed_at"]) if "renewed_at" in document else None
-        events = tuple(_event_of_message(event) for event in document["events"])
+        events = tuple(chunk_rules.read_event(event) for event in document["events"])
         chunk = Chunk(document["chunk_id"], sender, events, document["repeats"], renewed)
         chunk_rules.check_chunk(chunk, latest)
         if chunk.is_single:
@@ -254,13 +261,3 @@ def _event_to_message(event: Event) -> dict[str, Any]:
         if event.own_time is not None:
             document["own_time"] = timestamps.readable(event.own_time)
     return document
-
-
-def _event_of_message(document: dict[str, Any]) -> Event:
-    chunk_rules.check_names(document)
-    recognised: dict[str, Any] = {name: True for name in FLAGS if name in document}
-    if "own_time" in document:
-        recognised["own_time"] = timestamps.sortable(timestamps.parse(document["own_time"]))
-    event = Event.from_json(document, **recognised)
-    chunk_rules.check_event(document, event)
-    return event

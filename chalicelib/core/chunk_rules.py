@@ -11,32 +11,21 @@ import math
 import re
 import unicodedata
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
-from chalicelib.core import compact, lifetimes, limits, timestamps
+from chalicelib.core import compact, limits, timestamps
+from chalicelib.core.chunk import Chunk, Sender
 from chalicelib.core.chunk_id import check_id, minted_at, newest_minute_of, single_id
 from chalicelib.core.event import FIELDS, FLAGS, Event, EventRef
 from chalicelib.core.table_keys import is_project_name
 from chalicelib.core.windows import HOUR, minute_of_hour
 from chalicelib.errors import Undecodable
 
-if TYPE_CHECKING:  # chunk.py imports this module
-    from chalicelib.core.chunk import Chunk, Sender
-
 _MESSAGE_NAMES = {
-    *(
-        "format",
-        "chunk_id",
-        "project",
-        "received_at",
-        "source_ip",
-        "user_agent",
-        "repeats",
-        "events",
-        "renewed_at",
-        "shared",
-    )
+    *("format", "chunk_id", "project", "received_at", "source_ip", "user_agent", "repeats", "events"),
+    *("renewed_at", "shared"),
 }
 _EVENT_NAMES = {*(row.name for row in FIELDS), *FLAGS, "own_time"}
 _TEXTS = tuple(row.attribute for row in FIELDS if row.kind == "text")
@@ -62,18 +51,26 @@ def parse_json(text: str) -> Any:
     """A document in ASCII, of numbers that can be kept and whole text. Raises ValueError and Undecodable."""
     if not text.isascii():
         raise Undecodable("not ASCII")
+    with suppress(ValueError):  # whatever it is, the standard library's parser says it
+        return compact.load(text.encode())
     document = _decode(text)
     if _SURROGATE.search(text):
         _encode(document).encode()  # raises UnicodeEncodeError for half of a pair
     return document
 
 
-def check_names(document: Mapping[str, Any]) -> None:
-    """An event has no other fields in a message, and some tell how it is recognised. Raises Undecodable."""
+def read_event(document: Mapping[str, Any]) -> Event:
+    """The event in a message. Some fields tell how it is recognised. Raises Undecodable, TypeError and ValueError."""
     if not document.keys() <= _EVENT_NAMES:
         raise Undecodable("an event has unknown fields")
     if not all(document[name] is True for name in FLAGS if name in document):
         raise Undecodable("it is not told how an event is recognised")
+    recognised: dict[str, Any] = {name: True for name in FLAGS if name in document}
+    if "own_time" in document:
+        recognised["own_time"] = timestamps.sortable(timestamps.parse(document["own_time"]))
+    event = Event.from_json(document, **recognised)
+    check_event(document, event)
+    return event
 
 
 def check_event(document: Mapping[str, Any], event: Event) -> None:
@@ -139,13 +136,8 @@ def check_single(chunk: Chunk, dumped_bytes: int) -> None:
     event = chunk.events[0]
     if chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, event.ref):
         raise Undecodable("not the event that its chunk_id names")
-    if not event.is_told_by_its_item or dumped_bytes > limits.MAX_SINGLE_BYTES or is_old_for_single(chunk):
+    if not event.is_told_by_its_item or dumped_bytes > limits.MAX_SINGLE_BYTES or chunk.is_old_for_single:
         raise Undecodable("this event makes no single")
-
-
-def is_old_for_single(chunk: Chunk) -> bool:
-    """Whether the first event of a chunk is too old to be a single."""
-    return minted_at(chunk.chunk_id) - timestamps.parse(chunk.events[0].time) > lifetimes.MAX_SINGLE_AGE
 
 
 def _check_times(chunk: Chunk, latest: datetime | None) -> None:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal, NamedTuple
 
+import orjson
+
 from chalicelib.core import limits, timestamps
 
 _TIME_LENGTH = 27
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _EXACT = 2**53
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
@@ -172,7 +173,7 @@ class Event:
 
 def event_key(ref: EventRef) -> str:
     """The opaque key of an event, safe in a URL."""
-    return base64.urlsafe_b64encode(_encode(ref).encode()).decode().rstrip("=")
+    return base64.urlsafe_b64encode(orjson.dumps([*ref])).decode().rstrip("=")
 
 
 def parse_event_key(key: str) -> EventRef | None:

@@ -6,9 +6,10 @@ import json
 import math
 import zlib
 from codecs import BOM_UTF8
+from contextlib import suppress
 from typing import Any
 
-from chalicelib.core import limits
+from chalicelib.core import compact, limits
 from chalicelib.errors import Problem
 
 _PIECE_OF_JSON = 64 * 1024
@@ -90,10 +91,11 @@ def open_text(body: bytes) -> bytes:
 
 def decode(plain: bytes) -> Any:
     """The JSON document in these bytes. Raises Problem."""
-    text = _text_of(plain)
     _check_values(plain)
+    with suppress(ValueError):  # whatever it is, the standard library's parser says it
+        return compact.load(plain)
     try:
-        return json.loads(text, parse_int=_integer, parse_float=_float, parse_constant=_constant)
+        return json.loads(_text_of(plain), parse_int=_integer, parse_float=_float, parse_constant=_constant)
     except RecursionError as error:
         raise Problem("too_deep", f"The body nests deeper than {limits.MAX_DEPTH} levels.") from error
     except ValueError as error:

@@ -103,6 +103,7 @@ def _sort(
     randomness: Callable[[int], bytes],
 ) -> _Sorted:
     post, contents, identities = _Sorted(), Counter[str](), dict[EventRef, Event]()
+    random_ids, content_secret = _random_ids(randomness, len(raw_events)), project.content_secret
     for index, raw in enumerate(raw_events):
         try:
             if raw.rejected:
@@ -117,8 +118,8 @@ def _sort(
                 idempotency_key=idempotency_key,
                 content=raw.content,
                 seen=contents,
-                random_id=randomness(16).hex(),
-                content_secret=project.content_secret,
+                random_id=random_ids[index],
+                content_secret=content_secret,
                 shared=shared,
             )
             _check_floor(event, project)
@@ -143,6 +144,11 @@ def _sort(
             post.verdicts[-1]["warning"] = _reason(warning)
             post.to_keep.append((raw.fields, {"index": index, "status": "accepted", **_reason(warning)}))
     return post
+
+
+def _random_ids(randomness: Callable[[int], bytes], number: int) -> list[str]:
+    digits = randomness(16 * number).hex()
+    return [digits[start : start + 32] for start in range(0, 32 * number, 32)]
 
 
 def _pack(

@@ -28,7 +28,9 @@ class _Minute:
 
 
 class Rejections:
-    def __init__(self, log: ports.RejectionLog, randomness: Callable[[int], bytes] = os.urandom) -> None:
+    """`log`: called where there is something to keep."""
+
+    def __init__(self, log: Callable[[], ports.RejectionLog], randomness: Callable[[int], bytes] = os.urandom) -> None:
         self._log = log
         self._randomness = randomness
         self._minutes: dict[str, _Minute] = {}
@@ -50,7 +52,7 @@ class Rejections:
         rows = [rejection.make_row(raw, verdict, project) for raw, verdict in found[: rejection.MAX_KEPT_EVENTS]]
         name = f"{timestamps.sortable(now)}#{self._randomness(8).hex()}"
         try:
-            self._log.keep(rejection.RejectedPost(project.name, name, tuple(rows), uncounted))
+            self._log().keep(rejection.RejectedPost(project.name, name, tuple(rows), uncounted))
         except StoreFailed as error:
             _log.warning("rejected events could not be kept: %s", error)
 

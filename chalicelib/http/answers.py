@@ -11,7 +11,7 @@ from typing import Any
 
 from chalice import Chalice, CORSConfig, Response
 
-from chalicelib.core import limits
+from chalicelib.core import compact, limits
 from chalicelib.errors import TITLES, Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
@@ -97,7 +97,7 @@ def _told(error: Problem | StoreFailed) -> Problem:
 
 def answer(body: dict[str, Any]) -> Response:
     """Always 200: some client libraries take any other success for a failure and send again."""
-    return Response(body, status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
+    return Response(compact.dump(body), status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
 def pixel(receive: Callable[[], Any]) -> Response:

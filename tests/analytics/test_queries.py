@@ -13,7 +13,7 @@ import pytest
 from cfnlint.decode import cfn_yaml
 
 from builders import NOW, World, make_chunk, make_event
-from chalicelib.adapters import archive_format
+from chalicelib.adapters.archive import pack
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import STORED_FIELDS
 from chalicelib.core.event import Event
@@ -42,8 +42,8 @@ def archive_of(folder: Path, world: World) -> duckdb.DuckDBPyConnection:
     names = list(world.archive.objects)
     for name, events in world.archive.objects.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(archive_format.pack(events))
-    (folder / names[0]).with_name("orphan.jsonl.gz").write_bytes(archive_format.pack(world.archive.objects[names[0]]))
+        (folder / name).write_bytes(pack(events))
+    (folder / names[0]).with_name("orphan.jsonl.gz").write_bytes(pack(world.archive.objects[names[0]]))
     connection = duckdb.connect()
     connection.execute(MACROS)
     columns = ", ".join(f"'{column}': 'VARCHAR'" for column in COLUMNS)

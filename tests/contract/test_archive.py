@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from builders import NOW
-from chalicelib.adapters import archive_format
+from chalicelib.adapters import archive as archive_adapter
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.errors import StoreFailed
 from chalicelib.ports import Archive
@@ -135,7 +135,7 @@ def test_damaged_events_are_read_with_their_neighbours_and_survive_a_rewriting_b
     assert again.events == [*DAMAGED, B]
 
 
-@pytest.mark.parametrize("body", [b"not gzip", archive_format.pack([A])[:-9]], ids=["no gzip", "cut"])
+@pytest.mark.parametrize("body", [b"not gzip", archive_adapter.pack([A])[:-9]], ids=["no gzip", "cut"])
 def test_an_object_that_is_not_gzip_is_named_and_not_taken_for_an_empty_one(stage: Stage, body: bytes) -> None:
     name = "events/date=2015-05-17/hour=10/damaged.jsonl.gz"
     stage.clients.s3.put_object(Bucket=stage.settings.bucket_name, Key=name, Body=body)

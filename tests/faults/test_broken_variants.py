@@ -104,9 +104,9 @@ VARIANTS = {
     ]),
     "archive objects share a name": Variant("process", "adapters/archive.py", [("{uuid4().hex}", "batch")]),
     "commit despite an unknown archive write": Variant("process", "adapters/archive.py", [
-        ("        self._bucket.put(name, archive_format.pack(events), archive_format.CONTENT_TYPE)\n",
+        ("        self._bucket.put(name, pack(events), _CONTENT_TYPE)\n",
          "        try:\n"
-         "            self._bucket.put(name, archive_format.pack(events), archive_format.CONTENT_TYPE)\n"
+         "            self._bucket.put(name, pack(events), _CONTENT_TYPE)\n"
          "        except Exception:\n"
          "            pass\n"),
     ]),
@@ -121,7 +121,7 @@ VARIANTS = {
          "        records = _archive(claimed, later, meter, now, report_properties)\n"
          "        committed = _commit(records, commits)\n"
          "        if hasattr(later, 'events'):\n"
-         "            from chalicelib.adapters.archive_format import pack\n"
+         "            from chalicelib.adapters.archive import pack\n"
          "            archive._bucket.put(later.name, pack(later.events), 'application/gzip')\n"),
     ]),
     "all events archived, not only the owned": Variant("process", "flows/process.py", [

@@ -26,7 +26,7 @@ ACME = Project("acme", secret="s")
 
 
 def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = ACME, **options: Any) -> dict[str, Any]:
-    rejections = Rejections(log) if isinstance(log, FakeRejectionLog) else log
+    rejections = Rejections(lambda: log) if isinstance(log, FakeRejectionLog) else log
     defaults: dict[str, Any] = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
         return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
@@ -128,7 +128,7 @@ def test_anything_that_can_be_rejected_can_be_kept(body: bytes) -> None:
     log = FakeRejectionLog()
     options: dict[str, Any] = {"sender": Sender("acme", NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     with pytest.raises(Problem) as caught:
-        ingest(raw_events(body), project=ACME, rejections=Rejections(log), **options)
+        ingest(raw_events(body), project=ACME, rejections=Rejections(lambda: log), **options)
     assert caught.value.code == "all_rejected"
     assert all(len(row["event"]) <= 1000 and row["event"].isascii() for row in rows(log))
     assert rows(log) != []
@@ -143,7 +143,7 @@ def test_of_many_rejected_events_some_are_kept_and_the_rest_counted() -> None:
 
 def test_a_flood_of_bad_posts_is_kept_up_to_a_number_each_minute_and_the_rest_counted() -> None:
     log = FakeRejectionLog()
-    rejections = Rejections(log)
+    rejections = Rejections(lambda: log)
     for _ in range(KEPT_POSTS_A_MINUTE + 30):
         post(rejections, BAD)
     assert len(log.posts) == KEPT_POSTS_A_MINUTE
@@ -153,7 +153,7 @@ def test_a_flood_of_bad_posts_is_kept_up_to_a_number_each_minute_and_the_rest_co
 
 def test_one_projects_flood_leaves_room_for_another() -> None:
     log = FakeRejectionLog()
-    rejections = Rejections(log)
+    rejections = Rejections(lambda: log)
     for _ in range(100):
         post(rejections, BAD)
     post(rejections, BAD, project=Project("other"))

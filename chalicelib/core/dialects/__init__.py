@@ -6,10 +6,10 @@ docs/clients.md has the rules.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from unicodedata import normalize
 
 from chalicelib.core import access_key, timestamps
@@ -37,8 +37,7 @@ class Incoming:
         return self.repeated.get(name) or [self.query[name]] if name in self.query else []
 
 
-@dataclass(frozen=True, slots=True)
-class RawEvent:
+class RawEvent(NamedTuple):
     """What `read_event` takes of an event, by the same names; nothing is checked yet.
 
     `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came. `key`: the write key that
@@ -72,11 +71,13 @@ class Post:
         """Each write key that the body names, once."""
         return list(dict.fromkeys(key for key in (self.key, *(event.key for event in self.events)) if key))
 
-    def without_events_of(self, keys: Container[str]) -> list[RawEvent]:
+    def without_events_of(self, keys: Collection[str]) -> list[RawEvent]:
         """The events; one that names one of these keys, or whose request does, is rejected."""
+        if not keys:
+            return self.events
         refusal = Rejected("other_key")
         return [
-            replace(event, rejected=refusal) if access_key.first_in((event.key, self.key)) in keys else event
+            event._replace(rejected=refusal) if access_key.first_in((event.key, self.key)) in keys else event
             for event in self.events
         ]
 

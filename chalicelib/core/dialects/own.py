@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from chalicelib.core import payload, timestamps
@@ -12,6 +11,8 @@ from chalicelib.core.event import SENT_FIELDS, Rejected
 
 #: The fields that a query can tell, by name.
 PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object"}
+# What an event has only if it names a key, or is a CloudEvent.
+_UNLIKE_OWN = {*OWN.key_in_body, "specversion"}
 
 
 def read(incoming: Incoming) -> Post:
@@ -26,12 +27,14 @@ def read(incoming: Incoming) -> Post:
 def _own(raw: Any) -> RawEvent:
     if not isinstance(raw, dict):
         return RawEvent(raw)
+    if _UNLIKE_OWN.isdisjoint(raw):
+        return RawEvent(raw)
     event, key = RawEvent(without(raw, *OWN.key_in_body)), text_in(raw, *OWN.key_in_body)
     if "specversion" in raw:
         from chalicelib.core.dialects import cloudevents
 
         event = cloudevents.read_one(event.fields) if cloudevents.is_one(raw) else event
-    return replace(event, key=key)
+    return event._replace(key=key)
 
 
 def read_pixel(incoming: Incoming) -> Post:

@@ -129,7 +129,7 @@ ASKING = tuple((each.method, each.path) for dialect in DIALECTS for each in dial
 
 def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Dialect] = DIALECTS) -> Dialect:
     """The dialect of a request. `path` is that of its route."""
-    at_path = [each for each in dialects if (method, path) in each.routes]
+    at_path = (each for each in dialects if method == each.method and path in each.paths)
     return next(each for each in at_path if each.fits is None or each.fits(incoming))
 
 

@@ -5,7 +5,6 @@ https://segment.com/docs/connections/spec/common and .../sources/catalog/librari
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -51,7 +50,7 @@ def read(incoming: Incoming) -> Post:
         sent = moment_of(envelope.get("sentAt"))
         events = [_event(each, sent) for each in batch]
         if call == "import":  # of the past, by whatever clock
-            events = [replace(event, sent=None) for event in events]
+            events = [event._replace(sent=None) for event in events]
         return Post(events, text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
     if name not in CALLS.values():
