@@ -45,20 +45,23 @@ def file_at(request: Any) -> Response:
     """The file that a request asks for. Raises Problem if there is none."""
     match request.path:
         case "/":
-            path = str(request.context.get("path", "/"))
-            if not path.endswith("/"):
-                # The page's addresses are relative: under a stage's prefix it must end in a slash.
-                return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
-            return _show(index(), request)
+            return _index(request)
         case "/docs":
             return _description_page()
         case "/openapi.json":
             return Response(_shipped("openapi.json"), headers={**HEADERS, "Content-Type": "application/json"})
         case "/m.js":
             return _script(None)
-    if request.uri_params["name"] == _SCRIPT:
-        return _script(request.uri_params["version"])
-    return _show(_asset(**request.uri_params), request)
+    version, name = request.uri_params["version"], request.uri_params["name"]
+    return _script(version) if name == _SCRIPT else _show(_asset(version, name), request)
+
+
+def _index(request: Any) -> Response:
+    path = str(request.context.get("path", "/"))
+    if path.endswith("/"):
+        return _show(index(), request)
+    # The page's addresses are relative: under a stage's prefix it must end in a slash.
+    return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
 
 
 def index() -> PageFile:

@@ -7,7 +7,7 @@ from typing import Any
 from chalicelib.core import limits
 from chalicelib.core.chunk import STORED_FIELDS
 from chalicelib.core.event import REJECTION_CODES, SENT_FIELDS, Field
-from chalicelib.core.windows import reported
+from chalicelib.core.windows import HOUR, MINUTE, reported
 from chalicelib.errors import ERROR_CODES
 
 Json = dict[str, Any]
@@ -116,7 +116,7 @@ def _status() -> Json:
         "dead_letters": _object({"count": _COUNT, "max_deliveries": {"type": "integer", "minimum": 2}}),
         "quarantined": _object({"count": _COUNT, "newest": {"type": "array", "items": _object({"code": _TEXT})}}),
         "minutes": {"type": "array", "items": minute, "minItems": 60, "maxItems": 60},
-        "last_accepted": _object({"from": _TIME, "grain": {"enum": ["minute", "hour"]}}),
+        "last_accepted": _object({"from": _TIME, "grain": {"enum": [MINUTE.name, HOUR.name]}}),
         "alarms": _object(
             {"count": _COUNT, "ringing": {"type": "array", "items": _object({"name": _TEXT, "since": _TIME})}}
         ),

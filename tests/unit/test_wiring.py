@@ -158,7 +158,7 @@ def test_the_status_is_remembered_as_long_as_the_settings_say(seconds: int, look
     wired = Wired(replace(SETTINGS, status_seconds=seconds, max_deliveries=3))
     for _ in range(2):
         found = wired.status.at(NOW)
-    assert len([operation for operation, _ in wired.recorder.calls if operation == "get_metric_data"]) == 3 * looks
+    assert len([operation for operation, _ in wired.recorder.calls if operation == "get_metric_data"]) == 4 * looks
     assert found["dead_letters"] == {"count": 0, "max_deliveries": 3}
     assert found["ledger"]["from"][:10] == f"{NOW - 13 * DAY:%Y-%m-%d}"
 
