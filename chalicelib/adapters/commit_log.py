@@ -59,15 +59,18 @@ class CommitLog:
                 singles[record.chunk_id] = table_keys.event_item(record.project, record.owned[0].ref)
         with suppress(StoreFailed):  # not known, they are tried again
             known = self._known(singles)
-            return Outcome(committed | known.committed, known.duplicates)
+            return known._replace(committed=committed | known.committed)
         return Outcome(committed)
 
     def _known(self, wanted: dict[str, Key]) -> Outcome:
         """What the items say that chunks would put, by chunk_id: committed, or another's."""
-        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i")
+        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i, z")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
         committed = {chunk_id for chunk_id, item in there.items() if is_committed(chunk_id, item)}
-        return Outcome(committed, there.keys() - committed)
+        duplicates = there.keys() - committed
+        # An erased event is nobody's, and one that names a record is a single's that is committed.
+        owners = {each: there[each]["c"]["S"] for each in duplicates if not there[each].keys() & {"i", "z"}}
+        return Outcome(committed, duplicates, owners)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
         # A shard of its own for each attempt: two workers rarely write the same counter at once.

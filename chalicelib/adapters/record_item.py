@@ -21,6 +21,8 @@ def record_item(record: CommitRecord, retention: timedelta) -> Item:
     }
     if record.archive_object is not None:
         item["o"] = text(record.archive_object)
+    if record.waits_for:
+        item["w"] = text(" ".join(record.waits_for))
     return item
 
 
@@ -36,6 +38,7 @@ def record_of(item: Item) -> CommitRecord:
         archive_object=item["o"]["S"] if "o" in item else None,
         received=item["r"]["S"],
         erased=int(item["e"]["N"]) if "e" in item else 0,
+        waits_for=tuple(item["w"]["S"].split()) if "w" in item else (),
     )
 
 

@@ -138,6 +138,7 @@ def get_receipt(
             "stored": record.stored,
             "duplicates": record.duplicates,
             **({"erased": record.erased} if record.erased else {}),
+            **({"waits_for": list(record.waits_for)} if record.waits_for else {}),
         }
     code = quarantine.code_of(project, chunk_id)
     if code is not None:

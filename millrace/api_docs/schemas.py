@@ -87,6 +87,7 @@ def schemas() -> Json:
                 "stored": _COUNT,
                 "duplicates": _COUNT,
                 "erased": _COUNT,
+                "waits_for": {"type": "array", "items": _TEXT},
                 "code": _TEXT,
                 "last_failure": _object({"code": _TEXT, "at": _TIME, "deliveries": _COUNT}),
             },

@@ -79,7 +79,7 @@ def test_the_usual_event_of_a_library_takes_one_write() -> None:
         ("PostHog", {"uuid": "m"}),
         ("PostHog", {}),
     ):
-        assert post(dialect, NOW, NOW, **named).is_told_by_its_item
+        assert post(dialect, NOW, NOW, **dict[str, Any](named)).is_told_by_its_item
     anonymous = post("Segment", NOW, NOW, userId=None, anonymousId="a", messageId="m")
     assert anonymous.is_told_by_its_item
     identified = post("Segment", NOW, NOW, anonymousId="a", messageId="m")
