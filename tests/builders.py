@@ -112,7 +112,7 @@ def make_body(single: Chunk) -> bytes:
 def make_record(chunk: Chunk, owned: Sequence[Event] | None = None, archive_object: str = "object") -> CommitRecord:
     """The commit record of a chunk that owns all its events, or those given."""
     body = make_body(chunk) if chunk.is_single and owned is None else None
-    return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",), body)
+    return commit.make_record(chunk, chunk.events if owned is None else owned, archive_object, ("page",), body=body)
 
 
 def make_quarantined(chunk: Chunk, code: str = "too_old") -> Quarantined:

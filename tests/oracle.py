@@ -94,7 +94,7 @@ class Findings:
     def record_of(self, chunk_id: str) -> dict[str, Any]:
         """The record that refers to a chunk's events; nothing if there is none."""
         single = self.singles.get(chunk_id[:42]) if len(chunk_id) > 42 else None
-        return dict(self.records.get(single["i"]["S"] if single else chunk_id, {}))
+        return dict(self.records.get(single["i"]["S"] if single else chunk_id[:42], {}))
 
     def counted(self) -> Counter[tuple[str, str]]:
         """Events by minute and type."""
@@ -152,13 +152,13 @@ class Findings:
         true = [len(own) + len(singles), _sum(own, "n") + len(singles), stored_once + len(singles)]
         if said != true:
             found.append(f"the ledger says {said} chunks, accepted and stored, the commit records {true}")
-        found += [f"committed twice: {each}" for each in self.records if len(each) > 42 and each[:42] in self.singles]
+        found += [f"committed twice: {each}" for each in self.records if each in self.singles]
         if not all(self.record_of(event["chunk_id"]) for event in self.stored_events()):
             found.append("a stored event's chunk has no commit record")
         return found
 
     def is_committed(self, chunk_id: str) -> bool:
-        return chunk_id in self.records or (len(chunk_id) > 42 and chunk_id[:42] in self.singles)
+        return chunk_id[:42] in self.records or (len(chunk_id) > 42 and chunk_id[:42] in self.singles)
 
     def _was_replayed(self, owner: str, single: dict[str, Any]) -> bool:
         if "b" in single:

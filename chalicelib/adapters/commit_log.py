@@ -16,7 +16,7 @@ from chalicelib.adapters.counters import counter_parts, day_parts
 from chalicelib.adapters.event_item import event_item
 from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
-from chalicelib.adapters.record_item import is_committed, record_item, record_of, sums_of
+from chalicelib.adapters.record_item import is_committed, is_record_of, record_item, record_of, sums_of
 from chalicelib.adapters.table import Item, Table, put_part, read_item, text
 from chalicelib.core import commit, retries, table_keys, windows
 from chalicelib.core.chunk import Chunk
@@ -60,15 +60,18 @@ class CommitLog:
                 singles[record.chunk_id] = table_keys.event_item(record.project, record.owned[0].ref)
         with suppress(StoreFailed):  # not known, they are tried again
             known = self._known(singles)
-            return Outcome(committed | known.committed, known.duplicates)
+            return known._replace(committed=committed | known.committed)
         return Outcome(committed)
 
     def _known(self, wanted: dict[str, Key]) -> Outcome:
         """What the items say that chunks would put, by chunk_id: committed, or another's."""
-        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i")
+        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i, z")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
         committed = {chunk_id for chunk_id, item in there.items() if is_committed(chunk_id, item)}
-        return Outcome(committed, there.keys() - committed)
+        duplicates = there.keys() - committed
+        # An erased event is nobody's, and one that names a record is a single's that is committed.
+        owners = {each: there[each]["c"]["S"] for each in duplicates if not there[each].keys() & {"i", "z"}}
+        return Outcome(committed, duplicates, owners)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
         # A shard of its own for each attempt: two workers rarely write the same counter at once.
@@ -111,6 +114,8 @@ class CommitLog:
     def record(self, project: str, chunk_id: str) -> CommitRecord | None:
         """The record of a chunk; of a single the one that it shares with others, unless it was a duplicate."""
         item = self._table.get(table_keys.commit_record(project, chunk_id))
+        if item and not is_record_of(chunk_id, item):
+            return None
         ref = single_ref(chunk_id)
         event = self._table.get(table_keys.event_item(project, ref)) if ref and item is None else None
         if event and is_committed(chunk_id, event):
@@ -125,10 +130,10 @@ class CommitLog:
         refs = {chunk: ref for chunk in asked if (ref := single_ref(chunk[1]))}
         own = {chunk: table_keys.event_item(chunk[0], ref) for chunk, ref in refs.items()}
         records = {chunk: table_keys.commit_record(*chunk) for chunk in asked}
-        found = self._table.get_many([*own.values(), *records.values()], attributes="pk, sk, c, i, o")
+        found = self._table.get_many([*own.values(), *records.values()], attributes="pk, sk, c, d, i, o")
         evidence = {}
         for chunk in asked:
-            if records[chunk] in found:
+            if records[chunk] in found and is_record_of(chunk[1], found[records[chunk]]):
                 evidence[chunk] = found[records[chunk]]
             elif chunk in own and own[chunk] in found and is_committed(chunk[1], found[own[chunk]]):
                 evidence[chunk] = found[own[chunk]]

@@ -5,12 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from chalicelib.adapters.table import Item, key_item, number, text
-from chalicelib.core.chunk_id import minted_at, owner_of, single_id
+from chalicelib.core.chunk_id import NOBODY, minted_at, owner_of, single_id
 from chalicelib.core.event import EventRef
 from chalicelib.core.table_keys import Key
-
-#: The owner of an erased event: no chunk's.
-NOBODY = "erased"
 
 
 def event_item(key: Key, chunk_id: str, event_type: str, body: bytes, retention: timedelta) -> Item:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from chalicelib.adapters.table import Item, key_item, key_of, number, text
 from chalicelib.core import commit, summary, table_keys
-from chalicelib.core.chunk_id import minted_at, owner_of
+from chalicelib.core.chunk_id import minted_at, owner_of, single_ref
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.hour_summary import RecordSums
 
@@ -22,6 +22,10 @@ def record_item(record: CommitRecord, retention: timedelta) -> Item:
     }
     if record.archive_object is not None:
         item["o"] = text(record.archive_object)
+    if single_ref(record.chunk_id):
+        item["d"] = {"BOOL": True}
+    if record.waits_for:
+        item["w"] = text(" ".join(record.waits_for))
     return item
 
 
@@ -37,6 +41,7 @@ def record_of(item: Item) -> CommitRecord:
         archive_object=item["o"]["S"] if "o" in item else None,
         received=item["r"]["S"],
         erased=int(item["e"]["N"]) if "e" in item else 0,
+        waits_for=tuple(item["w"]["S"].split()) if "w" in item else (),
     )
 
 
@@ -62,6 +67,11 @@ def update_part(before: CommitRecord, after: CommitRecord) -> Item:
             },
         }
     }
+
+
+def is_record_of(chunk_id: str, item: Item) -> bool:
+    """Whether the record under the key of a chunk_id is that chunk's: only that of a single names one in its id."""
+    return ("d" in item) == (chunk_id != owner_of(chunk_id))
 
 
 def is_committed(chunk_id: str, item: Item) -> bool:

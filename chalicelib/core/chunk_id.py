@@ -19,6 +19,9 @@ from chalicelib.core import limits, timestamps, windows
 from chalicelib.core.event import EventRef, event_key, parse_event_key
 from chalicelib.errors import Undecodable
 
+#: The owner of an erased event: no chunk.
+NOBODY = "erased"
+
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _TO_BASE_32 = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")  # as int reads it
 _FORM = re.compile(r"[0-7][0-9A-HJKMNP-TV-Z]{25}-[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}[0-5][0-9](-.+)?")

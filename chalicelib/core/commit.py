@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import NamedTuple
@@ -36,7 +36,8 @@ class CommitRecord:
 
     `value_counts`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
     `erased`: how many events it owned before they were erased. `body`: of a single, what the commit inserts as
-    its event; None once that is known to be a duplicate, and of other chunks.
+    its event; None once that is known to be a duplicate, and of other chunks. `waits_for`: chunks that own events of
+    this one and were not committed, although they came long before: its events count once these are processed.
     """
 
     project: str
@@ -48,6 +49,7 @@ class CommitRecord:
     received: str
     erased: int = 0
     body: bytes | None = None
+    waits_for: tuple[str, ...] = ()
 
     @property
     def hour(self) -> str:
@@ -69,11 +71,12 @@ class CommitRecord:
 
 class Outcome(NamedTuple):
     """What is surely known after an attempt to commit, by chunk_id: which are committed, now or before, and which
-    singles turned out to be duplicates and are not committed yet.
+    singles turned out to be duplicates and are not committed yet. `owners`: whose they are, unless that is committed.
     """
 
     committed: set[str]
     duplicates: set[str] = set()  # noqa: RUF012 - never changed
+    owners: Mapping[str, str] = {}
 
 
 def make_record(
@@ -81,7 +84,9 @@ def make_record(
     owned: Sequence[Event],
     archive_object: str | None,
     report_properties: Collection[str],
+    *,
     body: bytes | None = None,
+    waits_for: Collection[str] = (),
 ) -> CommitRecord:
     return CommitRecord(
         project=chunk.project,
@@ -92,6 +97,7 @@ def make_record(
         archive_object=archive_object if owned else None,
         received=chunk.sender.received_at,
         body=body,
+        waits_for=tuple(sorted(waits_for)),
     )
 
 

@@ -89,7 +89,8 @@ class Event:
 
     `own_time`: what its client says, where that is not the time that it is stored at. `user_may_change`: its library
     may name another user in a retry, so that its anonymous id tells it. `guarded`: its time depends on when it was
-    received, so that a guard item tells it by its id. `sole_id`: its project lets the id alone tell it.
+    received, so that a guard item tells it by its id. `sole_id`: its project lets the id alone tell it. `id_from`: what
+    its id was made of, if the client gave none: nothing, if by chance. It is no part of the event.
     """
 
     event_id: str = field(metadata=_text(limits.MAX_EVENT_ID_LENGTH))
@@ -103,6 +104,7 @@ class Event:
     own_time: str | None = None
     user_may_change: bool = False
     sole_id: bool = False
+    id_from: tuple[str, ...] = field(default=("event_id",), compare=False)
 
     @property
     def user(self) -> str:
@@ -135,6 +137,14 @@ class Event:
         if self.sole_id:
             return EventRef("", "", self.event_id)
         return self.natural._replace(time="") if self.guarded else self.natural
+
+    @property
+    def identified_by(self) -> list[str]:
+        """The fields that a second attempt must repeat, for the answer to its sender; none if it cannot be told."""
+        if self.id_from != ("event_id",):
+            return [*self.id_from]
+        user = "anonymous_id" if self.user_may_change or self.user_id is None else "user_id"
+        return ["event_id", *([] if self.sole_id else [user]), *([] if self.sole_id or self.guarded else ["timestamp"])]
 
     @property
     def names(self) -> set[EventRef]:

@@ -24,6 +24,7 @@ CATALOGUE = {
     "failed_messages": "Count",
     "stored": "Count",
     "duplicates": "Count",
+    "waiting_duplicates": "Count",  # of events whose own chunk came long before and is not committed
     "quarantined_chunks": "Count",
     "undecodable_messages": "Count",  # set aside by the processor
     "archived_bytes": "Bytes",  # before compression

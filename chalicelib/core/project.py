@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 IP_MODES = ("keep", "truncate", "drop")
 CATALOGUE_MODES = ("off", "warn", "enforce")
+#: What makes two events with an id of their client's the same one: all of the identity, or the id alone.
+IDENTIFY_BY = ("all", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """`quota`: events a minute; None: any number. `old_hours`: of how many different hours older than yesterday it may
-    send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form. `secret`
+    send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form.
+    `identify_by`: one of IDENTIFY_BY. `secret`
     keys the hashes of user ids and never changes.
 
     `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
@@ -29,6 +32,7 @@ class Project:
     quota: int | None = None
     old_hours: int | None = limits.OLD_HOURS_A_DAY
     earliest: str | None = None
+    identify_by: str = "all"
     ip: str = "keep"
     dropped: frozenset[str] = frozenset()
     drops_emails: bool = False

@@ -153,14 +153,16 @@ def read_event(
     fields = _load_timed(raw, shared.size, tolerates_time=tolerates_time)
     own: datetime | None = fields.get("timestamp")
     time, is_absurd = _time(own, sent, received, tolerates_time=tolerates_time)
-    event_id = fields.get("event_id")
-    made_of = [*shared.content, *([content_secret] if content_secret else [])]
-    if event_id is None and idempotency_key:
-        event_id = _content_id(content or raw, seen, *made_of, "key", idempotency_key)
-    is_recognised = event_id is not None or own is not None
+    event_id: str | None = fields.get("event_id")
+    id_from: tuple[str, ...] = ("event_id",)
     if event_id is None:
-        event_id = random_id if own is None else _content_id(content or raw, seen, *made_of)
-    guarded = is_recognised and (own is None or counts_from_receipt)
+        made_of = [*shared.content, *([content_secret] if content_secret else [])]
+        if idempotency_key:
+            made_of, id_from = [*made_of, "key", idempotency_key], ("Idempotency-Key", "content")
+        else:
+            id_from = ("content",) if own is not None else ()
+        event_id = _content_id(content or raw, seen, *made_of) if id_from else random_id
+    guarded = bool(id_from) and (own is None or counts_from_receipt)
     optional = {}
     for name, attribute in _OPTIONAL:
         if name in fields:
@@ -175,6 +177,7 @@ def read_event(
         own_time=None if own in (None, time) or guarded else timestamps.sortable(own),
         user_may_change=user_may_change and {"user_id", "anonymous_id"} <= optional.keys(),
         sole_id=sole_id and "event_id" in fields,
+        id_from=id_from,
         **optional,
     )
 

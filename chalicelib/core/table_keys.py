@@ -9,8 +9,8 @@ looks at. What follows last in a key may hold anything.
     pointer         PROJECT#e#USER                TIME#EVENT_ID, of the natural key of an event that lies elsewhere
     guard           PROJECT#g#USER                EVENT_ID
     guard of an id  PROJECT#i#EVENT_ID            -
-    commit record   PROJECT#d#DAY#SHARD           c#HHMM#CHUNK_ID
-    failure         PROJECT#d#DAY#SHARD           f#HHMM#CHUNK_ID
+    commit record   PROJECT#d#DAY#SHARD           c#HHMM#OWNER
+    failure         PROJECT#d#DAY#SHARD           f#HHMM#OWNER
     counter         PROJECT#d#DAY#SHARD           n#HH#EVENT_TYPE
     day             PROJECT#days                  DAY#SHARD
     day totals      PROJECT#totals                DAY
@@ -38,7 +38,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from chalicelib.core import timestamps, windows
-from chalicelib.core.chunk_id import hour_of, newest_minute_of
+from chalicelib.core.chunk_id import hour_of, newest_minute_of, owner_of
 from chalicelib.core.event import EventRef
 from chalicelib.core.windows import Window
 
@@ -112,13 +112,15 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    day, hour = windows.day_and_hour(hour_of(chunk_id))
-    pk = _day_partition(project, day, shard_of(chunk_id))
-    return Key(pk, f"{kind}#{hour}{newest_minute_of(chunk_id)}#{chunk_id}")
+    """Without the event that a single's id names, and so its user: what names the chunk is enough."""
+    owner = owner_of(chunk_id)
+    day, hour = windows.day_and_hour(hour_of(owner))
+    pk = _day_partition(project, day, shard_of(owner))
+    return Key(pk, f"{kind}#{hour}{newest_minute_of(owner)}#{owner}")
 
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
-    """The project, and the chunk_id."""
+    """The project, and the chunk_id; of a single, whose event is a duplicate, its owner."""
     return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
 
 

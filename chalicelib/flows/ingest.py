@@ -113,6 +113,7 @@ def _sort(
                 sent=raw.sent,
                 counts_from_receipt=raw.counts_from_receipt,
                 user_may_change=raw.user_may_change,
+                sole_id=project.identify_by == "id",
                 tolerates_time=raw.tolerates_time,
                 received=sender.received,
                 idempotency_key=idempotency_key,
@@ -139,7 +140,8 @@ def _sort(
         else:
             post.repeats[HOUR.name_of(first.time)] += 1
         key = event_key(kept.natural)
-        post.verdicts.append({"index": index, "status": "accepted", "event_id": kept.event_id, "key": key})
+        verdict = {"index": index, "status": "accepted", "event_id": kept.event_id, "key": key}
+        post.verdicts.append(verdict | {"identified_by": kept.identified_by})
         if warning:
             post.verdicts[-1]["warning"] = _reason(warning)
             post.to_keep.append((raw.fields, {"index": index, "status": "accepted", **_reason(warning)}))

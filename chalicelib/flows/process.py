@@ -17,6 +17,7 @@ from chalicelib import ports
 from chalicelib.core import chunk as chunks
 from chalicelib.core import commit, limits, retries, timestamps
 from chalicelib.core.chunk import Chunk
+from chalicelib.core.chunk_id import NOBODY
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event, EventRef
 from chalicelib.core.event_body import StoredEvent
@@ -36,6 +37,8 @@ class _Job:
     chunk: Chunk
     messages: list[Message] = field(default_factory=list)
     owned: list[Event] = field(default_factory=list)
+    others: list[tuple[Event, str]] = field(default_factory=list)  # events with an owner that may not be committed
+    waits_for: set[str] = field(default_factory=set)
     failure: str = "owner_unknown"  # of core.failures.REASONS, unless it gets further
 
     @property
@@ -67,7 +70,12 @@ def process(
 
     def give_effects(part: Sequence[_Job]) -> set[str]:
         known, asked = _look(part, commits)
-        claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known.duplicates, events)
+        claimed = _claim([job for job in asked if job.chunk.chunk_id not in known.committed], known, events)
+        if any(job.others for job in claimed):
+            from chalicelib.flows import uncommitted
+
+            duplicates = [(job.chunk, job.others, job.waits_for) for job in claimed]
+            uncommitted.find(duplicates, commits=commits, meter=meter, lifetimes=lifetimes, now=now)
         records = _archive(claimed, archive, meter, now, report_properties)
         committed = _commit(records, commits)
         _measure(committed.values(), meter)
@@ -198,16 +206,18 @@ def _look(jobs: Sequence[_Job], commits: ports.CommitLog) -> tuple[Outcome, Sequ
         return Outcome(set()), [job for job in jobs if not job.chunk.is_single]
 
 
-def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.EventStore) -> list[_Job]:
+def _claim(jobs: Sequence[_Job], known: Outcome, events: ports.EventStore) -> list[_Job]:
     """The jobs whose every event has a known owner, with the events that are their own.
 
     An owner other than the chunk itself makes the event a duplicate: the owner's own message guarantees that it
-    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, but for the
-    `duplicates`, of which it is known.
+    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, but for those that
+    are `known` as duplicates.
     """
     others, singles = _split(jobs, lambda job: job.chunk.is_single)
     for job in singles:
-        job.owned = [] if job.chunk.chunk_id in duplicates else list(job.chunk.events)
+        single = job.chunk.chunk_id
+        job.owned = [] if single in known.duplicates else list(job.chunk.events)
+        job.others = [(job.chunk.events[0], known.owners[single])] if single in known.owners else []
     owners = iter(events.claim([(job.chunk, event) for job in others for event in job.chunk.events]))
     claimed = singles
     for job in others:
@@ -216,6 +226,7 @@ def _claim(jobs: Sequence[_Job], duplicates: Collection[str], events: ports.Even
             _log.warning("chunk %s: the owner of an event is unknown", job.chunk.owner)
             continue
         job.owned = [event for event, owner in owned_by if owner == job.chunk.owner]
+        job.others = [(event, owner) for event, owner in owned_by if owner and owner not in (job.chunk.owner, NOBODY)]
         claimed.append(job)
     for job in claimed:
         job.failure = "archive_failed"
@@ -242,7 +253,9 @@ def _archive(
     for job, theirs in zip(jobs, stored, strict=True):
         job.failure = "commit_failed"
         body = theirs[0].body(job.owned[0], job.chunk) if job.chunk.is_single and theirs else None
-        records.append(commit.make_record(job.chunk, job.owned, name, report_properties, body))
+        records.append(
+            commit.make_record(job.chunk, job.owned, name, report_properties, body=body, waits_for=job.waits_for)
+        )
     return records
 
 

@@ -129,7 +129,7 @@ def get_receipt(
         raise Problem("no_such_chunk") from error
     record = commits.record(project, chunk_id)
     if record is not None:
-        if record.chunk_id != chunk_id:
+        if record.chunk_id not in (chunk_id, chunk_ids.owner_of(chunk_id)):
             record = commit.share_of(record, chunk_id)
         return {
             "chunk_id": chunk_id,
@@ -138,6 +138,7 @@ def get_receipt(
             "stored": record.stored,
             "duplicates": record.duplicates,
             **({"erased": record.erased} if record.erased else {}),
+            **({"waits_for": list(record.waits_for)} if record.waits_for else {}),
         }
     code = quarantine.code_of(project, chunk_id)
     if code is not None:

@@ -44,7 +44,17 @@ def schemas() -> Json:
         "message": _TEXT,
     }
     warning = _object({"code": {"enum": ["schema_violation", "not_checked"]}, "field": _TEXT, "message": _TEXT})
-    accepted = {"index": _COUNT, "status": {"const": "accepted"}, "event_id": _TEXT, "key": _TEXT}
+    accepted = {
+        "index": _COUNT,
+        "status": {"const": "accepted"},
+        "event_id": _TEXT,
+        "key": _TEXT,
+        "identified_by": {
+            "type": "array",
+            "items": {"enum": ["event_id", "user_id", "anonymous_id", "timestamp", "content", "Idempotency-Key"]},
+            "description": "What must be the same when it is sent again. Empty: then it is a new event.",
+        },
+    }
     verdicts = {"type": "array", "items": {"oneOf": [ref("AcceptedEvent"), ref("RejectedEvent")]}}
     problem: Json = {
         "type": _TEXT,
@@ -87,6 +97,7 @@ def schemas() -> Json:
                 "stored": _COUNT,
                 "duplicates": _COUNT,
                 "erased": _COUNT,
+                "waits_for": {"type": "array", "items": _TEXT},
                 "code": _TEXT,
                 "last_failure": _object({"code": _TEXT, "at": _TIME, "deliveries": _COUNT}),
             },

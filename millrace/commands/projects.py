@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from chalicelib.core import timestamps
-from chalicelib.core.project import CATALOGUE_MODES, IP_MODES, Project
+from chalicelib.core.project import CATALOGUE_MODES, IDENTIFY_BY, IP_MODES, Project
 from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
@@ -57,6 +57,7 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
     "--old-hours", type=click.IntRange(min=0), help="Different hours older than yesterday, a day; 0: any number."
 )
 @click.option("--earliest", metavar="TIME", help="Reject events of an earlier time; 'any' takes every time again.")
+@click.option("--identify-by", type=click.Choice(IDENTIFY_BY), help="What tells an event with an id that comes again.")
 @click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
 @_names("--drop-property", "dropped", help="Never keep this; may be repeated.")
 @_names("--keep-property", "kept", help="Keep this again; may be repeated.")
@@ -83,6 +84,7 @@ def _changed(
     quota: int | None,
     old_hours: int | None,
     earliest: str | None,
+    identify_by: str | None,
     ip: str | None,
     dropped: tuple[str, ...],
     kept: tuple[str, ...],
@@ -95,6 +97,7 @@ def _changed(
         quota=project.quota if quota is None else quota or None,
         old_hours=project.old_hours if old_hours is None else old_hours or None,
         earliest=project.earliest if earliest is None else _time_in(earliest),
+        identify_by=identify_by or project.identify_by,
         ip=ip or project.ip,
         dropped=(project.dropped | set(dropped)) - set(kept),
         drops_emails=project.drops_emails if drops_emails is None else drops_emails,
@@ -121,6 +124,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         "quota",
         "old_hours",
         "earliest",
+        "identify_by",
         "ip",
         "drop_properties",
         "drop_emails",
@@ -140,6 +144,7 @@ def _row(project: Project) -> dict[str, Any]:
         "quota": project.quota,
         "old_hours": project.old_hours,
         "earliest": project.earliest and timestamps.readable(project.earliest),
+        "identify_by": project.identify_by,
         "ip": project.ip,
         "drop_properties": sorted(project.dropped),
         "drop_emails": project.drops_emails,

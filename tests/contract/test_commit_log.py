@@ -70,7 +70,7 @@ def test_a_record_is_read_back_as_it_was_committed(stores: Stores, chunk: Chunk)
 
 
 def test_a_chunk_that_owns_nothing_is_committed_and_counts_nothing(stores: Stores) -> None:
-    record = make_record(make_chunk(), owned=[])
+    record = replace(make_record(make_chunk(), owned=[]), waits_for=("one", "other"))
     assert stores.commits.commit([record]).committed == {record.chunk_id}
     assert stores.commits.record("acme", record.chunk_id) == record
     assert (record.stored, record.duplicates, record.archive_object) == (0, 1, None)

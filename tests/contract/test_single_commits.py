@@ -53,8 +53,9 @@ def test_a_single_whose_event_was_moved_before_is_a_duplicate(stores: Stores) ->
     moved = make_chunk(make_event(at="2015-05-17T10:15:00Z", own="2015-05-17T10:05:00Z"))
     stores.events.claim([(moved, moved.events[0])])
     single = make_single()
-    assert stores.commits.look([single]) == Outcome(set(), {single.chunk_id})
-    assert stores.commits.commit([make_record(single)]) == Outcome(set(), {single.chunk_id})
+    duplicate = Outcome(set(), {single.chunk_id}, {single.chunk_id: moved.chunk_id})
+    assert stores.commits.look([single]) == duplicate
+    assert stores.commits.commit([make_record(single)]) == duplicate
     assert committed(stores, single) == set()
 
 
@@ -78,7 +79,8 @@ def test_a_single_whose_event_is_there_is_a_duplicate_and_then_has_a_record_of_i
 def test_a_single_meets_the_event_of_a_chunk_that_is_none(stores: Stores) -> None:
     chunk, single = make_chunk(make_event("e1"), make_event("e2")), make_single(make_event("e1"))
     stores.events.claim([(chunk, event) for event in chunk.events])
-    assert stores.commits.commit([make_record(single)]) == Outcome(set(), {single.chunk_id})
+    duplicate = Outcome(set(), {single.chunk_id}, {single.chunk_id: chunk.chunk_id})
+    assert stores.commits.commit([make_record(single)]) == duplicate
     assert committed(stores, chunk, single) == set()
 
 

@@ -10,7 +10,7 @@ from itertools import count
 
 from chalicelib.core import commit, counting, event_body, hour_summary
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.chunk_id import newest_minute_of
+from chalicelib.core.chunk_id import NOBODY, newest_minute_of, single_id
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.event import Event, EventRef
@@ -151,11 +151,11 @@ class FakeCommitLog:
             self._know(each.project, each.chunk_id, each.owned[0].ref) for each in records if each.body is not None
         ]
         taken = _sum([Outcome({each.chunk_id for each in own}), *known])
-        if not any(taken):
+        if not any(taken[:2]):
             self._apply(records)
         if result == "lost":
             return Outcome(set())
-        return taken if any(taken) else Outcome(ids)
+        return taken if any(taken[:2]) else Outcome(ids)
 
     def look(self, chunks: Iterable[Chunk]) -> Outcome:
         if self.fails:
@@ -169,10 +169,12 @@ class FakeCommitLog:
         """What the event of a single says of it."""
         if (project, single) in self.shared:
             return Outcome({single})
-        is_there = any(
-            (project, ref) in each for each in (self.events.stored, self.events.erased, self.events.pointing)
-        )
-        return Outcome(set(), {single} if is_there else set())
+        there = (self.events.stored, self.events.erased, self.events.pointing)
+        if not any((project, ref) in each for each in there):
+            return Outcome(set())
+        owner = self.events.owner_at(project, ref)
+        is_open = owner != NOBODY and (project, single_id(owner, ref)) not in self.shared
+        return Outcome(set(), {single}, {single: owner} if is_open else {})
 
     def _apply(self, records: Sequence[CommitRecord]) -> None:
         singles = [record for record in records if record.body is not None]
@@ -246,11 +248,12 @@ class FakeCommitLog:
 
 
 def _sum(outcomes: Iterable[Outcome]) -> Outcome:
-    committed, duplicates = set[str](), set[str]()
+    committed, duplicates, owners = set[str](), set[str](), dict[str, str]()
     for outcome in outcomes:
         committed |= outcome.committed
         duplicates |= outcome.duplicates
-    return Outcome(committed, duplicates)
+        owners |= outcome.owners
+    return Outcome(committed, duplicates, owners)
 
 
 @dataclass

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chalicelib.core.chunk import Chunk, stored_form
-from chalicelib.core.chunk_id import owner_of
+from chalicelib.core.chunk_id import NOBODY, owner_of
 from chalicelib.core.event import Event, EventRef
 
 
@@ -46,7 +46,12 @@ class FakeEventStore:
         return self._owner(key)
 
     def _owner(self, key: tuple[str, EventRef]) -> str:
-        return "erased" if key in self.erased else owner_of(self.stored[key]["chunk_id"])
+        return NOBODY if key in self.erased else owner_of(self.stored[key]["chunk_id"])
+
+    def owner_at(self, project: str, ref: EventRef) -> str:
+        """Return the owner of the item that lies there."""
+        key = (project, ref)
+        return self.pointing[key][0] if key in self.pointing else self._owner(key)
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
         for place in (ref, ref._replace(time=""), EventRef("", "", ref.event_id)):

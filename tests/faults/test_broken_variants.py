@@ -153,9 +153,6 @@ VARIANTS = {
     "an event claimed before its pointer": Variant("process", "adapters/event_store.py", [
         ("        for row_of in (self._id_guard_row", "        self._claim_for(range(len(claims)), claims, owners, self._event_row)\n        for row_of in (self._id_guard_row"),
     ]),
-    "a pointer taken for an event": Variant("erase", "adapters/event_item.py", [
-        ('{"p", "z"}', '{"z"}'),
-    ]),
     "success for a chunk that is not queued": Variant("ingest", "flows/ingest.py", [
         ("    if len(queued) < len(chunks):", "    if not queued:"),
     ]),

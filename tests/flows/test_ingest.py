@@ -60,7 +60,39 @@ def test_every_form_of_a_post_queues_its_event(body: str, zipped: bool) -> None:
     (event,) = chunk.events
     assert (reply["accepted"], reply["rejected"], reply["chunks"]) == (1, 0, [chunk.chunk_id])
     key = event_key(event.ref)
-    assert reply["events"] == [{"index": 0, "status": "accepted", "event_id": event.event_id, "key": key}]
+    verdict = {"index": 0, "status": "accepted", "event_id": event.event_id, "key": key}
+    assert reply["events"] == [verdict | {"identified_by": ["content"]}]
+
+
+IDENTIFIED_BY: dict[str, tuple[dict[str, Any], str | None, list[str]]] = {
+    "an id and a time": (TIMED | {"event_id": "e1"}, None, ["event_id", "user_id", "timestamp"]),
+    "an id": (GOOD | {"event_id": "e1"}, None, ["event_id", "user_id"]),
+    "a time": (TIMED, None, ["content"]),
+    "neither": (GOOD, None, []),
+    "an Idempotency-Key": (GOOD, "k", ["Idempotency-Key", "content"]),
+    "an anonymous visitor": (
+        TIMED | {"event_id": "e1", "user_id": None, "anonymous_id": "a"},
+        None,
+        ["event_id", "anonymous_id", "timestamp"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("event", "key", "fields"), IDENTIFIED_BY.values(), ids=IDENTIFIED_BY)
+def test_the_answer_says_what_a_retry_must_repeat(event: dict[str, Any], key: str | None, fields: list[str]) -> None:
+    reply = post(FakeQueue(), event, idempotency_key=key)
+    assert reply["events"][0]["identified_by"] == fields
+
+
+def test_a_project_may_let_the_id_alone_identify() -> None:
+    by_id = Project("acme", identify_by="id")
+    queue = FakeQueue()
+    attempts = [TIMED | {"event_id": "e1"}, GOOD | {"event_id": "e1", "user_id": "u2"}, TIMED]
+    reply = post(queue, *attempts, project=by_id)
+    assert [each["identified_by"] for each in reply["events"]] == [["event_id"], ["event_id"], ["content"]]
+    (chunk,) = sent(queue)
+    assert [event.sole_id for event in chunk.events] == [True, False]
+    assert chunk.repeats == 1
 
 
 def test_the_sender_travels_with_the_chunk() -> None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from builders import World, handles, make_chunk, make_event, make_message, make_record, make_single
+from builders import NOW, World, handles, make_chunk, make_event, make_message, make_record, make_single
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
 
 VIEW = ("acme", "page_view")
+DAY = timedelta(days=1)
 
 
 def chunk_of(*event_ids: str, **options: Any) -> Chunk:
@@ -252,3 +254,43 @@ def test_singles_wait_for_the_next_delivery_when_nobody_can_tell_what_was_done()
     world.process(make_message(single, receive_count=2))
     assert world.counted() == {VIEW: 3}
     assert sorted(line for lines in world.archived().values() for line in lines) == ["e1", "e2", "e3"]
+
+
+#: How an event that another chunk claimed is sent again.
+AGAIN: dict[str, Chunk] = {"in a chunk": chunk_of("e1", "e2"), "alone": single_of("e1")}
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize("days", [31, 5])
+def test_a_duplicate_of_an_event_that_was_claimed_and_never_committed_names_the_chunk(again: Chunk, days: int) -> None:
+    world, stuck = World(), chunk_of("e1", "e3", received=NOW - timedelta(days=days))
+    world.events.claim([(stuck, event) for event in stuck.events])
+    world.process(make_message(again))
+    assert world.commits.records_by_id[again.chunk_id].waits_for == (stuck.chunk_id,)
+    assert world.meter.values["waiting_duplicates"] == [1]
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+@pytest.mark.parametrize(
+    "first", [chunk_of("e1", received=NOW - DAY), make_single(make_event("e1"), received=NOW - DAY)]
+)
+def test_a_duplicate_of_what_is_committed_waits_for_nothing(again: Chunk, first: Chunk) -> None:
+    world = World()
+    world.take(first, again)
+    assert world.commits.records_by_id[again.chunk_id].waits_for == ()
+
+
+@pytest.mark.parametrize("again", AGAIN.values(), ids=AGAIN)
+def test_the_usual_retry_reads_nothing_of_its_owner(again: Chunk) -> None:
+    world, first = World(), chunk_of("e1", received=NOW - timedelta(minutes=50))
+    world.events.claim([(first, event) for event in first.events])
+    world.process(make_message(again))
+    assert world.commits.records_by_id[again.chunk_id].waits_for == ()
+
+
+def test_what_nobody_can_tell_of_the_owner_of_a_duplicate_fails_nothing() -> None:
+    world, stuck, again = World(), chunk_of("e1", received=NOW - DAY), chunk_of("e1")
+    world.events.claim([(stuck, event) for event in stuck.events])
+    world.commits.fails = True
+    world.process(make_message(again))
+    assert outcome(world, again) == (0, 1)
