@@ -19,7 +19,8 @@ CATALOGUE_MODES = ("off", "warn", "enforce")
 @dataclass(frozen=True, slots=True)
 class Project:
     """`quota`: events a minute; None: any number. `old_hours`: of how many different hours older than yesterday it may
-    send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form. `secret`
+    send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form. `max_event_bytes`: what each
+    of its events may take, if that is less than its dialect allows. `secret`
     keys the hashes of user ids and never changes.
 
     `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
@@ -29,6 +30,7 @@ class Project:
     quota: int | None = None
     old_hours: int | None = limits.OLD_HOURS_A_DAY
     earliest: str | None = None
+    max_event_bytes: int | None = None
     ip: str = "keep"
     dropped: frozenset[str] = frozenset()
     drops_emails: bool = False
@@ -37,6 +39,10 @@ class Project:
     catalogue: str | None = None
     secret: str = field(default="", repr=False)
     schemas: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def max_bytes(self, allowed: int) -> int:
+        """What an event may take, of which its dialect allows so many bytes."""
+        return allowed if self.max_event_bytes is None else min(allowed, self.max_event_bytes)
 
     @property
     def is_private(self) -> bool:
