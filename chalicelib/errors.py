@@ -55,6 +55,9 @@ ERROR_CODES = {
     "too_many_values": ErrorCode(413, "The body holds too many JSON values.", "Send fewer at once."),
     "answer_too_large": ErrorCode(413, "The answer for so many long ids would be too large.", "Send fewer at once."),
     "unsupported_media_type": ErrorCode(415, "The path is not for this content type.", "Send none."),
+    "library_not_taken": ErrorCode(
+        422, "Calls of this library are not taken here.", "Send with another: the message says which are taken."
+    ),
     "all_rejected": ErrorCode(422, "Every event was rejected.", "See `events`, which says why, for each."),
     "quota_exceeded": ErrorCode(
         429, "The project sends more than its quotas allow.", "Send the same again after Retry-After."

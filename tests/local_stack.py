@@ -98,8 +98,9 @@ class LocalStack:
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout
 
-    def get(self, path: str, **parameters: Any) -> Any:
-        return requests.get(self.url + path, params=parameters, timeout=120).json()
+    def get(self, path: str, *, key: str = "", **parameters: Any) -> Any:
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        return requests.get(self.url + path, params=parameters, headers=headers, timeout=120).json()
 
     def environment(self) -> dict[str, str]:
         running = running_stack(self.state)

@@ -28,6 +28,9 @@ MAX_QUEUED_BYTES = 4 * MAX_INFLATED_BYTES
 # bring: about what a request costs anyway.
 CHECK_STEPS = 20_000
 MAX_EVENT_BYTES = 32 * 1024
+# PostHog's exceptions bring source lines and its AI events whole conversations; its libraries send up to 1 MB. With its
+# sender, such an event fits an item (400 KB).
+MAX_POSTHOG_EVENT_BYTES = 128 * 1024
 # DynamoDB nests 32 deep and JSON parsers differ above a few dozen; nobody's event needs more.
 MAX_DEPTH = 20
 # DynamoDB numbers have 38 digits; Athena's DECIMAL has as many.
@@ -48,13 +51,13 @@ MAX_COMMIT_BYTES = 3_500_000
 # A chunk alone needs its record, a mark, a day and one counter for each type: below 100.
 MAX_CHUNK_TYPES = 90
 MAX_CHUNK_EVENTS = 500
-# Its commit record repeats less than the message holds and must fit an item (400 KB); the message
-# itself also fits a queue that was left at the old limit of 256 KiB.
+# Its commit record repeats less than the message holds and must fit an item (400 KB). A larger event is a chunk alone.
 MAX_CHUNK_BYTES = 200_000
 # Who sent a POST: an address, and a user agent, of which longer ones are cut.
 MAX_SENDER_LENGTH = 1024
-# Around its events a message says who sent them, escaped to up to 12 characters each.
-MAX_QUEUE_MESSAGE_BYTES = MAX_CHUNK_BYTES + 2 * 12 * MAX_SENDER_LENGTH
+# The largest event, escaped to ASCII (up to three times its size), with names of fields that it did not come with.
+# Around it a message says who sent it, escaped to up to 12 characters each. A message of SQS takes 1 MiB.
+MAX_QUEUE_MESSAGE_BYTES = 3 * MAX_POSTHOG_EVENT_BYTES + 4096 + 2 * 12 * MAX_SENDER_LENGTH
 # Of a POST its events at most; a replay may find the lines of a POST in several objects that crashes left.
 MAX_REPEATS = 100 * MAX_EVENTS_PER_POST
 
@@ -88,7 +91,7 @@ REMEMBERED_SECONDS = 20
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
 # What a question reads at most, whatever it finds: of events of 500 bytes three pages of DynamoDB's, which have 1 MB
-# each, and of the largest 160. API Gateway waits for 29 s.
+# each, of 32 KB 160, and of PostHog's largest 640. API Gateway waits for 29 s.
 MAX_EXAMINED = 5_000
 # The days whose counters a search for a project's events reads: 8 queries each, side by side, some 10 ms a day.
 MAX_SEARCHED_DAYS = 60

@@ -13,7 +13,9 @@ from chalicelib.core import compact, limits
 from chalicelib.errors import Problem
 
 _PIECE_OF_JSON = 64 * 1024
-_GZIP = b"\x1f\x8b"
+# How gzip begins, and zlib (RFC 1950), which HTTP calls deflate: no JSON and no base64 does.
+_PACKED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
+_GZIP_OR_ZLIB = 47  # of zlib's wbits: either, with its check sum
 _PIECE = 4096
 
 
@@ -50,11 +52,11 @@ def within_size(body: bytes) -> bytes:
 
 
 def inflate(body: bytes) -> bytes:
-    """The plain bytes of a body; gzip is told by its first two. Raises Problem.
+    """The plain bytes of a body; gzip or zlib is told by its first two. Raises Problem.
 
     A gzip file is a series of members (RFC 1952, 2.2), as tools that append to one write it.
     """
-    if not within_size(body).startswith(_GZIP):
+    if not within_size(body).startswith(_PACKED):
         return body
     plain, at = bytearray(), 0
     for _ in range(limits.MAX_GZIP_MEMBERS):
@@ -66,7 +68,7 @@ def inflate(body: bytes) -> bytes:
 
 def _inflate_member(body: bytes, at: int, plain: bytearray) -> int:
     """Append the data of the member that starts there; answers where it ends. Raises Problem."""
-    inflater = zlib.decompressobj(wbits=31)  # 31: a gzip header and its check sum
+    inflater = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
     # In pieces, since what follows the member is copied with its last one.
     while not inflater.eof:
         piece = body[at : at + _PIECE]

@@ -22,7 +22,8 @@ IDENTIFY_BY = ("all", "id")
 class Project:
     """`quota`: events a minute; None: any number. `old_hours`: of how many different hours older than yesterday it may
     send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form.
-    `identify_by`: one of IDENTIFY_BY. `secret`
+    `max_event_bytes`: what each of its events may take, if that is less than its dialect allows. `identify_by`: one of
+    IDENTIFY_BY. `secret`
     keys the hashes of user ids and never changes.
 
     `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
@@ -33,6 +34,7 @@ class Project:
     old_hours: int | None = limits.OLD_HOURS_A_DAY
     earliest: str | None = None
     identify_by: str = "all"
+    max_event_bytes: int | None = None
     ip: str = "keep"
     dropped: frozenset[str] = frozenset()
     drops_emails: bool = False
@@ -41,6 +43,10 @@ class Project:
     catalogue: str | None = None
     secret: str = field(default="", repr=False)
     schemas: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def max_bytes(self, allowed: int) -> int:
+        """What an event may take, of which its dialect allows so many bytes."""
+        return allowed if self.max_event_bytes is None else min(allowed, self.max_event_bytes)
 
     @property
     def is_private(self) -> bool:

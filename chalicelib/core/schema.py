@@ -134,6 +134,7 @@ def read_event(
     tolerates_time: bool = False,
     shared: Shared = NOTHING,
     content: Any = None,
+    max_bytes: int = limits.MAX_EVENT_BYTES,
 ) -> Event:
     """The event in `raw`, complete and within every later limit. Raises Rejected.
 
@@ -150,7 +151,7 @@ def read_event(
     """
     if shared.refusal:
         raise shared.refusal
-    fields = _load_timed(raw, shared.size, tolerates_time=tolerates_time)
+    fields = _load_timed(raw, shared.size, max_bytes, tolerates_time=tolerates_time)
     own: datetime | None = fields.get("timestamp")
     time, is_absurd = _time(own, sent, received, tolerates_time=tolerates_time)
     event_id: str | None = fields.get("event_id")
@@ -200,14 +201,14 @@ def _time(
     return received, False
 
 
-def _load_timed(raw: Any, shared_size: int, *, tolerates_time: bool) -> dict[str, Any]:
+def _load_timed(raw: Any, shared_size: int, max_bytes: int, *, tolerates_time: bool) -> dict[str, Any]:
     """The fields of an event; if that is tolerated, without a timestamp that cannot be read. Raises Rejected."""
     try:
-        return _load(raw, shared_size)
+        return _load(raw, shared_size, max_bytes)
     except Rejected as reason:
         if not (tolerates_time and reason.field == "timestamp"):
             raise
-        return _load({**raw, "timestamp": None}, shared_size)
+        return _load({**raw, "timestamp": None}, shared_size, max_bytes)
 
 
 def _with_note(context: dict[str, Any], ignored: datetime | None) -> dict[str, Any]:
@@ -221,14 +222,12 @@ def _content_id(raw: Any, seen: Counter[str], *more: str) -> str:
     return stable_id(content, str(seen[content]))
 
 
-def _load(raw: Any, shared_size: int) -> dict[str, Any]:
+def _load(raw: Any, shared_size: int, max_bytes: int) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise Rejected("not_an_object", "An event must be a JSON object.")
     _check_values(raw, depth=1)
-    if _size_of(raw) + shared_size > limits.MAX_EVENT_BYTES:
-        raise Rejected(
-            "too_large", f"With what its batch shares an event takes at most {limits.MAX_EVENT_BYTES} bytes."
-        )
+    if _size_of(raw) + shared_size > max_bytes:
+        raise Rejected("too_large", f"With what its batch shares this event takes at most {max_bytes} bytes.")
     # A null id, time or object is what many clients send for "none".
     present = {name: value for name, value in raw.items() if value is not None or name not in _DECLARED}
     sent = _check_fields(present)
@@ -285,10 +284,10 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
             raise Rejected("bad_number")
 
 
-def check_kept(event: Event) -> None:
+def check_kept(event: Event, max_bytes: int) -> None:
     """Refuse an event that has become too large by what hides its ids. Raises Rejected."""
-    if _size_of(event.to_json()) > limits.MAX_EVENT_BYTES:
-        raise Rejected("too_large", f"What is kept of an event takes at most {limits.MAX_EVENT_BYTES} bytes.")
+    if _size_of(event.to_json()) > max_bytes:
+        raise Rejected("too_large", f"What is kept of this event takes at most {max_bytes} bytes.")
 
 
 def _size_of(document: Mapping[str, Any]) -> int:

@@ -105,6 +105,7 @@ def _sort(
     post, contents, identities = _Sorted(), Counter[str](), dict[EventRef, Event]()
     random_ids, content_secret = _random_ids(randomness, len(raw_events)), project.content_secret
     for index, raw in enumerate(raw_events):
+        max_bytes = project.max_bytes(raw.max_bytes)
         try:
             if raw.rejected:
                 raise raw.rejected
@@ -122,10 +123,11 @@ def _sort(
                 random_id=random_ids[index],
                 content_secret=content_secret,
                 shared=shared,
+                max_bytes=max_bytes,
             )
             _check_floor(event, project)
             warning = _check_schema(event, project, post.steps)
-            kept = _hide(event, project)
+            kept = _hide(event, project, max_bytes)
         except Rejected as reason:
             post.rejected += 1
             post.verdicts.append(_rejected(index, reason))
@@ -206,12 +208,12 @@ def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected 
     return reason
 
 
-def _hide(event: Event, project: Project) -> Event:
+def _hide(event: Event, project: Project, max_bytes: int) -> Event:
     """The event as its project wants it kept. Raises Rejected if hashed ids make it too large."""
     if not project.is_private:
         return event
     hidden = project.hide(event)
-    check_kept(hidden)
+    check_kept(hidden, max_bytes)
     return hidden
 
 

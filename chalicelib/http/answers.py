@@ -100,6 +100,12 @@ def answer(body: dict[str, Any]) -> Response:
     return Response(compact.dump(body), status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
+def script(text: str) -> Response:
+    """A script for browsers, which may keep it for a while: it says nothing of anybody."""
+    headers = {**HEADERS, "Cache-Control": "public, max-age=3600", "Content-Type": "text/javascript; charset=utf-8"}
+    return Response(text, status_code=200, headers=headers)
+
+
 def pixel(receive: Callable[[], Any]) -> Response:
     """An image in any case, since a broken one would be seen; a header says why an event was not accepted."""
     headers = {**HEADERS, "Content-Type": "image/gif"}

@@ -12,7 +12,7 @@ from chalicelib.core import access_key
 from chalicelib.core.dialects import Post
 from chalicelib.core.dialects.registry import DIALECTS, Dialect, dialect_of, load
 from chalicelib.flows import ingest
-from chalicelib.http import requests
+from chalicelib.http import answers, requests
 
 if TYPE_CHECKING:
     from chalicelib.wiring import Pipeline
@@ -38,8 +38,9 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
     if project is None:
         key = access_key.first_in([*beside, *post.keys])
         project = stage.access.project_for(key, "write", now=now)
+    events = post.without_events_of(stage.access.keys_of_others(post.keys, project, now=now))
     verdicts = ingest.ingest(
-        post.without_events_of(stage.access.keys_of_others(post.keys, project, now=now)),
+        events,
         sender=replace(requests.sender_of(request, project.name, now), shared=post.shared),
         queue=stage.queue,
         meter=stage.meter,
@@ -48,7 +49,7 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
         rejections=stage.rejections,
         idempotency_key=incoming.headers.get("idempotency-key"),
     )
-    return {**verdicts, **dialect.answer}
+    return {**verdicts, **dialect.answered(verdicts["events"], events)}
 
 
 def receive_pixel(request: Any, *, stage: Pipeline, now: datetime) -> None:
@@ -57,10 +58,10 @@ def receive_pixel(request: Any, *, stage: Pipeline, now: datetime) -> None:
         receive(request, stage=stage, now=now)
 
 
-def answer_question(request: Any, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
-    """What a client library asks beside sending; no key is needed."""
+def answer_question(request: Any, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> Any:
+    """What a client library asks beside sending, an object or a script; no key is needed."""
     asked = ("GET" if request.method == "HEAD" else request.method, request.path)
     questions = (each for dialect in dialects for each in dialect.questions)
     question = next(each for each in questions if (each.method, each.path) == asked)
-    answer: dict[str, Any] = load(question.answer)(requests.incoming_of(request, now))
-    return answer
+    answer = load(question.answer)(requests.incoming_of(request, now))
+    return answers.script(answer) if isinstance(answer, str) else answer

@@ -14,9 +14,12 @@ from chalicelib.core.dialects import Incoming
 
 
 def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterator[str]:
-    """What stands where a header may hold a key: in one of these names, then as Bearer, or as Basic's user name."""
+    """What stands where a header may hold a key: in one of these names, then as Bearer, or as Basic's user name.
+
+    Jitsu's libraries insist on a key that is followed by a colon and a secret.
+    """
     headers: Mapping[str, str] = request.headers
-    yield from (headers.get(name, "") for name in names)
+    yield from (headers.get(name, "").partition(":")[0] for name in names)
     scheme, _, credentials = headers.get("authorization", "").strip().partition(" ")
     if scheme.lower() != "basic":
         yield credentials.strip() or scheme

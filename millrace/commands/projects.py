@@ -58,6 +58,7 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 )
 @click.option("--earliest", metavar="TIME", help="Reject events of an earlier time; 'any' takes every time again.")
 @click.option("--identify-by", type=click.Choice(IDENTIFY_BY), help="What tells an event with an id that comes again.")
+@click.option("--max-event-bytes", type=click.IntRange(min=0), help="Of one event; 0: what its dialect allows.")
 @click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
 @_names("--drop-property", "dropped", help="Never keep this; may be repeated.")
 @_names("--keep-property", "kept", help="Keep this again; may be repeated.")
@@ -85,6 +86,7 @@ def _changed(
     old_hours: int | None,
     earliest: str | None,
     identify_by: str | None,
+    max_event_bytes: int | None,
     ip: str | None,
     dropped: tuple[str, ...],
     kept: tuple[str, ...],
@@ -98,6 +100,7 @@ def _changed(
         old_hours=project.old_hours if old_hours is None else old_hours or None,
         earliest=project.earliest if earliest is None else _time_in(earliest),
         identify_by=identify_by or project.identify_by,
+        max_event_bytes=project.max_event_bytes if max_event_bytes is None else max_event_bytes or None,
         ip=ip or project.ip,
         dropped=(project.dropped | set(dropped)) - set(kept),
         drops_emails=project.drops_emails if drops_emails is None else drops_emails,
@@ -125,6 +128,7 @@ def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
         "old_hours",
         "earliest",
         "identify_by",
+        "max_event_bytes",
         "ip",
         "drop_properties",
         "drop_emails",
@@ -145,6 +149,7 @@ def _row(project: Project) -> dict[str, Any]:
         "old_hours": project.old_hours,
         "earliest": project.earliest and timestamps.readable(project.earliest),
         "identify_by": project.identify_by,
+        "max_event_bytes": project.max_event_bytes,
         "ip": project.ip,
         "drop_properties": sorted(project.dropped),
         "drop_emails": project.drops_emails,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import random
+import re
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -17,8 +19,17 @@ _CURL = """\
   curl -s '{url}/events?user_id=u123'"""
 
 
+def _path(_context: object, _parameter: object, given: str) -> str:
+    """A path as it stands before a route: with a slash in front, and none at its end."""
+    if not re.fullmatch(r"[\w./-]*", given):
+        raise click.BadParameter("a path has letters, digits, and ., _, - and / alone.")
+    return "".join(f"/{part}" for part in given.split("/") if part)
+
+
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True, help="0: any.")
+@click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage has /api.")
+@click.option("--closed", is_flag=True, help="Want keys, as a deployed stage does.")
 @state_option
 @click.option("--fresh", is_flag=True, help="Forget all events first.")
 @click.option("--attached", is_flag=True, help="End with standard input: for programs, which it then never outlives.")
@@ -29,13 +40,16 @@ _CURL = """\
     show_default=True,
     help="Seconds between two runs of the aggregator, while anything changes; on AWS it is 5 minutes.",
 )
-def up(port: int, state: Path, *, fresh: bool, attached: bool, aggregate_every: float) -> None:
+def up(
+    port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float
+) -> None:
     """Run the whole pipeline on this machine, until Ctrl-C."""
     from millrace.local.up import end_with_standard_input, local_stack, wait_for_the_end
 
     if attached:
         end_with_standard_input()
-    with local_stack(state.resolve(), port=port, fresh=fresh, aggregate_seconds=aggregate_every) as (running, crashed):
+    options: Any = {"path": path, "closed": closed, "fresh": fresh, "aggregate_seconds": aggregate_every}
+    with local_stack(state.resolve(), port=port, **options) as (running, crashed):
         if crashed:
             output.say(
                 "The emulator was killed last time: its state is the last snapshot, some seconds older. "

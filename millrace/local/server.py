@@ -50,11 +50,14 @@ def listen(port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def serve(app: Any, config: Any, listener: socket.socket) -> Iterator[None]:
-    """Answer requests in threads of its own; in the end finish those at hand, and take no others."""
+def serve(app: Any, config: Any, listener: socket.socket, path: str = "") -> Iterator[None]:
+    """Answer requests in threads of its own; in the end finish those at hand, and take no others.
+
+    `path`: what stands before each route, as the name of a deployed stage does.
+    """
     app.__class__ = LocalChalice  # keeps the current request per thread
     server = create_server(
-        Application(LocalGateway(app, config)),
+        Application(_Gateway(app, config, path)),
         sockets=[listener],
         backlog=_BACKLOG,
         threads=_THREADS,
@@ -76,6 +79,22 @@ def serve(app: Any, config: Any, listener: socket.socket) -> Iterator[None]:
         server.task_dispatcher.shutdown(timeout=_END_SECONDS)
         server.trigger.pull_trigger(partial(wasyncore.close_all, server._map))
         thread.join()
+
+
+class _Gateway(LocalGateway):  # type: ignore[misc] # Chalice ships no types
+    """Chalice's, below a path."""
+
+    def __init__(self, app: Any, config: Any, path: str) -> None:
+        super().__init__(app, config)
+        self._path = path
+
+    def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
+        route = path.removeprefix(self._path)
+        if self._path and (route == path or not (route + "/").startswith(("/", "?"))):
+            raise ValueError(f"{path} is not below {self._path}")  # which is answered as a path that there is not
+        event = super()._generate_lambda_event(method, route if route.startswith("/") else f"/{route}", headers, body)
+        event["requestContext"]["path"] = path.partition("?")[0]
+        return event
 
 
 class Application:

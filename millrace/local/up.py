@@ -35,16 +35,25 @@ _VISIBILITY_SECONDS = 15
 
 @contextlib.contextmanager
 def local_stack(
-    state: Path, *, port: int, fresh: bool = False, aggregate_seconds: float = 5, workers: int = WORKERS
+    state: Path,
+    *,
+    port: int,
+    path: str = "",
+    closed: bool = False,
+    fresh: bool = False,
+    aggregate_seconds: float = 5,
+    workers: int = WORKERS,
 ) -> Iterator[tuple[Running, bool]]:
     """Everything running; ends it all, in order, when left. Also says if the last stop was a crash.
 
-    `port` 0: any free one. If something does not start, what did is ended. Raises CommandError.
+    `port` 0: any free one. `path`: below which it is served; `closed`: it wants keys, as deployed stages do. If something does not start, what did is ended. Raises CommandError.
     """
     with contextlib.ExitStack() as closing:
         closing.enter_context(_private(state))
         closing.enter_context(_sole_user_of(state))
         app, configuration = load_app(), _configuration()
+        if closed:
+            os.environ["OPEN_STAGE"] = "false"
         listener = closing.enter_context(listen(port))
         if fresh:
             _forget(state)
@@ -57,9 +66,9 @@ def local_stack(
         os.environ.update(functions_see)
         upgrade.prepare(os.environ)
         closing.enter_context(output_watched(state))
-        closing.enter_context(serve(app, configuration, listener))
+        closing.enter_context(serve(app, configuration, listener, path))
         closing.enter_context(_event_functions(state, aggregate_seconds, workers))
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
         running = Running(url, os.getpid(), {**emulator.environment(), **functions_see})
         written = state / "running.json.new"
         written.write_text(json.dumps(asdict(running)))

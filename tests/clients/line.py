@@ -15,10 +15,11 @@ from waiting import eventually
 
 @dataclass(frozen=True)
 class Line:
-    """The stack as a library reaches it."""
+    """The stack as a library reaches it. `key`: to read what came back, where the stack is closed."""
 
     stack: LocalStack
     tap: Tap
+    key: str = ""
 
     @property
     def url(self) -> str:
@@ -34,7 +35,7 @@ class Line:
         for chunk_id in _chunks(posts):
             eventually(partial(self._is_committed, chunk_id), f"the chunk {chunk_id} to be committed")
         keys = {event["key"] for post in posts for event in post.reply["events"] if "key" in event}
-        events = {event["key"]: event for event in (self.stack.get(f"/events/{key}") for key in keys)}
+        events = {event["key"]: event for event in (self._get(f"/events/{key}") for key in keys)}
         return sorted(events.values(), key=lambda event: (event["timestamp"], event["event_id"]))
 
     def was_sent_again(self) -> bool:
@@ -57,7 +58,10 @@ class Line:
         return bool(self._receipt(chunk_id)["status"] == "committed")
 
     def _receipt(self, chunk_id: str) -> dict[str, Any]:
-        return dict(self.stack.get(f"/chunks/{chunk_id}"))
+        return dict(self._get(f"/chunks/{chunk_id}"))
+
+    def _get(self, path: str) -> Any:
+        return self.stack.get(path, key=self.key)
 
 
 def _chunks(posts: Sequence[Heard]) -> list[str]:

@@ -1,8 +1,9 @@
-"""A web site of another origin than the stack: one empty page, and the libraries' own files for browsers."""
+"""A web site of another origin than the stack: one page, and the scripts that it serves."""
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -14,23 +15,25 @@ _SCRIPTS = {
 }
 
 
-class _Page(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        path = self.path.partition("?")[0]
-        script = _SCRIPTS.get(path)
-        content = script.read_bytes() if script else b"<!doctype html><title>Shop</title><body>"
-        self.send_response(200)
-        self.send_header("Content-Type", "text/javascript" if script else "text/html")
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: Any) -> None:
-        """Silence."""
-
-
 class Shop:
-    def __init__(self) -> None:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
+    """`scripts`: what it serves, by path; `body`: of its page, which every other path shows."""
+
+    def __init__(self, scripts: Mapping[str, bytes] | None = None, body: str = "") -> None:
+        served = {path: script.read_bytes() for path, script in _SCRIPTS.items() if script.exists()} | {**(scripts or {})}
+        page = f"<!doctype html><title>Shop</title><link rel=icon href=data:,><body>{body}".encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                script = served.get(self.path.partition("?")[0])
+                self.send_response(200)
+                self.send_header("Content-Type", "text/html" if script is None else "text/javascript")
+                self.end_headers()
+                self.wfile.write(page if script is None else script)
+
+            def log_message(self, *_: Any) -> None:
+                """Silence."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -32,10 +34,15 @@ class Heard:
 
 
 class Tap:
-    """`lose`: so many times a POST that the stack accepted is answered 503, as if the answer had been lost."""
+    """`lose`: so many times a POST that the stack accepted is answered 503, as if the answer had been lost.
+
+    `reset`: so many times the connection is closed instead. `path`: the stack is below it.
+    """
 
     def __init__(self, target: str) -> None:
-        self.target, self.heard, self.lose = target, list[Heard](), 0
+        address = urlsplit(target)
+        self.target, self.path, self.heard = f"{address.scheme}://{address.netloc}", address.path, list[Heard]()
+        self.lose, self.reset = 0, 0
         tap = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -50,7 +57,7 @@ class Tap:
                 """Silence."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"http://127.0.0.1:{self._server.server_port}{self.path}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
     def close(self) -> None:
@@ -63,6 +70,11 @@ class Tap:
         got = self.send(request.command, request.path, headers, body)
         status, answer, headers = got.status_code, got.content, dict(got.headers)
         self.heard.append(Heard(request.command, request.path, dict(request.headers), body, status, answer, headers))
+        if self.reset and request.command == "POST" and b'"chunks"' in answer:
+            self.reset -= 1
+            request.close_connection = True
+            request.connection.shutdown(socket.SHUT_RDWR)
+            return
         if self.lose and request.command == "POST" and b'"chunks"' in answer:
             self.lose -= 1
             status, answer = 503, _LOST

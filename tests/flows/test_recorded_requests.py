@@ -15,7 +15,7 @@ from recorded import Recorded, events_of, leaves, requests
 NOW = datetime(2026, 11, 28, 14, tzinfo=UTC)  # some time after they were recorded
 REQUESTS = requests()
 KEYS = {"write-key", "Y", "N"}  # what the recorded libraries have as a key, and flags of their own in the key's place
-LONG = "x" * 40_000
+LONG, LONGER = "x" * 40_000, "x" * 140_000
 
 Change = Callable[[dict[str, Any]], Any]
 
@@ -90,7 +90,8 @@ CHANGES: list[tuple[str, str, Change, str | None]] = [
     ("posthog", "no id of a user", nobody, "missing_field"),
     ("posthog", "no event", drop("event"), "missing_field"),
     ("posthog", "a uuid that is none", put(uuid="not a uuid"), None),
-    ("posthog", "an event of 40 KB", put(properties={"long": LONG}), "too_large"),
+    ("posthog", "an event of 140 KB", put(properties={"long": LONGER, "distinct_id": "ann"}), "too_large"),
+    ("posthog", "an event of 40 KB", lambda event: event["properties"].update(long=LONG), None),
     ("posthog", "a time that is none", put(timestamp="[optional timestamp in ISO 8601 format]"), RECEIVED),
     ("posthog", "a time in the future", put(timestamp=hours_ahead(2000)), RECEIVED),
     ("posthog", "a day ahead, but not by 24 hours", put(timestamp=hours_ahead(23.9), sent_at="none"), None),

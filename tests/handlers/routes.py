@@ -7,12 +7,13 @@ import json
 from chalice.test import HTTPResponse
 
 import app
+from chalicelib.core.dialects.registry import ASKING, PIXEL
 
 ROUTES = [(path, method) for path, methods in app.app.routes.items() for method in methods if method != "HEAD"]
 GETS = [path for path, methods in app.app.routes.items() if "GET" in methods]
 # What a closed stage shows to anybody: it tells nothing of any project.
 PUBLIC = {"/assets/{version}/{name}", "/", "/health", "/openapi.json", "/docs", "/m.js"}
-PUBLIC |= {"/pixel.gif", "/v1/projects/{key}/settings", "/array/{key}/config", "/flags", "/decide"}
+PUBLIC |= {path for _, path in (*PIXEL.routes, *ASKING)}
 
 
 def concrete(path: str) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from unicodedata import normalize
 
-from chalicelib.core import access_key, timestamps
+from chalicelib.core import access_key, limits, timestamps
 from chalicelib.core.event import Rejected, as_id, is_text
 
 
@@ -40,6 +40,7 @@ class Incoming:
 class RawEvent(NamedTuple):
     """What `read_event` takes of an event, by the same names; nothing is checked yet.
 
+    `max_bytes`: what its dialect's events may take.
     `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came. `key`: the write key that
     it names itself.
     """
@@ -50,6 +51,7 @@ class RawEvent(NamedTuple):
     user_may_change: bool = False
     tolerates_time: bool = False
     content: Any = None
+    max_bytes: int = limits.MAX_EVENT_BYTES
     rejected: Rejected | None = None
     key: str | None = None
 

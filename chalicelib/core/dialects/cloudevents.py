@@ -34,7 +34,8 @@ def open_body(incoming: Incoming) -> bytes:
     """The plain body; in binary mode the data of an event, which may be any bytes, also gzip. Raises Problem."""
     if media_type(incoming.headers).startswith("application/cloudevents"):
         return payload.open_text(incoming.body)
-    if "gzip" in incoming.headers.get("content-encoding", ""):  # of the transport; other gzip is the data
+    # Of the transport; other gzip is the data.
+    if incoming.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         return payload.inflate(incoming.body)
     return payload.within_size(incoming.body)
 

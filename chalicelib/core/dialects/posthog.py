@@ -8,8 +8,10 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import json
 import re
 from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -53,6 +55,10 @@ _PLACED = (
     *(*POSTHOG_PEOPLE.users, *POSTHOG.key_in_body),
 )
 
+#: When a batch, or an event, was sent: some versions of the Python library write the second.
+_SENT = ("sent_at", "sentAt")
+_SENT_HEADER = "posthog-request-timestamp"  # of Capture v1
+
 # An object with base64 in `data`, beside a few plain fields: told before anything is parsed.
 _FIELD = rb'\s*"(?!event"|batch")\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*'
 _WRAPPED = re.compile(rb"\s*\{(?:" + _FIELD + rb',){0,9}\s*"data"\s*:\s*"([^"]*)"\s*(?:,' + _FIELD + rb"){0,9}\}\s*")
@@ -89,6 +95,30 @@ def flags(_incoming: Incoming) -> dict[str, Any]:
 def extras(_incoming: Incoming) -> dict[str, Any]:
     """Which of its extras the browser library shall load: none."""
     return _NO_EXTRAS
+
+
+def results(verdicts: list[dict[str, Any]], events: Sequence[RawEvent]) -> dict[str, Any]:
+    """The verdicts as Capture v1 has them: by the uuid of the event. A library sends none of these again."""
+    sent = [each.fields if isinstance(each.fields, dict) else {} for each in events]
+    return {
+        "results": {
+            str(fields["event_id"]): _result(verdict)
+            for fields, verdict in zip(sent, verdicts, strict=True)
+            if is_given(fields.get("event_id"))
+        }
+    }
+
+
+def _result(verdict: dict[str, Any]) -> dict[str, str]:
+    if verdict["status"] == "accepted":
+        return {"result": "warning", "details": verdict["warning"]["message"]} if "warning" in verdict else {"result": "ok"}
+    return {"result": "drop", "details": verdict["message"]}
+
+
+def extras_script(incoming: Incoming) -> str:
+    """The same as a script, which the library loads first; in ASCII, so that no key ends it."""
+    config = json.dumps({incoming.path["key"]: {"config": _NO_EXTRAS, "siteApps": []}})
+    return f"(window._POSTHOG_REMOTE_CONFIG = window._POSTHOG_REMOTE_CONFIG || {{}}, Object.assign)(_POSTHOG_REMOTE_CONFIG, {config})"
 
 
 def _document(body: bytes) -> tuple[Any, dict[str, Any]]:
@@ -150,19 +180,20 @@ class _Clock:
         milliseconds = incoming.query.get("_", "")
         in_query = moment_of(int(milliseconds)) if _MILLISECONDS.fullmatch(milliseconds) else None
         is_import = envelope.get("historical_migration") is True
-        return cls(incoming.received, moment_of(envelope.get("sent_at")), in_query, is_import)
+        sent = given(envelope, *_SENT) or incoming.headers.get(_SENT_HEADER)
+        return cls(incoming.received, moment_of(sent), in_query, is_import)
 
     def sent_of(self, message: dict[str, Any]) -> datetime | None:
         """When the client sent a message."""
-        own = message.get("sent_at")
-        return (moment_of(own) if is_given(own) else self.sent) or self.sent_in_query
+        own = given(message, *_SENT)
+        return (self.sent if own is None else moment_of(own)) or self.sent_in_query
 
 
 def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
     """`key`: that of the envelope."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    content = without(message, "sent_at", "offset")  # a retry has others
+    content = without(message, *_SENT, "offset")  # a retry has others
     properties, named = _properties(message, key)
     user = given(message, *POSTHOG_PEOPLE.users)
     user = given(properties, *POSTHOG_PEOPLE.users) if user is None else user
@@ -189,6 +220,7 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
         counts_from_receipt=timestamp is not None and not is_given(message.get("timestamp")),
         tolerates_time=True,
         content=content,
+        max_bytes=limits.MAX_POSTHOG_EVENT_BYTES,
         key=named,
     )
 
@@ -210,7 +242,8 @@ def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) ->
     timestamp, offset = given(message, "timestamp"), message.get("offset")
     if timestamp is not None:
         own = message.get("historical_migration")
-        if (own is True if is_given(own) else clock.is_import) or properties.get("$ignore_sent_at"):
+        is_exact = properties.get("$ignore_sent_at") or object_in(message, "options").get("disable_skew_correction")
+        if (own is True if is_given(own) else clock.is_import) or is_exact:
             return timestamps.in_utc(timestamp), None
         return timestamps.in_utc(timestamp), clock.sent_of(message)
     if isinstance(offset, int | float) and not isinstance(offset, bool):

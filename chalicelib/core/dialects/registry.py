@@ -6,18 +6,18 @@ imported when a request needs it: a cold start pays for one dialect.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any
 
 from chalicelib.core import access_key
-from chalicelib.core.dialects import Incoming
+from chalicelib.core.dialects import Incoming, RawEvent
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a dialect's libraries ask beside sending. `answer` names the function that makes the answer."""
+    """What a dialect's libraries ask beside sending. `answer` names the function that makes it: an object or a script."""
 
     method: str
     path: str
@@ -32,8 +32,8 @@ class Dialect:
     `reader` names the function from an opened request to its Post; `opener`, where bodies are not just UTF-8, the one
     that makes them plain bytes; `searched`, where a key can be inside base64, the one that shows it. `fits`: whether a
     request is in this dialect, for all dialects of a path but the last. All but the first do what costs little: nobody
-    has shown a key yet. `answer`: what the libraries look for beside Millrace's own verdicts. `libraries` are named in
-    the docs.
+    has shown a key yet. `answer`: what the libraries look for beside Millrace's own verdicts; `results` names the
+    function that makes more of these verdicts and the events. `libraries` are named in the docs.
     """
 
     name: str
@@ -48,6 +48,7 @@ class Dialect:
     key_in_query: tuple[str, ...] = ("write_key", "writeKey", "key", "api_key")
     key_in_body: tuple[str, ...] = ()
     answer: Mapping[str, Any] = field(default_factory=dict)
+    results: str | None = None
     questions: tuple[Question, ...] = ()
 
     @property
@@ -64,6 +65,10 @@ class Dialect:
 
         body = load(self.opener)(incoming) if self.opener else payload.open_text(incoming.body)
         return replace(incoming, body=body)
+
+    def answered(self, verdicts: list[dict[str, Any]], events: Sequence[RawEvent]) -> dict[str, Any]:
+        """What the libraries look for, of these verdicts on these events."""
+        return {**self.answer, **(load(self.results)(verdicts, events) if self.results else {})}
 
     def keys_in(self, body: bytes) -> Iterator[str]:
         """The texts of an opened body that have the form of a key."""
@@ -97,18 +102,27 @@ PIXEL = Dialect("pixel", ".own:read_pixel", ("/pixel.gif",), method="GET")
 SEGMENT = Dialect(
     "Segment",
     ".segment:read",
-    ("/v1/{call}",),
-    libraries=("Segment", "RudderStack"),
+    # RudderStack's beacons, Jitsu in browsers and on servers, June.
+    ("/v1/{call}", "/beacon/v1/{call}", "/api/s/{call}", "/api/s/s2s/{call}", "/sdk/{call}"),
+    libraries=("Segment", "RudderStack", "Customer.io", "Hightouch", "Jitsu", "June"),
     key_in_body=("writeKey",),
     answer={"success": True},
     questions=(
         Question("GET", "/v1/projects/{key}/settings", "Where Segment's browser library sends to", ".segment:settings"),
+        Question("GET", "/sourceConfig", "What RudderStack's browser library is to do", ".segment:source_config"),
     ),
+)
+UNSERVED = Dialect(
+    "Mixpanel and OpenPanel, which are refused",
+    ".unserved:refuse",
+    ("/track",),
+    opener=".unserved:refuse",
+    fits=lambda incoming: bool(load(".unserved:is_one")(incoming)),
 )
 POSTHOG = Dialect(
     "PostHog",
     ".posthog:read",
-    ("/batch", "/capture", "/e", "/track", "/i/v0/e"),
+    ("/batch", "/capture", "/e", "/track", "/i/v0/e", "/i/v0/ai/batch"),
     searched=".posthog:searched",
     libraries=("PostHog",),
     key_in_body=("api_key", "token"),
@@ -117,10 +131,14 @@ POSTHOG = Dialect(
         Question("POST", "/flags", "PostHog's feature flags: none", ".posthog:flags"),
         Question("POST", "/decide", "PostHog's feature flags: none", ".posthog:flags"),
         Question("GET", "/array/{key}/config", "Extras of PostHog's browser library: none", ".posthog:extras"),
+        Question("GET", "/array/{key}/config.js", "The same, as a script", ".posthog:extras_script"),
     ),
 )
+POSTHOG_V1 = replace(
+    POSTHOG, name="PostHog, Capture v1", paths=("/i/v1/analytics/events",), results=".posthog:results", questions=()
+)
 #: Of the dialects of one path, the first that fits a request reads it.
-DIALECTS = (CLOUDEVENTS, OWN, PIXEL, SEGMENT, POSTHOG)
+DIALECTS = (CLOUDEVENTS, OWN, PIXEL, SEGMENT, UNSERVED, POSTHOG, POSTHOG_V1)
 
 #: Method and path of each route, once: of those that take events in a body, and of those that answer a question.
 SENDING = tuple(dict.fromkeys(route for each in DIALECTS if each is not PIXEL for route in each.routes))
@@ -133,8 +151,8 @@ def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Di
     return next(each for each in at_path if each.fits is None or each.fits(incoming))
 
 
-def load(reference: str) -> Callable[[Any], Any]:
+def load(reference: str) -> Callable[..., Any]:
     """The function that an entry names."""
     module, _, function = reference.partition(":")
-    found: Callable[[Any], Any] = getattr(import_module(module, __package__), function)
+    found: Callable[..., Any] = getattr(import_module(module, __package__), function)
     return found

@@ -1,4 +1,4 @@
-"""Segment's calls, which RudderStack speaks too.
+"""Segment's calls, which RudderStack, Customer.io, Hightouch, Jitsu and June speak too.
 
 https://segment.com/docs/connections/spec/common and .../sources/catalog/libraries/server/http-api
 """
@@ -30,6 +30,8 @@ from chalicelib.errors import Problem
 #: The browser library shortens the names of calls to their initials.
 CALLS = {name[0]: name for name in ("alias", "group", "identify", "page", "screen", "track")}
 _BATCHES = {"b", "batch", "import"}
+#: What Segment's browser library calls its own destination, and what Customer.io's, made of it, does.
+_DESTINATIONS = ("Segment.io", "Customer.io Data Pipelines")
 
 # What these calls say of a page, a group or a user; it joins the properties.
 _NAMED = ("name", "category", "groupId", "previousId")
@@ -41,7 +43,7 @@ _PLACED = (
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of POST /v1/CALL. Raises Problem, for another call too."""
+    """The events of a call, which its path names. Raises Problem, for another call too."""
     document, call = payload.decode(incoming.body), incoming.path["call"]
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
@@ -59,10 +61,29 @@ def read(incoming: Incoming) -> Post:
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
-    """What the browser library asks before it sends: that its destination, "Segment.io", is this stage."""
+    """What browser libraries ask before they send: that their destination is this stage, and to count no calls.
+
+    Without the last, they report each visitor's calls to the vendor's own host.
+    """
     protocol, _, host = incoming.address.partition("://")
     destination = {"apiKey": incoming.path["key"], "apiHost": f"{host}/v1", "protocol": protocol}
-    return {"integrations": {"Segment.io": destination}}
+    return {"integrations": dict.fromkeys(_DESTINATIONS, destination), "metrics": {"sampleRate": 0}}
+
+
+def source_config(incoming: Incoming) -> dict[str, Any]:
+    """What RudderStack's browser library asks before it sends: a source without destinations or reports of its own."""
+    off = {"enabled": False}
+    source = {
+        "id": "millrace",
+        "name": "Millrace",
+        "writeKey": incoming.query.get("writeKey", ""),
+        "enabled": True,
+        "workspaceId": "millrace",
+        "config": {"statsCollection": {"errors": off, "metrics": off}},
+        "connections": [],
+        "destinations": [],
+    }
+    return {"source": source}
 
 
 def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -> RawEvent:
