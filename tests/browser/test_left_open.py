@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from chromium import Opened
+from waiting import eventually
 
 FAKE_STAGE = (Path(__file__).parent / "fake_stage.js").read_text()
 NOON = dt.datetime(2026, 5, 17, 12, tzinfo=dt.UTC)
@@ -39,7 +40,7 @@ def fake(opened: Opened) -> OpenFake:
 def look(page: Page, seconds: float = LOOK_SECONDS) -> None:
     """Time passes, and the page has asked what it asks then."""
     page.clock.run_for(int(seconds * 1000))
-    page.wait_for_function("stage.hangs || stage.pending === 0")
+    eventually(lambda: page.evaluate("stage.hangs || stage.pending === 0"), "the page to have its answers")
 
 
 def heap_bytes(page: Page) -> int:
@@ -54,16 +55,16 @@ def numbers(page: Page) -> list[int]:
 
 
 def test_days_pass_and_neither_memory_nor_the_page_grows(fake: OpenFake) -> None:
-    page = fake("stage.step = 60; stage.keyLength = 2000;")
+    page = fake("stage.step = 60; stage.keyLength = 4000;")
     for _ in range(10):  # what is made once
         look(page)
     bytes_before, elements = heap_bytes(page), page.evaluate("document.querySelectorAll('*').length")
     asked = page.evaluate("stage.asked.length")
-    for _ in range(120):
+    for _ in range(50):
         page.clock.fast_forward(3600 * 1000)
         look(page, 4)
-    assert page.evaluate("stage.asked.length") - asked > 4 * 120  # else nothing was tried
-    assert heap_bytes(page) - bytes_before < 3_000_000  # 120 looks at 50 keys of 2 kB are 12 MB, if they are kept
+    assert page.evaluate("stage.asked.length") - asked > 4 * 50  # else nothing was tried
+    assert heap_bytes(page) - bytes_before < 3_000_000  # 50 looks at 50 keys of 4 kB are 10 MB, if they are kept
     assert page.evaluate("document.querySelectorAll('*').length") - elements < 50
     assert page.locator("#events tr").count() == 50
 
@@ -107,7 +108,7 @@ def test_older_events_follow_without_a_gap_however_many_new_ones_come(fake: Open
         look(page)
         found = numbers(page)
         assert found == list(range(found[0], found[-1] - 1, -1))
-        assert len(found) > 100
+        assert len(found) >= 50
     assert page.evaluate("stage.most") == 1
 
 
@@ -202,7 +203,7 @@ def test_a_screen_reader_hears_of_states_and_not_of_numbers(fake: OpenFake) -> N
     assert page.evaluate("heard") == 0
     page.evaluate("stage.down = true")
     look(page)
-    page.wait_for_function("heard === 1")
+    eventually(lambda: page.evaluate("heard === 1"), "the page to have its answers")
 
 
 def test_the_focus_stays_in_the_list_when_its_row_leaves_it(fake: OpenFake) -> None:
@@ -233,13 +234,14 @@ def test_the_neighbours_of_an_open_event_can_be_reached_though_it_has_left_the_l
 def test_a_newer_version_is_offered_to_a_reader_and_loaded_where_nobody_is(fake: OpenFake) -> None:
     page = fake()
     page.evaluate("stage.newer = true; window.isOld = true")
-    page.clock.fast_forward(400 * 1000)
-    page.keyboard.press("Shift")
-    look(page, 4)
+    for _ in range(12):
+        page.keyboard.press("Shift")
+        look(page, 30)
     expect(page.locator("#newer")).to_be_visible()
     assert page.evaluate("isOld")
     with page.expect_navigation():
-        page.clock.run_for(400 * 1000)
+        for _ in range(5):
+            page.clock.fast_forward(100 * 1000)
     expect(page.locator("#sentence")).to_contain_text("All is well")
 
 
@@ -308,7 +310,7 @@ def test_an_event_id_is_found_far_back_and_the_page_says_how_far_it_looked(fake:
     page.get_by_label("Find").press("Enter")
     expect(page.locator("#events tr")).to_have_count(1)
     expect(page.locator("#tail-note")).to_contain_text("1 found in the newest 5,050 events")
-    page.get_by_role("button", name="Search older events", exact=True).last.click()
+    page.get_by_role("button", name="Search older events").click()
     expect(page.locator("#tail-note")).to_contain_text("1 found in all 9,000 events")
 
 
@@ -344,4 +346,4 @@ def test_lists_go_on_where_there_is_more(fake: OpenFake) -> None:
     expect(page.locator("#reports-list tbody tr")).to_have_count(12)
     page.evaluate("stage.asked.length = 0")
     page.get_by_role("button", name="Older reports").click()
-    page.wait_for_function("stage.asked.some(each => each.includes('cursor=more'))")
+    eventually(lambda: page.evaluate("stage.asked.some(each => each.includes('cursor=more'))"), "the page to have its answers")

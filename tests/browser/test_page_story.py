@@ -33,7 +33,7 @@ def empty_stack(tmp_path: Path) -> Iterator[LocalStack]:
     running.end()
 
 
-def test_an_empty_stage_says_what_to_send_and_shows_it_without_a_reload(
+def test_an_empty_stage_says_what_to_send_and_shows_it_and_the_end_of_the_stack_without_a_reload(
     empty_stack: LocalStack, opened: Opened
 ) -> None:
     page = opened(url=empty_stack.url)
@@ -49,6 +49,11 @@ def test_an_empty_stage_says_what_to_send_and_shows_it_without_a_reload(
     expect(page.locator("#tile-accepted .note")).to_have_text("1 in the last hour")
     expect(page.locator("#tile-stored .note")).to_have_text("1 in the last hour")
     expect(page.locator("#ledger-body")).to_contain_text("It balances.")
+    empty_stack.process.kill()
+    expect(page.locator("#sentence")).to_contain_text("does not answer since")
+    port = empty_stack.url.rpartition(":")[2]
+    empty_stack.start("--port", port)
+    expect(page.locator("#sentence")).to_contain_text("All is well")
 
 
 def test_a_click_shows_the_whole_event_and_keys_go_to_its_neighbours(stack: LocalStack, opened: Opened) -> None:
@@ -158,7 +163,8 @@ def test_a_rejection_is_found_with_its_reason(stack: LocalStack, opened: Opened)
     page.locator("#rejections tbody button").first.click()
     details = page.get_by_role("dialog", name="Rejected: missing_field")
     expect(details.locator("dl")).to_contain_text("user_id")
-    expect(details.locator("dl")).to_contain_text('"plan": "large"')
+    expect(details.locator("pre")).to_contain_text('"plan": "large"')
+    assert details.inner_text().count("large") == 1
 
 
 def test_a_stage_without_rejections_to_ask_for_shows_no_list_of_them(opened: Opened) -> None:

@@ -17,6 +17,6 @@ try {
   }
 } catch (error) {
   sentence.textContent = "Not all of the page could be loaded. It tries again.";
-  console.error(error);
+  console.info(error);
   setTimeout(loadAgain, AGAIN_MS);
 }
