@@ -99,6 +99,15 @@ def test_the_runbook_has_no_section_without_an_alarm() -> None:
     assert set(re.findall(r"^### (\w+)$", runbook, re.MULTILINE)) == described
 
 
+def test_each_section_of_the_runbook_leads_from_the_meaning_to_the_end() -> None:
+    runbook = (ROOT / "docs" / "operating.md").read_text().partition("## Alarms")[2].partition("\n## ")[0]
+    parts = {
+        section.split("\n")[0]: re.findall(r"^\*\*(\w+)", section, re.MULTILINE)
+        for section in runbook.split("### ")[1:]
+    }
+    assert {name: found for name, found in parts.items() if found != ["Meaning", "Check", "Fix", "Over"]} == {}
+
+
 def test_queues_and_bucket_keep_things_for_their_lifetimes() -> None:
     kept = Lifetimes()
     assert properties("Chunks")["MessageRetentionPeriod"] == kept.queue.total_seconds()
