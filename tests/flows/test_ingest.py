@@ -317,7 +317,7 @@ def test_an_event_that_hashed_ids_make_too_large_is_rejected(copies: dict[str, A
 
 def test_a_post_of_a_project_whose_minute_is_spent_is_refused_before_its_events_are_looked_at() -> None:
     project, quota = Project("acme", quota=1), Quota(FakeQuotaCounter(), FakeMeter())
-    options = {"project": project, "quota": quota}
+    options: dict[str, Any] = {"project": project, "quota": quota}
     post(FakeQueue(), GOOD, **options)
     for events in ([GOOD], [{"event_type": 7}]):
         with pytest.raises(Problem) as caught:
