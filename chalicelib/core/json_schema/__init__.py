@@ -6,7 +6,7 @@ to the last keyword. `patterns` has the engine for texts.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
@@ -25,13 +25,8 @@ _STEPS_OF_A_RATIO = 14
 _ALL_STEPS = 1_000_000
 _NOT_ALLOWED: Failure = "is not allowed", ()
 _KINDS: dict[str, set[type]] = {
-    "null": {type(None)},
-    "boolean": {bool},
-    "number": {int, float},
-    "integer": {int},
-    "string": {str},
-    "array": {list},
-    "object": {dict},
+    **{"null": {type(None)}, "boolean": {bool}, "number": {int, float}, "integer": {int}},
+    **{"string": {str}, "array": {list}, "object": {dict}},
 }
 
 
@@ -132,8 +127,15 @@ def _is_multiple(value: float, unit: float, left: list[int]) -> bool:
     return over * unit_under % (under * unit_over) == 0
 
 
-def matcher(pattern: str) -> Callable[[str, list[int]], bool]:
-    """Whether a text matches a pattern. Raises BadPattern."""
+def _is_long_enough(value: Sized, least: int, _left: list[int]) -> bool:
+    return len(value) >= least
+
+
+def _is_short_enough(value: Sized, most: int, _left: list[int]) -> bool:
+    return len(value) <= most
+
+
+def _matcher(pattern: str) -> Callable[[str, list[int]], bool]:
     from chalicelib.core.json_schema import patterns  # only schemas with patterns pay for the engine
 
     return patterns.matcher(pattern)
@@ -160,16 +162,9 @@ def _leaf_check(rule: _Leaf, given: Any) -> Check:
     return check
 
 
-def _at_least(kinds: tuple[type, ...], noun: str) -> _Leaf:
-    return _Leaf(kinds, lambda value, least, _: len(value) >= least, f"must have at least {{}} {noun}")
-
-
-def _at_most(kinds: tuple[type, ...], noun: str) -> _Leaf:
-    return _Leaf(kinds, lambda value, most, _: len(value) <= most, f"must have at most {{}} {noun}")
-
-
 _NUMBER, _TEXT, _LIST, _OBJECT = (int, float), (str,), (list,), (dict,)
 _ANY = (type(None), bool, *_NUMBER, *_TEXT, *_LIST, *_OBJECT)
+_SIZES = (("Length", _TEXT, "characters"), ("Items", _LIST, "items"), ("Properties", _OBJECT, "fields"))
 # The cheap ones first.
 _LEAVES = {
     "enum": _Leaf(_ANY, _is_one_of, "must be one of the schema's values", _identities),
@@ -179,13 +174,9 @@ _LEAVES = {
     "exclusiveMinimum": _Leaf(_NUMBER, lambda value, bound, _: value > bound, "must be above {}"),
     "exclusiveMaximum": _Leaf(_NUMBER, lambda value, bound, _: value < bound, "must be below {}"),
     "multipleOf": _Leaf(_NUMBER, _is_multiple, "must be a multiple of {}"),
-    "minLength": _at_least(_TEXT, "characters"),
-    "maxLength": _at_most(_TEXT, "characters"),
-    "minItems": _at_least(_LIST, "items"),
-    "maxItems": _at_most(_LIST, "items"),
-    "minProperties": _at_least(_OBJECT, "fields"),
-    "maxProperties": _at_most(_OBJECT, "fields"),
-    "pattern": _Leaf(_TEXT, lambda text, matches, left: matches(text, left), "must match the pattern {}", matcher),
+    **{f"min{what}": _Leaf(kinds, _is_long_enough, f"must have at least {{}} {noun}") for what, kinds, noun in _SIZES},
+    **{f"max{what}": _Leaf(kinds, _is_short_enough, f"must have at most {{}} {noun}") for what, kinds, noun in _SIZES},
+    "pattern": _Leaf(_TEXT, lambda text, matches, left: matches(text, left), "must match the pattern {}", _matcher),
     "uniqueItems": _Leaf(
         _LIST,
         lambda items, wanted, left: not wanted or len({*_identity(items, left)[1]}) == len(items),
@@ -208,7 +199,7 @@ def _required(schema: Mapping[str, Any], _: Subschema) -> Check:
 
 def _fields(schema: Mapping[str, Any], check_of: Subschema) -> Check:
     named = {name: check_of(each) for name, each in schema.get("properties", {}).items()}
-    matching = [(matcher(each), check_of(of)) for each, of in schema.get("patternProperties", {}).items()]
+    matching = [(_matcher(each), check_of(of)) for each, of in schema.get("patternProperties", {}).items()]
     others = [check_of(schema["additionalProperties"])] if "additionalProperties" in schema else []
 
     def check(value: Any, left: list[int]) -> Failure | None:
@@ -230,10 +221,9 @@ def _names(schema: Mapping[str, Any], check_of: Subschema) -> Check:
     check_name = check_of(schema["propertyNames"])
 
     def check(value: Any, left: list[int]) -> Failure | None:
-        for name in value if isinstance(value, dict) else ():
-            if failure := check_name(name, left):
-                return f"has a name that {failure[0]}", ()
-        return None
+        failures = (check_name(name, left) for name in value) if isinstance(value, dict) else ()
+        failure = next(filter(None, failures), None)
+        return failure and (f"has a name that {failure[0]}", ())
 
     return check
 
