@@ -1,7 +1,6 @@
 """JSON Schema (draft 7) as functions that count their steps, so that no value keeps a check busy.
 
-Libraries cannot be stopped inside a value. `millrace/ops/schema_check.py` refuses schemas that are not understood here
-to the last keyword. `patterns` has the engine for texts.
+Libraries cannot be stopped inside a value. `millrace/ops/schema_check.py` refuses what is not understood here.
 """
 
 from __future__ import annotations
@@ -25,8 +24,13 @@ _STEPS_OF_A_RATIO = 14
 _ALL_STEPS = 1_000_000
 _NOT_ALLOWED: Failure = "is not allowed", ()
 _KINDS: dict[str, set[type]] = {
-    **{"null": {type(None)}, "boolean": {bool}, "number": {int, float}, "integer": {int}},
-    **{"string": {str}, "array": {list}, "object": {dict}},
+    "null": {type(None)},
+    "boolean": {bool},
+    "number": {int, float},
+    "integer": {int},
+    "string": {str},
+    "array": {list},
+    "object": {dict},
 }
 
 
@@ -186,13 +190,12 @@ _LEAVES = {
 
 
 def _required(schema: Mapping[str, Any], _: Subschema) -> Check:
-    failures: dict[str, Failure] = {name: (f"must have {name}", ()) for name in schema["required"]}
+    names = schema["required"]
 
     def check(value: Any, left: list[int]) -> Failure | None:
-        if not isinstance(value, dict):
-            return None
-        spend(left, len(failures))
-        return next((failure for name, failure in failures.items() if name not in value), None)
+        spend(left, len(names))
+        missing = [name for name in names if name not in value] if isinstance(value, dict) else []
+        return (f"must have {missing[0]}", ()) if missing else None
 
     return check
 
@@ -242,13 +245,10 @@ def _items(schema: Mapping[str, Any], check_of: Subschema) -> Check:
 
 def _contains(schema: Mapping[str, Any], check_of: Subschema) -> Check:
     check_item = check_of(schema["contains"])
-
-    def check(value: Any, left: list[int]) -> Failure | None:
-        if not isinstance(value, list) or any(check_item(item, left) is None for item in value):
-            return None
-        return "has no item that it must have", ()
-
-    return check
+    failure: Failure = "has no item that it must have", ()
+    return lambda value, left: (
+        None if not isinstance(value, list) or any(check_item(item, left) is None for item in value) else failure
+    )
 
 
 def _all_of(schema: Mapping[str, Any], check_of: Subschema) -> Check:
