@@ -173,7 +173,7 @@ def day_totals(project: str, day: str) -> Key:
 
 def parse_day_totals(key: Key) -> str:
     """The day. Raises ValueError for another."""
-    timestamps.parse(windows.first_time(key.sk))
+    _check(Window(key.pk.partition("#")[0], windows.DAY.name, key.sk))
     return key.sk
 
 

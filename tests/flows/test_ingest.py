@@ -18,8 +18,9 @@ from chalicelib.core.event import event_key
 from chalicelib.core.project import Project
 from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
+from chalicelib.flows.quota import Quota
 from chalicelib.http import answers
-from fakes import FakeMeter, FakeQueue
+from fakes import FakeMeter, FakeQueue, FakeQuotaCounter
 
 LATER = NOW + timedelta(minutes=5)
 GOOD = {"event_type": "page_view", "user_id": "u1"}
@@ -344,3 +345,13 @@ def test_an_event_that_hashed_ids_make_too_large_is_rejected(copies: dict[str, A
     assert statuses(post(queue, event)) == ["accepted"]
     project = Project("acme", hashes_users=True, secret="s")
     assert statuses(post(queue, GOOD, event, project=project)) == ["accepted", "too_large"]
+
+
+def test_a_post_of_a_project_whose_minute_is_spent_is_refused_before_its_events_are_looked_at() -> None:
+    project, quota = Project("acme", quota=1), Quota(FakeQuotaCounter(), FakeMeter())
+    options: dict[str, Any] = {"project": project, "quota": quota}
+    post(FakeQueue(), GOOD, **options)
+    for events in ([GOOD], [{"event_type": 7}]):
+        with pytest.raises(Problem) as caught:
+            post(FakeQueue(), *events, **options)
+        assert caught.value.code == "quota_exceeded"

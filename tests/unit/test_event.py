@@ -225,3 +225,12 @@ def test_an_absurd_time_of_sending_is_noted_and_takes_no_place_of_the_clients() 
     own = TIMED | {"context": {"ignored_sent_at": "mine"}}
     assert read(own, sent=sent).context == {"ignored_sent_at": "mine"}
     assert read(TIMED, sent=RECEIVED).context == {}
+
+
+def test_names_have_as_many_characters_as_the_docs_say() -> None:
+    lengths = {"user_id": 256, "anonymous_id": 256, "event_id": 200, "event_type": 100}
+    for name, length in lengths.items():
+        assert read(TIMED | {name: "x" * length})
+        with pytest.raises(Rejected) as caught:
+            read(TIMED | {name: "x" * (length + 1)})
+        assert (caught.value.code, caught.value.field) == ("too_long", name)

@@ -166,3 +166,10 @@ def test_chunks_spread_over_all_shards_and_each_stays_where_it_is() -> None:
     )
     assert table_keys.shard_of("01ARZ3NDEKTSV4RRFFQ69G5FA0-2015-05-17T10") == 1
     assert table_keys.shard_of("01ARZ3NDEKTSV4RRFFQ69G5FA4-2015-05-17T10") == 2
+
+
+@pytest.mark.parametrize("name", ["", "2015", "2015-05-32", "2015-05-17T10", "not a day"])
+def test_the_key_of_a_days_totals_names_a_day(name: str) -> None:
+    assert table_keys.parse_day_totals(table_keys.day_totals("acme", "2015-05-17")) == "2015-05-17"
+    with pytest.raises(ValueError, match=r"."):
+        table_keys.parse_day_totals(Key("acme#totals", name))

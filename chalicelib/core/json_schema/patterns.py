@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import re2
 
-from chalicelib.core.json_schema.steps import spend
+from chalicelib.core.json_schema import spend
 
 MAX_REPEATS = 1000
 # RE2 may stand at all positions of a pattern at once. Each takes 5 ns for a byte, and a step of a check 150 ns.
