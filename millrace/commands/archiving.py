@@ -17,7 +17,7 @@ from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, span_options, time_span
 from millrace.commands.sent_text import SENT_TEXT
-from millrace.io.receipts import Receipts
+from millrace.io.receipts import MOST_WAITING, Receipts
 from millrace.ops import archive_replay, archive_scan, erasure
 from millrace.ops import sweep as sweeping
 from millrace.ops.archive_replay import Replayed, Selection
@@ -70,8 +70,9 @@ def replay(
             raise CommandError(f"No archived object of this span has the name {after!r}, as --after says.")
         objects = [each for each in objects if each.name > after]
         task, last = bar.add_task("replaying", total=len(objects)), after
+        receipts = Receipts[tuple[str, str]](lambda chunk: _receipt(pipeline, *chunk), totals, wait, output.say)
         try:
-            for count, last in archive_replay.replay(  # noqa: B007 - the last one is where to go on
+            for step in archive_replay.replay(
                 objects,
                 selection=selection,
                 archive=pipeline.archive,
@@ -80,27 +81,29 @@ def replay(
                 now=now,
                 totals=totals,
             ):
-                bar.advance(task, count)
+                last = step.last
+                bar.advance(task, step.objects)
+                receipts.add(step.queued)
+                for _ in receipts.collect(leave=MOST_WAITING):
+                    pass
         except (StoreFailed, KeyboardInterrupt) as error:
             where = f"--after {last}" if last else "the same command"
             raise CommandError(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
-        task = bar.add_task("receipts", total=len(totals.projects))
-        receipts = Receipts(lambda chunk_id: _receipt(pipeline, chunk_id, totals), totals, wait, output.say)
-        receipts.add(totals.projects)
+        task = bar.add_task("receipts", total=totals.chunks_in_flight)
         for count in receipts.collect():
             bar.advance(task, count)
     if as_json:
-        output.print_json([totals.to_json()])
+        output.print_json([asdict(totals)])
     else:
-        output.print_table(("", "number"), list(totals.to_json().items()))
+        output.print_table(("", "number"), list(asdict(totals).items()))
     if not totals.is_clean:
         raise SystemExit(3)
 
 
-def _receipt(pipeline: Pipeline, chunk_id: str, totals: Replayed) -> dict[str, object]:
+def _receipt(pipeline: Pipeline, chunk_id: str, project: str) -> dict[str, object]:
     return query.get_receipt(
         chunk_id,
-        project=totals.projects[chunk_id],
+        project=project,
         commits=pipeline.commits,
         quarantine=pipeline.quarantine,
         failure_notes=pipeline.failure_notes,

@@ -187,6 +187,8 @@ def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions
     alarms = (recording.PROJECT / "stack.yaml").read_text().count("Type: AWS::CloudWatch::Alarm")
     output.print_text("\nDollars a month for a stage that nobody uses")
     output.print_table(("", ""), [(line, f"{dollars:.2f}") for line, dollars in bill.idle(assumed, alarms).items()])
+    output.print_text("\nDollars a month more for each project that always has new events")
+    output.print_table(("", ""), [(line, f"{dollars:.2f}") for line, dollars in bill.active_project(assumed).items()])
 
 
 def _case(row: dict[str, Any]) -> str:

@@ -66,7 +66,7 @@ def _counted(lines: Iterable[Line], totals: Totals) -> Iterator[Line]:
         yield line
 
 
-def _send(events: Iterable[LineEvent], sender: Sender, receipts: Receipts, totals: Totals) -> None:
+def _send(events: Iterable[LineEvent], sender: Sender, receipts: Receipts[str], totals: Totals) -> None:
     """Send all that can be sent, and collect the receipts of it in any case. Raises CommandError."""
     broken: tuple[type[CommandError], str] | None = None
     with output.progress() as bar:

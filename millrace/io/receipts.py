@@ -5,13 +5,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from chalicelib.errors import StoreFailed
 from millrace.command_error import CommandError
 
 _WAIT_SECONDS = 0.2
 _ASK_AT_ONCE = 20
+#: Chunks to wait for while more is sent: more would fill memory.
+MOST_WAITING = 1000
+
+Chunk = TypeVar("Chunk")
 
 
 class Sums(Protocol):
@@ -23,12 +27,12 @@ class Sums(Protocol):
     chunks_quarantined: int
 
 
-class Receipts:
-    """Of chunks that were processed it keeps nothing but the sums."""
+class Receipts(Generic[Chunk]):
+    """Of chunks that were processed it keeps nothing but the sums. A chunk is whatever `receipt_of` knows it by."""
 
     def __init__(
         self,
-        receipt_of: Callable[[str], dict[str, Any]],
+        receipt_of: Callable[[Chunk], dict[str, Any]],
         sums: Sums,
         wait_seconds: float,
         say: Callable[[str], None],
@@ -37,9 +41,9 @@ class Receipts:
         self._sums = sums
         self._wait_seconds = wait_seconds
         self._say = say
-        self._waiting: deque[str] = deque()
+        self._waiting: deque[Chunk] = deque()
 
-    def add(self, chunks: Iterable[str]) -> None:
+    def add(self, chunks: Iterable[Chunk]) -> None:
         """Expect these chunks too. Each counts as in flight until its receipt says more."""
         before = len(self._waiting)
         self._waiting.extend(chunks)

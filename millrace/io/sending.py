@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from chalicelib.core import limits
 from millrace.io.client import Client, Refused
 from millrace.io.reading import LineEvent
-from millrace.io.receipts import Receipts
+from millrace.io.receipts import MOST_WAITING, Receipts
 
 Say = Callable[[str], None]
 
-# As many chunk ids as are remembered: memory does not grow with the file.
-_MOST_WAITING = 1000
 # So many lines in a row with the same fault are reported one by one, and the others as a range.
 _ONE_BY_ONE = 10
 # After so many events that were refused one by one, and none accepted, the fault is not in an event.
@@ -72,7 +70,7 @@ class BadLines:
 class Sender:
     """Sends events in batches and adds up the answers."""
 
-    def __init__(self, client: Client, totals: Totals, receipts: Receipts, say: Say) -> None:
+    def __init__(self, client: Client, totals: Totals, receipts: Receipts[str], say: Say) -> None:
         self._client = client
         self._totals = totals
         self._receipts = receipts
@@ -83,7 +81,7 @@ class Sender:
         try:
             for batch in _batches(events):
                 yield from self._deliver(batch)
-                for _ in self._receipts.collect(leave=_MOST_WAITING):
+                for _ in self._receipts.collect(leave=MOST_WAITING):
                     pass
         finally:
             self._rejected.finish()

@@ -9,8 +9,9 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from chalicelib import ports
 from chalicelib.core import chunk as chunks
@@ -48,7 +49,7 @@ class Selection:
 
 @dataclass
 class Replayed:
-    """What a replay read and fed, in events; `projects` is by the ids of the chunks that were queued."""
+    """What a replay read and fed, in events."""
 
     objects: int = 0
     fed: int = 0
@@ -59,14 +60,21 @@ class Replayed:
     duplicates: int = 0
     chunks_in_flight: int = 0
     chunks_quarantined: int = 0
-    projects: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_clean(self) -> bool:
         return not (self.unreadable or self.chunks_in_flight or self.chunks_quarantined)
 
-    def to_json(self) -> dict[str, int]:
-        return {name: value for name, value in asdict(self).items() if name != "projects"}
+
+class Step(NamedTuple):
+    """Objects of which all selected events are surely queued: how many, and the last one's name.
+
+    `queued`: the chunks that they became, each as its id and its project.
+    """
+
+    objects: int
+    last: str
+    queued: list[tuple[str, str]]
 
 
 def replay(
@@ -78,21 +86,21 @@ def replay(
     queue: ports.Queue | None,
     now: datetime,
     totals: Replayed,
-) -> Iterator[tuple[int, str]]:
-    """Queue the selected events of the objects; yields (how many objects, the name of the last) each time
-    all of theirs are surely queued. Without a queue nothing is fed, only counted. Raises StoreFailed.
+) -> Iterator[Step]:
+    """Queue the selected events of the objects, step by step.
+
+    Without a queue nothing is fed, only counted. Raises StoreFailed.
     """
     for batch in archive_scan.scan(archive, objects):
         if not batch:
             continue
         packed = _pack(_select(batch, selection, commits, totals), now)
-        if queue is not None:
-            if len(queue.send([chunks.encode(chunk) for chunk in packed])) < len(packed):
-                raise StoreFailed("not every event could be queued")
-            totals.projects |= {chunk.chunk_id: chunk.project for chunk in packed}
+        if queue is not None and len(queue.send([chunks.encode(chunk) for chunk in packed])) < len(packed):
+            raise StoreFailed("not every event could be queued")
         totals.objects += len(batch)
         totals.fed += sum(chunk.accepted for chunk in packed)
-        yield len(batch), batch[-1].name
+        queued = [] if queue is None else [(chunk.chunk_id, chunk.project) for chunk in packed]
+        yield Step(len(batch), batch[-1].name, queued)
 
 
 def _select(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +14,19 @@ from millrace.pricing.prices import PRICES
 
 DAYS_A_MONTH = 30.4
 SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
+RUNS_A_MONTH = 24 * SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
 # Each run reads the records of the running hour, so a record is read by the runs that are left of its hour, and
 # once when it is over. A day is made of hour summaries: docs/cost.md.
 _READS_OF_A_RECORD = (SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
 # Each waits for 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _POLLERS = 5
 _IDLE_POLLS_A_MINUTE = _POLLERS * 3
-_RECEIVED_AT_ONCE = 10
-# A run that finds nothing queries eight shards of marks and, twice, the unfinished reports.
-_IDLE_RUN_READS = 10
-_IDLE_RUN_CPU_MS = 8
+_DELETED_AT_ONCE = 10
+#: What a run that finds nothing takes, and how much more for each project with new events, while its reports are small.
+#: A test measures both, but for CPU, which is of this machine.
+IDLE_RUN = {"calls": 24, "read_units": 21, "queue_requests": 2}
+PROJECT_RUN = {"calls": 22, "read_units": 13, "write_units": 13, "objects": 2, "topic_publishes": 2}
+_IDLE_RUN_CPU_MS, _PROJECT_RUN_CPU_MS = 10, 10
 # The aggregator compares the table with these: accepted, chunks, rejected.
 _METRICS_OF_THE_LEDGER = 3
 #: Those of the catalogue that every stage has; each code of a rejection adds one once it has occurred.
@@ -75,9 +79,10 @@ def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e
     """Dollars to take in so many events within a month, by line."""
     api, behind = recorded["api"], recorded["behind"]
     calls = recorded["posts"] + recorded["batches"]
-    # Lambda's poller receives and deletes up to ten messages a request, but no more than the batch has.
-    requests = recorded["queued"] / min(_RECEIVED_AT_ONCE, recorded["messages"])
-    polled = max(requests, api.get("message_bytes", 0) / 65536) + requests
+    # A poll answers as soon as there is one message: while pollers wait, each message comes in a request of its own.
+    # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+    received = max(recorded["queued"], api.get("message_bytes", 0) / 65536)
+    polled = received + recorded["batches"] * math.ceil(recorded["messages"] / _DELETED_AT_ONCE)
     seconds = assumed.duration_ms(
         (api["cpu_us"] + behind["cpu_us"]) / 1000, api["calls"] + behind["calls"], behind.get("objects", 0)
     )
@@ -147,16 +152,33 @@ def batches_at(events_a_day: float, events_a_post: int, trigger: Trigger) -> tup
 
 def idle(assumed: Assumptions, alarms: int) -> dict[str, float]:
     """Dollars a month for a stage that nobody uses, by line: poller, schedule and alarms never rest."""
-    runs = 24 * SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
-    seconds = runs * assumed.duration_ms(_IDLE_RUN_CPU_MS, _IDLE_RUN_READS, 0) / 1000
+    runs, polls = RUNS_A_MONTH, _IDLE_POLLS_A_MINUTE * 60 * 24 * DAYS_A_MONTH
     costs = {
-        "SQS": PRICES["queue_request"].of(_IDLE_POLLS_A_MINUTE * 60 * 24 * DAYS_A_MONTH),
-        "Lambda": PRICES["lambda_request"].of(runs)
-        + PRICES["lambda_gb_second"].of(seconds * assumed.memory_megabytes / 1024),
-        "DynamoDB reads": PRICES["read_unit"].of(runs * _IDLE_RUN_READS),
+        "SQS": PRICES["queue_request"].of(polls + runs * IDLE_RUN["queue_requests"]),
+        "Lambda": PRICES["lambda_request"].of(runs) + _runs_last(assumed, IDLE_RUN, _IDLE_RUN_CPU_MS),
+        "DynamoDB reads": PRICES["read_unit"].of(runs * IDLE_RUN["read_units"]),
         "GetMetricData": PRICES["metric_asked"].of(runs * _METRICS_OF_THE_LEDGER),
         "alarms": PRICES["alarm_month"].of(alarms),
         "metrics": PRICES["metric_month"].of(_METRICS_IN_USE),
         "dashboard": PRICES["dashboard_month"].of(1),
     }
     return {**costs, "in all": sum(costs.values())}
+
+
+def active_project(assumed: Assumptions) -> dict[str, float]:
+    """Dollars a month for each project that always has new events, by line: each run makes its reports anew."""
+    runs = RUNS_A_MONTH
+    costs = {
+        "Lambda": _runs_last(assumed, PROJECT_RUN, _PROJECT_RUN_CPU_MS),
+        "DynamoDB writes": PRICES["write_unit"].of(runs * PROJECT_RUN["write_units"]),
+        "DynamoDB reads": PRICES["read_unit"].of(runs * PROJECT_RUN["read_units"]),
+        "S3 objects": PRICES["object"].of(runs * PROJECT_RUN["objects"]),
+        "SNS": PRICES["publish"].of(runs * PROJECT_RUN["topic_publishes"]),
+    }
+    return {**costs, "in all": sum(costs.values())}
+
+
+def _runs_last(assumed: Assumptions, run: dict[str, int], cpu_ms: float) -> float:
+    """Dollars a month for the duration of runs, whose calls come one after the other."""
+    seconds = RUNS_A_MONTH * assumed.duration_ms(cpu_ms, run["calls"], run.get("objects", 0)) / 1000
+    return PRICES["lambda_gb_second"].of(seconds * assumed.memory_megabytes / 1024)

@@ -86,6 +86,7 @@ PRICES = {
         ((10 * _TB, 0.50 / _GB), (30 * _TB, 0.25 / _GB), (50 * _TB, 0.10 / _GB), (_INF, 0.05 / _GB)),
         _CLOUDWATCH,
     ),
+    "publish": _flat("publish of 64 KB", 0.50 * _MILLION, "https://aws.amazon.com/sns/pricing/"),
     "metric_month": _flat("custom metric a month", 0.30, _CLOUDWATCH),
     "alarm_month": _flat("alarm of one metric a month", 0.10, _CLOUDWATCH),
     "dashboard_month": _flat("dashboard a month", 3.00, _CLOUDWATCH),

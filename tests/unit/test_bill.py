@@ -41,7 +41,7 @@ def test_a_line_is_units_times_price() -> None:
     costs = bill.ingestion(RECORDED, Assumptions())
     assert costs["DynamoDB writes"] == pytest.approx(2.50)
     assert costs["S3 objects"] == pytest.approx(0.50)
-    assert costs["SQS"] == pytest.approx(0.40 * 1.2)  # one send, and a tenth each to receive and delete
+    assert costs["SQS"] == pytest.approx(0.40 * 2.1)  # a send, a receive, a tenth of a delete
     assert costs["in all"] == pytest.approx(sum(dollars for line, dollars in costs.items() if line != "in all"))
 
 
@@ -59,12 +59,21 @@ def test_a_what_if_changes_its_lines_alone() -> None:
 
 
 def test_a_message_is_billed_by_its_bytes_when_it_is_received_and_not_when_it_is_deleted() -> None:
-    large = RECORDED | {"api": RECORDED["api"] | {"message_bytes": 65536}}
-    assert bill.ingestion(large, Assumptions())["SQS"] == pytest.approx(0.40 * (1 + 1 + 0.1))
+    large = RECORDED | {"api": RECORDED["api"] | {"message_bytes": 131072}}
+    assert bill.ingestion(large, Assumptions())["SQS"] == pytest.approx(0.40 * (1 + 2 + 0.1))
 
 
-def test_a_batch_of_one_is_received_and_deleted_alone() -> None:
-    assert bill.ingestion(RECORDED | {"messages": 1}, Assumptions())["SQS"] == pytest.approx(0.40 * 3)
+@pytest.mark.parametrize(("messages", "deletes"), [(1, 1), (10, 1 / 10), (11, 2 / 11), (58, 6 / 58)])
+def test_messages_are_received_one_by_one_and_deleted_ten_at_a_time(messages: int, deletes: float) -> None:
+    recorded = RECORDED | {"messages": messages, "batches": 1 / messages}
+    assert bill.ingestion(recorded, Assumptions())["SQS"] == pytest.approx(0.40 * (2 + deletes))
+
+
+def test_an_active_project_costs_its_reports() -> None:
+    costs = bill.active_project(Assumptions())
+    assert costs["S3 objects"] == pytest.approx(8755.2 * 2 * 5e-6)
+    assert 0.15 < costs["in all"] < 0.25
+    assert costs["in all"] == pytest.approx(sum(dollars for line, dollars in costs.items() if line != "in all"))
 
 
 @pytest.mark.parametrize(

@@ -47,7 +47,7 @@ GOOD, BAD, POISON = {"event_type": "a"}, {"page": "/x"}, {"event_type": "a", "po
 
 def sent(stage: Stage, *events: dict[str, Any]) -> tuple[Totals, list[str]]:
     totals, said = Totals(), list[str]()
-    receipts = Receipts(lambda _: {"status": "committed", "stored": 0}, totals, 0, said.append)
+    receipts = Receipts[str](lambda _: {"status": "committed", "stored": 0}, totals, 0, said.append)
     sender = Sender(stage, totals, receipts, said.append)  # type: ignore[arg-type]
     lines = [LineEvent(number, event, json.dumps(event)) for number, event in enumerate(events, 1)]
     assert sum(sender.send(lines)) == len(events)
@@ -104,7 +104,7 @@ def test_events_of_which_each_is_refused_and_none_accepted_end_the_sending_soon(
 
 def test_a_stage_that_dies_leaves_the_sums_of_what_it_took() -> None:
     totals, said = Totals(), list[str]()
-    receipts = Receipts(lambda _: {"status": "in_flight"}, totals, 0, said.append)
+    receipts = Receipts[str](lambda _: {"status": "in_flight"}, totals, 0, said.append)
     sender = Sender(Stage(dies_after=1), totals, receipts, said.append)  # type: ignore[arg-type]
     lines = [LineEvent(number, GOOD, json.dumps(GOOD)) for number in range(600)]
     with pytest.raises(CommandError, match="Nothing answers"):
