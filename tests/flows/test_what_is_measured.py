@@ -110,6 +110,12 @@ def a_look_before_and_after_a_loss(world: World) -> None:
         )
 
 
+def a_duplicate_of_a_chunk_that_is_stuck(world: World) -> None:
+    stuck = make_chunk(make_event("e1"), received=NOW - timedelta(days=2))
+    world.events.claim([(stuck, event) for event in stuck.events])
+    world.process(make_message(make_chunk(make_event("e1"), make_event("e2"))))
+
+
 #: What happens, and what is measured then, each time.
 MEASURED: dict[str, tuple[Callable[[World], None], list[float]]] = {
     "accepted": (a_post_with_all_kinds_of_events, [4]),
@@ -122,6 +128,7 @@ MEASURED: dict[str, tuple[Callable[[World], None], list[float]]] = {
     "failed_messages": (a_batch_of_all_kinds, [1]),
     "stored": (a_batch_of_all_kinds, [3]),
     "duplicates": (a_batch_of_all_kinds, [1]),
+    "waiting_duplicates": (a_duplicate_of_a_chunk_that_is_stuck, [1]),
     "quarantined_chunks": (a_batch_of_all_kinds, [1]),
     "undecodable_messages": (a_batch_of_all_kinds, [1]),
     "archived_bytes": (a_batch_of_all_kinds, []),

@@ -26,7 +26,8 @@ def test_app_py_stays_a_map_that_is_read_in_two_minutes() -> None:
 
 @pytest.mark.parametrize("record", sorted((PROJECT / "docs" / "decisions").glob("*.md")), ids=lambda path: path.stem)
 def test_decision_records_have_one_form(record: Path) -> None:
-    title, _, status, *rest = record.read_text().splitlines()
+    title, _, status, date, *rest = record.read_text().splitlines()
     assert title.startswith(f"# {int(record.name[:4])}. ")
-    assert re.fullmatch(r"Status: (accepted|superseded by \d+), \d{4}-\d\d-\d\d\.", status)
+    assert re.fullmatch(r"- Status: (accepted|superseded by \d+)", status)
+    assert re.fullmatch(r"- Date: \d{4}-\d\d-\d\d", date)
     assert [line for line in rest if line.startswith("#")] == ["## Context", "## Decision", "## Consequences"]

@@ -25,7 +25,7 @@ for call in calls:
         time = {"timestamp": datetime.fromisoformat(call["time"].replace("Z", "+00:00"))} if "time" in call else {}
         capture("ann", call.get("event", "$pageview"), properties, **time)
     elif call["call"] == "identify":
-        (getattr(posthog, "identify", None) or posthog.set)(**{"distinct_id": "ann", "properties": properties})
+        (getattr(posthog, "identify", None) or posthog.set)(distinct_id="ann", properties=properties)
     elif call["call"] == "group":
         posthog.group_identify("company", call["group"], properties)
     else:
