@@ -45,7 +45,7 @@ RIGHTS = {
         Right("sqs", "queue", ("delete_message",)),
     ],
     "aggregate": [
-        Right("dynamodb", "table", ("get_item", "batch_get_item", "query", "put_item", "delete_item")),
+        Right("dynamodb", "table", ("get_item", "batch_get_item", "query", "put_item", "update_item", "delete_item")),
         Right("s3", "archive", ("put_object",), folders=("reports",)),
         Right("s3", "archive", ("put_object", "get_object", "delete_object"), folders=("summaries",)),
         Right("sns", "topic", ("publish",)),
