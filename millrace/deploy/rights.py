@@ -51,5 +51,8 @@ RIGHTS = {
         Right("sns", "topic", ("publish",)),
         *_DEPTHS,
         _METRICS,
+        # Read where the sums of the ledger leave a doubt. What faces the internet reads no logs.
+        Right("logs", "API's log", ("filter_log_events",)),
+        Right("logs", "processor's log", ("filter_log_events",)),
     ],
 }
