@@ -188,29 +188,32 @@ def process(event: Any) -> None:
 
 @app.schedule(Rate(SCHEDULE_MINUTES, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
-    """Check the ledger; make the reports of what changed anew, and publish them."""
+    """Make the reports of what changed anew, and publish them; then check the ledger."""
     from chalicelib.flows import aggregate as aggregator
     from chalicelib.flows import reconciliation
 
     stage = pipeline().checked()
-    reconciliation.check(
-        ledger_sums=stage.ledger_sums,
-        quarantine=stage.quarantine,
-        queue=stage.queue,
-        dead_letters=stage.dead_letters,
-        metrics=stage.metrics,
-        meter=stage.meter,
-        now=_now(),
-    )
-    return aggregator.aggregate(
-        agenda=stage.agenda,
-        marks=stage.marks,
-        counters=stage.counters,
-        commits=stage.commits,
-        reports=stage.reports,
-        hour_summaries=stage.hour_summaries,
-        topic=stage.topic,
-        meter=stage.meter,
-        lifetimes=stage.lifetimes,
-        now=_now(),
-    )
+    try:
+        return aggregator.aggregate(
+            agenda=stage.agenda,
+            marks=stage.marks,
+            counters=stage.counters,
+            commits=stage.commits,
+            reports=stage.reports,
+            hour_summaries=stage.hour_summaries,
+            topic=stage.topic,
+            meter=stage.meter,
+            lifetimes=stage.lifetimes,
+            now=_now(),
+        )
+    finally:
+        reconciliation.check(
+            ledger_sums=stage.ledger_sums,
+            quarantine=stage.quarantine,
+            queue=stage.queue,
+            dead_letters=stage.dead_letters,
+            metrics=stage.metrics,
+            chunk_log=stage.chunk_log,
+            meter=stage.meter,
+            now=_now(),
+        )

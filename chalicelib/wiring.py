@@ -183,6 +183,12 @@ class Pipeline:
         return LedgerSums(self._table)
 
     @cached_property
+    def chunk_log(self) -> ports.ChunkLog:
+        from chalicelib.adapters.chunk_log import ChunkLog
+
+        return ChunkLog(cache(lambda: self.client("logs")), self.settings.stack_name)
+
+    @cached_property
     def failure_notes(self) -> ports.FailureNotes:
         from chalicelib.adapters.failure_notes import FailureNotes
 

@@ -258,10 +258,12 @@ def _transaction(
 
 def aggregate(_now: int, _history: History, broken: Broken) -> Actor:
     """Make the report of the hour anew if there is a mark on it."""
-    answer = yield ("read", ("mark",))
+    answer = yield ("read", ("mark",), ("mark put",), ("minutes",))
     if answer is UNKNOWN or answer[0] is None:
         return
-    mark = answer[0]
+    mark, put, now = answer
+    # Its own record may not be visible yet: only a later run that finds the same mark removes it.
+    is_young = put == now and "a young mark goes at once" not in broken
     answer = yield ("read", ("report",))
     if answer is UNKNOWN:
         return
@@ -284,7 +286,8 @@ def aggregate(_now: int, _history: History, broken: Broken) -> Actor:
             return
     if "marks are just deleted" in broken:
         mark = (yield ("read", ("mark",)))[0]
-    yield ("put if", ("mark",), mark, None)
+    if not is_young:
+        yield ("put if", ("mark",), mark, None)
 
 
 # --- the operator's commands

@@ -86,6 +86,7 @@ def meeting(*features: str) -> Setting:
     if has_time and len(chunks) > 1:
         late = chunks[-1]._replace(minted=1, received=1)
         messages[-1] = Message(late, 1)
+    world: list[tuple[tuple[object, ...], object]] = [(("now",), 0), (("lifetimes",), (USUAL,))]
     commands: list[tuple[str, ...]] = []
     if "erasure" in features:
         commands.append(("erase", "ann"))
@@ -97,10 +98,10 @@ def meeting(*features: str) -> Setting:
         commands.append(("sweep",))
     if "reports" in features:
         commands += [("aggregate",)] * (1 if commands or has_time else 2)
+        world.append((("minutes",), 0))
     changes: tuple[Lifetimes, ...] = ()
     if "lifetimes" in features:
         changes = (Lifetimes(since=1, events=7, max_chunk_age=4),)
-    world: list[tuple[tuple[object, ...], object]] = [(("now",), 0), (("lifetimes",), (USUAL,))]
     world += [(("message", number), message) for number, message in enumerate(messages)]
     months = 7 if "months" in features else 4 if "lifetimes" in features else 3 if "renewal" in features else 0
     is_large = has_time or len(chunks) > 2 or len(commands) > 1 or "replay" in features

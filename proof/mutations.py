@@ -36,6 +36,7 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
     "sweep without evidence": ("sweep",),
     "reports overwrite": ("reports",),
     "marks are just deleted": ("reports",),
+    "a young mark goes at once": ("reports",),
 }
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from proof import actors, invariants
 from proof.actors import Broken
-from proof.world import READS, UNKNOWN, World, apply, begin
+from proof.world import READS, UNKNOWN, World, apply, begin, minutes_later
 
 
 @dataclass(frozen=True)
@@ -211,12 +211,13 @@ class Search:
         world = self._worlds.values[state.world]
         now = world["now",]
         if now < self.setting.months:  # no invocation outlives a month
-            after = self._world({**world, ("now",): now + 1})
+            after = self._world({**minutes_later(world), ("now",): now + 1})
             yield ("a month passes",), state._replace(world=after, running=(), late=())
+        if world.get(("minutes",), 1) < 1:
+            yield ("minutes pass",), state._replace(world=self._world(minutes_later(world)))
         for key, value in world.items():
             if key[0] in ("item", "record") and value.expiry <= now:
-                left = {other: each for other, each in world.items() if other != key}
-                after = self._world({**left, ("expired",): True})
+                after = self._world({**_without(world, key), ("expired",): True})
                 yield ("expires:", key), state._replace(world=after)
         for change in state.changes[:1]:
             if change.since == now:
@@ -285,6 +286,10 @@ class Search:
         if first == "lands late:" or (len(rest) == 2 and isinstance(rest[0], int)):
             rest[0] = self._calls.values[rest[0]]
         return " ".join([str(first), *(_short(each) for each in rest)])
+
+
+def _without(world: World, key: tuple[Any, ...]) -> World:
+    return {other: each for other, each in world.items() if other != key}
 
 
 def _choose(steps: list[tuple[Label, State]], dice: random.Random) -> tuple[Label, State]:

@@ -11,6 +11,9 @@ with a kind:
     ("count", identity)    how often the counters have counted an event; they never expire
     ("object", name)       the lines of an archive object
     ("mark",), ("report",) the mark of the one hour there is, and its report
+    ("minutes",)           how often some minutes have passed
+    ("mark put",)          when the mark was put, in these
+    ("hidden", name)       what a query still sees of a record that a transaction has just changed
     ("quarantined", chunk) a Chunk
     ("receipt", user)      the month in which an erasure of the user ended, and which chunks lay in the queue meanwhile
     ("erasing", user)      those that lay there when it began
@@ -100,7 +103,9 @@ def _read(world: World, *keys: tuple[Any, ...]) -> Any:
 
 
 def _list(world: World, kind: str) -> Any:
-    found = [(key, value) for key, value in world.items() if key[0] == kind]
+    """A query: read-committed, so that of a transaction it may see one item and not yet another."""
+    seen = {key: world.get(("hidden", key[1]), value) for key, value in world.items() if key[0] == kind}
+    found = [(key, value) for key, value in seen.items() if value is not None]
     return tuple(sorted(found, key=lambda entry: repr(entry[0])))
 
 
@@ -128,6 +133,12 @@ def begin(world: World, command: tuple[str, ...]) -> World:
     return {**world, ("erasing", command[1]): _queued(world)} if command[0] == "erase" else world
 
 
+def minutes_later(world: World) -> World:
+    """The world when every transaction that was applied is seen by all."""
+    seen = {key: value for key, value in world.items() if key[0] != "hidden"}
+    return {**seen, ("minutes",): world["minutes",] + 1} if ("minutes",) in world else seen
+
+
 def _put_if(world: World, key: tuple[Any, ...], before: Any, value: Any) -> Any:
     """Put (None: delete) on condition that the value is still as it was before."""
     if world.get(key) != before:
@@ -142,10 +153,14 @@ def _transact(world: World, parts: tuple[tuple[Any, ...], ...], counts: tuple[tu
     if failed:
         return failed
     for key, _, value in parts:
+        if mark and key[0] == "record" and ("minutes",) in world:
+            world["hidden", key[1]] = world.get(key)
         world[key] = value
     _count(world, counts)
     if mark:
         world["mark",] = mark
+        if ("minutes",) in world:
+            world["mark put",] = world["minutes",]
     return frozenset()
 
 

@@ -52,7 +52,7 @@ class _DirectLoader(Loader):  # type: ignore[misc] # botocore ships no types
     """Botocore's, which would look through the folders of all its 400 services, twice, to tell that there is ours."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
-        ours = ["cloudwatch", "dynamodb", "s3", "sns", "sqs"]
+        ours = ["cloudwatch", "dynamodb", "logs", "s3", "sns", "sqs"]
         return [*ours, "signin", "sso", "sso-oidc", "sts"]  # and those that give credentials
 
 

@@ -11,11 +11,11 @@ from chalicelib.core.ledger import Committed
 
 
 def sum_parts(received: Mapping[str, Committed], shard: int, retention: timedelta) -> list[Item]:
-    """Add to the sums of each hour of receipt, of all projects: `c` chunks, `n` events accepted, `k` stored."""
+    """Add to the sums of an hour of receipt: `c` chunks, `n` events accepted, `k` stored, `h` the chunks' hashes."""
     return [
         add_part(
             table_keys.ledger(hour, shard),
-            {"c": sums.chunks, "n": sums.accepted, "k": sums.stored},
+            {"c": sums.chunks, "n": sums.accepted, "k": sums.stored, "h": sums.hashes},
             int((timestamps.parse(windows.start(hour)) + retention).timestamp()),
         )
         for hour, sums in received.items()
@@ -37,4 +37,4 @@ class LedgerSums:
 
 
 def _committed(item: Item) -> Committed:
-    return Committed(*(int(item[name]["N"]) for name in "cnk"))
+    return Committed(*(int(item[name]["N"]) for name in "cnkh"))

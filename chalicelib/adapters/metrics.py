@@ -10,8 +10,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.aws import translated_errors
-from chalicelib.core import compact
+from chalicelib.core import compact, timestamps
+from chalicelib.core.ledger import chunk_hash
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
+from chalicelib.core.windows import HOUR
 
 # CloudWatch keeps sums by the hour longest: 455 days.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
@@ -22,6 +24,9 @@ _AGE_IS_NEWS = timedelta(minutes=10)
 # Values of one metric in one line; metrics in one line are limited to as many, and the catalogue has fewer.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 _MAX_VALUES = 100
+# Hashes in one line, which may have 1 MB:
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
+_MAX_LOGGED = 5_000
 
 
 class Meter:
@@ -38,11 +43,19 @@ class Meter:
     def add_seconds_since(self, name: str, moment: datetime) -> None:
         self.add(name, (datetime.now(UTC) - moment).total_seconds())
 
+    def add_chunks(self, field: str, chunks: Iterable[tuple[str, str]]) -> None:
+        """Log the hashes of chunks, (hour of receipt, chunk_id), in a field of the line: which the sums do not tell."""
+        added = [f"{hour} {chunk_hash(chunk_id)}" for hour, chunk_id in chunks]
+        if added:
+            vars(self._local).setdefault("chunks", {}).setdefault(field, []).extend(added)
+
     def flush(self) -> None:
         """Write what this invocation has measured, a line for each time that was named."""
         buffer, self._local.buffer = self._buffer, []
+        chunks: dict[str, list[str]] = vars(self._local).pop("chunks", {})
         for moment in dict.fromkeys(at for at, *_ in buffer):
-            self._write(moment, [(name, unit, value) for at, name, unit, value in buffer if at == moment])
+            self._write(moment, [(name, unit, value) for at, name, unit, value in buffer if at == moment], chunks)
+            chunks = {}
 
     @property
     def _buffer(self) -> list[tuple[datetime | None, str, str, float]]:
@@ -51,7 +64,9 @@ class Meter:
         buffer: list[tuple[datetime | None, str, str, float]] = self._local.buffer
         return buffer
 
-    def _write(self, moment: datetime | None, measured: Iterable[tuple[str, str, float]]) -> None:
+    def _write(
+        self, moment: datetime | None, measured: Iterable[tuple[str, str, float]], chunks: dict[str, list[str]]
+    ) -> None:
         """Lines in the embedded metric format. Powertools writes them too, at 100 µs for each POST."""
         values: dict[str, list[float]] = {}
         units = {}
@@ -59,12 +74,15 @@ class Meter:
             values.setdefault(name, []).append(value)
             units[name] = unit
         timestamp = int((time.time() if moment is None else moment.timestamp()) * 1000)
-        while values:
+        while values or any(chunks.values()):
             line = {name: some[:_MAX_VALUES] for name, some in values.items()}
             metrics = [{"Name": name, "Unit": units[name]} for name in line]
             directive = {"Namespace": NAMESPACE, "Dimensions": [["service"]], "Metrics": metrics}
             document = {"_aws": {"Timestamp": timestamp, "CloudWatchMetrics": [directive]}, "service": self._service}
-            sys.stdout.write(compact.dump(document | line) + "\n")
+            sys.stdout.write(
+                compact.dump(document | line | {field: some[:_MAX_LOGGED] for field, some in chunks.items()}) + "\n"
+            )
+            chunks = {field: some[_MAX_LOGGED:] for field, some in chunks.items() if len(some) > _MAX_LOGGED}
             values = {name: some[_MAX_VALUES:] for name, some in values.items() if len(some) > _MAX_VALUES}
 
 
@@ -77,12 +95,14 @@ class MetricReader:
         self._dimensions = [{"Name": "service", "Value": service}]
         self._queue_dimensions = [{"Name": "QueueName", "Value": queue_name}]
 
-    def sums(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, int]:
-        """What the hours with first <= start < after add up to, by name."""
-        wanted = list(names)
-        queries = [self._query(name, name, "Sum", _HOUR_SECONDS) for name in wanted]
-        found = self._ask(queries, first, max(after, first + timedelta(hours=1)))
-        return {name: round(sum(found[name].values())) for name in wanted}
+    def by_hour(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, dict[str, int]]:
+        """The sums of the hours with first <= start < after, by hour and name; those of nothing are left out."""
+        queries = [self._query(name, name, "Sum", _HOUR_SECONDS) for name in names]
+        found: dict[str, dict[str, int]] = {}
+        for name, values in self._ask(queries, first, max(after, first + timedelta(hours=1))).items():
+            for moment, value in values.items():
+                found.setdefault(HOUR.name_of(timestamps.sortable(moment)), {})[name] = round(value)
+        return found
 
     def by_minute(
         self, series: Iterable[tuple[str, str]], first: datetime, after: datetime

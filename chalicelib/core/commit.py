@@ -17,7 +17,7 @@ from chalicelib.core import limits, summary, timestamps, windows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import hour_of, minted_at, newest_minute_of, single_ref
 from chalicelib.core.event import Event, EventRef
-from chalicelib.core.ledger import Committed
+from chalicelib.core.ledger import Committed, chunk_hash, sum_of
 from chalicelib.core.windows import DAY, HOUR, minute_of_hour
 
 _ROUNDING = timedelta(milliseconds=2)
@@ -54,11 +54,6 @@ class CommitRecord:
     @property
     def hour(self) -> str:
         return hour_of(self.chunk_id)
-
-    @property
-    def is_replayed(self) -> bool:
-        """Whether the chunk was made of archived events: ingestion mints an id in the millisecond of receipt."""
-        return abs(minted_at(self.chunk_id) - timestamps.parse(self.received)) > _ROUNDING
 
     @property
     def stored(self) -> int:
@@ -198,6 +193,18 @@ def marked_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
     return sorted({(record.project, record.hour) for record in records if record.owned})
 
 
+def in_ledger(chunks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """From (time of receipt, chunk_id) to (hour of receipt, chunk_id) of the chunks that the ledger counts.
+
+    It leaves out those that were made of archived events: ingestion mints an id in the millisecond of receipt.
+    """
+    return [
+        (HOUR.name_of(received), chunk_id)
+        for received, chunk_id in chunks
+        if abs(minted_at(chunk_id) - timestamps.parse(received)) <= _ROUNDING
+    ]
+
+
 def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
     """What the records add to the ledger: hour of receipt to chunks and events.
 
@@ -205,9 +212,10 @@ def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
     """
     sums: dict[str, Committed] = {}
     for record in records:
-        if not record.is_replayed:
-            hour = HOUR.name_of(record.received)
-            sums[hour] = sums.get(hour, Committed()) + Committed(1, record.accepted, record.stored)
+        for hour, chunk_id in in_ledger([(record.received, record.chunk_id)]):
+            sums[hour] = sums.get(hour, Committed()) + Committed(
+                1, record.accepted, record.stored, sum_of([chunk_hash(chunk_id)])
+            )
     return sums
 
 

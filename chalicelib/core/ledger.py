@@ -1,9 +1,14 @@
-"""The ledger: accepted = stored + duplicates + in flight + dead letters + quarantined."""
+"""The ledger: accepted = stored + duplicates + in flight + dead letters + quarantined + missing."""
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
+
+# CloudWatch adds numbers as doubles, which are exact up to 2**53: hashes of 24 bits of 500 million chunks an hour.
+_SUMMED_BITS = 0xFFFFFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,77 +24,154 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What commits of chunks received in a period say: exact, since it is counted in their transactions."""
+    """What commits of chunks received in a period say: exact, since it is counted in their transactions.
+
+    `hashes`: the sum of the chunks' hashes.
+    """
 
     chunks: int = 0
     accepted: int = 0
     stored: int = 0
+    hashes: int = 0
 
     def __add__(self, other: Committed) -> Committed:
-        return Committed(self.chunks + other.chunks, self.accepted + other.accepted, self.stored + other.stored)
+        return Committed(
+            self.chunks + other.chunks,
+            self.accepted + other.accepted,
+            self.stored + other.stored,
+            self.hashes + other.hashes,
+        )
 
 
-@dataclass(frozen=True, slots=True)
+class Measured(NamedTuple):
+    """What ingestion has measured of an hour."""
+
+    chunks: int = 0
+    events: int = 0
+    hashes: int = 0
+
+
+class Logged(NamedTuple):
+    """The hashes of an hour's chunks that were logged when they were queued, and when they were committed."""
+
+    queued: frozenset[str]
+    committed: frozenset[str]
+
+
+def chunk_hash(chunk_id: str) -> str:
+    """What stands for a chunk in a log: its id can hold a user id, and this tells nothing of it."""
+    return hashlib.blake2b(chunk_id.encode(), digest_size=6).hexdigest()
+
+
+def sum_of(hashes: Iterable[str]) -> int:
+    """The sum of hashes: equal for equal sets of chunks, and hardly for others of as many chunks."""
+    return sum(int(each, 16) & _SUMMED_BITS for each in hashes)
+
+
+class Hour(NamedTuple):
+    """What became of the chunks received in an hour: those that are not committed, and those that were committed though
+    ingestion never knew that they were queued (its answer was lost, and the client was told to send again).
+
+    `is_certain`: the sums agree, or the log of the hour says so.
+    """
+
+    unsettled: Amount
+    unanswered: Amount
+    is_certain: bool
+
+
+def judge(measured: Measured, committed: Committed, logged: Logged | None = None) -> Hour:
+    """Judge an hour by its sums and, where they differ, by its log as far as the exact sums bear it out."""
+    events = measured.events - committed.accepted
+    if (measured.chunks, measured.hashes) == (committed.chunks, committed.hashes):
+        return Hour(Amount(), Amount(), is_certain=True)
+    if logged and (len(logged.committed), sum_of(logged.committed)) == (committed.chunks, committed.hashes):
+        unsettled, unanswered = len(logged.queued - logged.committed), len(logged.committed - logged.queued)
+        # A line that CloudWatch counted twice has measured events that nobody sent.
+        return Hour(
+            Amount(unsettled, max(0, events) if unsettled else 0),
+            Amount(unanswered, max(0, -events) if unanswered else 0),
+            is_certain=True,
+        )
+    chunks = measured.chunks - committed.chunks
+    return Hour(Amount(max(0, chunks), max(0, events)), Amount(max(0, -chunks), max(0, -events)), is_certain=False)
+
+
+@dataclass(frozen=True)
 class Ledger:
     """What became of everything received in a period.
 
-    `accepted` is what ingestion has measured; `waiting_chunks` is the queue's own estimate of now.
+    `waiting_chunks` is the queue's own estimate of now. `dead` may know chunks and no events.
     """
 
-    accepted: Amount
-    rejected: int
+    hours: Mapping[str, Hour]
     committed: Committed
+    rejected: int
     quarantined: Amount
     dead: Amount
     waiting_chunks: int
 
     @property
     def unsettled(self) -> Amount:
-        """Accepted, and neither committed nor quarantined nor dead: it must be on its way."""
-        return Amount(
-            self.accepted.chunks - self.committed.chunks - self.quarantined.chunks - self.dead.chunks,
-            self.accepted.events - self.committed.accepted - self.quarantined.events - self.dead.events,
-        )
+        return sum((hour.unsettled for hour in self.hours.values()), Amount())
 
     @property
     def missing_chunks(self) -> int:
         """Accepted chunks that are nowhere."""
-        return max(0, self.unsettled.chunks - self.waiting_chunks)
+        return max(0, self.unsettled.chunks - self.quarantined.chunks - self.dead.chunks - self.waiting_chunks)
 
     @property
-    def unanswered_chunks(self) -> int:
-        """Chunks that were processed though ingestion never knew that they were queued: its answer was lost,
-        and the client was told to send again.
-        """
-        return max(0, -self.unsettled.chunks)
+    def unanswered(self) -> Amount:
+        return sum((hour.unanswered for hour in self.hours.values()), Amount())
+
+    @property
+    def uncertain_hours(self) -> list[str]:
+        """The hours of which the numbers may hide a loss: what the sums leave open, no log tells."""
+        open_hours = [name for name, hour in sorted(self.hours.items()) if not hour.is_certain]
+        if self.missing_chunks:
+            return open_hours
+        # As many chunks as are not committed are known to wait, dead or quarantined.
+        return [name for name in open_hours if not self.hours[name].unsettled.chunks]
 
     @property
     def balances(self) -> bool:
         return self.missing_chunks == 0
 
-    @property
-    def in_flight_events(self) -> int:
-        """Where something waits, all that is unsettled: the queue does not tell the events of its messages."""
-        return max(0, self.unsettled.events) if self.waiting_chunks else 0
+    def _rest(self) -> dict[str, int]:
+        """The events of what is not committed, by where it is; the queue does not tell the events of its messages."""
+        quarantined = self.quarantined.events
+        dead = self.dead.events
+        left = max(0, self.unsettled.events - quarantined - dead)
+        rest = {"in_flight": 0, "dead": dead, "quarantined": quarantined, "missing": 0}
+        if self.waiting_chunks:
+            rest["in_flight"] = left
+        elif self.missing_chunks:
+            rest["missing"] = left
+        elif self.dead.chunks and not dead:
+            rest["dead"] = left
+        return rest
 
     def to_json(self) -> dict[str, Any]:
-        return {
-            "accepted": self.accepted.events,
+        """The parts of `accepted` add up to it."""
+        parts = {
             "stored": self.committed.stored,
             "duplicates": self.committed.accepted - self.committed.stored,
-            "in_flight": self.in_flight_events,
-            "dead": self.dead.events,
-            "quarantined": self.quarantined.events,
+            **self._rest(),
+        }
+        return {
+            "accepted": sum(parts.values()),
+            **parts,
             "rejected": self.rejected,
-            "missing": 0 if self.balances else self.unsettled.events - self.in_flight_events,
+            "unanswered": self.unanswered.events,
             "balances": self.balances,
+            "uncertain": self.uncertain_hours,
             "chunks": {
-                "accepted": self.accepted.chunks,
+                "accepted": self.committed.chunks + self.unsettled.chunks,
                 "committed": self.committed.chunks,
                 "in_flight": self.waiting_chunks,
                 "dead": self.dead.chunks,
                 "quarantined": self.quarantined.chunks,
                 "missing": self.missing_chunks,
-                "unanswered": self.unanswered_chunks,
+                "unanswered": self.unanswered.chunks,
             },
         }

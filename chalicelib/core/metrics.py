@@ -10,11 +10,15 @@ from chalicelib.core.event import REJECTION_CODES
 
 NAMESPACE = "Millrace"
 
+#: Fields of a log line that carries metrics: hashes of chunks, each behind its hour of receipt.
+QUEUED_CHUNKS, COMMITTED_CHUNKS = "queued_chunks", "committed_chunks"
+
 #: Name to CloudWatch's unit. Each costs one custom metric a stage, and only once it has been used.
 CATALOGUE = {
     # Ingestion, at the time of receipt: what was surely queued, and what was refused.
     "accepted": "Count",
     "chunks": "Count",
+    "chunk_hashes": "None",  # the sum of the hashes of their ids: tells sets of chunks apart
     "rejected": "Count",
     **{f"rejected_{code}": "Count" for code in REJECTION_CODES},
     "over_quota": "Count",  # events of POSTs that were answered 429

@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 #: Turns that are taken side by side; what a run that is killed has begun at most.
 AT_ONCE = 8
 #: With fewer seconds left, no portion and no further hour of one begins.
-_LEAST_SECONDS = 15
+_LEAST_SECONDS = 30
 
 _Subject = TypeVar("_Subject", Window, Mark)
 

@@ -23,6 +23,7 @@ from chalicelib.core.event import Event, EventRef
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.failures import Failure
 from chalicelib.core.lifetimes import History
+from chalicelib.core.metrics import COMMITTED_CHUNKS
 from chalicelib.errors import BROKEN_CONTENT, ProcessingFailed, StoreFailed, Undecodable
 from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable
 from chalicelib.ports import Message
@@ -78,6 +79,9 @@ def process(
             uncommitted.find(duplicates, commits=commits, meter=meter, lifetimes=lifetimes, now=now)
         records = _archive(claimed, archive, meter, now, report_properties)
         committed = _commit(records, commits)
+        # Again, since whoever committed them may have died before this was logged.
+        again = [job.chunk for job in part if job.chunk.chunk_id in known.committed]
+        meter.add_chunks(COMMITTED_CHUNKS, commit.in_ledger((each.sender.received_at, each.chunk_id) for each in again))
         _measure(committed.values(), meter)
         return known.committed | set(committed)
 
@@ -262,6 +266,7 @@ def _archive(
 def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
     meter.add("stored", sum(record.stored for record in records))
     meter.add("duplicates", sum(record.duplicates for record in records))
+    meter.add_chunks(COMMITTED_CHUNKS, commit.in_ledger((record.received, record.chunk_id) for record in records))
     for received in {record.received for record in records}:
         meter.add_seconds_since("seconds_to_stored", timestamps.parse(received))
 

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 
 from chalicelib import ports
-from chalicelib.core import timestamps
-from chalicelib.core.ledger import Amount, Committed, Ledger
+from chalicelib.core import ledger, timestamps
+from chalicelib.core.ledger import Amount, Committed, Hour, Ledger, Logged, Measured
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.windows import HOUR
-from chalicelib.errors import StoreFailed
+from chalicelib.errors import BROKEN_CONTENT, StoreFailed
 
 _log = logging.getLogger(__name__)
 
 # Metrics reach CloudWatch in a minute or two, and the queue's own numbers settle in one.
 _SETTLED_AFTER = timedelta(minutes=10)
+# Hours whose log is read at most, the newest of those whose sums differ: each takes seconds.
+_MAX_LOGS = 4
 
 
 def reconcile(
@@ -28,21 +30,53 @@ def reconcile(
     queue: ports.Queue,
     metrics: ports.MetricReader,
     dead: Callable[[], Amount],
+    chunk_log: ports.ChunkLog | None = None,
 ) -> Ledger:
     """The ledger of what was received in the whole hours from `first` to before `after`.
+
+    `chunk_log`: read where the sums leave a doubt; without it the doubt stays.
 
     Raises StoreFailed. Asked in the order in which chunks move: one that moves meanwhile is seen twice,
     which hides a loss for that moment, and never looks like one.
     """
-    ingested = metrics.sums(("accepted", "chunks", "rejected"), first, after)
+    names = ("chunks", "accepted", "chunk_hashes", "rejected")
+    by_hour = metrics.by_hour(names, first, after)
+    measured = {hour: Measured(*(numbers.get(name, 0) for name in names[:3])) for hour, numbers in by_hour.items()}
+    waiting_chunks, dead_letters = queue.depth(), dead()
+    quarantined = _amount(quarantine, _hour(first), _hour(after))
+    committed = ledger_sums.received(_hour(first), _hour(after))
     return Ledger(
-        accepted=Amount(ingested["chunks"], ingested["accepted"]),
-        rejected=ingested["rejected"],
-        waiting_chunks=queue.depth(),
-        dead=dead(),
-        quarantined=_amount(quarantine, _hour(first), _hour(after)),
-        committed=sum(ledger_sums.received(_hour(first), _hour(after)).values(), Committed()),
+        hours=_judged(measured, committed, chunk_log),
+        committed=sum(committed.values(), Committed()),
+        rejected=sum(numbers.get("rejected", 0) for numbers in by_hour.values()),
+        waiting_chunks=waiting_chunks,
+        dead=dead_letters,
+        quarantined=quarantined,
     )
+
+
+def _judged(
+    measured: Mapping[str, Measured], committed: Mapping[str, Committed], chunk_log: ports.ChunkLog | None
+) -> dict[str, Hour]:
+    """Each hour by its sums; of the newest that differ, the log is read."""
+    hours: dict[str, Hour] = {}
+    logs_left = _MAX_LOGS
+    for name in sorted(measured.keys() | committed.keys(), reverse=True):
+        sums = measured.get(name, Measured()), committed.get(name, Committed())
+        hours[name] = ledger.judge(*sums)
+        if not hours[name].is_certain and logs_left and chunk_log:
+            logs_left -= 1
+            hours[name] = ledger.judge(*sums, _logged(chunk_log, name))
+    return hours
+
+
+def _logged(chunk_log: ports.ChunkLog, hour: str) -> Logged | None:
+    """What was logged of an hour. One that cannot be read leaves the hour uncertain, and the look goes on."""
+    try:
+        return chunk_log.of_hour(hour)
+    except (StoreFailed, *BROKEN_CONTENT) as error:
+        _log.warning("the log of %s cannot be read: %s", hour, error)
+        return None
 
 
 def _amount(quarantine: ports.Quarantine, first: str, after: str) -> Amount:
@@ -57,30 +91,35 @@ def check(
     queue: ports.Queue,
     dead_letters: ports.DeadLetters,
     metrics: ports.MetricReader,
+    chunk_log: ports.ChunkLog,
     meter: ports.Meter,
     now: datetime,
     look_back: timedelta = Lifetimes.ledger,
 ) -> None:
-    """Measure how many chunks of the past days are nowhere; a look that failed is taken again next time.
+    """Measure how many chunks of the past days are nowhere. A look that failed is taken again next time; an alarm tells
+    if none succeeds.
 
     The last hour is left out: its numbers have not settled.
     """
     try:
-        missing = reconcile(
+        found = reconcile(
             first=HOUR.floor(now - look_back),
             after=HOUR.floor(now - _SETTLED_AFTER),
             ledger_sums=ledger_sums,
             quarantine=quarantine,
             queue=queue,
             metrics=metrics,
+            chunk_log=chunk_log,
             dead=lambda: Amount(chunks=dead_letters.depth()),
-        ).missing_chunks
-    except StoreFailed as error:
+        )
+    except (StoreFailed, *BROKEN_CONTENT) as error:
         _log.warning("the ledger could not be checked: %s", error)
         return
-    meter.add("missing_chunks", missing)
-    if missing:
-        _log.error("%d accepted chunks are nowhere", missing)
+    meter.add("missing_chunks", found.missing_chunks)
+    if found.missing_chunks:
+        _log.error("%d accepted chunks are nowhere", found.missing_chunks)
+    if found.uncertain_hours:
+        _log.warning("the ledger is uncertain of these hours of receipt: %s", ", ".join(found.uncertain_hours))
 
 
 def _hour(moment: datetime) -> str:

@@ -17,7 +17,7 @@ from millrace.ops import dead_letters
 from millrace.ops.dead_letters import DeadLetterScan
 
 _MEANING = {
-    "accepted": "queued, as ingestion has measured it",
+    "accepted": "queued: the sum of the next six",
     "stored": "in the table, counted, archived",
     "duplicates": "came again and changed nothing",
     "in_flight": "on their way",
@@ -25,6 +25,7 @@ _MEANING = {
     "quarantined": "kept whole: see millrace quarantine",
     "missing": "accepted, and nowhere",
     "rejected": "refused at ingestion, not in the sum",
+    "unanswered": "of accepted: stored, though their client was told to send again",
 }
 
 
@@ -34,8 +35,8 @@ _MEANING = {
 def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) -> None:
     """Print what became of everything received in a period (default: the last 13 days), and whether it balances.
 
-    accepted = stored + duplicates + in flight + dead + quarantined. Periods are whole hours of receipt. Exits
-    with 3 if something is missing.
+    accepted = stored + duplicates + in flight + dead + quarantined + missing. Periods are whole hours of receipt.
+    Exits with 3 if something is missing, or may be.
 
     \b
     Example:
@@ -49,6 +50,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
         quarantine=pipeline.quarantine,
         queue=pipeline.queue,
         metrics=pipeline.metrics,
+        chunk_log=pipeline.chunk_log,
         dead=lambda: dead_letters.amount(
             DeadLetterScan(pipeline.dead_letters, pipeline.commits, pipeline.failure_notes, now=datetime.now(UTC)),
             first=first,
@@ -61,7 +63,9 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
     else:
         output.print_table(("", "events", ""), [(name, document[name], _MEANING[name]) for name in _MEANING])
         output.say("It balances." if stock.balances else f"{stock.missing_chunks} chunks are missing.")
-    if not stock.balances:
+        if stock.uncertain_hours:
+            output.say(f"Uncertain: what was received in the hours {', '.join(stock.uncertain_hours)} may hide a loss.")
+    if not stock.balances or stock.uncertain_hours:
         raise SystemExit(3)
 
 

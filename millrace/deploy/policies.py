@@ -44,6 +44,7 @@ def arns(environment: Mapping[str, str], stage: str) -> dict[str, str]:
     topic = environment["TOPIC_ARN"]
     _, partition, _, region, account, _ = topic.split(":", 5)
     here = f"{region}:{account}"
+    logs = f"arn:{partition}:logs:{here}:log-group:/aws/lambda/millrace-{stage}"
     return {
         "queue": f"arn:{partition}:sqs:{here}:{environment['QUEUE_URL'].rsplit('/', 1)[-1]}",
         "dead letters": f"arn:{partition}:sqs:{here}:{environment['DEAD_LETTER_URL'].rsplit('/', 1)[-1]}",
@@ -51,7 +52,9 @@ def arns(environment: Mapping[str, str], stage: str) -> dict[str, str]:
         "archive": f"arn:{partition}:s3:::{environment['BUCKET_NAME']}",
         "topic": topic,
         "metrics": "*",  # CloudWatch knows no finer right
-        "logs": f"arn:{partition}:logs:{here}:log-group:/aws/lambda/millrace-{stage}",
+        "logs": logs,
+        "API's log": f"{logs}:*",
+        "processor's log": f"{logs}-process:*",
     }
 
 
@@ -109,7 +112,7 @@ def actions(right: Right) -> list[str]:
 
 def _capitalised(words: str) -> str:
     """A statement's id takes letters and digits alone."""
-    return "".join(word.title() for word in words.replace("_", " ").split())
+    return "".join(word.title() for word in words.replace("_", " ").replace("'", "").split())
 
 
 def _allow(sid: str, allowed: list[str], resources: list[str]) -> Policy:

@@ -45,11 +45,14 @@ RIGHTS = {
         Right("sqs", "queue", ("delete_message",)),
     ],
     "aggregate": [
-        Right("dynamodb", "table", ("get_item", "batch_get_item", "query", "put_item", "delete_item")),
+        Right("dynamodb", "table", ("get_item", "batch_get_item", "query", "put_item", "update_item", "delete_item")),
         Right("s3", "archive", ("put_object",), folders=("reports",)),
         Right("s3", "archive", ("put_object", "get_object", "delete_object"), folders=("summaries",)),
         Right("sns", "topic", ("publish",)),
         *_DEPTHS,
         _METRICS,
+        # Read where the sums of the ledger leave a doubt. What faces the internet reads no logs.
+        Right("logs", "API's log", ("filter_log_events",)),
+        Right("logs", "processor's log", ("filter_log_events",)),
     ],
 }

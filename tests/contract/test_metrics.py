@@ -58,13 +58,15 @@ def test_what_is_measured_can_be_read_back_as_sums(cloudwatch: object, printing:
     printing(invocations)
     reader = MetricReader(cloudwatch, "sums")
     later = NOW + timedelta(hours=1)
-    assert reader.sums(("accepted", "stored", "rejected"), NOW - timedelta(hours=3), later) == {
-        "accepted": 21,
-        "stored": 3,
-        "rejected": 0,
+    hour, earlier = f"{NOW:%Y-%m-%dT%H}", f"{NOW - timedelta(hours=2):%Y-%m-%dT%H}"
+    found = reader.by_hour(("accepted", "stored", "rejected"), NOW - timedelta(hours=3), later)
+    assert sum(numbers.pop("stored", 0) for numbers in found.values()) == 3
+    assert {name: numbers for name, numbers in found.items() if numbers} == {
+        hour: {"accepted": 15},
+        earlier: {"accepted": 6},
     }
     start = NOW.replace(minute=0, second=0, microsecond=0)
-    assert reader.sums(("accepted",), start, later) == {"accepted": 15}
+    assert reader.by_hour(("accepted",), start, later) == {hour: {"accepted": 15}}
 
 
 def test_stages_are_measured_apart(cloudwatch: object, printing: Printing) -> None:
@@ -74,8 +76,8 @@ def test_stages_are_measured_apart(cloudwatch: object, printing: Printing) -> No
         meter.flush()
 
     printing(invocation)
-    sums = MetricReader(cloudwatch, "theirs").sums(("accepted",), NOW - timedelta(hours=2), NOW + timedelta(hours=1))
-    assert sums == {"accepted": 0}
+    theirs = MetricReader(cloudwatch, "theirs")
+    assert theirs.by_hour(("accepted",), NOW - timedelta(hours=2), NOW + timedelta(hours=1)) == {}
 
 
 def test_hundreds_of_values_of_one_metric_all_arrive(cloudwatch: object, printing: Printing) -> None:
@@ -86,10 +88,10 @@ def test_hundreds_of_values_of_one_metric_all_arrive(cloudwatch: object, printin
         meter.flush()
 
     printing(invocation)
-    found = MetricReader(cloudwatch, "many").sums(
+    found = MetricReader(cloudwatch, "many").by_hour(
         ("seconds_to_stored",), NOW - timedelta(hours=2), NOW + timedelta(hours=1)
     )
-    assert found == {"seconds_to_stored": sum(range(333))}
+    assert sum(numbers["seconds_to_stored"] for numbers in found.values()) == sum(range(333))
 
 
 def test_what_is_not_in_the_catalogue_is_an_error() -> None:

@@ -55,6 +55,7 @@ def needed(function: str, service: str, operation: str, parameters: dict[str, An
         "s3": lambda: f"{parameters['Bucket']}/{parameters['Key'].partition('/')[0]}/*",
         "sns": lambda: parameters["TopicArn"].rpartition(":")[2],
         "cloudwatch": lambda: "*",
+        "logs": lambda: "*",
     }
     return {(name.removesuffix("Batch"), resource[service]())}
 
@@ -68,7 +69,7 @@ class Recorder:
     found: dict[str, set[tuple[str, str]]] = field(default_factory=dict)
 
     def note(self, params: dict[str, Any], model: Any, event_name: str, **_: Any) -> None:
-        service = event_name.split(".")[1]
+        service = event_name.split(".")[1].removeprefix("cloudwatch-")  # IAM names CloudWatch Logs by its endpoint
         self.found.setdefault(self.function, set()).update(needed(self.function, service, model.name, params))
         if model.name == self.unreachable:
             raise EndpointConnectionError(endpoint_url=service)
@@ -114,6 +115,8 @@ class Functions:
             chunks.encode(make_chunk(make_event("1", user="ann"), received=now)),
             chunks.encode(make_chunk(make_event("other", user="bob"), received=now)),
             chunks.encode(make_chunk(make_event("aged"), received=now - timedelta(days=31))),
+            # What ingestion never measured: the ledger looks into the logs.
+            chunks.encode(make_chunk(make_event("unmeasured"), received=now - timedelta(hours=2))),
         ]
         for count in ("1", "2"):
             self._deliver(bodies, count)

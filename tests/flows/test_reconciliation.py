@@ -13,7 +13,7 @@ from chalicelib.core.dialects import RawEvent
 from chalicelib.core.ledger import Amount, Ledger
 from chalicelib.flows import reconciliation
 from chalicelib.flows.ingest import ingest
-from fakes import FakeDeadLetters
+from fakes import FakeDeadLetters, FakeMeter
 
 EVENTS = [
     {"event_type": "view", "user_id": "u1", "event_id": "a", "timestamp": "2015-05-17T10:00:00Z"},
@@ -35,6 +35,7 @@ def reconcile(world: World) -> Ledger:
         quarantine=world.quarantine,
         queue=world.queue,
         metrics=world.meter,
+        chunk_log=world.meter,
         dead=Amount,
     )
 
@@ -101,6 +102,7 @@ def check(world: World, now: datetime = NOW + timedelta(hours=1)) -> None:
         queue=world.queue,
         dead_letters=FakeDeadLetters(),
         metrics=world.meter,
+        chunk_log=world.meter,
         meter=world.meter,
         now=now,
         look_back=timedelta(days=3),
@@ -132,3 +134,65 @@ def test_a_check_that_cannot_look_measures_nothing() -> None:
     world.meter.fails = True
     check(world)
     assert "missing_chunks" not in world.meter.values
+
+
+def lose_one_and_leave_one_unmeasured(world: World) -> None:
+    """One POST whose function dies before it measures, and one whose message vanishes."""
+    posted = [EVENTS[0]]
+    for user, meter in (("u1", world.meter), ("u2", FakeMeter())):
+        event = RawEvent({**posted[0], "user_id": user})
+        ingest([event], sender=Sender("acme", NOW), queue=world.queue, meter=meter)
+    lost, unmeasured = world.queue.messages()
+    world.queue.delete([lost.receipt_handle])
+    world.process(unmeasured)
+    world.queue.delete([unmeasured.receipt_handle])
+
+
+def test_a_post_that_was_never_measured_hides_no_lost_chunk() -> None:
+    world = World()
+    lose_one_and_leave_one_unmeasured(world)
+    stock = reconcile(world)
+    assert (stock.missing_chunks, stock.unanswered.chunks, stock.uncertain_hours) == (1, 1, [])
+
+
+def test_where_the_log_is_too_long_to_read_the_ledger_says_that_it_is_uncertain() -> None:
+    world = World()
+    lose_one_and_leave_one_unmeasured(world)
+    world.meter.forgets = True
+    assert reconcile(world).uncertain_hours == ["2015-05-17T10"]
+
+
+def test_no_more_logs_are_read_than_a_look_has_time_for() -> None:
+    world = World()
+    for hour in range(9):
+        received = NOW - timedelta(hours=hour)
+        ingest([RawEvent(EVENTS[0])], sender=Sender("acme", received), queue=world.queue, meter=world.meter)
+    asked: list[str] = []
+
+    class Log:
+        def of_hour(self, hour: str) -> None:
+            asked.append(hour)
+
+    reconciliation.reconcile(
+        first=NOW - timedelta(days=1),
+        after=NOW + timedelta(hours=1),
+        ledger_sums=world.ledger_sums,
+        quarantine=world.quarantine,
+        queue=world.queue,
+        metrics=world.meter,
+        chunk_log=Log(),
+        dead=Amount,
+    )
+    assert asked == [f"2015-05-17T{hour:02}" for hour in (10, 9, 8, 7)]
+
+
+def test_a_line_that_cloudwatch_counts_twice_is_no_loss_for_thirteen_days() -> None:
+    world = World()
+    post(world)
+    messages = world.queue.messages()
+    world.process(*messages)
+    world.queue.delete([message.receipt_handle for message in messages])
+    sums = world.meter.hours["2015-05-17T10"]
+    sums.update({name: sums[name] for name in ("chunks", "accepted", "chunk_hashes")})
+    check(world)
+    assert world.meter.values["missing_chunks"] == [0]

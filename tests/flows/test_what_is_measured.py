@@ -11,6 +11,8 @@ from functools import partial
 import pytest
 
 from builders import NOW, World, make_chunk, make_event, make_message
+from chalicelib.core import chunk as chunks
+from chalicelib.core import ledger
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import REJECTION_CODES, Rejected
@@ -82,6 +84,10 @@ def bytes_of_the_archive(world: World) -> int:
     return sum(len(event.dumped) for event in newest)
 
 
+def hashes_of_the_queue(world: World) -> int:
+    return ledger.sum_of(ledger.chunk_hash(chunks.decode(body).chunk_id) for body in world.queue.bodies)
+
+
 def two_hours_whose_reports_are_published_late(world: World) -> None:
     """The topic fails in the first run; the marks were put one and three hours before it."""
     for hour, put_at in ((9, NOW - 3 * HOUR), (10, NOW - HOUR)):
@@ -104,6 +110,7 @@ def a_look_before_and_after_a_loss(world: World) -> None:
             queue=world.queue,
             dead_letters=FakeDeadLetters(),
             metrics=world.meter,
+            chunk_log=world.meter,
             meter=world.meter,
             now=NOW + 2 * HOUR,
             look_back=timedelta(days=3),
@@ -120,6 +127,7 @@ def a_duplicate_of_a_chunk_that_is_stuck(world: World) -> None:
 MEASURED: dict[str, tuple[Callable[[World], None], list[float]]] = {
     "accepted": (a_post_with_all_kinds_of_events, [4]),
     "chunks": (a_post_with_all_kinds_of_events, [2]),
+    "chunk_hashes": (a_post_with_all_kinds_of_events, []),
     "rejected": (a_post_with_all_kinds_of_events, [2]),
     **{f"rejected_{code}": (partial(rejections, code), [2, 1]) for code in REJECTION_CODES},
     "over_quota": (a_project_over_its_quota, [3, 3]),
@@ -144,7 +152,8 @@ def test_a_metric_is_measured_by_its_flow(name: str) -> None:
     world = World()
     act, expected = MEASURED[name]
     act(world)
-    assert world.meter.values[name] == (expected or [bytes_of_the_archive(world)])
+    computed = {"archived_bytes": bytes_of_the_archive, "chunk_hashes": hashes_of_the_queue}
+    assert world.meter.values[name] == (expected or [computed[name](world)])
 
 
 def test_what_only_some_of_a_post_was_queued_of_is_measured_of_that_alone() -> None:

@@ -69,7 +69,8 @@ def test_a_line_says_all_that_cloudwatch_needs(capsys: pytest.CaptureFixture[str
 
 
 def test_the_metrics_of_the_stage_are_asked_for(cloudwatch: CloudWatch, reader: MetricReader) -> None:
-    assert reader.sums(("accepted", "chunks"), HOUR, HOUR + timedelta(days=1)) == {"accepted": 3, "chunks": 3}
+    found = reader.by_hour(("accepted", "chunks"), HOUR, HOUR + timedelta(days=1))
+    assert [sum(numbers[name] for numbers in found.values()) for name in ("accepted", "chunks")] == [3, 3]
     query, _ = cloudwatch.asked["MetricDataQueries"]
     assert query["MetricStat"] == {
         "Metric": {
@@ -85,7 +86,7 @@ def test_the_metrics_of_the_stage_are_asked_for(cloudwatch: CloudWatch, reader: 
 def test_sums_of_no_hour_ask_for_one_since_cloudwatch_refuses_an_empty_time(
     cloudwatch: CloudWatch, reader: MetricReader
 ) -> None:
-    reader.sums(("accepted",), HOUR, HOUR)
+    reader.by_hour(("accepted",), HOUR, HOUR)
     assert (cloudwatch.asked["StartTime"], cloudwatch.asked["EndTime"]) == (HOUR, HOUR + timedelta(hours=1))
 
 

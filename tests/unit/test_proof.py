@@ -39,7 +39,14 @@ def test_every_pair_of_features_has_a_world() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["counters apart", "no pointer and no guard", "renewed at any age", "an erasure deletes"]
+    "name",
+    [
+        "counters apart",
+        "no pointer and no guard",
+        "renewed at any age",
+        "an erasure deletes",
+        "a young mark goes at once",
+    ],
 )
 def test_a_broken_rule_violates_an_invariant(name: str) -> None:
     result = caught(name)

@@ -165,7 +165,7 @@ def test_the_status_is_remembered_as_long_as_the_settings_say(seconds: int, look
 
 def test_the_ledger_is_summed_by_hour_since_cloudwatch_forgets_minutes_after_15_days() -> None:
     wired = Wired()
-    wired.metrics.sums(("accepted", "chunks"), NOW - 13 * DAY, NOW)
+    wired.metrics.by_hour(("accepted", "chunks"), NOW - 13 * DAY, NOW)
     [(_, given)] = wired.recorder.calls
     assert {query["MetricStat"]["Period"] for query in given["MetricDataQueries"]} == {3600}
 

@@ -91,6 +91,7 @@ export function showLedger(stage) {
   const {parts, unanswered} = balance(ledger);
   const total = ledger.accepted + unanswered;
   const verdict = ledger.balances ? "It balances." : `${plural(ledger.chunks.missing, "chunk")} missing.`;
+  const doubt = ledger.uncertain?.length ? ` ${plural(ledger.uncertain.length, "hour")} uncertain: “millrace ledger” reads the logs.` : "";
   const bar = h("div", {class: "sum", "aria-hidden": "true"},
     ...PARTS.filter(([name]) => parts[name]).map(([name]) => {
       const part = h("i", {"data-part": name});
@@ -105,5 +106,5 @@ export function showLedger(stage) {
     unanswered ? h("p", {}, `${count(unanswered)} more were processed although their sender got no answer.`) : "",
     bar,
     h("div", {class: "sums"}, table("What became of everything accepted", ["Part", "Meaning", "Events"], rows)),
-    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum. Computed at ${clock(at)}.`));
+    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum.${doubt} Computed at ${clock(at)}.`));
 }
