@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from chalicelib.core.dialects import RawEvent
 from chalicelib.ports import Message
 
 MAX_RECEIVES = 2
-# How long after the first POST a client may send it again and still change nothing (docs/api.md).
-RETRY = timedelta(days=360)
+#: The anonymous id of a library's events, and what their users end with: all are one person's.
+DEVICE = "device"
 
 
 @dataclass
@@ -70,13 +71,29 @@ class IngestionQueue:
 
 @dataclass
 class Post:
+    """`off`: of a library's POST, how far its clock is ahead; its events happened when it was made."""
+
     project: str
     events: list[dict[str, Any]]
     key: str | None
     at: datetime
+    off: timedelta | None = None
+
+    def raw_events(self, user: str | None, now: datetime, *, as_it_was: bool) -> list[RawEvent]:
+        """The events of an attempt. A library names the user of the moment; its time of sending may be the first."""
+        if self.off is None:
+            return [RawEvent(each) for each in self.events]
+        sent = (self.at if as_it_was else now) + self.off
+        own = {"timestamp": (self.at + self.off).isoformat(), "anonymous_id": DEVICE}
+        named = {"user_id": f"{user}@{DEVICE}"} if user else {}
+        return [
+            RawEvent({**each, **own, **named}, sent, user_may_change=True, tolerates_time=True) for each in self.events
+        ]
 
     def identities(self) -> set[tuple[Any, ...]]:
         """What the contract says makes an event the same: the model."""
+        if self.off is not None:
+            return {(self.project, DEVICE, self.at, each["event_id"]) for each in self.events}
         found, contents = set(), Counter[str]()
         for index, event in enumerate(self.events):
             at, content = event.get("timestamp"), json.dumps(event, sort_keys=True)

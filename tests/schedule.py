@@ -23,7 +23,7 @@ from chalicelib.core import counting, timestamps, windows
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import minted_at
 from chalicelib.core.commit import CommitRecord
-from chalicelib.core.dialects import RawEvent
+from chalicelib.core.event import EventRef, stable_id
 from chalicelib.core.lifetimes import History
 from chalicelib.core.report import Report
 from chalicelib.errors import Problem
@@ -36,6 +36,7 @@ from fakes import (
     FakeAgenda,
     FakeArchive,
     FakeCommitLog,
+    FakeErasure,
     FakeEventStore,
     FakeFailureNotes,
     FakeHourSummaryStore,
@@ -45,8 +46,11 @@ from fakes import (
     FakeReportStore,
     FakeTopic,
 )
+from millrace.ops.erasure import Eraser, Person
+from millrace.ops.quarantine_replay import ReplayOutcome
+from millrace.ops.quarantine_replay import replay as renew_quarantined
 from oracle import demand
-from posted import RETRY, IngestionQueue, MessageQueue, Post
+from posted import DEVICE, IngestionQueue, MessageQueue, Post
 from turns import FAULTS, Turns
 
 START = datetime(2026, 3, 3, 12, tzinfo=UTC)
@@ -68,15 +72,24 @@ EVENTS = st.lists(
 )
 STEPS = st.sampled_from((0, 1, 2, 3, 4, 5, 6, 8, 10, 40))
 OUTCOMES = st.sampled_from(("fine", "fine", *FAULTS))
+USERS = st.sampled_from((None, "ann", "bob"))
 RARELY = st.sampled_from((False, False, False, True))
 PICKS = st.lists(st.integers(0, 1000), min_size=1, max_size=4)
 
 
-class Schedule(RuleBasedStateMachine):
-    """The pipeline on fakes, and what the model knows of it. Subclasses break one thing each."""
+def who(user: str) -> str:
+    """The person behind an id that an event is stored under."""
+    return user.rpartition("@")[2]
 
-    lifetimes: ClassVar[History] = HISTORY
-    guards_kept: ClassVar[timedelta] = HISTORY.current.events
+
+class Schedule(RuleBasedStateMachine):
+    """The pipeline on fakes, and what the model knows of it. Subclasses break one thing each.
+
+    `guards_kept`: how long guards and pointers are kept, if not as long as events.
+    """
+
+    first_lifetimes: ClassVar[History] = HISTORY
+    guards_kept: ClassVar[timedelta | None] = None
     event_store: ClassVar[type[FakeEventStore]] = FakeEventStore
     commit_log: ClassVar[type[FakeCommitLog]] = FakeCommitLog
     mark_store: ClassVar[type[FakeMarks]] = FakeMarks
@@ -86,7 +99,7 @@ class Schedule(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.now, self.era = START, 0
+        self.now, self.era, self.lifetimes = START, 0, self.first_lifetimes
         self.dice = random.Random(1)  # noqa: S311 - a schedule can be run again
         self.messages, self.posts = MessageQueue(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
@@ -100,6 +113,9 @@ class Schedule(RuleBasedStateMachine):
         self.owners: dict[Any, set[str]] = {}
         self.records: dict[str, CommitRecord] = {}
         self.shared: dict[str, str] = {}  # of singles, by chunk_id
+        self.erased: set[tuple[str, EventRef]] = set()
+        self.expiries: dict[Any, datetime] = {}  # of items, by the lifetimes that were in force when they were written
+        self.unseen: list[tuple[str, set[str]]] = []  # of erasures: the user, and the chunks that were in quarantine
         self.figures["schedules"] += 1
 
     @initialize()
@@ -123,15 +139,33 @@ class Schedule(RuleBasedStateMachine):
                 event["event_id"] += f".{self.era}"
         self._send(Post(project, named, f"{key}.{self.era}" if key else None, self.now), takes, admits)
 
-    @precondition(lambda self: self.posts)
-    @rule(pick=st.integers(0, 1000), takes=st.sampled_from((9, 0, 1)), admits=st.sampled_from((9, 0)))
-    def send_again(self, pick: int, takes: int, admits: int) -> None:
-        post = self.posts[pick % len(self.posts)]
-        if post.is_recognisable and self.now - post.at < RETRY:
-            self.figures["client retries"] += 1
-            self._send(post, takes, admits)
+    @rule(
+        ids=st.sampled_from((("1",), ("2",), ("1", "2"))),
+        off=st.sampled_from((0, 0, 5, -3, 30)),
+        user=USERS,
+        takes=st.sampled_from((9, 9, 1)),
+    )
+    def post_by_library(self, ids: tuple[str, ...], off: int, user: str | None, takes: int) -> None:
+        """A browser's library, whose clock may be hours off."""
+        self.now += timedelta(seconds=1)
+        events = [{"event_type": "view", "event_id": f"m{each}.{self.era}"} for each in ids]
+        self._send(Post(PROJECTS[0], events, None, self.now, timedelta(hours=off)), takes, takes, user)
 
-    def _send(self, post: Post, takes: int, admits: int) -> None:
+    @precondition(lambda self: self.posts)
+    @rule(
+        pick=st.integers(0, 1000),
+        takes=st.sampled_from((9, 0, 1)),
+        admits=st.sampled_from((9, 0)),
+        user=USERS,
+        as_it_was=st.booleans(),
+    )
+    def send_again(self, pick: int, takes: int, admits: int, user: str | None, as_it_was: bool) -> None:
+        post = self.posts[pick % len(self.posts)]
+        if post.is_recognisable and not History.may_expire(self.lifetimes, post.at, self.now):
+            self.figures["client retries"] += 1
+            self._send(post, takes, admits, user, as_it_was=as_it_was)
+
+    def _send(self, post: Post, takes: int, admits: int, user: str | None = None, *, as_it_was: bool = False) -> None:
         """Send until it is accepted, as clients do that were answered 503."""
         self.now += timedelta(seconds=1)
         if not post.is_recognisable:
@@ -139,7 +173,7 @@ class Schedule(RuleBasedStateMachine):
             post = replace(post, at=self.now)
         try:
             reply = ingest(
-                [RawEvent(each) for each in post.events],
+                post.raw_events(user, self.now, as_it_was=as_it_was),
                 sender=Sender(post.project, self.now),
                 queue=cast(Queue, IngestionQueue(self.messages, takes, admits)),  # ingestion sends, and no more
                 meter=self.meter,
@@ -150,7 +184,7 @@ class Schedule(RuleBasedStateMachine):
             if problem.code != "queue_unavailable":
                 raise
             self.figures["answers 503"] += 1
-            self._send(post, 9, 9)
+            self._send(post, 9, 9, user, as_it_was=as_it_was)
             return
         demand(reply["accepted"] == len(post.events), "an event was not accepted")
         self.posts.append(post)
@@ -208,17 +242,86 @@ class Schedule(RuleBasedStateMachine):
             self._expire()
 
     def _expire(self) -> None:
-        retention, guards = self.lifetimes.current.events, self.guards_kept
         for key, event in list(self.events.stored.items()):
-            if timestamps.parse(event["received_at"]) + retention < self.now:
+            if self._is_over(key):
                 del self.events.stored[key]
                 self.commits.shared.pop((key[0], event["chunk_id"]), None)
         for place, (chunk_id, _) in list(self.events.pointing.items()):
-            if minted_at(chunk_id) + guards < self.now:
+            kept = self.guards_kept
+            if minted_at(chunk_id) + kept < self.now if kept else self._is_over(("pointing", place)):
                 del self.events.pointing[place]
-        for chunk_id, record in list(self.commits.records_by_id.items()):
-            if timestamps.parse(record.received) + retention < self.now:
-                del self.commits.records_by_id[chunk_id]
+        for chunk_id in [each for each in self.commits.records_by_id if self._is_over(each)]:
+            del self.commits.records_by_id[chunk_id]
+
+    def _is_over(self, item: Any) -> bool:
+        return self.expiries[item] < self.now
+
+    def _note_expiries(self) -> None:
+        """Before the lifetimes change: of each new item, when it expires."""
+        kept = self.lifetimes.current.events
+        for key, event in self.events.stored.items():
+            self.expiries.setdefault(key, timestamps.parse(event["received_at"]) + kept)
+        for place, (chunk_id, _) in self.events.pointing.items():
+            self.expiries.setdefault(("pointing", place), minted_at(chunk_id) + kept)
+        for chunk_id, record in self.commits.records_by_id.items():
+            self.expiries.setdefault(chunk_id, timestamps.parse(record.received) + kept)
+
+    # --- what operators do
+
+    @rule(days=st.sampled_from(((400, 30), (60, 20), (100, 50))), really=RARELY)
+    def change_lifetimes(self, days: tuple[int, int], really: bool) -> None:
+        """Workers that run now go on with the lifetimes that they have read."""
+        if really:
+            self.now += timedelta(seconds=1)
+            events, age = (timedelta(days=each) for each in days)
+            wanted = replace(self.lifetimes.current, events=events, max_chunk_age=age)
+            self.lifetimes = self.lifetimes.changed(wanted, self.now)
+            self.figures["changed lifetimes"] += 1
+
+    @precondition(lambda self: self.quarantine.entries)
+    @rule(days=st.sampled_from((0, 0, 9, 38, 78)))
+    def renew(self, days: int) -> None:
+        """Renew the whole quarantine, after some time."""
+        self.wait(24 * days, really=bool(days))
+        outcome = ReplayOutcome()
+        for _ in renew_quarantined(
+            [each for each in self.quarantine.waiting() if each.project],
+            outcome,
+            queue=cast(Queue, IngestionQueue(self.messages, 99, 99)),
+            quarantine=self.quarantine,
+            now=self.now,
+            lifetimes=self.lifetimes,
+            erased=self._erased_people(),
+            renew=True,
+        ):
+            pass
+        self.figures["renewed"] += outcome.sent
+        self.figures["not renewed"] += outcome.refused
+
+    def _erased_people(self) -> dict[str, datetime]:
+        return {stable_id(project, user): self.now for project in PROJECTS for user, _ in self.unseen}
+
+    @rule(user=st.sampled_from(("a", DEVICE, f"ann@{DEVICE}")), really=RARELY)
+    def erase(self, user: str, really: bool) -> None:
+        """What is in quarantine is left, and what stands in the end was not seen."""
+        if not really:
+            return
+        quarantined = {each.name for each in self.quarantine.waiting() if each.project}
+        for project in PROJECTS:
+            eraser = Eraser(
+                Person(project, user),
+                events=self.events,
+                commits=self.commits,
+                quarantine=self.quarantine,
+                erasure=FakeErasure(self.events, self.commits),
+                archive=self.archive,
+                is_settled=lambda minted: self.lifetimes.is_settled(minted, self.now),
+            )
+            for _ in (*eraser.erase_events(), *eraser.erase_lines(list(self.archive.find()))):
+                pass
+            self.figures["erased"] += eraser.totals.events
+        self.erased |= self.events.erased
+        self.unseen.append((user, quarantined))
 
     # --- how it runs
 
@@ -313,6 +416,7 @@ class Schedule(RuleBasedStateMachine):
 
     @invariant()
     def nothing_counts_twice(self) -> None:
+        self._note_expiries()
         for (project, ref), event in self.events.stored.items():
             self.owners.setdefault((project, ref), set()).add(event["chunk_id"])
         self.records |= self.commits.records_by_id
@@ -332,7 +436,10 @@ class Schedule(RuleBasedStateMachine):
         self.figures["quarantined"] += len(quarantined)
         certain = Counter(name[:2] for name, chunk_ids in self.accepted.items() if not chunk_ids & quarantined)
         accepted = Counter(name[:2] for name in self.accepted)
-        owned = Counter((record.project, event.ref.user) for record in self.records.values() for event in record.owned)
+        owned = Counter(
+            (record.project, who(event.ref.user)) for record in self.records.values() for event in record.owned
+        )
+        owned.update((project, who(ref.user)) for project, ref in self.erased)
         demand(certain <= owned <= accepted, "accepted {}, certain {}, owned {}", accepted, certain, owned)
         duplicates = sum(record.duplicates for record in self.records.values())
         self.figures["duplicates"] += duplicates
@@ -340,6 +447,9 @@ class Schedule(RuleBasedStateMachine):
         self._check_counters()
         self._check_archive()
         self._check_receipts(quarantined)
+        for user, unseen in self.unseen:
+            stands = {event["chunk_id"] for (_, ref), event in self.events.stored.items() if ref.user == user}
+            demand(not stands & unseen, "{} was erased, and came back from the quarantine", user)
         self._check_reports()
 
     def _check_counters(self) -> None:
@@ -366,7 +476,7 @@ class Schedule(RuleBasedStateMachine):
             (
                 line["project"],
                 timestamps.parse(line["timestamp"]),
-                line["user_id"],
+                line.get("user_id", line.get("anonymous_id")),
                 line["event_id"],
             )
             for name, events in self.archive.documents().items()

@@ -17,7 +17,7 @@ from builders import HISTORY
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
-from chalicelib.core.lifetimes import History
+from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.report import Report
 from chalicelib.core.table_keys import Mark
 from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMarks, FakeReportStore
@@ -156,7 +156,7 @@ LONG = timedelta(days=10_000)
 
 
 class TrustsOldMessages(Schedule):
-    lifetimes = History(((START - LONG, replace(HISTORY.current, max_chunk_age=LONG)),))
+    first_lifetimes = History(((START - LONG, replace(HISTORY.current, max_chunk_age=LONG)),))
 
 
 class ForgetsGuards(Schedule):
@@ -167,6 +167,40 @@ class ForgetsEventsBeforeRecords(Schedule):
     def _expire(self) -> None:
         super()._expire()
         self.events.stored.clear()
+
+
+class AsksNoPointer(FakeEventStore):
+    def _claim(self, chunk: Chunk, event: Event) -> str | None:
+        return super()._claim(chunk, replace(event, own_time=None, user_may_change=False))
+
+
+class RenewsErasedPeople(Schedule):
+    def _erased_people(self) -> dict[str, datetime]:
+        return {}
+
+
+class JudgesNothingAsExpired(History):
+    def may_expire(self, received: datetime, now: datetime) -> bool:  # noqa: ARG002
+        return False
+
+    def changed(self, wanted: Lifetimes, now: datetime) -> History:
+        return JudgesNothingAsExpired(super().changed(wanted, now).entries)
+
+
+class JudgesByToday(History):
+    def _smallest_since(self, moment: datetime) -> Lifetimes:  # noqa: ARG002
+        return self.current
+
+    def changed(self, wanted: Lifetimes, now: datetime) -> History:
+        return JudgesByToday(super().changed(wanted, now).entries)
+
+
+class RenewsWhatMayExpire(Schedule):
+    first_lifetimes = JudgesNothingAsExpired(HISTORY.entries)
+
+
+class TakesTodaysLifetimes(Schedule):
+    first_lifetimes = JudgesByToday(HISTORY.entries)
 
 
 def broken(name: str, **ports: type) -> type[Schedule]:
@@ -190,6 +224,10 @@ BROKEN: dict[str, type[Schedule]] = {
     "orphans deleted early": SweepsEarly,
     "no maximum chunk age": TrustsOldMessages,
     "guards expire too early": ForgetsGuards,
+    "a pointer that is not asked": broken("Broken", event_store=AsksNoPointer),
+    "people who were erased are renewed": RenewsErasedPeople,
+    "a chunk is renewed at any age": RenewsWhatMayExpire,
+    "today's lifetimes judge older data": TakesTodaysLifetimes,
 }
 
 
