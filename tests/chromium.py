@@ -12,7 +12,7 @@ from needed import skip_without
 
 PATH = shutil.which("chromium")
 NEEDED = skip_without(PATH, "Chromium is not installed: apt-get install chromium")
-PATIENCE_MS = 15000
+PATIENCE_MS = PATIENCE_SECONDS * 1000
 
 #: Opens the live page: opened(before(page), **options of the browser's context).
 Opened = Callable[..., Page]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any
@@ -14,18 +15,33 @@ h2 { margin-top: 2.5rem; border-bottom: 1px solid #8886; }
 h2 code { font-weight: 600; }
 table { border-collapse: collapse; width: 100%; }
 td, th { text-align: left; vertical-align: top; padding: .25rem 1rem .25rem 0; border-top: 1px solid #8884; }
+nav ul { columns: 20rem; padding-left: 1.25rem; }
+td { overflow-wrap: anywhere; }
 pre { overflow: auto; padding: .75rem; background: #8881; border-radius: .25rem; font-size: .85rem; }
 """.strip()
+
+
+#: Requests for operations of the product's own, by method and path. HOST is the stage's address.
+EXAMPLES = {
+    ("post", "/events"): """curl -s HOST/events -H 'Authorization: Bearer WRITE_KEY' \\
+  -d '[{"event_type": "page_view", "user_id": "u123", "page": "/home"},
+       {"event_type": "signup", "user_id": "u123", "event_id": "s-1", "timestamp": "2026-05-17T10:00:00Z"}]'""",
+    ("get", "/events"): """curl -s -H 'Authorization: Bearer READ_KEY' 'HOST/events?user_id=u123&limit=10'""",
+    ("get", "/events/{key}"): """curl -s -H 'Authorization: Bearer READ_KEY' HOST/events/KEY""",
+    ("get", "/chunks/{chunk_id}"): """curl -s -H 'Authorization: Bearer READ_KEY' HOST/chunks/CHUNK_ID""",
+    ("get", "/counts"): """curl -s -H 'Authorization: Bearer READ_KEY' \\
+  'HOST/counts?grain=day&from=2026-05-11&to=2026-05-18&tz=Europe/Berlin'""",
+    ("get", "/reports"): """curl -s -H 'Authorization: Bearer READ_KEY' 'HOST/reports?grain=day&limit=7'""",
+    ("get", "/rejections"): """curl -s -H 'Authorization: Bearer READ_KEY' 'HOST/rejections?code=missing_field'""",
+    ("get", "/status"): """curl -s -H 'Authorization: Bearer READ_KEY' HOST/status""",
+    ("get", "/health"): """curl -s HOST/health""",
+}
 
 
 def render(document: dict[str, Any]) -> str:
     """The whole page. Its style is the only inline part, so that a hash of it is all that a policy must allow."""
     info = document["info"]
-    operations = [
-        _operation(method, path, operation)
-        for path, methods in document["paths"].items()
-        for method, operation in methods.items()
-    ]
+    described = [(method, path, each) for path, methods in document["paths"].items() for method, each in methods.items()]
     schemas = [_schema(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "\n".join(
         [
@@ -35,10 +51,12 @@ def render(document: dict[str, Any]) -> str:
             f"<title>{escape(info['title'])} API</title>",
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{escape(info['title'])} API</h1>",
-            f"<p>{escape(info['description'])}</p>",
-            '<p>For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1).</p>',
-            *operations,
-            "<h1>Schemas</h1>",
+            f"<p>{_text(info['description'])}</p>",
+            '<p><a href=".">To the live page</a>. For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1). '
+            "In the examples, HOST is the address of the stage. A stage that is open needs no key.</p>",
+            f"<nav><h2>Contents</h2><ul>{_contents(described)}<li><a href=\"#schemas\">Schemas</a></li></ul></nav>",
+            *(_operation(*each) for each in described),
+            '<h1 id="schemas">Schemas</h1>',
             *schemas,
             "</body></html>",
             "",
@@ -46,11 +64,30 @@ def render(document: dict[str, Any]) -> str:
     )
 
 
+def _contents(described: Sequence[tuple[str, str, dict[str, Any]]]) -> str:
+    return "".join(
+        f'<li><a href="#{_anchor(method, path)}"><code>{method.upper()} {escape(path)}</code></a> '
+        f"{_text(operation['summary'])}</li>"
+        for method, path, operation in described
+    )
+
+
+def _anchor(method: str, path: str) -> str:
+    return method + re.sub(r"[^a-z0-9]+", "-", path.lower()).rstrip("-")
+
+
+def _text(text: str) -> str:
+    """Text with code between backticks."""
+    return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+
+
 def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     parts = [
-        f"<h2><code>{method.upper()} {escape(path)}</code></h2>",
-        f"<p>{escape(operation['summary'])}. {escape(operation.get('description', ''))}</p>",
+        f'<h2 id="{_anchor(method, path)}"><code>{method.upper()} {escape(path)}</code></h2>',
+        f"<p>{_text(operation['summary'])}. {_text(operation.get('description', ''))}</p>",
     ]
+    if (method, path) in EXAMPLES:
+        parts.append(f"<pre>{escape(EXAMPLES[method, path])}</pre>")
     parameters = [
         (each["name"], each["in"], _short(each["schema"]), each.get("description", ""))
         for each in operation.get("parameters", [])
@@ -61,14 +98,14 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
         parts.append(f"<p>Body: {_links(operation['requestBody'])}</p>")
     answers = [(status, each["description"], _links(each)) for status, each in operation["responses"].items()]
     rows = "".join(
-        f"<tr><td>{status}</td><td>{escape(text)}</td><td>{link}</td></tr>" for status, text, link in answers
+        f"<tr><td>{status}</td><td>{_text(text)}</td><td>{link}</td></tr>" for status, text, link in answers
     )
     return "\n".join([*parts, f"<table><tr><th>status</th><th></th><th>body</th></tr>{rows}</table>"])
 
 
 def _table(heads: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     head = "".join(f"<th>{escape(each)}</th>" for each in heads)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    body = "".join("<tr>" + "".join(f"<td>{_text(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><tr>{head}</tr>{body}</table>"
 
 

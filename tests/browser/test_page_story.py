@@ -50,6 +50,7 @@ def test_an_empty_stage_says_what_to_send_and_shows_it_and_the_end_of_the_stack_
     expect(page.locator("#tile-stored .note")).to_have_text("1 in the last hour")
     expect(page.locator("#ledger-body")).to_contain_text("It balances.")
     empty_stack.process.kill()
+    empty_stack.end_of_all()
     expect(page.locator("#sentence")).to_contain_text("does not answer since")
     port = empty_stack.url.rpartition(":")[2]
     empty_stack.start("--port", port)

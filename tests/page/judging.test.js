@@ -91,7 +91,7 @@ test("rates are those of minutes that are complete, whatever the newest ones say
   const steady = minutes((index) => ({accepted: index >= 57 ? 100 : 1200, stored: 1200}));
   const found = summarise(steady);
   assert.equal(found.acceptedRate, 20);
-  assert.equal(found.ratePeriod, "10:52 to 10:57");
+  assert.equal(found.ratePeriod, "10:52–10:57");
 });
 
 test("the stage is slow now, or not", () => {

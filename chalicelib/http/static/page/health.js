@@ -56,10 +56,10 @@ export function stageTiles(stage) {
   const number = (name, show = count) => (hour ? show(hour[name]) : "–");
   const note = (text) => (hour ? text : "not known");
   const waits = queue?.oldest_seconds ? `oldest waits ${seconds(queue.oldest_seconds)}` : queue?.depth ? "being worked off" : "nothing waits";
-  const rate = (name) => note(`mean of ${hour?.ratePeriod}; ${number(name)} in the last hour`);
+  const unit = hour ? `/s, ${hour.ratePeriod}` : "/s";
   return [
-    {id: "accepted", label: "Accepted", value: number("acceptedRate", small), unit: "/s", note: rate("accepted")},
-    {id: "stored", label: "Stored", value: number("storedRate", small), unit: "/s", note: rate("stored")},
+    {id: "accepted", label: "Accepted", value: number("acceptedRate", small), unit, note: note(`${number("accepted")} in the last hour`)},
+    {id: "stored", label: "Stored", value: number("storedRate", small), unit, note: note(`${number("stored")} in the last hour`)},
     {id: "latency", label: "Queryable after", value: hour ? seconds(hour.p50) : "–",
       note: note(hour?.timedAt ? `95% within ${seconds(hour.p95)}, at ${minute(hour.timedAt)}` : "no event timed yet"), level: hour?.isSlow ? "warn" : ""},
     {id: "queue", label: "Queue", value: queue ? count(queue.depth) : "–", unit: queue?.depth === 1 ? "message" : "messages",

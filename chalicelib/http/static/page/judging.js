@@ -27,7 +27,7 @@ export function summarise(minutes) {
   return {
     accepted: sum("accepted"), stored: sum("stored"), rejected: sum("rejected"), duplicates: sum("duplicates"),
     acceptedRate: rate("accepted"), storedRate: rate("stored"),
-    ratePeriod: `${minute(rated[0].start)} to ${minute(new Date(Date.parse(rated.at(-1).start) + MINUTE_MS))}`,
+    ratePeriod: `${minute(rated[0].start)}–${minute(new Date(Date.parse(rated.at(-1).start) + MINUTE_MS))}`,
     p50: timed ? timed.seconds_to_stored_p50 : null, p95: timed ? timed.seconds_to_stored_p95 : null,
     timedAt: timed?.start ?? null, isSlow: Boolean(isNow) && timed.seconds_to_stored_p95 > SLOW_SECONDS,
   };

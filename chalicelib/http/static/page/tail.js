@@ -2,7 +2,7 @@
 import {set, setting} from "./address.js";
 import {get, key} from "./asking.js";
 import {bothTimes, openDetails} from "./details.js";
-import {byId, copyButton, dated, focusRow, h, showRows, write} from "./elements.js";
+import {byId, dated, focusRow, h, showRows, write} from "./elements.js";
 import {matches} from "./searching.js";
 import {Timeline} from "./timeline.js";
 import {count, plural, seconds, time, times, visible} from "./wording.js";
@@ -192,11 +192,11 @@ const userOf = (event) => event.user_id ?? event.anonymous_id ?? "–";
 // What tells events apart at a glance, where there is some of it, comes first.
 const TELLING = ["page", "path", "url", "name", "title", "query"];
 
-/** A command that asks for one event; on a stage that is not open, with the reader's key. */
+/** Asks for one event again: a link, or where that needs the reader's key, a command. */
 function askAgain(eventKey) {
-  const header = key.get() ? `-H "Authorization: Bearer $MILLRACE_KEY" ` : "";
-  const command = `curl -s ${header}${location.origin}${location.pathname}events/${eventKey}`;
-  return h("span", {class: "again"}, h("code", {}, command), copyButton(() => command));
+  const address = `events/${eventKey}`;
+  if (!key.get()) return h("a", {href: address}, `GET /${address}`);
+  return h("code", {}, `curl -s -H "Authorization: Bearer $MILLRACE_KEY" ${location.origin}${location.pathname}${address}`);
 }
 
 function brief(properties) {
