@@ -138,13 +138,14 @@ def _sort(
             post.verdicts.append(_rejected(index, reason))
             post.to_keep.append((raw.fields, post.verdicts[-1]))
             continue
-        post.users.update(user for user in (event.user_id, event.anonymous_id) if user)
+        if project.is_private:
+            post.users.update(user for user in (event.user_id, event.anonymous_id) if user)
         names = kept.names
-        first = next((there for name in names if (there := identities.get(name))), None)
-        if first is None:
+        if names.isdisjoint(identities):
             post.events.append(kept)
             identities.update(dict.fromkeys(names, kept))
         else:
+            first = next(identities[name] for name in names if name in identities)
             post.repeats[HOUR.name_of(first.time)] += 1
         key = event_key(kept.natural)
         verdict = {"index": index, "status": "accepted", "event_id": kept.event_id, "key": key}
