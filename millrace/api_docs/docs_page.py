@@ -54,7 +54,7 @@ def render(document: dict[str, Any]) -> str:
             f"<p>{_text(info['description'])}</p>",
             '<p><a href=".">To the live page</a>. For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1). '
             "In the examples, HOST is the address of the stage. A stage that is open needs no key.</p>",
-            f"<nav><h2>Contents</h2><ul>{_contents(described)}<li><a href=\"#schemas\">Schemas</a></li></ul></nav>",
+            f'<nav><h2>Contents</h2><ul>{_contents(described)}<li><a href="#schemas">Schemas</a></li></ul></nav>',
             *(_operation(*each) for each in described),
             '<h1 id="schemas">Schemas</h1>',
             *schemas,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from worst_bodies import EVIL, Request, filled, list_of, object_of, ordinary_body, posthog, segment
 
 RATIO = 3
-# These make many calls that do little; a call for ordinary events does three times as much.
+# These make many calls that do little; a call for ordinary events does five times as much, by the CPU of both.
 SMALL_CALLS = {
     *("alternatives", "one of many", "contained", "enumeration", "patterns", "multiples"),
     *("hashed list", "parameters"),
@@ -61,7 +61,7 @@ def test_an_ordinary_event_has_the_size_that_others_are_compared_with() -> None:
 def test_the_worst_bodies_make_no_more_calls_than_ordinary_events(name: str) -> None:
     evil = EVIL[name](COUNTED_BYTES)
     assert len(evil.body.encode()) < 2 * COUNTED_BYTES
-    allowed = RATIO * (3 if name in SMALL_CALLS else 1)
+    allowed = RATIO * (5 if name in SMALL_CALLS else 1)
     assert calls_of(evil.send) <= allowed * calls_of(evil.ordinary().send)
 
 
