@@ -11,13 +11,13 @@ from chalicelib.adapters.queue import read_messages
 from chalicelib.core.dialects import registry
 from chalicelib.http import answers
 from chalicelib.settings import SCHEDULE_MINUTES, Trigger
-from chalicelib.wiring import Pipeline, measured, pipeline
+from chalicelib.wiring import Pipeline, bounded, pipeline
 
 if TYPE_CHECKING:  # which only requests need
     from chalicelib.core.project import Project
 
 app = answers.Application(app_name="millrace", configure_logs=False)
-app.register_middleware(measured, "all")
+app.register_middleware(bounded, "all")
 
 trigger = Trigger.from_environ()
 
@@ -137,8 +137,7 @@ def get_status() -> Any:
     from chalicelib.flows import status
 
     stage, project, _ = _enter("read")
-    operators = stage.settings.operator_project
-    return status.for_reader(project.name, operator_project=operators, stage=stage.status, now=_now())
+    return status.for_reader(project.name, stage.settings.operator_project, stage=stage.status, now=_now())
 
 
 @app.route("/health", methods=["GET"])
@@ -183,6 +182,7 @@ def process(event: Any) -> None:
         now=_now(),
         lifetimes=stage.lifetimes,
         report_properties=stage.settings.report_properties,
+        **stage.pace,
     )
 
 
@@ -205,6 +205,7 @@ def aggregate(_event: Any) -> dict[str, int]:
             meter=stage.meter,
             lifetimes=stage.lifetimes,
             now=_now(),
+            **stage.pace,
         )
     finally:
         reconciliation.check(

@@ -73,7 +73,7 @@ class Settings:
     stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stage's metrics and logs.")
     max_deliveries: int = _variable(
         "MAX_DELIVERIES",
-        5,
+        8,  # the last comes 43 minutes after the first
         "Deliveries of a message before it becomes a dead letter. Set the stack parameter `MaxDeliveries`, not this.",
         int,
         least=LEAST_DELIVERIES,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import cache, cached_property, lru_cache
@@ -16,7 +17,7 @@ from chalicelib.adapters.logs import speak_json
 from chalicelib.adapters.metrics import Meter, MetricReader
 from chalicelib.adapters.queue import Queue
 from chalicelib.adapters.table import Table
-from chalicelib.core import retries
+from chalicelib.core import limits, retries
 from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.retries import Retry
 from chalicelib.settings import Settings
@@ -39,18 +40,30 @@ class Pipeline:
 
     #: How adapters wait before they try again.
     pause: Callable[[float], None] = staticmethod(time.sleep)
+    #: A map that makes its calls at once.
+    side_by_side: Callable[..., Iterable[Any]] = staticmethod(aws.side_by_side)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, call: Retry = retries.CALL) -> None:
+        """`call`: how often a call is tried unless its adapter wants it otherwise."""
         self.settings = settings
+        self.deadline = aws.Deadline()
+        self._call = call
 
-    def client(self, service: str, retry: Retry = retries.CALL) -> Any:
+    def client(self, service: str, retry: Retry | None = None) -> Any:
         """Return a client of an AWS service. Each adapter is made with one, which says what its function may call."""
-        return aws.client(service, retry)
+        client = aws.client(service, retry or self._call)
+        self.deadline.bind(client)
+        return client
 
     @property
     def lifetimes(self) -> History:
         """Return what the stage's data says, as read at most REMEMBERED_SECONDS ago. Raises StoreFailed."""
         return self.formats.lifetimes()
+
+    @property
+    def pace(self) -> dict[str, Any]:
+        """Return how long a flow may still take, and how it makes several calls."""
+        return {"seconds_left": self.deadline.seconds_left, "side_by_side": self.side_by_side}
 
     def _retention(self) -> timedelta:
         return self.lifetimes.current.events
@@ -128,14 +141,13 @@ class Pipeline:
     def quota_counter(self) -> QuotaCounter:
         from chalicelib.adapters.quota_counter import QuotaCounter
 
-        return QuotaCounter(self._table, retention=Lifetimes.quota_minutes)
+        return QuotaCounter(self._quick_table, retention=Lifetimes.quota_minutes)
 
     @cached_property
     def rejections(self) -> Rejections:
         from chalicelib.flows.rejections import Rejections
 
-        # A POST that is answered already waits for this: better to give up soon.
-        return Rejections(cache(lambda: self._rejection_log(self._table_for(retries.QUICK_CALL))))
+        return Rejections(lambda: self._rejection_log(self._quick_table))
 
     @cached_property
     def rejection_log(self) -> RejectionLog:
@@ -150,7 +162,7 @@ class Pipeline:
     def events(self) -> ports.EventStore:
         from chalicelib.adapters.event_store import EventStore
 
-        return EventStore(self._table, retention=self._retention)
+        return EventStore(self._table, retention=self._retention, side_by_side=self.side_by_side)
 
     @cached_property
     def commits(self) -> CommitLog:
@@ -232,9 +244,14 @@ class Pipeline:
 
     @cached_property
     def _table(self) -> Table:
-        return self._table_for(retries.CALL)
+        return self._table_for(None)
 
-    def _table_for(self, retry: Retry) -> Table:
+    @cached_property
+    def _quick_table(self) -> Table:
+        """For what a POST does beside its work and goes on without: better to give up soon."""
+        return self._table_for(retries.QUICK_CALL)
+
+    def _table_for(self, retry: Retry | None) -> Table:
         return Table(self.client("dynamodb", retry), self.settings.table_name, pause=self.pause)
 
     @cached_property
@@ -249,13 +266,24 @@ def pipeline() -> Pipeline:
     return _pipeline(Settings.from_environ())
 
 
-def measured(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Middleware: what an invocation has measured is written when it ends, however it ends."""
+def bounded(event: Any, get_response: Callable[[Any], Any]) -> Any:
+    """Middleware: an invocation ends by itself in time, and what it has measured is written however it ends."""
+    with suppress(ValueError):  # a stage that is not set up calls nothing
+        pipeline().deadline.start(_seconds_of(event))
     try:
         return get_response(event)
     finally:
-        with suppress(ValueError):  # a stage that is not set up has measured nothing
+        with suppress(ValueError):  # and has measured nothing
             pipeline().meter.flush()
+
+
+def _seconds_of(event: Any) -> float:
+    """How long the invocation may take: a request as long as its client waits, another as long as Lambda lets it."""
+    if hasattr(event, "lambda_context"):  # which Chalice's requests alone have
+        return limits.REQUEST_SECONDS
+    if event.context is None:  # the local stack and tests end no function
+        return math.inf
+    return float(event.context.get_remaining_time_in_millis()) / 1000 - limits.LAST_SECONDS
 
 
 @lru_cache(maxsize=1)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from chalicelib.core import retries
 from chalicelib.errors import UnknownFormat
 from chalicelib.settings import Settings
 from millrace.command_error import CommandError
@@ -75,7 +76,7 @@ def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = Fals
         lead_to(local_stack_at(state).environment)
     else:
         os.environ.update(_environment(stage))
-    pipeline = Pipeline(Settings.from_environ())
+    pipeline = Pipeline(Settings.from_environ(), retries.TOOLBOX_CALL)
     return pipeline if of_any_format else checked(pipeline)
 
 

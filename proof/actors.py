@@ -293,7 +293,7 @@ def aggregate(_now: int, _history: History, broken: Broken) -> Actor:
 # --- the operator's commands
 
 
-def erase(user: str, _now: int, _history: History, broken: Broken) -> Actor:
+def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
     """Erase a person's events. Ends with a receipt if nothing had to be left."""
     is_complete = True
     standing = yield from _standing(user)
@@ -301,7 +301,7 @@ def erase(user: str, _now: int, _history: History, broken: Broken) -> Actor:
         return
     for place, item in standing:
         is_complete &= yield from _erase_event(place, item, broken)
-    is_complete &= yield from _erase_lines(user)
+    is_complete &= yield from _erase_lines(user, now, history, broken)
     answer = yield ("list", "quarantined")
     is_complete &= answer is not UNKNOWN and not any(
         event.user == user for _, chunk in answer for event in chunk.events
@@ -343,7 +343,7 @@ def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
     return answer == frozenset()
 
 
-def _erase_lines(user: str) -> Actor:
+def _erase_lines(user: str, now: int, history: History, broken: Broken) -> Actor:
     objects = yield ("list", "object")
     if objects is UNKNOWN:
         return False
@@ -351,7 +351,7 @@ def _erase_lines(user: str) -> Actor:
     for key, lines in objects:
         keep = set()
         for line in lines:
-            if line.event.user == user and not (yield from _is_erasable(line)):
+            if line.event.user == user and not (yield from _is_erasable(line, now, history, broken)):
                 keep.add(line)
                 is_complete = False
         left = frozenset(line for line in lines if line.event.user != user or line in keep)
@@ -361,13 +361,12 @@ def _erase_lines(user: str) -> Actor:
     return is_complete
 
 
-def _is_erasable(line: Line) -> Actor:
+def _is_erasable(line: Line, now: int, history: History, broken: Broken) -> Actor:
     """Whether no commit can count on a line: its event is erased, or another's and its chunk is done."""
     # Whether it is committed is asked first: who is seen as committed has an event that is then seen.
-    answer = yield ("read", ("record", line.chunk))
-    if answer is UNKNOWN:
+    is_done = yield from _is_done(line, now, history, broken)
+    if is_done is UNKNOWN:
         return False
-    is_done = answer[0] is not None
     answer = yield ("read", ("item", line.event.place))
     if answer is UNKNOWN:
         return False
@@ -375,6 +374,22 @@ def _is_erasable(line: Line) -> Actor:
     if item is not None and item.event is not None:
         return item.owner != line.chunk and is_done
     return (item is not None and item.is_erased) or is_done
+
+
+def _is_done(line: Line, now: int, history: History, broken: Broken) -> Actor:
+    """Whether a line's chunk is committed, or no copy of it is processed any more: one in quarantine may be renewed."""
+    answer = yield ("read", ("record", line.chunk))
+    if answer is UNKNOWN or answer[0] is not None:
+        return UNKNOWN if answer is UNKNOWN else True
+    if not lifetimes.is_settled(history, now, line.received):
+        return False
+    if "a renewed chunk is settled" in broken:
+        return True
+    answer = yield ("read", ("quarantined", line.chunk))
+    if answer is UNKNOWN or answer[0] is not None:
+        return UNKNOWN if answer is UNKNOWN else False
+    # Who has left the quarantine was committed.
+    return True
 
 
 def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:

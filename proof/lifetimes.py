@@ -33,6 +33,11 @@ def is_too_old(history: History, now: int, minted: int, counts_from: int) -> boo
     return now - counts_from > smallest(history, minted - CLIENT_RETRIES).max_chunk_age
 
 
+def is_settled(history: History, now: int, minted: int) -> bool:
+    """Whether no copy of a chunk is processed any more, unless it is renewed."""
+    return now - minted > max(each.max_chunk_age for each in history) + 1
+
+
 def may_expire(history: History, now: int, received: int) -> bool:
     """Whether an item that recognises an event may expire before a chunk that is sent now is done."""
     kept = smallest(history, received - CLIENT_RETRIES)

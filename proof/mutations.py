@@ -29,6 +29,7 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
     "renewed at any age": ("renewal", "months"),
     "a new id for a renewed chunk": ("renewal",),
     "the erased is renewed": ("renewal", "erasure"),
+    "a renewed chunk is settled": ("single", "renewal", "erasure"),
     "an erasure deletes": ("erasure",),
     "the erased stays counted": ("erasure",),
     "no mark for an erasure": ("erasure", "reports"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from chalicelib.core.event_body import StoredEvent
 from chalicelib.core.windows import Span
@@ -13,6 +15,7 @@ from injector import Crash
 from millrace.ops import archive_replay, archive_scan
 from millrace.ops.archive_replay import Replayed, Selection
 from millrace.ops.erasure import Erased, Eraser, Person
+from oracle import read_objects
 from stage import Stage
 from story import BEHIND, NOW, Story, event
 
@@ -42,6 +45,32 @@ def replay(stage: Stage) -> None:
         totals=Replayed(),
     ):
         pass
+
+
+def places_of(stage: Stage, user: bytes) -> Iterator[str]:
+    """Where a user's name still is: in any object of the bucket, or in any item outside of its key and its owner."""
+    settings = stage.settings
+    for name, body in read_objects(stage.clients, settings.bucket_name, ("",)).items():
+        if not name.startswith("erasures/") and (user in _plain(body) or user in name.encode()):
+            yield name
+    for page in stage.clients.dynamodb.get_paginator("scan").paginate(TableName=settings.table_name):
+        for item in page["Items"]:
+            said = {name: value for name, value in item.items() if name not in ("pk", "sk", "c", "i")}
+            if "p" not in said and any(user in _plain(_bytes_of(value)) for value in said.values()):
+                yield f"{item['pk']['S']} {item['sk']['S']}"
+
+
+def _bytes_of(value: dict[str, object]) -> bytes:
+    found = value.get("B")
+    return found if isinstance(found, bytes) else repr(value).encode()
+
+
+def _plain(body: bytes) -> bytes:
+    """Gzip, zlib and raw deflate are inflated."""
+    for inflate in (gzip.decompress, zlib.decompress, lambda each: zlib.decompress(each, -15)):
+        with suppress(OSError, EOFError, zlib.error):
+            return inflate(body)
+    return body
 
 
 class ArchiveReplaying(Story):
@@ -163,6 +192,7 @@ class Erasing(Story):
             found.append("the archive holds a line of an erased user")
         if "ann" in self.findings.summarized_users():
             found.append("a summary holds an erased user")
+        found += [f"the erased user is in {place}" for place in places_of(self.stage, b"ann")]
         for item in self.findings.records.values():
             accepted, stored, erased = (int(item.get(name, {"N": "0"})["N"]) for name in "nke")
             if accepted < stored + erased:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -143,6 +144,7 @@ class World:
     agenda: FakeAgenda = field(init=False)
     topic: FakeTopic = field(default_factory=FakeTopic)
     meter: FakeMeter = field(default_factory=FakeMeter)
+    seconds_left: Callable[[], float] = lambda: math.inf
 
     def __post_init__(self) -> None:
         self.commits.events, self.quarantine.commits = self.events, self.commits
@@ -178,6 +180,7 @@ class World:
             now=now,
             lifetimes=HISTORY,
             report_properties=SETTINGS.report_properties,
+            seconds_left=self.seconds_left,
         )
 
     def take(self, *given: Chunk) -> None:

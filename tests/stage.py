@@ -79,6 +79,7 @@ class Stage(Pipeline):
     """
 
     pause = staticmethod(no_pause)
+    side_by_side = map  # the calls of a story come in the same order each time
     subscriber_url = ""
     lifetimes = HISTORY
 

@@ -1,12 +1,14 @@
-"""Clients and the translation of their errors: the one place that knows botocore."""
+"""Clients, how their calls are made, and the translation of their errors: the one place that knows botocore."""
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
@@ -25,7 +27,11 @@ _CONFIG = Config(
     user_agent="millrace",
 )
 
+_SIDE_BY_SIDE = 8
+
 _making = threading.Lock()
+_T = TypeVar("_T")
+_R = TypeVar("_R")
 
 
 def client(service: str, retry: Retry = retries.CALL) -> Any:
@@ -39,6 +45,47 @@ def retrying(retry: Retry) -> Config:
     connect, read = retry.timeouts
     tries = {"mode": "standard", "total_max_attempts": retry.attempts}
     return Config(connect_timeout=connect, read_timeout=read, retries=tries)
+
+
+class OutOfTime(BotoCoreError):  # type: ignore[misc] # botocore ships no types
+    """A call that was not made, since the invocation has no time left for it."""
+
+    fmt = "The time is over."
+
+
+class Deadline:
+    """The time that the invocation at hand has: unlimited until `start`. After it, clients bound to it make no call."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._over_at = math.inf
+
+    def start(self, seconds: float) -> None:
+        """Give the invocation that begins so many seconds."""
+        self._over_at = self._clock() + seconds
+
+    def seconds_left(self) -> float:
+        """Return how many seconds are left."""
+        return self._over_at - self._clock()
+
+    def bind(self, client: Any) -> None:
+        """Make the client refuse every attempt to call, also botocore's own next one, when the time is over."""
+        client.meta.events.register("before-send", self._check)
+
+    def _check(self, **_: Any) -> None:
+        if self.seconds_left() <= 0:
+            raise OutOfTime
+
+
+def side_by_side(act: Callable[[_T], _R], given: Iterable[_T]) -> Iterable[_R]:
+    """Map, with several calls at once: a slow one holds up no other."""
+    todo = list(given)
+    if len(todo) < 2:
+        return map(act, todo)
+    from concurrent.futures import ThreadPoolExecutor  # what most POSTs and batches do not need
+
+    with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
+        return list(pool.map(act, todo))
 
 
 @cache

@@ -65,13 +65,14 @@ class CommitLog:
 
     def _known(self, wanted: dict[str, Key]) -> Outcome:
         """What the items say that chunks would put, by chunk_id: committed, or another's."""
-        items = self._table.get_many(list(wanted.values()), attributes="pk, sk, c, i, z")
+        items, unanswered = self._table.get_answered(list(wanted.values()), attributes="pk, sk, c, i, z")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
         committed = {chunk_id for chunk_id, item in there.items() if is_committed(chunk_id, item)}
+        unknown = {chunk_id for chunk_id, key in wanted.items() if key in unanswered}
         duplicates = there.keys() - committed
         # An erased event is nobody's, and one that names a record is a single's that is committed.
         owners = {each: there[each]["c"]["S"] for each in duplicates if not there[each].keys() & {"i", "z"}}
-        return Outcome(committed, duplicates, owners)
+        return Outcome(committed, duplicates, owners, unknown)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
         # A shard of its own for each attempt: two workers rarely write the same counter at once.
@@ -100,7 +101,7 @@ class CommitLog:
         return put_part(item, "attribute_not_exists(pk)")
 
     def look(self, chunks: Iterable[Chunk]) -> Outcome:
-        """What is known of chunks before anything is tried. Raises StoreFailed."""
+        """What is known of chunks before anything is tried. Raises StoreFailed if nothing is."""
         wanted: dict[str, Key] = {}
         for chunk in chunks:
             single = table_keys.event_item(chunk.project, chunk.events[0].ref) if chunk.is_single else None

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.event_item import chunk_id_of, event_item, owner, pointed_at, pointing_item, stands
-from chalicelib.adapters.table import MAX_INSERTS, Item, Table, key_of, read_item, readable, text
+from chalicelib.adapters.table import MAX_INSERTS, Item, NotTogether, Table, key_of, read_item, readable, text
 from chalicelib.core import event_body, lifetimes, table_keys, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event import Event, EventRef
@@ -29,7 +29,7 @@ class _Row:
 class EventStore:
     """`retention`: how long events, pointers and guards are kept after their chunk was minted.
 
-    `max_inserts`: inserts of one call.
+    `max_inserts`: inserts of one call. `side_by_side`: a map that may make its calls at once.
     """
 
     def __init__(
@@ -38,10 +38,12 @@ class EventStore:
         *,
         retention: Callable[[], timedelta],
         max_inserts: int = MAX_INSERTS,
+        side_by_side: Callable[..., Iterable[Any]] = map,
     ) -> None:
         self._table = table
         self._retention = retention
         self._max_inserts = max_inserts
+        self._side_by_side = side_by_side
 
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
         """Insert each event unless its identity exists, and answer who owns each identity (`Chunk.owner`).
@@ -103,20 +105,26 @@ class EventStore:
         return _Row(key, chunk.owner, item)
 
     def _insert(self, rows: Sequence[_Row]) -> list[str | None]:
-        owners: list[str | None] = []
-        for batch in _batches(rows, self._max_inserts):
-            owners += [self._insert_alone(batch[0])] if len(batch) == 1 else self._insert_batch(batch)
+        owners = list[str | None]()
+        for distinct in _distinct(rows):
+            starts = range(0, len(distinct), self._max_inserts)
+            batches = [distinct[start : start + self._max_inserts] for start in starts]
+            owners += [each for theirs in self._side_by_side(self._insert_batch, batches) for each in theirs]
         return owners
 
     def _insert_batch(self, rows: Sequence[_Row]) -> list[str | None]:
+        if len(rows) == 1:
+            return [self._insert_alone(rows[0])]
         try:
             answers = self._table.insert_each([row.item for row in rows])
+        except NotTogether:
+            return [self._insert_alone(row) for row in rows]
         except StoreFailed:
             return [None] * len(rows)
         taken = [row.key for row, is_mine in zip(rows, answers, strict=True) if is_mine is False]
         found = self._owners_of(taken) if taken else {}
         return [
-            self._insert_alone(row) if is_mine is None else row.owner if is_mine else found.get(row.key)
+            row.owner if is_mine else None if is_mine is None else found.get(row.key)
             for row, is_mine in zip(rows, answers, strict=True)
         ]
 
@@ -129,7 +137,7 @@ class EventStore:
 
     def _owners_of(self, taken: Sequence[Key]) -> dict[Key, str]:
         try:
-            items = self._table.get_many(taken, attributes="pk, sk, c, z")
+            items, _ = self._table.get_answered(taken, attributes="pk, sk, c, z")
         except StoreFailed:
             return {}
         return {key: owner(item) for key, item in items.items()}
@@ -179,16 +187,16 @@ class EventStore:
             yield _ref(Key(pk, stopped_at)), None
 
 
-def _batches(rows: Sequence[_Row], size: int) -> Iterator[list[_Row]]:
-    """Batches of one call each, of at most this size; a key comes at most once in a call, as DynamoDB demands."""
-    batch: dict[Key, _Row] = {}
+def _distinct(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
+    """Cut rows where a key comes again: a call takes it once, and of two rows the first is to win."""
+    distinct: dict[Key, _Row] = {}
     for row in rows:
-        if row.key in batch or len(batch) == size:
-            yield list(batch.values())
-            batch = {}
-        batch[row.key] = row
-    if batch:
-        yield list(batch.values())
+        if row.key in distinct:
+            yield list(distinct.values())
+            distinct = {}
+        distinct[row.key] = row
+    if distinct:
+        yield list(distinct.values())
 
 
 def _ref(key: Key) -> EventRef:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import uuid4
 
 from chalicelib.adapters.bucket import GONE_OR_HIDDEN, Bucket
@@ -42,7 +42,7 @@ class HourSummaryStore:
         """
         item, replaced = self._prepare(report, summary)
         try:
-            is_saved = self._reports.save(report, also=[put_part(item)])
+            is_saved = self._reports.save(report, also=[put_part(item, *_unless_replaced(replaced))])
         except Cancelled:
             self._tidy(item, replaced, is_kept=False)
             raise
@@ -51,9 +51,10 @@ class HourSummaryStore:
     def keep(self, report: Report, summary: HourSummary) -> None:
         """Put the summary of a report that is there, unless the report has moved on."""
         item, replaced = self._prepare(report, summary)
-        condition, values = "attribute_not_exists(pk) OR v <= :v", {":v": number(report.version)}
+        unless, values = _unless_replaced(replaced)
+        condition = f"(attribute_not_exists(pk) OR v <= :v) AND {unless}"
         try:
-            is_kept = self._table.put_if(item, condition, values)
+            is_kept = self._table.put_if(item, condition, values | {":v": number(report.version)})
         except Conflict:  # a newer one is being put
             is_kept = False
         self._tidy(item, replaced, is_kept=is_kept)
@@ -103,3 +104,22 @@ class HourSummaryStore:
     def _read(self, name: str) -> bytes | None:
         found = self._bucket.get(f"summaries/{name}", GONE_OR_HIDDEN)
         return found[0] if found else None
+
+    def unnamed(self, older_than: datetime) -> Iterator[str]:
+        """Yield the objects that no item names, of those last changed before a time: a writer died with them."""
+        for each in self._bucket.find("summaries/"):
+            name = each.name.removeprefix("summaries/")
+            project, hour, _ = name.rsplit("/", 2)
+            if each.modified < older_than:
+                item = self._table.get(table_keys.hour_summary(project, hour)) or {}
+                if name not in {item[part]["S"] for part in ("o", "r") if part in item}:
+                    yield name
+
+    def delete(self, name: str) -> None:
+        """Delete an object that `unnamed` found."""
+        self._bucket.delete(f"summaries/{name}")
+
+
+def _unless_replaced(name: str | None) -> tuple[str, Item]:
+    """The condition that the item still names the object that was read: another writer's would stay, named nowhere."""
+    return ("attribute_not_exists(o)", {}) if name is None else ("o = :o", {":o": text(name)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,7 +87,7 @@ class Queue:
         for start in range(0, len(receipt_handles), _MAX_ENTRIES):
             batch = receipt_handles[start : start + _MAX_ENTRIES]
             entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(batch)]
-            with translated_errors():
+            with suppress(ClientError, BotoCoreError):
                 self._client.delete_message_batch(QueueUrl=self._url, Entries=entries)
 
 

@@ -36,7 +36,7 @@ class ReportStore:
     def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
         """Put the next version of a report, and list its window as unfinished; False if someone else
         has put that version. One transaction: a version that nobody would publish cannot exist. `also`: parts
-        without conditions that are applied with it. Raises StoreFailed.
+        that are applied with it, if their conditions hold as well. Raises StoreFailed.
         """
         version = {"v": number(report.version)}
         put = put_part(report_item(report), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]})

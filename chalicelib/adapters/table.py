@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from chalicelib.adapters.aws import error_code, translated_errors
+from chalicelib.adapters.aws import error_code, side_by_side, translated_errors
 from chalicelib.core import retries
 from chalicelib.core.retries import Retry
 from chalicelib.core.table_keys import Key, Range
@@ -31,6 +31,10 @@ _log = logging.getLogger(__name__)
 
 class Unreadable(StoreFailed):
     """An item is not what this product writes."""
+
+
+class NotTogether(StoreFailed):
+    """A call refuses all its statements because of one."""
 
 
 class Cancelled(NotApplied):
@@ -120,7 +124,17 @@ class Table:
 
     def get_many(self, keys: Sequence[Key], attributes: str | None = None) -> dict[Key, Item]:
         """The items that exist, by key. Raises StoreFailed unless every key was answered."""
-        found: dict[Key, Item] = {}
+        found, unanswered = self.get_answered(keys, attributes)
+        if unanswered:
+            raise StoreFailed("keys stayed unprocessed")
+        return found
+
+    def get_answered(self, keys: Sequence[Key], attributes: str | None = None) -> tuple[dict[Key, Item], set[Key]]:
+        """The items that exist, by key, and the keys that stayed unanswered, since much else is read there.
+
+        Raises StoreFailed if a call fails whole.
+        """
+        found, unanswered = dict[Key, Item](), set[Key]()
         wanted = list(dict.fromkeys(keys))
         for start in range(0, len(wanted), _MAX_BATCH_GET):
             request: Item = {
@@ -129,21 +143,25 @@ class Table:
             }
             if attributes:
                 request["ProjectionExpression"] = attributes
-            found.update((key_of(item), item) for item in self._batch_get(request))
-        return found
+            items, unprocessed = self._batch_get(request)
+            found.update((key_of(item), item) for item in items)
+            unanswered.update(map(key_of, unprocessed))
+        return found, unanswered
 
-    def _batch_get(self, request: Item) -> Iterator[Item]:
+    def _batch_get(self, request: Item) -> tuple[list[Item], list[Item]]:
+        """What was found, and the keys that stayed unprocessed."""
+        found = list[Item]()
         for attempt in range(retries.READ.attempts):
             if attempt:
                 self.back_off(attempt, retries.READ)
             with translated_errors():
                 answer = self._client.batch_get_item(RequestItems={self._name: request})
-            yield from answer.get("Responses", {}).get(self._name, [])
+            found += answer.get("Responses", {}).get(self._name, [])
             unprocessed = answer.get("UnprocessedKeys", {}).get(self._name)
             if not unprocessed:
-                return
+                return found, []
             request = unprocessed
-        raise StoreFailed("keys stayed unprocessed")
+        return found, request["Keys"]
 
     def query(
         self, pk: str, *, first: str = "", after: str = "", newest_first: bool = False, **options: Any
@@ -199,11 +217,8 @@ class Table:
 
     def query_each(self, pks: Iterable[str], wanted: Range) -> list[Item]:
         """The items of several partitions, read side by side."""
-        from concurrent.futures import ThreadPoolExecutor  # what a POST and a batch do not need
-
-        with ThreadPoolExecutor(max_workers=8) as pool:
-            pages = pool.map(lambda pk: list(self.query(pk, first=wanted.first, after=wanted.after)), pks)
-            return [item for page in pages for item in page]
+        pages = side_by_side(lambda pk: list(self.query(pk, first=wanted.first, after=wanted.after)), pks)
+        return [item for page in pages for item in page]
 
     def is_empty(self) -> bool:
         with translated_errors():
@@ -272,8 +287,8 @@ class Table:
     def insert_each(self, items: Sequence[Item]) -> list[bool | None]:
         """Put up to MAX_INSERTS items of different keys, each if its key is free, in one call.
 
-        Returns True for each item that was put, False where the key is taken, and None for what has to be tried
-        alone. Raises StoreFailed if nothing is known of any.
+        Returns True for each item that was put, False where the key is taken, and None for what is not known. Raises
+        StoreFailed if nothing is known of any, and NotTogether if each has to be tried alone.
         """
         statements = [_insert_statement(self._name, item) for item in items]
         with translated_errors():
@@ -283,7 +298,7 @@ class Table:
                 # One statement that DynamoDB refuses to parse refuses the whole call.
                 if error_code(error) != "ValidationException":
                     raise
-                return [None] * len(items)
+                raise NotTogether(str(error)) from error
         errors = [response.get("Error") for response in answer["Responses"]]
         return [False if error and error["Code"] == "DuplicateItem" else None if error else True for error in errors]
 

@@ -67,11 +67,13 @@ class CommitRecord:
 class Outcome(NamedTuple):
     """What is surely known after an attempt to commit, by chunk_id: which are committed, now or before, and which
     singles turned out to be duplicates and are not committed yet. `owners`: whose they are, unless that is committed.
+    `unknown`: of which a look has learnt nothing.
     """
 
     committed: set[str]
     duplicates: set[str] = set()  # noqa: RUF012 - never changed
     owners: Mapping[str, str] = {}
+    unknown: set[str] = set()  # noqa: RUF012
 
 
 def make_record(

@@ -37,8 +37,8 @@ class Lifetimes:
     quota_minutes: timedelta = timedelta(hours=1)
     # The most that SQS keeps a message:
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
-    queue: timedelta = 14 * _DAY
     dead_letters: timedelta = 14 * _DAY
+    queue: timedelta = 10 * _DAY
     ledger: timedelta = 13 * _DAY
 
     @property
@@ -105,13 +105,17 @@ RULES = (
     Rule(
         "dead_letters",
         # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
-        lambda of: of.queue,
-        "the time of a dead letter counts from when its message was first queued",
+        lambda of: of.queue + 4 * _DAY,
+        "the time of a dead letter counts from when its message was first queued, and somebody must have time for it",
         may_equal=True,
     ),
     Rule("max_chunk_age", lambda of: of.dead_letters, "what a queue still holds must be young enough to be processed"),
     Rule("failure_notes", lambda of: of.dead_letters, "a dead letter must find the note that says why it failed"),
-    Rule("queue", lambda of: of.ledger + timedelta(hours=1), "a chunk that the ledger looks for must not have expired"),
+    Rule(
+        "dead_letters",
+        lambda of: of.ledger + timedelta(hours=1),
+        "a dead letter that the ledger looks for must not have expired",
+    ),
     Rule("quota_minutes", lambda _: timedelta(minutes=2), "the count of a minute must outlive it on every clock"),
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     Rule("worker_stalls", lambda _: timedelta(minutes=15), "an invocation may last as long"),

@@ -85,6 +85,14 @@ MAX_READ_MARKS = 8_000
 # item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 MAX_SUMMARY_ITEM_BYTES = 16_000
 
+# After this long a request makes no further call and answers 503. API Gateway gives it up after 29 s, and the last call
+# may take retries.CALL.most_seconds: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
+REQUEST_SECONDS = 18
+# An invocation makes no further call in its last second: what it has to say must still be written.
+LAST_SECONDS = 1
+# Inserts that the processor makes before it asks for the time: eight calls side by side.
+MAX_CLAIMS_AT_ONCE = 200
+
 # How long a function uses what it read of keys, projects and the data format: so long a revoked key may still work.
 REMEMBERED_SECONDS = 20
 

@@ -21,17 +21,24 @@ class Retry:
         """Return the seconds to wait before an attempt after the first, which is 0. Full jitter keeps workers apart."""
         return random.uniform(0, (self.base_seconds or 0) * 2**attempt)  # noqa: S311 - jitter, not a secret
 
+    @property
+    def most_seconds(self) -> float:
+        """Return how long a call may take that a library tries again: botocore waits up to 1, 2, 4 ... s in between."""
+        return self.attempts * sum(self.timeouts) + float(2 ** (self.attempts - 1)) - 1
 
-# An API call has 29 s in all (API Gateway) and its caller waits: give up early and say 503.
-CALL = Retry("A call to AWS, by botocore", 4, None, timeouts=(2, 8))
+
+# A function tries again in one way or another: a client sends again, the queue delivers again, the schedule runs again.
+CALL = Retry("A call to AWS of a function, by botocore", 2, None, timeouts=(1, 3))
+# Behind the toolbox nobody tries again.
+TOOLBOX_CALL = Retry("A call to AWS of the toolbox, by botocore", 4, None, timeouts=(2, 8))
 # For calls that are tried again by ourselves.
-SINGLE_CALL = Retry("A call to the queue, by botocore", 1, None, timeouts=(1, 5))
+SINGLE_CALL = Retry("A call to the queue, by botocore", 1, None, timeouts=(1, 3))
 # For what is done as far as it is quick, and left otherwise.
-QUICK_CALL = Retry("A call that keeps a rejection, by botocore", 1, None, timeouts=(1, 1))
+QUICK_CALL = Retry("A call that counts for a quota or keeps a rejection, by botocore", 1, None, timeouts=(1, 1))
 SEND = Retry("Sending a batch of chunks to the queue", 3, 0.1)
 READ = Retry("Reading keys that DynamoDB left unprocessed", 5, 0.05)
-# About two seconds: longer waits are the queue's business.
-COMMIT = Retry("Committing a group of chunks, from the last attempt that taught something", 5, 0.05)
+# About a second: longer waits are the queue's business.
+COMMIT = Retry("Committing chunks: as a group, then each alone", 5, 0.05)
 # Only another aggregator can win a round, and each round reads the hour again: the next run comes soon.
 REPORT = Retry("Making a report while another aggregator does", 2)
 # The next run does all that is left to do, and comes soon.

@@ -28,6 +28,16 @@ def quarantine_chunk(
     quarantine.add(failures.quarantined_chunk(chunk, code, now), content)
 
 
+def quarantine_aged(
+    chunk: Chunk, message: Message, *, commits: ports.CommitLog, quarantine: ports.Quarantine, now: datetime
+) -> bool:
+    """Keep a chunk that came too old, unless it is committed; returns whether it is kept. Raises StoreFailed."""
+    if commits.committed([(chunk.project, chunk.chunk_id)]):
+        return False
+    quarantine_chunk(chunk, message, code="too_old", last_delivered=now, quarantine=quarantine, now=now)
+    return True
+
+
 def quarantine_undecodable(message: Message, *, quarantine: ports.Quarantine, now: datetime) -> None:
     """Keep an undecodable message, under its message id. Raises StoreFailed."""
     sent = message.sent or now

@@ -154,7 +154,7 @@ class Remembered:
             return self._document
 
 
-def for_reader(project: str, *, operator_project: str, stage: Remembered, now: datetime) -> Document:
+def for_reader(project: str, operator_project: str, *, stage: Remembered, now: datetime) -> Document:
     """The status as readers of a project get it. The stage's own numbers are of all projects together, so they
     go to readers of the operators' project only; for others `stage` is None.
     """

@@ -163,6 +163,10 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
         output.print_table(("", ""), list(receipt.items()))
     for anonymous_id, number in left.items():
         output.say(f"Events left under the anonymous id {anonymous_id!r}, which the user's events name: {number}.")
+    if len(_ids_of(pipeline, person)) > 1:
+        output.say("Looked under the id as sent, and under the hash that the project keeps in its place.")
+    if not any(asdict(totals).values()):
+        output.say(f"Nothing was found of {user!r} in {project!r}. Check both names: a user id is case-sensitive.")
     if not totals.is_settled:
         output.say("Some events were left: in flight, or in quarantine. Run it again when the queue is empty.")
     if not totals.is_complete:
@@ -197,6 +201,8 @@ def _erase(eraser: Eraser) -> dict[str, int]:
 def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_json: bool) -> None:
     """Remove archived objects that crashes left: those of which every line is committed with another object.
 
+    Removes hour summaries that crashes left, too, whatever --from and --to are.
+
     Looks at what was processed between --from and --to; never at what is so young that a worker may still
     commit it, nor at what is so old that commit records may have expired. Exits with 3 if an object holds
     lines that cannot be read.
@@ -217,6 +223,7 @@ def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_
             objects, archive=pipeline.archive, commits=pipeline.commits, totals=totals, dry_run=dry_run
         ):
             bar.advance(task, count)
+    sweeping.sweep_summaries(pipeline.hour_summaries, now, totals, dry_run=dry_run)
     if as_json:
         output.print_json([asdict(totals)])
     else:

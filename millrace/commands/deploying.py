@@ -28,6 +28,7 @@ def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
       millrace deploy --stage dev
       AWS_PROFILE=prod AWS_REGION=eu-central-1 millrace deploy --stage prod --alarm-email oncall@example.com
     """
+    from chalicelib.core import retries
     from chalicelib.settings import Settings
     from chalicelib.wiring import Pipeline
     from millrace.deploy import deployment, smoke, stages
@@ -40,7 +41,7 @@ def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
     url = deployment.deploy(project, stage, output.say)
     if smoke_test:
         settings = Settings.from_environ(stages.recorded(project)[stage])
-        output.say(smoke.try_out(url, Pipeline(settings)))
+        output.say(smoke.try_out(url, Pipeline(settings, retries.TOOLBOX_CALL)))
     click.echo(url)
 
 

@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from millrace import stage_address
 from millrace.command_error import CommandError
-from millrace.deploy import account, bytecode, doctor, finishing, policies, recovery, stages
+from millrace.deploy import account, bytecode, doctor, finishing, policies, recovery, retention, stages
 from millrace.ops import upgrade
 from millrace.stack import Stack
 
@@ -61,12 +61,14 @@ def parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> 
 
 
 def refuse_unfit_data(stage: str, chosen: Mapping[str, str], say: Say) -> None:
-    """Refuse, before the stack changes, a stage whose data has an unknown format, or lifetimes that break a rule.
+    """Refuse, before the stack changes, a stage whose data has an unknown format, or lifetimes that break a rule, or
+    whose queue would lose messages.
 
     Raises CommandError.
     """
     if environment := outputs_now(stage):
         upgrade.prepare({**chosen, **environment}, say)
+        retention.refuse_to_delete_messages(environment)
 
 
 def deploy(project: Path, stage: str, say: Say) -> str:

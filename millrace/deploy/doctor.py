@@ -12,6 +12,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 
+from chalicelib.core import retries
 from chalicelib.errors import StoreFailed, UnknownFormat
 from chalicelib.settings import Settings, Throttle, Trigger
 from chalicelib.wiring import Pipeline
@@ -146,7 +147,7 @@ def table_is_safe(stage: Stage) -> Wrong:
 def data_format_is_known(stage: Stage) -> Wrong:
     """The stage's data has a format that this version knows"""
     try:
-        Pipeline(Settings.from_environ(stage.environment)).checked()
+        Pipeline(Settings.from_environ(stage.environment), retries.TOOLBOX_CALL).checked()
     except UnknownFormat as error:
         yield error.message, "See docs/upgrading.md."
 

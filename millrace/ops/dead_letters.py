@@ -30,6 +30,7 @@ Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 
 # The client has 16 connections.
+_ENOUGH_WITHOUT_FRESH = 3
 _CALLS_AT_ONCE = 16
 _MOVING = ("RUNNING", "CANCELLING")
 
@@ -117,8 +118,13 @@ class DeadLetterScan:
         return list(self._calls.map(call, given))
 
     def batches(self) -> Iterator[list[DeadLetter]]:
-        """The dead letters, some at a time. Raises StoreFailed."""
-        while messages := self._receive():
+        """The dead letters, some at a time. Raises StoreFailed.
+
+        One whose hold is over shows up again, so a scan that takes longer would never find the queue empty. It ends
+        when it has received no fresh ones several times.
+        """
+        without_fresh = 0
+        while without_fresh < _ENOUGH_WITHOUT_FRESH and (messages := self._receive()):
             # What came after the start may be a chunk that this very round has sent back.
             fresh = [
                 message
@@ -126,6 +132,7 @@ class DeadLetterScan:
                 if message.message_id not in self._seen and (message.sent is None or message.sent <= self._now)
             ]
             self._seen |= {message.message_id for message in fresh}
+            without_fresh = 0 if fresh else without_fresh + 1
             yield _read(fresh, self._commits, self._failure_notes)
 
     def _receive(self) -> list[Message]:

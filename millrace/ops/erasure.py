@@ -66,7 +66,7 @@ class Eraser:
 
     `is_settled`: whether no copy of a chunk that was minted then can be processed any more, unless it is in quarantine,
     whether or not it has a commit record. `anonymous_ids`: those that the erased events name. A device may have several
-    users, so that what lies under them is left to the operator. `in_flight`: events that are left so far.
+    users, so that what lies under them is left to the operator. `left`: events that are left so far.
     """
 
     person: Person
@@ -79,7 +79,7 @@ class Eraser:
     dry_run: bool = False
     totals: Erased = field(default_factory=Erased)
     anonymous_ids: set[str] = field(default_factory=set)
-    in_flight: int = 0
+    left: set[EventRef] = field(default_factory=set)
 
     def erase_events(self) -> Iterator[int]:
         """Erase the events in the table; yields how many were looked at."""
@@ -104,7 +104,7 @@ class Eraser:
             record = self.commits.record(project, chunk_id)
             if record is None and (is_quarantined or not self.is_settled(minted_at(chunk_id))):
                 self.totals.events_in_flight += len(standing)
-                self.in_flight += len(standing)
+                self.left |= {event.ref for event in standing}
                 return
             if self.dry_run or self.erasure.erase(project, chunk_id, standing, record, attempt=attempt):
                 self.totals.events += len(standing)
@@ -149,13 +149,16 @@ class Eraser:
         refs = {number: line.event.ref for number, line in lines.items()}
         # Asked in this order: who sees that a single-event chunk is committed also sees its event.
         committed = self.commits.archived_in({line.chunk for line in lines.values()})
+        needed = {line.chunk_id for line in lines.values() if line.chunk_id not in committed and self._may_commit(line)}
         known = self.erasure.standing(self.person.project, list(refs.values()))
-        standing = dict.fromkeys(known, False) if self.dry_run else known
+        if self.dry_run:
+            known = {ref: stands and ref in self.left for ref, stands in known.items()}
+        return {number for number, line in lines.items() if not known.get(refs[number], line.chunk_id in needed)}
 
-        def may_be_needed(line: ArchivedEvent) -> bool:
-            return line.chunk_id not in committed and not self.is_settled(minted_at(line.chunk_id))
-
-        return {number for number, line in lines.items() if not standing.get(refs[number], may_be_needed(line))}
+    def _may_commit(self, line: ArchivedEvent) -> bool:
+        """Whether a chunk that is not committed may still be; one in quarantine may be renewed, however old it is."""
+        is_settled = self.is_settled(minted_at(line.chunk_id))
+        return not is_settled or self.quarantine.code_of(self.person.project, line.chunk_id) is not None
 
     def _note_anonymous_id(self, anonymous_id: str | None) -> None:
         if anonymous_id not in (None, self.person.user):
@@ -174,7 +177,7 @@ class Eraser:
         """Count the user's events that are in quarantine, and those that were committed meanwhile. Comes last."""
         if not self.dry_run:
             standing = sum(1 for _ in self.events.of_user(self.person.project, self.person.user, first="", after="~"))
-            self.totals.events_in_flight += max(0, standing - self.in_flight)
+            self.totals.events_in_flight += max(0, standing - len(self.left))
         for entry in self.quarantine.waiting():
             if entry.project == self.person.project:
                 chunk = chunks.decode(json.loads(self.quarantine.content(entry))["message"])

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from chalicelib import ports
 from chalicelib.core import timestamps
-from chalicelib.core.lifetimes import History
+from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.windows import Span
 from chalicelib.ports import ArchiveObject
 from millrace.ops import archive_scan
@@ -20,12 +20,15 @@ _HOUR = re.compile(r"events/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/hour=([0-9]{2})/")
 
 @dataclass
 class Swept:
-    """What a sweep looked at and removed; `unreadable` objects hold lines that are not the pipeline's."""
+    """What a sweep looked at and removed; `unreadable` objects hold lines that are not the pipeline's. `summaries`: of
+    hours, that no item names.
+    """
 
     objects: int = 0
     orphans: int = 0
     lines: int = 0
     unreadable: int = 0
+    summaries: int = 0
 
 
 def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: History) -> bool:
@@ -93,6 +96,14 @@ def sweep(
                 totals.lines += len(scanned.content.events)
         totals.objects += len(batch)
         yield len(batch)
+
+
+def sweep_summaries(hour_summaries: ports.HourSummaryStore, now: datetime, totals: Swept, *, dry_run: bool) -> None:
+    """Remove objects of hour summaries that died with their writer: they may hold the ids of erased users."""
+    for name in hour_summaries.unnamed(now - Lifetimes.worker_stalls):
+        if not dry_run:
+            hour_summaries.delete(name)
+        totals.summaries += 1
 
 
 def _chunks_of(scanned: Scanned) -> set[tuple[str, str]] | None:

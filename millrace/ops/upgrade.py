@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from chalicelib.core import data_format, limits
+from chalicelib.core import data_format, limits, retries
 from chalicelib.core.data_format import DataFormat
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.errors import StoreFailed
@@ -39,7 +39,7 @@ def prepare(environment: Mapping[str, str], say: Callable[[str], None] = lambda 
     `environment`: what the stage's functions see. Raises CommandError.
     """
     try:
-        pipeline = Pipeline(Settings.from_environ(environment))
+        pipeline = Pipeline(Settings.from_environ(environment), retries.TOOLBOX_CALL)
         _start_empty(pipeline)
         stage_lifetimes.change(checked(pipeline), datetime.now(UTC), say)
     except ValueError as error:

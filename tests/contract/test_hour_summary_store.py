@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -146,6 +147,39 @@ def test_an_object_that_could_not_be_deleted_goes_the_next_time(in_s3: Stage, th
     assert len(objects(in_s3)) == 2
     number = 3 if then == "save" else 2
     getattr(in_s3.hour_summaries, then)(version(number), summary_of())
+    assert len(objects(in_s3)) == 1
+
+
+@pytest.mark.parametrize("late", ["save", "keep"])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_of_two_writers_at_once_neither_leaves_an_object_that_no_item_names(
+    in_s3: Stage, late: str, is_first: bool
+) -> None:
+    """Both read the item; one writes between the other's read and write."""
+    if not is_first:
+        in_s3.hour_summaries.save(version(1), summary_of("ann"))
+    other = in_s3.through(in_s3.clients)
+    put = in_s3.clients.s3.meta.events
+
+    def write_between(**_: Any) -> None:
+        put.unregister("provide-client-params.s3.PutObject", write_between)
+        other.hour_summaries.keep(version(1), summary_of("bob"))
+
+    put.register("provide-client-params.s3.PutObject", write_between)
+    getattr(in_s3.hour_summaries, late)(version(2 if late == "save" else 1), summary_of("cid"))
+    named = list(in_s3.hour_summaries.of_day("acme", DAY))
+    assert len(objects(in_s3)) == len(named) == 1
+    assert list(in_s3.hour_summaries.unnamed(datetime.now(UTC) + timedelta(days=1))) == []
+
+
+def test_an_object_that_no_item_names_is_found_when_no_writer_can_name_it_any_more(in_s3: Stage) -> None:
+    in_s3.hour_summaries.save(version(1), summary_of("ann"))
+    lost = f"acme/{HOUR.name}/lost"
+    in_s3.clients.s3.put_object(Bucket=in_s3.settings.bucket_name, Key=f"summaries/{lost}", Body=b"")
+    now = datetime.now(UTC)
+    assert list(in_s3.hour_summaries.unnamed(now - timedelta(days=1))) == []
+    assert list(in_s3.hour_summaries.unnamed(now + timedelta(days=1))) == [lost]
+    in_s3.hour_summaries.delete(lost)
     assert len(objects(in_s3)) == 1
 
 

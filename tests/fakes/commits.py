@@ -117,7 +117,8 @@ class FakeLedgerSums:
 @dataclass
 class FakeCommitLog:
     """`outcomes`: of the next calls of commit: "applied", "refused" or "lost" (applied, but nobody learns
-    it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail. `unreadable`:
+    it); applied when it runs out. `uncommittable`: chunk ids that make their whole call fail.
+    `unlookable`: chunk ids of which a look learns nothing. `unreadable`:
     (project, hour) whose records cannot be read. `reads`: how many records were read. `fails`: no look at
     what is committed succeeds. `meanwhile`: what others do just after the next reads of records, one for
     each. `shared`: the record that each single shares, by (project, chunk_id). The others are what a commit
@@ -133,6 +134,7 @@ class FakeCommitLog:
     attempts: list[list[str]] = field(default_factory=list)
     outcomes: Iterable[str] = ()
     uncommittable: set[str] = field(default_factory=set)
+    unlookable: set[str] = field(default_factory=set)
     unreadable: set[tuple[str, str]] = field(default_factory=set)
     reads: int = 0
     fails: bool = False
@@ -160,10 +162,12 @@ class FakeCommitLog:
     def look(self, chunks: Iterable[Chunk]) -> Outcome:
         if self.fails:
             raise StoreFailed("the log does not answer")
-        asked = list(chunks)
+        given = list(chunks)
+        asked = [each for each in given if each.chunk_id not in self.unlookable]
         own = {each.chunk_id for each in asked if not each.is_single and self._find(each.project, each.chunk_id)}
         known = [self._know(each.project, each.chunk_id, each.events[0].ref) for each in asked if each.is_single]
-        return _sum([Outcome(own), *known])
+        unknown = {each.chunk_id for each in given} & self.unlookable
+        return _sum([Outcome(own), *known])._replace(unknown=unknown)
 
     def _know(self, project: str, single: str, ref: EventRef) -> Outcome:
         """What the event of a single says of it."""

@@ -6,6 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from chalicelib.core.hour_summary import HourSummary
@@ -62,10 +63,11 @@ class FakeReportStore:
 @dataclass
 class FakeHourSummaryStore:
     """`kept`: each hour's summary, with the version of the report that it belongs to. `meanwhile`: what others do
-    just after the next reads of a day's hour_summaries, one for each.
+    just after the next reads of a day's hour_summaries, one for each. `orphans`: objects that no item names.
     """
 
     reports: FakeReportStore
+    orphans: list[str] = field(default_factory=list)
     kept: dict[Window, tuple[int, HourSummary]] = field(default_factory=dict)
     meanwhile: list[Callable[[], object]] = field(default_factory=list)
 
@@ -88,6 +90,12 @@ class FakeHourSummaryStore:
         if self.meanwhile:
             self.meanwhile.pop(0)()
         return iter(found.items())
+
+    def unnamed(self, older_than: datetime) -> Iterator[str]:  # noqa: ARG002 - no time passes here
+        return iter(list(self.orphans))
+
+    def delete(self, name: str) -> None:
+        self.orphans.remove(name)
 
 
 @dataclass

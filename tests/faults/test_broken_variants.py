@@ -42,8 +42,8 @@ VARIANTS = {
         ('put_part(item, "attribute_not_exists(pk)")', "put_part(item)"),
     ]),
     "acknowledge before the commit": Variant("process", "flows/process.py", [
-        ("    def give_effects(",
-         "    queue.delete([each.receipt_handle for job in jobs for each in job.messages])\n\n    def give_effects("),
+        ("    done = give_effects(",
+         "    queue.delete([each.receipt_handle for job in jobs for each in job.messages])\n    done = give_effects("),
     ]),
     "insert without its condition": Variant("process", "adapters/event_store.py", [
         ("            answers = self._table.insert_each([row.item for row in rows])\n",
@@ -51,10 +51,10 @@ VARIANTS = {
          "                self._table.put(row.item)\n"
          "            return [row.owner for row in rows]\n"),
     ]),
-    "unknown insert taken as a duplicate": Variant("process", "flows/process.py", [
+    "unknown insert taken as a duplicate": Variant("process", "flows/effects.py", [
         ("if any(owner is None for _, owner in owned_by):", "if False:"),
     ]),
-    "unknown insert taken as owned": Variant("process", "flows/process.py", [
+    "unknown insert taken as owned": Variant("process", "flows/effects.py", [
         ("if any(owner is None for _, owner in owned_by):", "if False:"),
         ("if owner == job.chunk.owner]", "if owner in (None, job.chunk.owner)]"),
     ]),
@@ -93,11 +93,11 @@ VARIANTS = {
         ("        if first is None:", "        if kept:"),
     ]),
     "a chunk twice in a batch is not merged": Variant("ingest", "flows/process.py", [
-        ("jobs.setdefault(chunk.chunk_id, _Job(chunk))", "jobs.setdefault(message.receipt_handle, _Job(chunk))"),
+        ("jobs.setdefault(chunk.chunk_id, Job(chunk))", "jobs.setdefault(message.receipt_handle, Job(chunk))"),
     ]),
-    "duplicates dropped across the chunks of a batch": Variant("process", "flows/process.py", [
-        ("    owners = iter(events.claim([(job.chunk, event) for job in others for event in job.chunk.events]))\n",
-         "    seen, wanted = set(), [(job.chunk, event) for job in others for event in job.chunk.events]\n"
+    "duplicates dropped across the chunks of a batch": Variant("process", "flows/effects.py", [
+        ("    owners = iter(events.claim([(job.chunk, event) for job in jobs for event in job.chunk.events]))\n",
+         "    seen, wanted = set(), [(job.chunk, event) for job in jobs for event in job.chunk.events]\n"
          "    fresh = [not (event.identity in seen or seen.add(event.identity)) for _, event in wanted]\n"
          "    answers = iter(events.claim([each for each, is_fresh in zip(wanted, fresh) if is_fresh]))\n"
          "    owners = iter([next(answers) if is_fresh else 'another' for is_fresh in fresh])\n"),
@@ -110,36 +110,36 @@ VARIANTS = {
          "        except Exception:\n"
          "            pass\n"),
     ]),
-    "archive after the commit": Variant("process", "flows/process.py", [
+    "archive after the commit": Variant("process", "flows/effects.py", [
         ("        records = _archive(claimed, archive, meter, now, report_properties)\n"
-         "        committed = _commit(records, commits)\n",
+         "        committed = _commit(records, commits, time)\n",
          "        class Later:\n"
          "            def write(self, events, now):\n"
          "                self.events, self.name = events, 'events/' + __import__('uuid').uuid4().hex\n"
          "                return self.name\n"
          "        later = Later()\n"
          "        records = _archive(claimed, later, meter, now, report_properties)\n"
-         "        committed = _commit(records, commits)\n"
+         "        committed = _commit(records, commits, time)\n"
          "        if hasattr(later, 'events'):\n"
          "            from chalicelib.adapters.archive import pack\n"
          "            archive._bucket.put(later.name, pack(later.events), 'application/gzip')\n"),
     ]),
-    "all events archived, not only the owned": Variant("process", "flows/process.py", [
+    "all events archived, not only the owned": Variant("process", "flows/effects.py", [
         ("for event in job.owned] for job in jobs]", "for event in job.chunk.events] for job in jobs]"),
         ("if job.chunk.is_single and theirs else None", "if job.chunk.is_single and job.owned else None"),
     ]),
-    "commit records refer to all events": Variant("process", "flows/process.py", [
+    "commit records refer to all events": Variant("process", "flows/effects.py", [
         ("commit.make_record(job.chunk, job.owned,", "commit.make_record(job.chunk, job.chunk.events,"),
     ]),
     "a single that is a duplicate taken as committed": Variant("process", "adapters/commit_log.py", [
-        ("there.keys() - committed)", "set())"),
-        (" if is_committed(chunk_id, item)}\n        return", "}\n        return"),
+        ("duplicates, owners, unknown)", "set(), {}, unknown)"),
+        (" if is_committed(chunk_id, item)}\n        unknown", "}\n        unknown"),
     ]),
-    "a single archived before it is looked up": Variant("erase", "flows/process.py", [
-        ("        return (commits.look(asked) if asked else Outcome(set())), jobs\n", "        return Outcome(set()), jobs\n"),
+    "a single archived before it is looked up": Variant("erase", "flows/effects.py", [
+        ("            outcome = commits.look([job.chunk for job in some])\n", "            outcome = Outcome(set())\n"),
     ]),
     "one's own single taken as a duplicate": Variant("process", "adapters/commit_log.py", [
-        ("if is_committed(chunk_id, item)}\n        return", "if 'c' not in item}\n        return"),
+        ("if is_committed(chunk_id, item)}\n        unknown", "if 'c' not in item}\n        unknown"),
     ]),
     "records that singles share have one name": Variant("process", "adapters/commit_log.py", [
         ("mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))", "mint_chunk_id(datetime(2026, 1, 1), minute, bytes(10))"),

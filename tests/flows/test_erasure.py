@@ -267,6 +267,35 @@ def test_events_whose_chunk_waits_in_quarantine_are_left_however_old_they_are() 
     assert (totals.events, totals.events_in_flight, totals.quarantined) == (0, 1, 1)
 
 
+def test_the_line_of_a_chunk_that_may_be_renewed_is_left_however_old_it_is() -> None:
+    """Its renewed message is archived already, and commits while the lines are erased, or later."""
+    world = World()
+    old = make_single(make_event("e1", at="2015-04-07T10:00:00Z"), received=NOW - timedelta(days=40))
+    world.process(make_message(old))
+    world.commits.outcomes = ["refused"] * 10
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(replace(old, renewed=NOW)))
+    world.commits.outcomes = ()
+    totals = erase(world)
+    assert (totals.lines, totals.lines_in_flight, totals.is_settled) == (0, 1, False)
+    world.process(make_message(replace(old, renewed=NOW), receive_count=2))
+    named = world.commits.archived_in([("acme", old.chunk_id)])[old.chunk_id]
+    assert named is not None
+    assert len(world.archive.documents()[named]) == 1
+
+
+def test_a_dry_run_counts_what_is_in_flight_as_the_erasure_would() -> None:
+    world, done, waiting = World(), make_chunk(make_event("e1")), make_chunk(make_event("e2"))
+    world.take(done)
+    world.commits.outcomes = ["refused"] * 10
+    with pytest.raises(ProcessingFailed):
+        world.process(make_message(waiting))
+    world.commits.outcomes = ()
+    would = erase(world, dry_run=True)
+    assert (would.events, would.lines, would.events_in_flight, would.lines_in_flight) == (1, 1, 1, 1)
+    assert erase(world) == would
+
+
 def test_quarantined_events_of_the_user_are_counted_and_left() -> None:
     world = World()
     mine, other = (make_event(f"of {user}", at="2015-04-16T10:00:00Z", user=user) for user in ("u1", "u2"))

@@ -94,6 +94,14 @@ def test_nothing_is_swept_after_the_table_was_lost_or_the_records_expired() -> N
         assert sweep(world, now=NOW + days * DAY).orphans == 0
 
 
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_hour_summaries_that_died_with_their_writer_are_removed(dry_run: bool) -> None:
+    world, totals = World(), Swept()
+    world.hour_summaries.orphans = ["acme/2015-05-17T10/lost"]
+    sweeping.sweep_summaries(world.hour_summaries, NOW, totals, dry_run=dry_run)
+    assert (totals.summaries, len(world.hour_summaries.orphans)) == (1, int(dry_run))
+
+
 def test_a_line_that_cannot_be_read_keeps_its_object() -> None:
     world = World()
     world.archive.write([StoredEvent(b"not json")], NOW)

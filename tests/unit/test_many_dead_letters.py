@@ -10,6 +10,7 @@ import pytest
 
 from builders import NOW, World, make_chunk
 from chalicelib.core import chunk as chunks
+from chalicelib.ports import Message
 from millrace.ops import dead_letters
 from millrace.ops.dead_letters import DeadLetterScan, MoveOutcome
 from millrace.ops.selection import Selection
@@ -69,6 +70,24 @@ def test_messages_are_sent_back_by_several_calls_at_the_same_time() -> None:
     with scan_of(world) as scan:
         list(dead_letters.redrive(scan, Selection(), 0, outcome, queue=world.queue))
     assert outcome.moved == 80
+
+
+def test_a_scan_that_takes_longer_than_its_hold_ends_and_has_seen_each_dead_letter() -> None:
+    world, received = world_with(500, decodable=False), list[str]()
+    receive = world.dead_letters.receive
+
+    def show_again(*, hold_seconds: int) -> list[Message]:
+        found = receive(hold_seconds=hold_seconds)
+        for message in found:  # SQS keeps no order
+            world.dead_letters.messages[message.receipt_handle] = world.dead_letters.messages.pop(
+                message.receipt_handle
+            )
+        received.extend(message.receipt_handle for message in found)
+        world.dead_letters.release(received[:-200])  # those whose hold is over
+        return found
+
+    world.dead_letters.receive = show_again  # type: ignore[method-assign]
+    assert look(world) == 500
 
 
 def test_many_messages_are_looked_up_in_few_calls() -> None:

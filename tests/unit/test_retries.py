@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from chalicelib.adapters import aws
-from chalicelib.core import retries
-from chalicelib.core.retries import Retry
+from chalicelib.core import limits, retries
+from chalicelib.core.retries import CALL, QUICK_CALL, SINGLE_CALL, Retry
+from chalicelib.settings import Settings, variables
 
-PROTOCOL = Path(__file__).parents[2] / "docs" / "protocol.md"
+ROOT = Path(__file__).parents[2]
+PROTOCOL = ROOT / "docs" / "protocol.md"
 ALL = [each for each in vars(retries).values() if isinstance(each, Retry)]
 
 
@@ -24,6 +27,23 @@ def test_the_documented_table_is_that_of_the_code() -> None:
     section = PROTOCOL.read_text().partition("**Retries.**")[2].partition("**Quarantine.**")[0]
     rows = [line for line in section.splitlines() if line.startswith("| ")]
     assert rows == ["| | attempts | pause |", *map(row, ALL)]
+
+
+def test_a_request_gives_up_well_before_api_gateway_does() -> None:
+    """A call may begin just before its time is over, or several side by side, of which none is longer."""
+    assert limits.REQUEST_SECONDS + max(each.most_seconds for each in (CALL, SINGLE_CALL, QUICK_CALL)) <= 27
+
+
+def test_a_default_stage_makes_no_dead_letter_in_a_fault_of_25_minutes() -> None:
+    (deliveries,) = [default for each, default in variables(Settings) if each.name == "MAX_DELIVERIES"]
+    assert (deliveries - 1) * 360 > 25 * 60
+
+
+def test_a_claim_and_a_commit_that_hang_fit_into_what_is_left_when_the_last_may_begin() -> None:
+    timeout = json.loads((ROOT / ".chalice" / "config.json").read_text())["lambda_timeout"]
+    # In one call and alone; and the archive in between.
+    assert 3 * CALL.most_seconds <= timeout / 2
+    assert CALL.most_seconds <= timeout / 6
 
 
 @pytest.mark.parametrize("attempt", [1, 2, 3])

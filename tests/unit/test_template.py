@@ -112,6 +112,8 @@ def test_queues_and_bucket_keep_things_for_their_lifetimes() -> None:
     kept = Lifetimes()
     assert properties("Chunks")["MessageRetentionPeriod"] == kept.queue.total_seconds()
     assert properties("DeadLetters")["MessageRetentionPeriod"] == kept.dead_letters.total_seconds()
+    # From when a message became a dead letter, which may be when the queue would have deleted it.
+    assert ALARMS["OldDeadLettersAlarm"]["Threshold"] == (kept.dead_letters - kept.queue).total_seconds() / 2
     rules = {rule.get("Prefix"): rule for rule in properties("Archive")["LifecycleConfiguration"]["Rules"]}
     assert rules["summaries/"]["ExpirationInDays"] == kept.hour_summary_objects.days
     assert [prefix for prefix, rule in rules.items() if "ExpirationInDays" in rule] == ["summaries/"]

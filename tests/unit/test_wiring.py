@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -12,7 +13,9 @@ from typing import Any
 import pytest
 
 from builders import HISTORY, SETTINGS, make_chunk, make_event
-from chalicelib.core import commit, retries, timestamps
+from chalicelib import wiring
+from chalicelib.adapters import aws
+from chalicelib.core import commit, limits, retries, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Failure
 from chalicelib.core.hour_summary import HourSummary
@@ -21,6 +24,7 @@ from chalicelib.core.rejection import RejectedPost
 from chalicelib.core.report import Report
 from chalicelib.core.retries import Retry
 from chalicelib.core.windows import Window
+from chalicelib.errors import StoreFailed
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 
@@ -85,8 +89,8 @@ class Wired(Pipeline):
         super().__init__(settings)
         self.recorder, self.retried = Recorder(), list[tuple[str, Retry]]()
 
-    def client(self, service: str, retry: Retry = retries.CALL) -> Any:
-        self.retried.append((service, retry))
+    def client(self, service: str, retry: Retry | None = None) -> Any:
+        self.retried.append((service, retry or self._call))
         return self.recorder
 
 
@@ -170,12 +174,59 @@ def test_the_ledger_is_summed_by_hour_since_cloudwatch_forgets_minutes_after_15_
     assert {query["MetricStat"]["Period"] for query in given["MetricDataQueries"]} == {3600}
 
 
+def test_behind_the_toolbox_nobody_tries_again_so_its_calls_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    assert Pipeline(SETTINGS, retries.TOOLBOX_CALL).client("sns").meta.config.retries["total_max_attempts"] == 4
+    assert Pipeline(SETTINGS).client("sns").meta.config.retries["total_max_attempts"] == 2
+
+
+@pytest.mark.parametrize("service", ["sqs", "dynamodb", "s3", "sns", "cloudwatch"])
+def test_when_the_time_of_an_invocation_is_over_no_client_makes_a_call(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    pipeline = Pipeline(SETTINGS)
+    client = pipeline.client(service)
+    pipeline.deadline.start(0)
+    calls: dict[str, tuple[str, dict[str, Any]]] = {
+        "sqs": ("receive_message", {"QueueUrl": "https://sqs.test/1/queue"}),
+        "dynamodb": ("get_item", {"TableName": "table", "Key": {}}),
+        "s3": ("get_object", {"Bucket": "bucket", "Key": "key"}),
+        "sns": ("publish", {"TopicArn": "topic", "Message": "text"}),
+        "cloudwatch": ("list_metrics", {}),
+    }
+    name, given = calls[service]
+    with pytest.raises(StoreFailed, match="The time is over"), aws.translated_errors():
+        getattr(client, name)(**given)
+
+
+def test_an_invocation_has_as_long_as_lambda_says_and_a_request_as_long_as_its_client_waits() -> None:
+    class Context:
+        def get_remaining_time_in_millis(self) -> int:
+            return 42_000
+
+    class Called:
+        context = Context()
+
+    class Request(Called):
+        lambda_context = None
+
+    class Local:
+        context = None
+
+    seconds = [wiring._seconds_of(each) for each in (Called(), Request(), Local())]  # noqa: SLF001
+    assert seconds == [41, limits.REQUEST_SECONDS, math.inf]
+
+
 def test_a_call_is_tried_as_often_as_its_use_wants() -> None:
     wired = Wired()
     for make in ("queue", "rejections", "events", "archive", "topic", "metrics", "dead_letters"):
         getattr(wired, make)
-    list(wired.archive.find())  # its client is made on first use, and so is that for rejections
-    wired.rejections._log()  # noqa: SLF001
+    list(wired.archive.find())  # its client is made on first use, and so is that for rejections and quotas
+    for make_log in (wired.rejections._log, lambda: wired.quota_counter):  # noqa: SLF001
+        make_log()
     assert wired.retried == [
         ("sqs", retries.SINGLE_CALL),
         ("dynamodb", retries.CALL),
