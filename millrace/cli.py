@@ -90,8 +90,10 @@ def _flush() -> None:
 
 def _is_of_aws(error: Exception) -> bool:
     """Whether the AWS SDK raised it; commands that do without the SDK do not import it for this."""
-    exceptions = sys.modules.get("botocore.exceptions")
-    return exceptions is not None and isinstance(error, exceptions.BotoCoreError | exceptions.ClientError)
+    exceptions, parsers = (sys.modules.get(f"botocore.{name}") for name in ("exceptions", "parsers"))
+    if exceptions is None or parsers is None:
+        return False
+    return isinstance(error, exceptions.BotoCoreError | exceptions.ClientError | parsers.ResponseParserError)
 
 
 @click.group(cls=_Toolbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -5,18 +5,21 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
+from millrace import sdk
 from millrace.command_error import CommandError
 
 Say = Callable[[str], None]
 _Description = dict[str, Any]
 
+_CALLS_AT_ONCE = 8
 # States of a stack whose table is not there: its creation failed, or it is deleted.
 _WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE", "REVIEW")
 
@@ -33,7 +36,7 @@ class Stack:
         name: str,
         say: Say = _quiet,
         *,
-        clients: Callable[[str], Any] = boto3.client,
+        clients: Callable[[str], Any] = sdk.client,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """`say`: told each step of a resource; `clients`: makes the AWS client of a service."""
@@ -185,14 +188,21 @@ class Stack:
         return [each["Name"] for each in s3.list_buckets()["Buckets"] if re.fullmatch(form, each["Name"])]
 
     def _empty(self, bucket: str) -> None:
+        """Delete all objects, a thousand in a call and some calls at a time."""
         s3, deleted = self._clients("s3"), 0
-        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+
+        def delete(page: dict[str, Any]) -> int:
             objects = [{"Key": each["Key"]} for each in page.get("Contents", [])]
             if objects:
                 answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
                 if errors := answer.get("Errors"):
                     raise CommandError(f"The object {errors[0]['Key']} of {bucket} stays: {errors[0].get('Message')}")
-                deleted += len(objects)
+            return len(objects)
+
+        pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))
+        with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
+            while some := list(islice(pages, _CALLS_AT_ONCE)):
+                deleted += sum(pool.map(delete, some))
                 self._say(f"{deleted} objects deleted from {bucket}")
 
 

@@ -118,18 +118,18 @@ def _chosen(stage: str) -> dict[str, str]:
 
 def _environment(stage: str) -> dict[str, str]:
     """Return what the functions of a deployed stage see; without functions, what stack and checkout would give them."""
-    import boto3
     from botocore.exceptions import BotoCoreError, ClientError
 
+    from millrace import sdk
     from millrace.stack import Stack
 
     name = f"millrace-{stage}"
     outputs = Stack(name).environment()
     if not outputs:
-        region = boto3.client("cloudformation").meta.region_name
+        region = sdk.client("cloudformation").meta.region_name
         raise CommandError(f"There is no stage {stage} in {region}. Check its name, the account and the region.")
     try:
-        function = boto3.client("lambda").get_function_configuration(FunctionName=f"{name}-process")
+        function = sdk.client("lambda").get_function_configuration(FunctionName=f"{name}-process")
     except (BotoCoreError, ClientError) as error:
         if "ResourceNotFoundException" in str(error):
             return _chosen(stage) | outputs

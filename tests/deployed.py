@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,13 +19,19 @@ BIN = Path(sys.executable).parent
 
 
 class Deployment:
-    """The stage dev, deployed from a fresh copy of the checkout."""
+    """The stage dev, deployed from a fresh copy of the checkout.
 
-    def __init__(self, emulator: Emulator, folder: Path) -> None:
+    The emulator runs functions on this machine: what is compiled in their package must be for it, unless `as_shipped`.
+    """
+
+    def __init__(self, emulator: Emulator, folder: Path, *, as_shipped: bool = False) -> None:
         self.emulator, self.folder, self.url = emulator, folder, ""
         for name in ("app.py", "requirements.txt", "stack.yaml", ".chalice/config.json"):
             (folder / name).parent.mkdir(exist_ok=True)
             shutil.copy(PROJECT / name, folder / name)
+        if not as_shipped and platform.machine() == "x86_64":
+            config = folder / ".chalice" / "config.json"
+            config.write_text(config.read_text().replace('"arm64"', '"x86_64"'))
         shutil.copytree(PROJECT / "chalicelib", folder / "chalicelib", ignore=shutil.ignore_patterns("__pycache__"))
 
     def run(self, program: str, *arguments: str, code: int = 0, **environment: str) -> str:

@@ -14,6 +14,7 @@ import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 from botocore.loaders import Loader
+from botocore.parsers import ResponseParserError
 
 from chalicelib.core import retries
 from chalicelib.core.retries import Retry
@@ -28,10 +29,27 @@ _CONFIG = Config(
 )
 
 _SIDE_BY_SIDE = 8
-
+# Of S3, and of the others.
+_REQUEST_IDS = {"x-amz-request-id", "x-amzn-requestid"}
 _making = threading.Lock()
 _T = TypeVar("_T")
 _R = TypeVar("_R")
+
+
+class NotAnsweredByAws(BotoCoreError):  # type: ignore[misc] # botocore ships no types
+    """A success without the id that every answer of AWS has: a proxy or a portal answered. Nothing was applied."""
+
+    fmt = "{operation}: the answer is not one of AWS. Is there a proxy or a log-in page in between?"
+
+
+def refuse_others(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
+    """Raise NotAnsweredByAws; for botocore's event `before-parse`.
+
+    botocore reads a page of HTML as an answer without content, so that a table would seem to be empty.
+    """
+    headers = response_dict["headers"]
+    if response_dict["status_code"] < 300 and not (_REQUEST_IDS & {name.lower() for name in headers}):
+        raise NotAnsweredByAws(operation=operation_model.name)
 
 
 def client(service: str, retry: Retry = retries.CALL) -> Any:
@@ -92,6 +110,7 @@ def side_by_side(act: Callable[[_T], _R], given: Iterable[_T]) -> Iterable[_R]:
 def _session() -> botocore.session.Session:
     session = botocore.session.get_session()
     session.register_component("data_loader", _DirectLoader())
+    session.register("before-parse", refuse_others)
     return session
 
 
@@ -108,7 +127,7 @@ def translated_errors() -> Iterator[None]:
     """Turn whatever botocore raises into StoreFailed, which says nothing about what was applied."""
     try:
         yield
-    except (ClientError, BotoCoreError) as error:
+    except (ClientError, BotoCoreError, ResponseParserError) as error:
         raise StoreFailed(f"{type(error).__name__}: {error}") from error
 
 

@@ -61,7 +61,7 @@ def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None
 
 
 @keys.command()
-@_project
+@click.option("--project", required=True, help="The project whose keys end.")
 @_kind
 @click.option(
     "--grace-hours",

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-import boto3
-
 from chalicelib.settings import Trigger
+from millrace import sdk
 
 # What an on-demand table takes from its first second on:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
@@ -19,7 +18,7 @@ def shortages(environment: Mapping[str, str], stage: str) -> Iterator[tuple[str,
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """
     workers = Trigger.from_environ(environment).workers
-    functions = boto3.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
+    functions = sdk.client("lambda").get_account_settings()["AccountLimit"]["ConcurrentExecutions"]
     if functions < 2 * workers:
         where = f"stages.{stage}.environment_variables of .chalice/config.json"
         until_then = f"Until then set MAX_WORKERS to {max(2, functions // 2)} in {where}, and deploy."
@@ -27,7 +26,7 @@ def shortages(environment: Mapping[str, str], stage: str) -> Iterator[tuple[str,
             f"The account runs {functions} functions at once, and the processor alone may take {workers}.",
             f"Ask for 1,000 in Service Quotas: Lambda, concurrent executions. {until_then}",
         )
-    units = boto3.client("dynamodb").describe_limits()["TableMaxWriteCapacityUnits"]
+    units = sdk.client("dynamodb").describe_limits()["TableMaxWriteCapacityUnits"]
     if units < _TABLE_UNITS:
         yield (
             f"A table of the account takes at most {units} write units a second.",

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
-from millrace import stage_address
+from millrace import sdk, stage_address
 from millrace.command_error import CommandError
 from millrace.deploy import account, bytecode, doctor, finishing, policies, recovery, retention, stages
 from millrace.ops import upgrade
@@ -160,4 +159,4 @@ def place() -> str:
 
 
 def _client(service: str) -> Any:
-    return boto3.client(service)
+    return sdk.client(service)

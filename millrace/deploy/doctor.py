@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import platform
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import boto3
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.core import retries
 from chalicelib.errors import StoreFailed, UnknownFormat
 from chalicelib.settings import Settings, Throttle, Trigger
 from chalicelib.wiring import Pipeline
-from millrace import gateway
+from millrace import gateway, sdk
 from millrace.deploy import account, policies
 from millrace.deploy.finishing import FUNCTIONS
 from millrace.stack import Stack
@@ -56,7 +55,7 @@ def examine(stage: Stage) -> Iterator[Finding]:
         name = (check.__doc__ or "").strip()
         try:
             wrong = list(check(stage))
-        except (ClientError, StoreFailed) as error:
+        except (BotoCoreError, ClientError, StoreFailed) as error:
             wrong = [(f"It could not be checked: {error}", "Run this with rights to read the account.")]
         yield from (Finding(name, *each) for each in wrong or [("", "")])
 
@@ -93,7 +92,7 @@ def has_its_environment(stage: Stage) -> Wrong:
 def trigger_is_whole(stage: Stage) -> Wrong:
     """One trigger takes chunks from the queue"""
     function = stage.resources["process"]["lambda_arn"]
-    mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    mappings = sdk.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     if len(mappings) != 1:
         yield (
             f"The function process has {len(mappings)} triggers.",
@@ -108,10 +107,8 @@ def trigger_is_whole(stage: Stage) -> Wrong:
 
 def messages_wait_long_enough(stage: Stage) -> Wrong:
     """A message stays hidden for six times the processor's timeout, and the window in which a batch is gathered"""
-    timeout, window = (
-        _configuration(stage, "process")["Timeout"],
-        Trigger.from_environ(stage.environment).window_seconds,
-    )
+    timeout = _configuration(stage, "process")["Timeout"]
+    window = Trigger.from_environ(stage.environment).window_seconds
     where = f"stages.{stage.name}.stack_parameters of .chalice/config.json"
     hidden = int(_queue(stage, "QUEUE_URL").get("VisibilityTimeout", 0))
     if hidden < _VISIBILITY_FACTOR * timeout + window:
@@ -133,7 +130,7 @@ def dead_letters_are_kept(stage: Stage) -> Wrong:
 
 def table_is_safe(stage: Stage) -> Wrong:
     """The table expires old items, can be restored, and refuses to be deleted"""
-    client, name = boto3.client("dynamodb"), stage.environment["TABLE_NAME"]
+    client, name = sdk.client("dynamodb"), stage.environment["TABLE_NAME"]
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or ttl.get("AttributeName") != "x":
         yield "Nothing expires: storage grows for ever.", _redeploy(stage)
@@ -154,7 +151,7 @@ def data_format_is_known(stage: Stage) -> Wrong:
 
 def archive_is_private(stage: Stage) -> Wrong:
     """The archive blocks public access"""
-    s3, bucket = boto3.client("s3"), stage.environment["BUCKET_NAME"]
+    s3, bucket = sdk.client("s3"), stage.environment["BUCKET_NAME"]
     try:
         block = s3.get_public_access_block(Bucket=bucket)["PublicAccessBlockConfiguration"]
     except ClientError as error:
@@ -167,7 +164,7 @@ def archive_is_private(stage: Stage) -> Wrong:
 
 def package_is_ours(stage: Stage) -> Wrong:
     """The functions run what was built here, in a size and on a runtime that suits"""
-    here = f"python{platform.python_version_tuple()[0]}.{platform.python_version_tuple()[1]}"
+    here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for function in FUNCTIONS:
         configuration = _configuration(stage, function)
         if configuration["Runtime"] != here:
@@ -184,7 +181,7 @@ def package_is_ours(stage: Stage) -> Wrong:
 
 def rights_are_the_codes(stage: Stage) -> Wrong:
     """The functions' roles allow what the code needs, and nothing else"""
-    iam = boto3.client("iam")
+    iam = sdk.client("iam")
     for function, needed in policies.policies(stage.environment, stage.name).items():
         role = _configuration(stage, function)["Role"].rpartition("/")[2]  # SAM gives it a name of its own
         found = [
@@ -199,12 +196,12 @@ def rights_are_the_codes(stage: Stage) -> Wrong:
 def alarms_reach_somebody(stage: Stage) -> Wrong:
     """Alarms exist and somebody is told"""
     names = Stack(stage.stack_name).resources("AWS::CloudWatch::Alarm")
-    alarms = boto3.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"] if names else []
+    alarms = sdk.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"] if names else []
     if not alarms:
         yield "There are no alarms.", _redeploy(stage)
     topics = {action for alarm in alarms for action in alarm["AlarmActions"]}
     for topic in sorted(topics):
-        listed = boto3.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+        listed = sdk.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         if not any(each["SubscriptionArn"].startswith("arn:") for each in listed):
             yield (
                 "Nobody gets the alarms, or nobody has confirmed.",
@@ -218,14 +215,11 @@ def alarms_reach_somebody(stage: Stage) -> Wrong:
 def api_is_bounded(stage: Stage) -> Wrong:
     """The API is throttled and keeps an access log"""
     api = stage.resources["rest_api"]["rest_api_id"]
-    found = boto3.client("apigateway").get_stage(restApiId=api, stageName=stage.name)
+    found = sdk.client("apigateway").get_stage(restApiId=api, stageName=stage.name)
     limits = found.get("methodSettings", {}).get("*/*", {})
-    limit, throttle = limits.get("throttlingRateLimit"), Throttle.from_environ(stage.environment)
-    if limit != throttle.requests_a_second:
-        yield (
-            f"It takes {limit or 'any number of'} requests a second, not {throttle.requests_a_second}.",
-            _redeploy(stage),
-        )
+    limit, wanted = limits.get("throttlingRateLimit"), Throttle.from_environ(stage.environment).requests_a_second
+    if limit != wanted:
+        yield f"It takes {limit or 'any number of'} requests a second, not {wanted}.", _redeploy(stage)
     if not found.get("accessLogSettings", {}).get("destinationArn"):
         yield "There is no access log.", "docs/deploying.md says how to allow it once for the account."
 
@@ -239,7 +233,7 @@ def errors_have_one_form(stage: Stage) -> Wrong:
     """API Gateway says its own errors as the API says its"""
     api = stage.resources["rest_api"]["rest_api_id"]
     # The whole list has some 20; pages are not used.
-    answers = boto3.client("apigateway").get_gateway_responses(restApiId=api)["items"]
+    answers = sdk.client("apigateway").get_gateway_responses(restApiId=api)["items"]
     found = {each["responseType"]: each for each in answers}
     if any(found.get(kind, {}) | response != found.get(kind) for kind, response in gateway.RESPONSES.items()):
         yield (
@@ -250,7 +244,7 @@ def errors_have_one_form(stage: Stage) -> Wrong:
 
 def logs_end(stage: Stage) -> Wrong:
     """Logs are kept for a time, not for ever"""
-    logs = boto3.client("logs")
+    logs = sdk.client("logs")
     for function in FUNCTIONS:
         name = "/aws/lambda/" + stage.resources[function]["lambda_arn"].rsplit(":", 1)[-1]
         groups = logs.describe_log_groups(logGroupNamePrefix=name)["logGroups"]
@@ -260,7 +254,7 @@ def logs_end(stage: Stage) -> Wrong:
 
 def is_of_this_region(stage: Stage) -> Wrong:
     """The credentials' region is the stage's"""
-    region, here = stage.environment["TOPIC_ARN"].split(":")[3], boto3.client("sns").meta.region_name
+    region, here = stage.environment["TOPIC_ARN"].split(":")[3], sdk.client("sns").meta.region_name
     if region != here:
         yield f"The stage was deployed to {region}; this is {here}.", f"Set AWS_REGION={region}."
 
@@ -287,18 +281,14 @@ CHECKS: tuple[Callable[[Stage], Wrong], ...] = (
 
 def _configuration(stage: Stage, function: str) -> dict[str, Any]:
     arn = stage.resources[function]["lambda_arn"]
-    answer: dict[str, Any] = boto3.client("lambda").get_function_configuration(FunctionName=arn)
-    return answer
+    return dict(sdk.client("lambda").get_function_configuration(FunctionName=arn))
 
 
 def _variables(stage: Stage, function: str) -> dict[str, str]:
-    variables: dict[str, str] = _configuration(stage, function).get("Environment", {}).get("Variables", {})
-    return variables
+    return dict(_configuration(stage, function).get("Environment", {}).get("Variables", {}))
 
 
 def _queue(stage: Stage, name: str) -> dict[str, str]:
-    url = stage.environment[name]
-    attributes: dict[str, str] = boto3.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])[
-        "Attributes"
-    ]
+    answer = sdk.client("sqs").get_queue_attributes(QueueUrl=stage.environment[name], AttributeNames=["All"])
+    attributes: dict[str, str] = answer["Attributes"]
     return attributes

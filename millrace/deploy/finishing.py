@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 from chalicelib.adapters.aws import retrying
 from chalicelib.core import retries
 from chalicelib.settings import SCHEDULE_MINUTES, Throttle
-from millrace import gateway
+from millrace import gateway, sdk
 from millrace.scheduled_event import scheduled_event
 
 # A person reads it in CloudWatch. The route stands for the path: paths hold write keys, and ids of chunks and events
@@ -40,11 +39,9 @@ def finish(
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])
     aggregator = resources["aggregate"]["lambda_arn"]
-    boto3.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
+    sdk.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
     # The first run of a new schedule comes after its first period: the alarm on a silent aggregator need not wait.
-    boto3.client("lambda").invoke(
-        FunctionName=aggregator, InvocationType="Event", Payload=json.dumps(scheduled_event())
-    )
+    sdk.client("lambda").invoke(FunctionName=aggregator, InvocationType="Event", Payload=json.dumps(scheduled_event()))
     api = resources["rest_api"]["rest_api_id"]
     _put_answers(stage, api)
     _throttle(stage, api, Throttle.from_environ(environment))
@@ -61,7 +58,7 @@ def confirm_mails(topic_arn: str, parameters: Mapping[str, str], say: Callable[[
     if not address:
         return
     topic = topic_arn.removesuffix("-reports") + "-alarms"
-    sns = boto3.client("sns")
+    sns = sdk.client("sns")
     pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=topic)
     if address not in [each["Endpoint"] for page in pages for each in page["Subscriptions"]]:
         sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
@@ -74,20 +71,20 @@ def may_log_access() -> bool:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     """
     try:
-        return bool(boto3.client("apigateway").get_account().get("cloudwatchRoleArn"))
+        return bool(sdk.client("apigateway").get_account().get("cloudwatchRoleArn"))
     except (BotoCoreError, ClientError):
         return False
 
 
 def _log_as_json(function: str) -> None:
-    functions = boto3.client("lambda")
+    functions = sdk.client("lambda")
     functions.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig={"Delay": 1})
     functions.update_function_configuration(FunctionName=function, LoggingConfig=LOGGING)
 
 
 def _put_answers(stage: str, api: str) -> None:
     """Have API Gateway say its own errors as we do; each deployment by Chalice makes it forget how."""
-    client = boto3.client("apigateway", config=retrying(retries.DEPLOY))
+    client = sdk.client("apigateway", config=retrying(retries.DEPLOY))
     for kind, response in gateway.RESPONSES.items():
         client.put_gateway_response(restApiId=api, responseType=kind, **response)
     client.create_deployment(restApiId=api, stageName=stage)
@@ -98,7 +95,7 @@ def _throttle(stage: str, api: str, throttle: Throttle) -> None:
         "/*/*/throttling/rateLimit": str(throttle.requests_a_second),
         "/*/*/throttling/burstLimit": str(throttle.burst),
     }
-    boto3.client("apigateway").update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
+    sdk.client("apigateway").update_stage(restApiId=api, stageName=stage, patchOperations=_replace(settings))
 
 
 def _log_access(stage: str, api: str, function: str, say: Callable[[str], None]) -> None:
@@ -106,7 +103,7 @@ def _log_access(stage: str, api: str, function: str, say: Callable[[str], None])
     group = f"arn:{partition}:logs:{region}:{account}:log-group:/aws/apigateway/{name}"
     access_log = {"/accessLogSettings/destinationArn": group, "/accessLogSettings/format": ACCESS_LOG_FORMAT}
     try:
-        boto3.client("apigateway").update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
+        sdk.client("apigateway").update_stage(restApiId=api, stageName=stage, patchOperations=_replace(access_log))
     except ClientError as error:
         # https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
         say(f"No access log: {error.response['Error']['Message']}. docs/deploying.md says how to allow it once.")

@@ -12,9 +12,9 @@ import re
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.exceptions import ClientError
 
+from millrace import sdk
 from millrace.command_error import CommandError
 
 _RESOURCE = dict[str, Any]
@@ -60,11 +60,11 @@ def refuse_another_region(stage: str) -> None:
     role = f"millrace-{stage}-api_handler"
     if _unless_missing("iam", "get_role", RoleName=role) is None:
         return
-    iam = boto3.client("iam")
+    iam = sdk.client("iam")
     for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
         document = json.dumps(iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"])
         for region in re.findall(r"arn:[\w-]+:sqs:([\w-]+):", document):
-            if region != boto3.client("sqs").meta.region_name:
+            if region != sdk.client("sqs").meta.region_name:
                 raise CommandError(
                     f"This account has the stage {stage} in {region}, and its roles have the stage's name. "
                     f"Choose another name here, or set AWS_REGION={region}."
@@ -90,7 +90,7 @@ def _role(name: str, role: str) -> list[_RESOURCE]:
 
 
 def _trigger(function: str, arn: str) -> list[_RESOURCE]:
-    mappings = boto3.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
+    mappings = sdk.client("lambda").list_event_source_mappings(FunctionName=function)["EventSourceMappings"]
     return [
         {
             "name": "process-sqs-event-source",
@@ -112,7 +112,7 @@ def _rule(name: str) -> list[_RESOURCE]:
 
 def _rest_api(stage: str) -> list[_RESOURCE]:
     """The API with the stage's name: APIs themselves are all named after the application."""
-    gateway = boto3.client("apigateway")
+    gateway = sdk.client("apigateway")
     for page in gateway.get_paginator("get_rest_apis").paginate():
         for api in [each["id"] for each in page["items"] if each["name"] == "millrace"]:
             if any(each["stageName"] == stage for each in gateway.get_stages(restApiId=api)["item"]):
@@ -123,7 +123,7 @@ def _rest_api(stage: str) -> list[_RESOURCE]:
 
 def _unless_missing(service: str, call: str, **arguments: Any) -> _RESOURCE | None:
     try:
-        answer: _RESOURCE = getattr(boto3.client(service), call)(**arguments)
+        answer: _RESOURCE = getattr(sdk.client(service), call)(**arguments)
     except ClientError as error:
         if error.response["Error"]["Code"] in ("ResourceNotFoundException", "NoSuchEntity", "NotFoundException"):
             return None

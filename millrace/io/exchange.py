@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import json
 import logging
+import threading
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
+from queue import Empty, SimpleQueue
 from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
@@ -24,6 +27,8 @@ from millrace.command_error import CommandError
 _MAX_REDIRECTS = 5
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _LONGEST_PAUSE_SECONDS = 60
+# A stage answers within 30 seconds. Each byte may come in time and the last one never.
+_WHOLE_SECONDS = 180
 # A shorter pause is not worth a word.
 _SAID_SECONDS = 2
 logging.getLogger("urllib3").setLevel(logging.ERROR)  # it prints what it makes of bad answers
@@ -59,8 +64,10 @@ class Exchange:
         key: str | None,
         say: Callable[[str], None],
         pause: Callable[[float], None],
+        *,
+        whole_seconds: float = _WHOLE_SECONDS,
     ) -> None:
-        self.url = url
+        self.url, self._whole_seconds = url, whole_seconds
         self._auth = _Bearer(key) if key else None
         self._say, self._pause = say, pause
         self._session = requests.Session()
@@ -72,7 +79,8 @@ class Exchange:
         attempts: Counter[Retry] = Counter()
         while True:
             try:
-                outcome: Answer | NoAnswer = self._follow(method, self.url + path, arguments)
+                follow = partial(self._follow, method, self.url + path, arguments)
+                outcome: Answer | NoAnswer = _within(self._whole_seconds, self.url, follow)
                 del attempts[RECONNECT]  # only failures in a row count: an idle connection may break again and again
             except NoAnswer as failure:
                 outcome = failure
@@ -116,6 +124,26 @@ class Exchange:
         return self._session.request(
             method, url, auth=auth, allow_redirects=False, stream=True, timeout=RECONNECT.timeouts, **arguments
         )
+
+
+def _within(seconds: float, url: str, ask: Callable[[], Answer]) -> Answer:
+    """What `ask` returns or raises. Raises CommandError after so many seconds, and leaves it alone then."""
+    outcome: SimpleQueue[Answer | Exception] = SimpleQueue()
+
+    def run() -> None:
+        try:
+            outcome.put(ask())
+        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+            outcome.put(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    try:
+        found = outcome.get(timeout=seconds)
+    except Empty:
+        raise CommandError(f"{url} has not ended its answer within {seconds:.0f} s.") from None
+    if isinstance(found, Exception):
+        raise found
+    return found
 
 
 class _Bearer(requests.auth.AuthBase):

@@ -58,10 +58,8 @@ class _Connection(asyncio.Protocol):
             caller = found[1].decode() if (found := _ACCESS_KEY.search(head)) else "nobody"
             target = found[1].decode() if (found := _TARGET.search(head)) else ""
             content, kind = self._meters[caller].answer(method, target, body)
-        return (
-            f'HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nETag: "e"\r\nContent-Length: {len(content)}\r\n\r\n'.encode()
-            + content
-        )
+        lines = (f"Content-Type: {kind}", 'ETag: "e"', "x-amzn-RequestId: r", f"Content-Length: {len(content)}")
+        return "\r\n".join(["HTTP/1.1 200 OK", *lines, "", ""]).encode() + content
 
 
 async def _serve() -> None:

@@ -169,7 +169,9 @@ def test_a_stage_that_answers_with_errors_is_not_said_to_be_well(fake: OpenFake)
 
 
 def test_parts_that_could_not_be_asked_are_not_shown_as_none(fake: OpenFake) -> None:
-    page = fake("stage.status = {queue: null, dead_letters: null, quarantined: null, minutes: null, ledger: null, alarms: null};")
+    page = fake(
+        "stage.status = {queue: null, dead_letters: null, quarantined: null, minutes: null, ledger: null, alarms: null};"
+    )
     look(page, 4)
     expect(page.locator("#sentence")).to_contain_text("not known")
     expect(page.locator("#health")).to_have_attribute("data-level", "warn")
@@ -292,7 +294,9 @@ def test_what_the_page_is_set_to_is_in_its_address_and_survives_a_reload(fake: O
     look(page)
     expect(page.get_by_label("User")).to_have_value("ann&bob")
     expect(page.get_by_role("button", name="Local")).to_have_attribute("aria-pressed", "true")
-    assert page.evaluate("stage.asked.filter(each => each.startsWith('events')).every(each => each.includes('ann%26bob'))")
+    assert page.evaluate(
+        "stage.asked.filter(each => each.startsWith('events')).every(each => each.includes('ann%26bob'))"
+    )
     page.get_by_role("button", name="Clear").click()
     look(page)
     assert "ann" not in page.url
@@ -303,7 +307,9 @@ def test_an_event_id_is_found_far_back_and_the_page_says_how_far_it_looked(fake:
     page.get_by_label("Find").fill("id-8990")
     look(page, 1)
     expect(page.locator("#events tr")).to_have_count(1)
-    expect(page.locator("#tail-note")).to_have_text(re.compile("^1 found in the newest 50 events, back to 2026-05-17 11:"))
+    expect(page.locator("#tail-note")).to_have_text(
+        re.compile("^1 found in the newest 50 events, back to 2026-05-17 11:")
+    )
     page.get_by_label("Find").fill("id-7000")
     look(page, 1)
     expect(page.locator("#no-events")).to_contain_text("None of the events that were searched")

@@ -34,7 +34,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]
 @pytest.fixture(scope="session")
 def packaged(emulator: Emulator, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a pipeline gets, from a checkout in which another Python has left bytecode."""
-    checkout = Deployment(emulator, tmp_path_factory.mktemp("checkout"))
+    checkout = Deployment(emulator, tmp_path_factory.mktemp("checkout"), as_shipped=True)
     stages.record(checkout.folder, "prod", ENVIRONMENT, [])
     left = checkout.folder / "chalicelib" / "__pycache__" / "ingest.cpython-399.pyc"
     left.parent.mkdir()

@@ -39,8 +39,15 @@ def test_an_empty_account_becomes_a_closed_stage_that_works(deployment: Deployme
 
 
 def test_the_same_code_makes_the_same_package_elsewhere(deployment: Deployment, packaged: Path) -> None:
+    """But for libraries that are compiled: the emulator needs those of this machine."""
     [deployed] = (deployment.folder / ".chalice" / "deployments").glob("*.zip")
-    assert content(deployed) == content(packaged / "deployment.zip") != {}
+    here, elsewhere = content(deployed), content(packaged / "deployment.zip")
+    compiled = {name.split("/")[0] for name in {**here, **elsewhere} if ".so" in name}
+    for each in (here, elsewhere):
+        for name in [name for name in each if name.split("/")[0] in compiled or ".dist-info" in name]:
+            del each[name]
+    assert here == elsewhere
+    assert {"app.py", "chalicelib/wiring.py", "marshmallow/validate.py"} <= set(here)
 
 
 def content(package: Path) -> dict[str, tuple[int, ...]]:

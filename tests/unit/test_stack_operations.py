@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -158,3 +159,44 @@ def test_what_a_deletion_looks_for_is_what_the_template_retains_under_that_name(
     assert text.count("DeletionPolicy: RetainExceptOnCreate") == 4
     for name in ("-chunks", "-dead-letters", "-table", "-${AWS::AccountId}-${AWS::Region}"):
         assert f'Name: !Sub "${{AWS::StackName}}{name}"' in text
+
+
+class Bucket(EmptyAccount):
+    """A bucket of some pages of objects; notes how many calls that delete run at a time."""
+
+    def __init__(self, pages: list[int]) -> None:
+        self.pages, self.left = pages, sum(pages)
+        self.running, self.most = 0, 0
+        self.lock, self.together = threading.Lock(), threading.Barrier(2)
+
+    def list_buckets(self) -> Any:
+        return {"Buckets": [{"Name": "millrace-prod-123456789012-eu-central-1"}] if self.left else []}
+
+    def get_paginator(self, _: str) -> Any:
+        pages = [
+            {"Contents": [{"Key": f"{page}-{each}"} for each in range(size)]} for page, size in enumerate(self.pages)
+        ]
+        return SimpleNamespace(paginate=lambda **_: iter(pages))
+
+    def delete_objects(self, Delete: Any, **_: Any) -> Any:  # noqa: N803 - as boto3 names it
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+        self.together.wait(timeout=60)  # a call ends when another runs
+        with self.lock:
+            self.running -= 1
+            self.left -= len(Delete["Objects"])
+        return {}
+
+    def delete_bucket(self, **_: Any) -> None:
+        assert self.left == 0
+
+
+def test_a_bucket_is_emptied_with_some_calls_at_a_time() -> None:
+    bucket = Bucket([1000] * 19 + [0, 7])
+    stack = Stack(
+        "millrace-prod", clients=lambda service: CloudFormation(None) if service == "cloudformation" else bucket
+    )
+    assert stack.delete(TEMPLATE, {})
+    assert bucket.left == 0
+    assert 2 <= bucket.most <= 8
