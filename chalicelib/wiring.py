@@ -135,7 +135,8 @@ class Pipeline:
         from chalicelib.flows.rejections import Rejections
 
         # A POST that is answered already waits for this: better to give up soon.
-        return Rejections(cache(lambda: self._rejection_log(self._table_for(retries.QUICK_CALL))))
+        log = cache(lambda: self._rejection_log(self._table_for(retries.QUICK_CALL)))
+        return Rejections(log, posts_a_minute=self.settings.rejected_posts_a_minute)
 
     @cached_property
     def rejection_log(self) -> RejectionLog:
