@@ -104,6 +104,16 @@ class Settings:
         _names,
         may_be_empty=True,
     )
+    # A write of some 2 to 20 units each: what a flood of bad events may cost, in each container.
+    rejected_posts_a_minute: int = _variable(
+        "REJECTED_POSTS_A_MINUTE",
+        20,
+        "How many POSTs of a project have their rejected events kept, in a minute and container. 0: all, as tests of "
+        "your tracking want.",
+        int,
+        least=0,
+        most=100_000,
+    )
     operator_project: str = _variable(
         "OPERATOR_PROJECT", "default", "The project whose read keys see the numbers of the whole stage."
     )

@@ -147,7 +147,8 @@ class Pipeline:
     def rejections(self) -> Rejections:
         from chalicelib.flows.rejections import Rejections
 
-        return Rejections(lambda: self._rejection_log(self._quick_table))
+        log = cache(lambda: self._rejection_log(self._quick_table))
+        return Rejections(log, posts_a_minute=self.settings.rejected_posts_a_minute)
 
     @cached_property
     def rejection_log(self) -> RejectionLog:

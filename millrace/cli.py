@@ -15,37 +15,40 @@ import click
 from chalicelib.core.data_format import CURRENT
 from millrace.command_error import CommandError
 
-#: Which module of millrace/commands/ has which commands, in the order of the help.
-_COMMANDS = {
-    "up": "running",
-    "demo": "running",
-    "env": "running",
-    "send": "sending",
-    "events": "asking",
-    "counts": "asking",
-    "report": "asking",
-    "reports": "reports",
-    "tail": "exporting",
-    "export": "exporting",
-    "ledger": "ledger",
-    "replay": "archiving",
-    "dlq": "dead_letters",
-    "quarantine": "quarantine",
-    "keys": "keys",
-    "projects": "projects",
-    "schemas": "schemas",
-    "rejections": "asking",
-    "sweep": "archiving",
-    "erase": "archiving",
-    "cost": "cost",
-    "completion": "exporting",
-    "deploy": "deploying",
-    "upgrade": "upgrading",
-    "destroy": "deploying",
-    "policies": "deploying",
-    "doctor": "deploying",
-    "package": "deploying",
+#: The sections of the help, and which module of millrace/commands/ has which commands.
+_SECTIONS = {
+    "Run it here": {"up": "running", "demo": "running", "env": "running"},
+    "Send and ask": {
+        "send": "sending",
+        "events": "asking",
+        "counts": "asking",
+        "report": "asking",
+        "rejections": "asking",
+        "tail": "exporting",
+        "export": "exporting",
+    },
+    "Projects": {"projects": "projects", "keys": "keys", "schemas": "schemas"},
+    "Operate a stage": {
+        "ledger": "ledger",
+        "dlq": "dead_letters",
+        "quarantine": "quarantine",
+        "reports": "reports",
+        "replay": "archiving",
+        "sweep": "archiving",
+        "erase": "archiving",
+        "upgrade": "upgrading",
+    },
+    "Deploy it": {
+        "deploy": "deploying",
+        "doctor": "deploying",
+        "destroy": "deploying",
+        "policies": "deploying",
+        "package": "deploying",
+        "cost": "cost",
+    },
+    "Other": {"completion": "exporting"},
 }
+_COMMANDS = {name: module for commands in _SECTIONS.values() for name, module in commands.items()}
 
 
 class _Toolbox(click.Group):
@@ -59,6 +62,13 @@ class _Toolbox(click.Group):
             return None
         command: click.Command = getattr(importlib.import_module(f"millrace.commands.{_COMMANDS[name]}"), name)
         return command
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        room = formatter.width - 6 - max(map(len, _COMMANDS))
+        for title, names in _SECTIONS.items():
+            with formatter.section(title):
+                commands = {name: self.get_command(context, name) for name in names}
+                formatter.write_dl([(name, each.get_short_help_str(room)) for name, each in commands.items() if each])
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command. Raises CommandError for whatever goes wrong on this machine and in AWS."""

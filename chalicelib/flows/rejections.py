@@ -16,8 +16,6 @@ from chalicelib.errors import StoreFailed
 
 _log = logging.getLogger(__name__)
 
-# A write of some 2 to 20 units each: what a flood of bad events may cost, in each container.
-KEPT_POSTS_A_MINUTE = 20
 _REMEMBERED_PROJECTS = 1000
 
 
@@ -28,10 +26,20 @@ class _Minute:
 
 
 class Rejections:
-    """`log`: called where there is something to keep."""
+    """Keeps up to `posts_a_minute` POSTs of a project. 0: all of them, and all events of each.
 
-    def __init__(self, log: Callable[[], ports.RejectionLog], randomness: Callable[[int], bytes] = os.urandom) -> None:
+    `log`: called where there is something to keep.
+    """
+
+    def __init__(
+        self,
+        log: Callable[[], ports.RejectionLog],
+        *,
+        posts_a_minute: int,
+        randomness: Callable[[int], bytes] = os.urandom,
+    ) -> None:
         self._log = log
+        self._posts_a_minute = posts_a_minute
         self._randomness = randomness
         self._minutes: dict[str, _Minute] = {}
         self._uncounted: dict[str, int] = {}
@@ -45,11 +53,22 @@ class Rejections:
             return
         from chalicelib.core import rejection  # which a cold start needs only to reject
 
+        if not self._posts_a_minute:
+            for first in range(0, len(found), rejection.MAX_KEPT_EVENTS):
+                self._write(project, found[first : first + rejection.MAX_KEPT_EVENTS], 0, now)
+            return
         uncounted = self._uncounted.pop(project.name, 0) + max(0, len(found) - rejection.MAX_KEPT_EVENTS)
         if self._is_full(project.name, f"{now:%H:%M}"):
             self._uncounted[project.name] = uncounted + min(len(found), rejection.MAX_KEPT_EVENTS)
             return
-        rows = [rejection.make_row(raw, verdict, project) for raw, verdict in found[: rejection.MAX_KEPT_EVENTS]]
+        self._write(project, found[: rejection.MAX_KEPT_EVENTS], uncounted, now)
+
+    def _write(
+        self, project: Project, found: Sequence[tuple[Any, dict[str, Any]]], uncounted: int, now: datetime
+    ) -> None:
+        from chalicelib.core import rejection
+
+        rows = [rejection.make_row(raw, verdict, project) for raw, verdict in found]
         name = f"{timestamps.sortable(now)}#{self._randomness(8).hex()}"
         try:
             self._log().keep(rejection.RejectedPost(project.name, name, tuple(rows), uncounted))
@@ -64,4 +83,4 @@ class Rejections:
                 self._uncounted.clear()
             minute = self._minutes[project] = _Minute(name)
         minute.kept += 1
-        return minute.kept > KEPT_POSTS_A_MINUTE
+        return minute.kept > self._posts_a_minute

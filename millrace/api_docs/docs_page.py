@@ -41,7 +41,9 @@ EXAMPLES = {
 def render(document: dict[str, Any]) -> str:
     """The whole page. Its style is the only inline part, so that a hash of it is all that a policy must allow."""
     info = document["info"]
-    described = [(method, path, each) for path, methods in document["paths"].items() for method, each in methods.items()]
+    described = [
+        (method, path, each) for path, methods in document["paths"].items() for method, each in methods.items()
+    ]
     schemas = [_schema(name, schema) for name, schema in document["components"]["schemas"].items()]
     return "\n".join(
         [
@@ -52,8 +54,8 @@ def render(document: dict[str, Any]) -> str:
             f"<style>{_STYLE}</style></head><body>",
             f"<h1>{escape(info['title'])} API</h1>",
             f"<p>{_text(info['description'])}</p>",
-            '<p><a href=".">To the live page</a>. For programs: <a href="openapi.json">openapi.json</a> (OpenAPI 3.1). '
-            "In the examples, HOST is the address of the stage. A stage that is open needs no key.</p>",
+            '<p><a href=".">To the live page</a>. For programs: <a href="openapi.json">openapi.json</a> (OpenAPI).</p>',
+            "<p>In the examples, HOST is the address of the stage. A stage that is open needs no key.</p>",
             f'<nav><h2>Contents</h2><ul>{_contents(described)}<li><a href="#schemas">Schemas</a></li></ul></nav>',
             *(_operation(*each) for each in described),
             '<h1 id="schemas">Schemas</h1>',
@@ -97,9 +99,7 @@ def _operation(method: str, path: str, operation: dict[str, Any]) -> str:
     if "requestBody" in operation:
         parts.append(f"<p>Body: {_links(operation['requestBody'])}</p>")
     answers = [(status, each["description"], _links(each)) for status, each in operation["responses"].items()]
-    rows = "".join(
-        f"<tr><td>{status}</td><td>{_text(text)}</td><td>{link}</td></tr>" for status, text, link in answers
-    )
+    rows = "".join(f"<tr><td>{status}</td><td>{_text(text)}</td><td>{link}</td></tr>" for status, text, link in answers)
     return "\n".join([*parts, f"<table><tr><th>status</th><th></th><th>body</th></tr>{rows}</table>"])
 
 

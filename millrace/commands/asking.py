@@ -42,16 +42,20 @@ def events(
 @click.command()
 @click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @click.option("--grain", type=click.Choice(list(GRAINS)), default=HOUR.name, show_default=True)
+@click.option("--tz", metavar="ZONE", help="Hours and days of this zone's clocks, as Europe/Berlin; default: UTC.")
 @span_options
 @client_options
-def counts(client: Client, span: dict[str, str], event_type: str | None, grain: str, *, as_json: bool) -> None:
+def counts(
+    client: Client, span: dict[str, str], event_type: str | None, grain: str, tz: str | None, *, as_json: bool
+) -> None:
     """Count distinct events by type, in minutes, hours or days.
 
     \b
-    Example:
+    Examples:
       millrace counts --grain day --from 2015-05-17 --to 2015-05-21
+      millrace counts --grain day --tz Europe/Berlin
     """
-    rows = client.rows("/counts", "counts", event_type=event_type, grain=grain, **span)["counts"]
+    rows = client.rows("/counts", "counts", event_type=event_type, grain=grain, tz=tz, **span)["counts"]
     if as_json:
         output.print_json(rows)
     else:

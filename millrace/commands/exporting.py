@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,13 +12,16 @@ from click.shell_completion import get_completion_class
 
 from chalicelib.core.event import user_of
 from millrace import output
+from millrace.command_error import CommandError
 from millrace.commands.options import client_options, span_options
 from millrace.commands.sent_text import SENT_TEXT
 from millrace.io import export as exporting
-from millrace.io.client import Client
+from millrace.io.client import Client, Refused
+from millrace.io.exchange import NoAnswer
 
 # Between an event's own time and the moment it can be queried lie seconds; clients' clocks add some.
 _LOOK_BACK = timedelta(minutes=2)
+_SERVER_ERRORS = 500
 
 
 @click.command()
@@ -72,24 +76,37 @@ def tail(
 ) -> None:
     """Print the events of the last two minutes, by their own time, oldest first; with -f also those to come.
 
-    Events that are sent with an older time (a backfill) do not show here.
+    Events that are sent with an older time (a backfill) do not show here. With -f, a stage that does not answer
+    is waited for.
 
     \b
     Example:
       millrace tail -f --type signup --json
     """
-    seen: dict[str, datetime] = {}
-    while True:
-        since = datetime.now(UTC) - _LOOK_BACK
-        seen = {key: at for key, at in seen.items() if at > since - _LOOK_BACK}
-        rows = client.pages("/events", "events", 0, user_id=user, event_type=event_type, **{"from": since.isoformat()})
-        fresh = [row for row in rows if row["key"] not in seen]
-        seen |= {row["key"]: datetime.now(UTC) for row in fresh}
-        for row in reversed(fresh):
-            _print_event(row, as_json=as_json)
-        if not follow:
-            return
-        time.sleep(every)
+    seen: set[str] = set()
+    wanted = {"user_id": user, "event_type": event_type}
+    with contextlib.suppress(KeyboardInterrupt):
+        while True:
+            try:
+                since = datetime.now(UTC) - _LOOK_BACK
+                rows = list(client.pages("/events", "events", 0, **wanted, **{"from": since.isoformat()}))
+            except CommandError as error:
+                if not follow or not _may_pass(error):
+                    raise
+                output.say(f"{error.message} Waiting.")
+            else:
+                for row in reversed(rows):
+                    if row["key"] not in seen:
+                        _print_event(row, as_json=as_json)
+                seen = {row["key"] for row in rows}  # an event that is no more among them will not be again
+            if not follow:
+                return
+            time.sleep(every)
+
+
+def _may_pass(error: CommandError) -> bool:
+    """Whether the stage may answer later, as after a restart."""
+    return isinstance(error, NoAnswer) or (isinstance(error, Refused) and error.status >= _SERVER_ERRORS)
 
 
 def _print_event(row: dict[str, Any], *, as_json: bool) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import random
 import re
+import secrets
 from pathlib import Path
 from typing import Any
 
 import click
 
 from millrace import output
-from millrace.commands.options import state_option
-from millrace.stage_address import local_stack_at, running_stack
+from millrace.commands.options import stage_option, state_option
+from millrace.stage_address import local_stack_at, running_stack, stage_url
 
 _CURL = """\
   curl -s {url}/events -d '{{"event_type": "page_view", "user_id": "u123", "page": "/home"}}'
@@ -43,7 +44,13 @@ def _path(_context: object, _parameter: object, given: str) -> str:
 def up(
     port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float
 ) -> None:
-    """Run the whole pipeline on this machine, until Ctrl-C."""
+    """Run the whole pipeline on this machine, until Ctrl-C.
+
+    \b
+    Examples:
+      millrace up --port 8001
+      millrace up --fresh
+    """
     from millrace.local.up import end_with_standard_input, local_stack, wait_for_the_end
 
     if attached:
@@ -76,12 +83,20 @@ def env(state: Path) -> None:
 @click.command()
 @click.option("--rate", type=click.FloatRange(min=0.1, max=500), default=20, show_default=True, help="Events a second.")
 @click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8000, show_default=True)
+@click.option("--url", envvar="MILLRACE_URL", help="The address of a stage; default: the local stack.")
+@click.option("--key", envvar="MILLRACE_KEY", help="A write key of the project; better in MILLRACE_KEY.")
+@stage_option
 @state_option
-def demo(rate: float, port: int, state: Path) -> None:
+def demo(*, rate: float, port: int, url: str | None, key: str | None, stage: str | None, state: Path) -> None:
     """Stream 10,000 requests of a real web site as if they happened now, so that the live page moves.
 
-    Some come twice, as from a client that retries, and some are refused. Starts the local stack if it isn't
-    running. Ctrl-C ends it.
+    Some come twice, as from a client that retries, and some are refused. Starts the local stack if no stage is
+    named and it isn't running. Ctrl-C ends it.
+
+    \b
+    Examples:
+      millrace demo --rate 50
+      millrace demo --stage prod --key mw_0123456789ab_0123456789abcdef
     """
     from millrace.io.client import Client
     from millrace.io.demo import live, stream
@@ -91,13 +106,15 @@ def demo(rate: float, port: int, state: Path) -> None:
     from millrace.local.up import local_stack
 
     with contextlib.ExitStack() as closing:
-        running = running_stack(state)
-        if running is None:
+        if not url and not stage and running_stack(state) is None:
             running, _ = closing.enter_context(local_stack(state.resolve(), port=port))
-        click.echo(f"Look at {running.url}/ - {rate:g} events a second. Ctrl-C ends it.")
+            url = running.url
+        client = Client(url or stage_url(stage, state), key, say=output.say)
+        click.echo(f"Look at {client.url}/ - {rate:g} events a second. Ctrl-C ends it.")
         log = closing.enter_context((PROJECT / "examples" / "access.log.gz").open("rb"))
         events = (line.event for line in read_events(read_lines(log), "combined", lambda *_: None))
+        traffic = live(events, random.Random(), secrets.token_hex(4))  # noqa: S311 - a demo
         with contextlib.suppress(KeyboardInterrupt), output.progress() as bar:
             task = bar.add_task("streaming", total=10_000)
-            for count in stream(Client(running.url), live(events, random.Random()), rate):  # noqa: S311 - a demo
+            for count in stream(client, traffic, rate):
                 bar.advance(task, count)

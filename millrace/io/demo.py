@@ -15,10 +15,14 @@ _TICK_SECONDS = 0.5
 _AGAIN, _REFUSED = 0.02, 0.02
 
 
-def live(events: Iterable[dict[str, Any]], chosen: random.Random) -> Iterator[dict[str, Any]]:
-    """The events as of now: without their old times, some of them twice, some without their user."""
+def live(events: Iterable[dict[str, Any]], chosen: random.Random, run: str) -> Iterator[dict[str, Any]]:
+    """The events as of now: without their old times, some of them twice, some without their user.
+
+    `run` makes their ids those of this run: the same events are others the next time.
+    """
     for event in events:
         event.pop("timestamp", None)
+        event["event_id"] = f"{run}-{event['event_id']}"
         if chosen.random() < _REFUSED:
             del event["user_id"]
         yield event

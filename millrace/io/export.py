@@ -24,6 +24,9 @@ _FIRST = ("timestamp", "event_type", "user_id", "anonymous_id")
 #: Columns of CSV and Parquet; objects are JSON in one cell each.
 COLUMNS = tuple(dict.fromkeys((*_FIRST, *(row.name for row in STORED_FIELDS), "key")))
 
+_KINDS = {row.name: row.kind for row in STORED_FIELDS}
+_TYPES = {"text": "VARCHAR", "time": "TIMESTAMPTZ", "object": "JSON"}
+
 # A spreadsheet takes a cell that starts so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
 # It may pass over white space, and take a full-width or small sign for the plain one.
 _FORMULA_SIGNS = ("=", "+", "-", "@")
@@ -58,12 +61,16 @@ def write_json(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int
 
 
 def write_csv(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
-    """RFC 4180 with a header; a cell that would be a formula gets a leading apostrophe."""
+    """RFC 4180 with a header; a cell that would be a formula gets a leading apostrophe.
+
+    On a terminal, what would steer it is replaced.
+    """
+    shown = output.printable if file.isatty() else str
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
     rows = csv.writer(text)
     rows.writerow(COLUMNS)
     for event in events:
-        rows.writerow([safe_cell(cell) for cell in _cells(event)])
+        rows.writerow([shown(safe_cell(cell)) for cell in _cells(event)])
         yield 1
     text.detach()  # the file stays open: it is the caller's
 
@@ -74,16 +81,16 @@ def safe_cell(cell: str) -> str:
 
 
 def write_parquet(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
-    """Every column a string, as in CSV, but unchanged. Needs DuckDB, the extra `parquet`."""
+    """Times are timestamps in UTC, objects JSON, the rest text; what an event lacks is null. Needs DuckDB."""
     try:
         import duckdb
     except ImportError as error:
         raise CommandError("Parquet needs DuckDB: .venv/bin/pip install duckdb") from error
-    columns = ", ".join(f"'{column}': 'VARCHAR'" for column in COLUMNS)
+    columns = ", ".join(f"'{column}': '{_TYPES[_KINDS.get(column, 'text')]}'" for column in COLUMNS)
     with TemporaryDirectory() as folder:
         lines, target = Path(folder, "events.jsonl"), Path(folder, "events.parquet")
         with lines.open("wb") as rows:
-            yield from write_json((dict(zip(COLUMNS, _cells(event), strict=True)) for event in events), rows)
+            yield from write_json(({name: event.get(name) for name in COLUMNS} for event in events), rows)
         duckdb.sql(
             f"COPY (SELECT * FROM read_json('{lines}', format='newline_delimited', columns={{{columns}}})) "  # noqa: S608 - a path of our own
             f"TO '{target}' (FORMAT parquet, COMPRESSION zstd)"

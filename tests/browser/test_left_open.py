@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -17,6 +18,9 @@ from waiting import eventually
 FAKE_STAGE = (Path(__file__).parent / "fake_stage.js").read_text()
 NOON = dt.datetime(2026, 5, 17, 12, tzinfo=dt.UTC)
 LOOK_SECONDS = 40  # after which every loop of the page has taken a turn or two
+
+THIS_WEEK = "11 May 2026 \u2013 17 May 2026"
+THE_WEEK_BEFORE_THE_LAST = "27 Apr 2026 \u2013 3 May 2026"
 
 OpenFake = Callable[..., Page]
 
@@ -169,14 +173,13 @@ def test_a_stage_that_answers_with_errors_is_not_said_to_be_well(fake: OpenFake)
 
 
 def test_parts_that_could_not_be_asked_are_not_shown_as_none(fake: OpenFake) -> None:
-    page = fake(
-        "stage.status = {queue: null, dead_letters: null, quarantined: null, minutes: null, ledger: null, alarms: null};"
-    )
+    parts = ("queue", "dead_letters", "quarantined", "minutes", "ledger", "alarms")
+    page = fake(f"stage.status = {json.dumps(dict.fromkeys(parts))};")
     look(page, 4)
     expect(page.locator("#sentence")).to_contain_text("not known")
     expect(page.locator("#health")).to_have_attribute("data-level", "warn")
     for tile in ("queue", "dead", "rejected", "accepted"):
-        expect(page.locator(f"#tile-{tile} .value")).to_contain_text("–")
+        expect(page.locator(f"#tile-{tile} .value")).to_contain_text("\u2013")
     expect(page.locator("#quarantine-list")).to_contain_text("could not be counted")
     expect(page.locator("#ledger-body")).to_contain_text("could not be computed")
 
@@ -273,7 +276,9 @@ def test_a_page_that_comes_with_files_of_another_version_is_loaded_again(opened:
     assert not any(missing.values())
 
 
-BLOCKED = """Object.defineProperty(window, "sessionStorage", {get() { throw new DOMException("blocked", "SecurityError"); }});"""
+BLOCKED = """Object.defineProperty(window, "sessionStorage", {
+  get() { throw new DOMException("blocked", "SecurityError"); },
+});"""
 
 
 def test_a_browser_that_stores_nothing_shows_the_page(fake: OpenFake) -> None:
@@ -332,14 +337,14 @@ def test_earlier_days_are_paged_through_and_back(fake: OpenFake) -> None:
     page = fake()
     look(page)
     span = page.locator("#hours-span")
-    expect(span).to_have_text("11 May 2026 – 17 May 2026")
+    expect(span).to_have_text(THIS_WEEK)
     page.get_by_role("button", name="Earlier days").click(click_count=2)
-    expect(span).to_have_text("27 Apr 2026 – 3 May 2026")
+    expect(span).to_have_text(THE_WEEK_BEFORE_THE_LAST)
     look(page)
-    expect(span).to_have_text("27 Apr 2026 – 3 May 2026")
+    expect(span).to_have_text(THE_WEEK_BEFORE_THE_LAST)
     page.get_by_role("button", name="Later days").click()
     page.get_by_role("button", name="Later days").click()
-    expect(span).to_have_text("11 May 2026 – 17 May 2026")
+    expect(span).to_have_text(THIS_WEEK)
     asked = page.evaluate("stage.asked.filter(each => each.startsWith('counts'))")
     for each in asked:  # never more than a week of days
         first, end = re.findall(r"(?:from|to)=(\d{4}-\d\d-\d\d)", each)
@@ -352,4 +357,6 @@ def test_lists_go_on_where_there_is_more(fake: OpenFake) -> None:
     expect(page.locator("#reports-list tbody tr")).to_have_count(12)
     page.evaluate("stage.asked.length = 0")
     page.get_by_role("button", name="Older reports").click()
-    eventually(lambda: page.evaluate("stage.asked.some(each => each.includes('cursor=more'))"), "the page to have its answers")
+    eventually(
+        lambda: page.evaluate("stage.asked.some(each => each.includes('cursor=more'))"), "the page to have its answers"
+    )

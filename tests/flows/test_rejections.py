@@ -17,16 +17,17 @@ from chalicelib.core.project import Project
 from chalicelib.errors import Problem
 from chalicelib.flows import query
 from chalicelib.flows.ingest import ingest
-from chalicelib.flows.rejections import KEPT_POSTS_A_MINUTE, Rejections
+from chalicelib.flows.rejections import Rejections
 from fakes import FakeMeter, FakeQueue, FakeRejectionLog
 
 GOOD = {"event_type": "page_view", "user_id": "u1"}
 BAD = {"user_id": "u1", "page": "/home"}
 ACME = Project("acme", secret="s")
+KEPT_POSTS_A_MINUTE = 20
 
 
 def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = ACME, **options: Any) -> dict[str, Any]:
-    rejections = Rejections(lambda: log) if isinstance(log, FakeRejectionLog) else log
+    rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE) if isinstance(log, FakeRejectionLog) else log
     defaults: dict[str, Any] = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
         return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
@@ -128,7 +129,9 @@ def test_anything_that_can_be_rejected_can_be_kept(body: bytes) -> None:
     log = FakeRejectionLog()
     options: dict[str, Any] = {"sender": Sender("acme", NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     with pytest.raises(Problem) as caught:
-        ingest(raw_events(body), project=ACME, rejections=Rejections(lambda: log), **options)
+        ingest(
+            raw_events(body), project=ACME, rejections=Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE), **options
+        )
     assert caught.value.code == "all_rejected"
     assert all(len(row["event"]) <= 1000 and row["event"].isascii() for row in rows(log))
     assert rows(log) != []
@@ -143,7 +146,7 @@ def test_of_many_rejected_events_some_are_kept_and_the_rest_counted() -> None:
 
 def test_a_flood_of_bad_posts_is_kept_up_to_a_number_each_minute_and_the_rest_counted() -> None:
     log = FakeRejectionLog()
-    rejections = Rejections(lambda: log)
+    rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE)
     for _ in range(KEPT_POSTS_A_MINUTE + 30):
         post(rejections, BAD)
     assert len(log.posts) == KEPT_POSTS_A_MINUTE
@@ -153,7 +156,7 @@ def test_a_flood_of_bad_posts_is_kept_up_to_a_number_each_minute_and_the_rest_co
 
 def test_one_projects_flood_leaves_room_for_another() -> None:
     log = FakeRejectionLog()
-    rejections = Rejections(lambda: log)
+    rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE)
     for _ in range(100):
         post(rejections, BAD)
     post(rejections, BAD, project=Project("other"))
@@ -260,3 +263,15 @@ def test_nothing_that_a_project_hides_reaches_the_queue_or_the_answer() -> None:
     assert reply["events"][0]["event_id"] != plain["events"][0]["event_id"]
     again = post(FakeRejectionLog(), event, project=private, queue=FakeQueue(), sender=sender)
     assert reply["events"] == again["events"]
+
+
+def test_without_a_limit_every_rejected_event_of_every_post_is_kept() -> None:
+    log = FakeRejectionLog()
+    rejections = Rejections(lambda: log, posts_a_minute=0)
+    for number in range(30):
+        post(rejections, *({"user_id": f"u{number}", "n": each} for each in range(45)))
+    pages = read_pages(lambda asked: ask(log, **asked), {"limit": "1000"})
+    kept = [json.loads(row["event"]) for page in pages for row in page["rejections"]]
+    assert sorted((each["user_id"], each["n"]) for each in kept) == sorted(
+        (f"u{number}", each) for number in range(30) for each in range(45)
+    )

@@ -24,9 +24,9 @@ def make_events(number: int) -> list[dict[str, Any]]:
 
 
 def test_events_lose_their_old_time_and_some_are_doubled_and_some_spoiled() -> None:
-    traffic = list(demo.live(make_events(1000), random.Random(1)))  # noqa: S311 - replayable
+    traffic = list(demo.live(make_events(1000), random.Random(1), "run"))  # noqa: S311 - replayable
     assert not any("timestamp" in event for event in traffic)
-    assert {event["event_id"] for event in traffic} == {str(number) for number in range(1000)}
+    assert {event["event_id"] for event in traffic} == {f"run-{number}" for number in range(1000)}
     assert 1000 < len(traffic) < 1100
     assert 0 < sum("user_id" not in event for event in traffic) < 100
 

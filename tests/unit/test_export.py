@@ -82,6 +82,33 @@ def test_parquet_holds_every_column_unchanged(tmp_path: Path) -> None:
     assert rows == [("=1+1", "/ä,\n\"'"), ("zoë", "/ä,\n\"'")]
 
 
+def test_parquet_has_times_as_times_objects_as_json_and_nulls(tmp_path: Path) -> None:
+    file = tmp_path / "events.parquet"
+    late = make_row(timestamp="2015-05-17T10:05:00.123456Z", user_id=None, anonymous_id="a1")
+    file.write_bytes(written("parquet", late, make_row(properties={"n": 12345678901234567890123, "x": 1.0})))
+    columns = dict(duckdb.execute(f"SELECT column_name, column_type FROM (DESCRIBE FROM '{file}')").fetchall())  # noqa: S608
+    assert list(columns) == list(export.COLUMNS)
+    assert (columns["timestamp"], columns["received_at"]) == ("TIMESTAMP WITH TIME ZONE",) * 2
+    assert (columns["properties"], columns["user_id"]) == ("JSON", "VARCHAR")
+    question = "SELECT epoch_us(timestamp), user_id, anonymous_id, received_at, properties::VARCHAR"
+    rows = duckdb.execute(f"{question} FROM '{file}' ORDER BY 1 DESC").fetchall()
+    assert rows[0][:4] == (1431857100123456, None, "a1", None)
+    assert rows[1][4] == '{"n":12345678901234567890123,"x":1.0}'
+
+
+class Terminal(io.BytesIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_on_a_terminal_csv_holds_nothing_that_steers_it_and_in_a_file_what_was_sent() -> None:
+    row, terminal = make_row(user_id="\x1b[2Jann\u202e"), Terminal()
+    assert sum(export.write_csv(iter([row]), terminal)) == 1
+    assert "\x1b" not in terminal.getvalue().decode()
+    assert "\u202e" not in terminal.getvalue().decode()
+    assert "\x1b[2Jann\u202e" in written("csv", row).decode()
+
+
 @pytest.mark.parametrize("format_name", export.WRITERS)
 def test_no_events_make_an_empty_file_that_can_be_read(format_name: str, tmp_path: Path) -> None:
     file = tmp_path / "events"
