@@ -187,7 +187,7 @@ class Findings:
         found = []
         for hour, item in self.hour_summaries.items():
             packed = item["b"]["B"] if "b" in item else self.summary_objects.get(f"summaries/{item['o']['S']}")
-            types, users, _ = json.loads(zlib.decompress(packed)) if packed else ({}, [], {})
+            types, users, *_ = json.loads(zlib.decompress(packed)) if packed else ({}, [])
             stored = [event for event in self.stored_events() if event["timestamp"].startswith(hour)]
             if types != Counter(event["event_type"] for event in stored):
                 found.append(f"the summary of {hour} counts {types}")

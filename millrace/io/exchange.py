@@ -201,5 +201,6 @@ def _told(url: str, error: Exception) -> str:
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
         is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
-        return f"Nothing answers at {url}. {'Start the local stack with `make run`.' if is_here else 'Check the address.'}"
+        advice = "Start the local stack with `make run`." if is_here else "Check the address."
+        return f"Nothing answers at {url}. {advice}"
     return f"{url} gives no whole answer ({type(reason or error).__name__})."

@@ -40,6 +40,10 @@ def total(stack: LocalStack) -> int:
     return sum(row["count"] for row in stack.get("/counts", grain="day")["counts"])
 
 
+def reported(stack: LocalStack) -> int:
+    return sum(report["events"] for report in stack.get("/reports", grain="day")["reports"])
+
+
 def restore(stack: LocalStack, table: str, backup: str) -> None:
     """Give the backup the name of the table, and turn on what a restored table lacks."""
     dynamodb = stack.clients.dynamodb
@@ -50,7 +54,6 @@ def restore(stack: LocalStack, table: str, backup: str) -> None:
 
 def test_a_table_restored_to_an_earlier_time_gets_the_later_events_from_the_archive(broken_stack: LocalStack) -> None:
     stack, table = broken_stack, broken_stack.environment()["TABLE_NAME"]
-    stack.run("keys", "create", "--project", "shop", "--kind", "write")
     assert send(stack, EARLY)["stored"] == len(EARLY)
     dynamodb = stack.clients.dynamodb
     dynamodb.restore_table_to_point_in_time(
@@ -64,8 +67,7 @@ def test_a_table_restored_to_an_earlier_time_gets_the_later_events_from_the_arch
     (replayed,) = [json.loads(line) for line in stack.run("replay", "--json").splitlines()]
     assert (replayed["stored"], replayed["duplicates"]) == (len(LATE), len(EARLY))
     assert total(stack) == len(EARLY) + len(LATE)
-    assert stack.run("keys", "list", "--project", "shop", "--json")
-    eventually(lambda: not stack.findings().report_violations(), "every report to say what is stored")
+    eventually(lambda: reported(stack) == total(stack), "the reports to say what is stored")
     assert stack.run("reports", "rebuild", "--project", "default", "--json") == ""
     # The ledger counts chunks, and those of the late events have no commit record any more.
     assert json.loads(stack.run("ledger", "--json", code=3))["missing"] == len(LATE)
