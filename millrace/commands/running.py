@@ -28,7 +28,7 @@ def _path(_context: object, _parameter: object, given: str) -> str:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True, help="0: any.")
-@click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage has /api.")
+@click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage is.")
 @click.option("--closed", is_flag=True, help="Want keys, as a deployed stage does.")
 @state_option
 @click.option("--fresh", is_flag=True, help="Forget all events first.")
@@ -40,9 +40,7 @@ def _path(_context: object, _parameter: object, given: str) -> str:
     show_default=True,
     help="Seconds between two runs of the aggregator, while anything changes; on AWS it is 5 minutes.",
 )
-def up(
-    port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float
-) -> None:
+def up(port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float) -> None:
     """Run the whole pipeline on this machine, until Ctrl-C."""
     from millrace.local.up import end_with_standard_input, local_stack, wait_for_the_end
 

@@ -19,7 +19,8 @@ class Shop:
     """`scripts`: what it serves, by path; `body`: of its page, which every other path shows."""
 
     def __init__(self, scripts: Mapping[str, bytes] | None = None, body: str = "") -> None:
-        served = {path: script.read_bytes() for path, script in _SCRIPTS.items() if script.exists()} | {**(scripts or {})}
+        served = {path: script.read_bytes() for path, script in _SCRIPTS.items() if script.exists()}
+        served |= scripts or {}
         page = f"<!doctype html><title>Shop</title><link rel=icon href=data:,><body>{body}".encode()
 
         class Handler(BaseHTTPRequestHandler):

@@ -1,6 +1,6 @@
 """python -m clients.matrix: run the libraries of libraries.toml under every condition, and write docs/clients.md.
 
---only TEXT runs those whose name and version hold the text, and only prints.
+--only TEXT runs those whose name and version hold the text; what earlier runs found of others stays in the table.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from chromium import chromium
 from clients.line import Line
 from clients.matrix import report
-from clients.matrix.libraries import Library, install, libraries
+from clients.matrix.libraries import install, libraries
 from clients.matrix.runs import Outcome, run
 from clients.tap import Tap
 from local_stack import LocalStack
@@ -29,6 +29,10 @@ STACKS: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 
 
+def _key(stack: LocalStack, kind: str) -> str:
+    return stack.run("keys", "create", "--project", "shop", "--kind", kind).split()[-1]
+
+
 @contextmanager
 def started(*options: str) -> Iterator[tuple[LocalStack, str, str]]:
     """A running stack, and keys to write and to read where it wants some."""
@@ -36,19 +40,10 @@ def started(*options: str) -> Iterator[tuple[LocalStack, str, str]]:
         stack = LocalStack(Path(folder))
         try:
             stack.start(*options)
-            keys = ["key", ""]
-            if "--closed" in options:
-                keys = [
-                    stack.run("keys", "create", "--project", "shop", "--kind", kind).split()[-1]
-                    for kind in ("write", "read")
-                ]
-            yield stack, *keys
+            write, read = (_key(stack, kind) if "--closed" in options else "key" for kind in ("write", "read"))
+            yield stack, write, read if "--closed" in options else ""
         finally:
             stack.end()
-
-
-def exists(library: Library, condition: str) -> bool:
-    return condition not in library.lacks and not (condition == "offline" and library.runs != "browser")
 
 
 def main() -> None:
@@ -58,7 +53,7 @@ def main() -> None:
     asked = parser.parse_args()
     chosen = [each for each in libraries() if asked.only in str(each)]
     install(chosen)
-    outcomes: dict[tuple[Library, str], Outcome | None] = {}
+    outcomes: list[Outcome | None] = []
     with chromium() as browser:
         for options, conditions in STACKS.items():
             tried = [each for each in conditions if asked.conditions is None or each in asked.conditions]
@@ -67,7 +62,7 @@ def main() -> None:
             with started(*options) as (stack, write, read), ExitStack() as closing:
                 for library in chosen:
                     for condition in tried:
-                        if not exists(library, condition):
+                        if not report.exists(library, condition):
                             continue
                         tap = Tap(stack.url)
                         closing.callback(tap.close)
@@ -76,11 +71,12 @@ def main() -> None:
                         except Exception:  # noqa: BLE001 - the other cells are worth having
                             traceback.print_exc(limit=-1)
                             outcome = None
-                        outcomes[str(library), condition] = outcome
-                        print(library, condition, outcome, flush=True)
-    if not asked.only and asked.conditions is None:
-        report.write(chosen, outcomes)
-    sys.exit(any(outcome is None or outcome.equal < outcome.sent or outcome.doubled for outcome in outcomes.values()))
+                        outcomes.append(outcome)
+                        report.keep(library, condition, outcome)
+                        sys.stdout.write(f"{library}, {condition}: {outcome}\n")
+                        sys.stdout.flush()
+    report.write(libraries())
+    sys.exit(any(outcome is None or outcome.equal < outcome.sent or outcome.doubled for outcome in outcomes))
 
 
 if __name__ == "__main__":

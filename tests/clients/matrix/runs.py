@@ -51,7 +51,7 @@ def run(library: Library, condition: str, line: Line, key: str, browser: Browser
     line.tap.reset = 1 if condition == "reset" else 0
     if library.runs == "browser":
         assert browser
-        _in_browser(library, condition, line, key, browser, outcome)
+        _in_browser(library, condition, line, key=key, browser=browser, outcome=outcome)
     else:
         _on_server(library, condition, line, key)
     _judge(library, line, outcome)
@@ -105,9 +105,7 @@ def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
         raise RuntimeError(f"{library} {condition}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
 
 
-def _in_browser(
-    library: Library, condition: str, line: Line, key: str, browser: Browser, outcome: Outcome
-) -> None:
+def _in_browser(library: Library, condition: str, line: Line, *, key: str, browser: Browser, outcome: Outcome) -> None:
     with _page(library, browser, line, outcome) as page:
         if condition == "clock":
             page.clock.install(time=datetime.now(UTC) + timedelta(hours=AHEAD))
@@ -137,7 +135,7 @@ def _page(library: Library, browser: Browser, line: Line, outcome: Outcome) -> I
     context = browser.new_context()
     page = context.new_page()
     page.on("request", lambda request: outcome.asked.add(request.url.split("/")[2]))
-    page.on("console", lambda said: said.type == "error" and outcome.errors.append(said.text))
+    page.on("console", lambda said: outcome.errors.extend([said.text] if said.type == "error" else []))
     page.on("pageerror", lambda error: outcome.errors.append(str(error)))
     page.goto(shop.url)
     try:

@@ -1,5 +1,5 @@
-// RudderStack's browser library: set up as docs/clients.md says.
-import { RudderAnalytics } from 'LIBRARY'
+// RudderStack's browser library: set up as docs/clients.md says; its main entry would load plugins from elsewhere.
+import { RudderAnalytics } from 'LIBRARY/bundled'
 
 window.send = async (address, key, calls, options) => {
   const analytics = new RudderAnalytics()
