@@ -1,6 +1,7 @@
 """python -m clients.matrix: run the libraries of libraries.toml under every condition, and write docs/clients.md.
 
 --only TEXT runs those whose name and version hold the text; what earlier runs found of others stays in the table.
+--runs and --conditions choose, too. Several may run at once.
 """
 
 from __future__ import annotations
@@ -49,9 +50,10 @@ def started(*options: str) -> Iterator[tuple[LocalStack, str, str]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="")
+    parser.add_argument("--runs", nargs="*", default=["python", "node", "browser"])
     parser.add_argument("--conditions", nargs="*")
     asked = parser.parse_args()
-    chosen = [each for each in libraries() if asked.only in str(each)]
+    chosen = [each for each in libraries() if asked.only in str(each) and each.runs in asked.runs]
     install(chosen)
     outcomes: list[Outcome | None] = []
     with chromium() as browser:

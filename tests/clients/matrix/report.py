@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -32,11 +33,13 @@ def exists(library: Library, condition: str) -> bool:
 
 
 def keep(library: Library, condition: str, outcome: Outcome | None) -> None:
-    """Note what came of a run, and write the table of everything that is known."""
-    found = _found()
+    """Note what came of a run."""
     kept = {**asdict(outcome), "asked": sorted(outcome.asked)} if outcome else None
-    found.setdefault(str(library), {})[condition] = kept
-    _FOUND.write_text(json.dumps(found, indent=1))
+    with _FOUND.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = _found()
+        found.setdefault(str(library), {})[condition] = kept
+        _FOUND.write_text(json.dumps(found, indent=1))
 
 
 def _found() -> dict[str, Any]:
