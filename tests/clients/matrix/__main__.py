@@ -30,10 +30,6 @@ STACKS: dict[tuple[str, ...], tuple[str, ...]] = {
 }
 
 
-def _key(stack: LocalStack, kind: str) -> str:
-    return stack.run("keys", "create", "--project", "shop", "--kind", kind).split()[-1]
-
-
 @contextmanager
 def started(*options: str) -> Iterator[tuple[LocalStack, str, str]]:
     """A running stack, and keys to write and to read where it wants some."""
@@ -41,8 +37,8 @@ def started(*options: str) -> Iterator[tuple[LocalStack, str, str]]:
         stack = LocalStack(Path(folder))
         try:
             stack.start(*options)
-            write, read = (_key(stack, kind) if "--closed" in options else "key" for kind in ("write", "read"))
-            yield stack, write, read if "--closed" in options else ""
+            is_closed = "--closed" in options
+            yield stack, stack.key("write") if is_closed else "key", stack.key("read") if is_closed else ""
         finally:
             stack.end()
 

@@ -20,7 +20,7 @@ from clients.line import Line
 from clients.matrix.calls import calls
 from clients.matrix.compare import Sent, changed_by_library, differences, sent_in
 from clients.matrix.libraries import HERE, INSTALLED, Library
-from clients.shop import Shop
+from clients.shop import Shop, bundled
 
 #: Hours by which a clock is wrong.
 AHEAD = 5
@@ -114,10 +114,11 @@ def _in_browser(library: Library, condition: str, line: Line, *, key: str, brows
         page.reload()
         address = [line.url, key, calls(), library.options]
         if condition == "offline":
-            page.evaluate("given => send(given[0], given[1], given[2].slice(0, 1), given[3])", address)
-            _wait_until_quiet(page, line)
+            first, *others = calls()
+            page.evaluate("given => send(...given)", [line.url, key, [first], library.options])
+            _wait_until_quiet(page, line, 1)
             page.context.set_offline(True)
-            page.evaluate("given => again(given.slice(1))", calls())
+            page.evaluate("given => { send(...given) }", [line.url, key, others, library.options])
             page.wait_for_timeout(3000)
             page.clock.fast_forward(_AN_HOUR * 1000)
             page.context.set_offline(False)
@@ -148,13 +149,8 @@ def _page(library: Library, browser: Browser, line: Line, outcome: Outcome) -> I
 
 @functools.cache
 def _bundle(library: Library) -> bytes:
-    """The sender and its library as a site bundles them."""
     written = (_SENDERS / "browser" / f"{library.sender}.js").read_text().replace("LIBRARY", library.alias)
-    command = ["node_modules/.bin/esbuild", "--bundle", "--log-level=error", "--tsconfig-raw={}"]
-    done = subprocess.run(command, input=written.encode(), cwd=INSTALLED / "node", capture_output=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode())
-    return done.stdout
+    return bundled(written, INSTALLED / "node")
 
 
 def _wait_until_quiet(page: Page, line: Line, events: int = 0) -> None:

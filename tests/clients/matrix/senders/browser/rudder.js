@@ -2,8 +2,11 @@
 import { RudderAnalytics } from 'LIBRARY/bundled'
 
 window.send = async (address, key, calls, options) => {
-  const analytics = new RudderAnalytics()
-  analytics.load(key, address, { configUrl: address, ...options })
+  if (!window.library) {
+    window.library = new RudderAnalytics()
+    window.library.load(key, address, { configUrl: address, ...options })
+  }
+  const analytics = window.library
   for (const { call, event, properties, time, name, group, previous } of calls) {
     const given = time ? { originalTimestamp: new Date(time).toISOString() } : {}
     if (call === 'track') analytics.track(event, properties, given)
