@@ -28,7 +28,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "clients.md"
 #: By family, the script that a site's bundle is made of.
 SNIPPETS = dict(re.findall(r"```js\n// bundle\.js: ([^\n;]*)[^\n]*\n(.*?)```", DOCS.read_text(), re.DOTALL))
 #: Libraries send nothing for browsers that a program drives.
-VISITOR = "for (const name of ['webdriver', 'userAgentData']) Object.defineProperty(navigator, name, { value: undefined })"
+VISITOR = (
+    "for (const name of ['webdriver', 'userAgentData']) Object.defineProperty(navigator, name, { value: undefined })"
+)
 NEWEST = {each.name: each for each in reversed(libraries())}
 
 

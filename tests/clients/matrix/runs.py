@@ -54,11 +54,15 @@ def run(library: Library, condition: str, line: Line, key: str, browser: Browser
         _in_browser(library, condition, line, key=key, browser=browser, outcome=outcome)
     else:
         _on_server(library, condition, line, key)
-    _judge(library, line, outcome)
+    _judge(library, calls(_name(library, condition)), line, outcome)
     return outcome
 
 
-def _judge(library: Library, line: Line, outcome: Outcome) -> None:
+def _name(library: Library, condition: str) -> str:
+    return f"{library}, {condition}"
+
+
+def _judge(library: Library, called: list[dict[str, Any]], line: Line, outcome: Outcome) -> None:
     wire: dict[str, Sent] = {}
     requests = [each for each in line.tap.heard if each.method == "POST" and b'"chunks"' in each.answer]
     told: dict[str, dict[str, Any]] = {}
@@ -68,7 +72,7 @@ def _judge(library: Library, line: Line, outcome: Outcome) -> None:
             wire.setdefault(name, sent)
             told.setdefault(name, verdict)
     stored = {event["event_id"]: event for event in line.arrived()}
-    made = [call for call in calls() if library.sender != "jitsu" or call["call"] != "alias"]
+    made = [call for call in called if library.sender != "jitsu" or call["call"] != "alias"]
     outcome.sent = max(len(wire), len(made))
     outcome.back = len({told[name]["event_id"] for name in wire if told[name].get("event_id") in stored})
     outcome.doubled = line.stored() - len(stored)
@@ -88,7 +92,7 @@ def _judge(library: Library, line: Line, outcome: Outcome) -> None:
 
 
 def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
-    arguments = [line.url, key, json.dumps(calls()), json.dumps(library.options)]
+    arguments = [line.url, key, json.dumps(calls(_name(library, condition))), json.dumps(library.options)]
     environment = dict(os.environ)
     if library.runs == "python":
         environment["PYTHONPATH"] = str(library.folder)
@@ -106,15 +110,16 @@ def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
 
 
 def _in_browser(library: Library, condition: str, line: Line, *, key: str, browser: Browser, outcome: Outcome) -> None:
+    called = calls(_name(library, condition))
     with _page(library, browser, line, outcome) as page:
         if condition == "clock":
             page.clock.install(time=datetime.now(UTC) + timedelta(hours=AHEAD))
         if condition == "offline":
             page.clock.install(time=datetime.now(UTC) - timedelta(seconds=_AN_HOUR))
         page.reload()
-        address = [line.url, key, calls(), library.options]
+        address = [line.url, key, called, library.options]
         if condition == "offline":
-            first, *others = calls()
+            first, *others = called
             page.evaluate("given => send(...given)", [line.url, key, [first], library.options])
             _wait_until_quiet(page, line, 1)
             page.context.set_offline(True)
@@ -124,7 +129,7 @@ def _in_browser(library: Library, condition: str, line: Line, *, key: str, brows
             page.context.set_offline(False)
         else:
             page.evaluate("given => send(...given)", address)
-        _wait_until_quiet(page, line, len(calls()))
+        _wait_until_quiet(page, line, len(called))
         page.goto("about:blank")  # what a library sends as the page is left
         _wait_until_quiet(page, line)
 
