@@ -9,7 +9,7 @@ EDITABLE := -m pip install --quiet --disable-pip-version-check --no-deps --no-bu
 # Two runs of make at once would break an environment.
 ALONE = $(PYTHON) requirements/alone.py $@ $^ --
 
-.PHONY: help run demo test quick chaos fault mutants proof bench setup lint fix types check lock clean openapi screenshots script
+.PHONY: help run demo test clients quick chaos fault mutants proof bench setup lint fix types check lock clean openapi screenshots script
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -55,6 +55,9 @@ lint: .venv/dev-ready ## style and spelling
 
 types: .venv/dev-ready ## types
 	@$(VENV)/mypy
+
+clients: .venv/dev-ready .venv-emulator/ready ## run every client library in every listed version, and write the matrix of docs/clients.md (CLIENTS="--only posthog")
+	@PYTHONPATH=tests $(VENV)/python -m clients.matrix $(CLIENTS)
 
 screenshots: .venv/dev-ready .venv-emulator/ready ## make docs/images anew, from the sample log (MINUTES=13)
 	@PYTHONPATH=tests $(VENV)/python tests/browser/screenshots.py $(MINUTES)

@@ -98,6 +98,10 @@ class LocalStack:
         assert done.returncode == code, (done.stdout, done.stderr)
         return done.stdout
 
+    def key(self, kind: str) -> str:
+        """A new key of the project `shop`."""
+        return self.run("keys", "create", "--project", "shop", "--kind", kind).split()[-1]
+
     def get(self, path: str, *, key: str = "", **parameters: Any) -> Any:
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         return requests.get(self.url + path, params=parameters, headers=headers, timeout=120).json()

@@ -23,8 +23,7 @@ class Project:
     """`quota`: events a minute; None: any number. `old_hours`: of how many different hours older than yesterday it may
     send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form.
     `max_event_bytes`: what each of its events may take, if that is less than its dialect allows. `identify_by`: one of
-    IDENTIFY_BY. `secret`
-    keys the hashes of user ids and never changes.
+    IDENTIFY_BY. `secret` keys the hashes of user ids and never changes.
 
     `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
     """

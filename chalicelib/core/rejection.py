@@ -13,6 +13,7 @@ from chalicelib.core.project import Project
 # Of one POST so many events, and of each so many characters: one item, far below 400 KB.
 MAX_KEPT_EVENTS = 20
 MAX_KEPT_CHARACTERS = 1000
+MAX_LIBRARY_CHARACTERS = 60
 
 _REDACTED = "(redacted)"
 # In a name without what divides its words: apiKey, x-api-key and API_KEY are one.
@@ -58,6 +59,7 @@ def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, A
         event = known and privacy.hide_document(known, project)
     return {
         "index": verdict["index"],
+        "library": _library_of(event),
         "code": verdict["code"],
         "field": field and _without_keys(field),
         "message": _without_keys(message),
@@ -66,6 +68,18 @@ def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, A
         if project.is_private and event is None
         else _without_keys(json.dumps(event))[:MAX_KEPT_CHARACTERS],
     }
+
+
+def _library_of(event: Any) -> str | None:
+    """The client library that lost an event, as the event names it: PostHog's among its properties, Segment's apart."""
+    if not isinstance(event, dict):
+        return None
+    properties, context = (event.get(name) for name in ("properties", "context"))
+    library = context.get("library") if isinstance(context, dict) else None
+    named = [library.get(name) for name in ("name", "version")] if isinstance(library, dict) else []
+    if isinstance(properties, dict) and "$lib" in properties:
+        named = [properties.get(name) for name in ("$lib", "$lib_version")]
+    return _without_keys(" ".join(each for each in named if isinstance(each, str)))[:MAX_LIBRARY_CHARACTERS] or None
 
 
 def _without_keys(text: str) -> str:

@@ -140,7 +140,10 @@ def _status() -> Json:
 def _rejection(rejected: Json) -> Json:
     kept = {name: schema for name, schema in rejected.items() if name != "status"}
     event_text = {"type": ["string", "null"], "description": "The start of the event as JSON, without secrets."}
-    return _object({"received_at": _TIME, **kept, "accepted": {"type": "boolean"}, "event": event_text})
+    library = {"type": ["string", "null"], "description": "The client library that the event names."}
+    return _object(
+        {"received_at": _TIME, **kept, "library": library, "accepted": {"type": "boolean"}, "event": event_text}
+    )
 
 
 def _sent_event() -> Json:

@@ -98,9 +98,9 @@ def rejections(client: Client, span: dict[str, str], code: str | None, limit: in
     if as_json:
         output.print_json(rows)
         return
-    names = ("received_at", "code", "field", "message", "event")
+    names = ("received_at", "code", "library", "field", "message", "event")
     output.print_table(
-        ("received", "code", "field", "message", "event"), ([row[name] for name in names] for row in rows)
+        ("received", "code", "library", "field", "message", "event"), ([row[name] for name in names] for row in rows)
     )
 
 

@@ -29,7 +29,7 @@ def _path(_context: object, _parameter: object, given: str) -> str:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True, help="0: any.")
-@click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage has /api.")
+@click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage is.")
 @click.option("--closed", is_flag=True, help="Want keys, as a deployed stage does.")
 @state_option
 @click.option("--fresh", is_flag=True, help="Forget all events first.")

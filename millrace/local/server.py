@@ -81,7 +81,7 @@ def serve(app: Any, config: Any, listener: socket.socket, path: str = "") -> Ite
         thread.join()
 
 
-class _Gateway(LocalGateway):  # type: ignore[misc] # Chalice ships no types
+class _Gateway(LocalGateway):
     """Chalice's, below a path."""
 
     def __init__(self, app: Any, config: Any, path: str) -> None:

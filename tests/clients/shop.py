@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -15,11 +16,21 @@ _SCRIPTS = {
 }
 
 
+def bundled(script: str, folder: Path) -> bytes:
+    """A script and the packages that it imports, of those installed in a folder, in one file as a site serves it."""
+    command = ["node_modules/.bin/esbuild", "--bundle", "--log-level=error", "--tsconfig-raw={}"]
+    done = subprocess.run(command, input=script.encode(), cwd=folder, capture_output=True, check=False)
+    if done.returncode:
+        raise RuntimeError(done.stderr.decode())
+    return done.stdout
+
+
 class Shop:
     """`scripts`: what it serves, by path; `body`: of its page, which every other path shows."""
 
     def __init__(self, scripts: Mapping[str, bytes] | None = None, body: str = "") -> None:
-        served = {path: script.read_bytes() for path, script in _SCRIPTS.items() if script.exists()} | {**(scripts or {})}
+        served = {path: script.read_bytes() for path, script in _SCRIPTS.items() if script.exists()}
+        served |= scripts or {}
         page = f"<!doctype html><title>Shop</title><link rel=icon href=data:,><body>{body}".encode()
 
         class Handler(BaseHTTPRequestHandler):

@@ -64,3 +64,20 @@ def test_a_person_is_hidden_in_field_and_message_too() -> None:
     row = row_of({"user_id": "ann-smith", "ann-smith": 1}, HIDING, name="ann-smith")
     assert "ann-smith" not in json.dumps(row)
     assert row["field"].startswith("u_")
+
+
+@pytest.mark.parametrize(
+    ("event", "library"),
+    [
+        ({"properties": {"$lib": "posthog-python", "$lib_version": "7.91.1"}}, "posthog-python 7.91.1"),
+        ({"context": {"library": {"name": "analytics-node", "version": "3.1.0"}}}, "analytics-node 3.1.0"),
+        ({"properties": {"$lib": "web"}, "context": {"library": "x"}}, "web"),
+        ({"properties": {"$lib": "x" * 100}}, "x" * 60),
+        ({"properties": {"$lib": 7}, "context": []}, None),
+        ({}, None),
+        (5, None),
+    ],
+)
+def test_a_rejection_names_the_library_that_lost_the_event(event: Any, library: str | None) -> None:
+    verdict = {"index": 0, "code": "too_large", "field": None, "message": "m"}
+    assert make_row(event, verdict, Project("p"))["library"] == library

@@ -111,14 +111,20 @@ def results(verdicts: list[dict[str, Any]], events: Sequence[RawEvent]) -> dict[
 
 def _result(verdict: dict[str, Any]) -> dict[str, str]:
     if verdict["status"] == "accepted":
-        return {"result": "warning", "details": verdict["warning"]["message"]} if "warning" in verdict else {"result": "ok"}
+        warning = verdict.get("warning")
+        return {"result": "warning", "details": warning["message"]} if warning else {"result": "ok"}
     return {"result": "drop", "details": verdict["message"]}
 
 
 def extras_script(incoming: Incoming) -> str:
-    """The same as a script, which the library loads first; in ASCII, so that no key ends it."""
+    """The same as a script, which the library loads first."""
     config = json.dumps({incoming.path["key"]: {"config": _NO_EXTRAS, "siteApps": []}})
-    return f"(window._POSTHOG_REMOTE_CONFIG = window._POSTHOG_REMOTE_CONFIG || {{}}, Object.assign)(_POSTHOG_REMOTE_CONFIG, {config})"
+    return f"window._POSTHOG_REMOTE_CONFIG = {config}"
+
+
+def no_extra(_incoming: Incoming) -> str:
+    """What the library loads for an extra before it knows that there are none."""
+    return ""
 
 
 def _document(body: bytes) -> tuple[Any, dict[str, Any]]:

@@ -17,7 +17,7 @@ from chalicelib.core.dialects import Incoming, RawEvent
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a dialect's libraries ask beside sending. `answer` names the function that makes it: an object or a script."""
+    """What a dialect's libraries ask beside sending. `answer` names the function that makes an object or a script."""
 
     method: str
     path: str
@@ -132,6 +132,8 @@ POSTHOG = Dialect(
         Question("POST", "/decide", "PostHog's feature flags: none", ".posthog:flags"),
         Question("GET", "/array/{key}/config", "Extras of PostHog's browser library: none", ".posthog:extras"),
         Question("GET", "/array/{key}/config.js", "The same, as a script", ".posthog:extras_script"),
+        Question("GET", "/static/{name}", "An extra of it: an empty script", ".posthog:no_extra"),
+        Question("GET", "/static/{version}/{name}", "An extra of it: an empty script", ".posthog:no_extra"),
     ),
 )
 POSTHOG_V1 = replace(

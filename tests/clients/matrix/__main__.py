@@ -1,6 +1,7 @@
 """python -m clients.matrix: run the libraries of libraries.toml under every condition, and write docs/clients.md.
 
---only TEXT runs those whose name and version hold the text, and only prints.
+--only TEXT runs those whose name and version hold the text; what earlier runs found of others stays in the table.
+--runs and --conditions choose, too. Several may run at once.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from pathlib import Path
 from chromium import chromium
 from clients.line import Line
 from clients.matrix import report
-from clients.matrix.libraries import Library, install, libraries
+from clients.matrix.libraries import install, libraries
 from clients.matrix.runs import Outcome, run
 from clients.tap import Tap
 from local_stack import LocalStack
@@ -36,29 +37,21 @@ def started(*options: str) -> Iterator[tuple[LocalStack, str, str]]:
         stack = LocalStack(Path(folder))
         try:
             stack.start(*options)
-            keys = ["key", ""]
-            if "--closed" in options:
-                keys = [
-                    stack.run("keys", "create", "--project", "shop", "--kind", kind).split()[-1]
-                    for kind in ("write", "read")
-                ]
-            yield stack, *keys
+            is_closed = "--closed" in options
+            yield stack, stack.key("write") if is_closed else "key", stack.key("read") if is_closed else ""
         finally:
             stack.end()
-
-
-def exists(library: Library, condition: str) -> bool:
-    return condition not in library.lacks and not (condition == "offline" and library.runs != "browser")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="")
+    parser.add_argument("--runs", nargs="*", default=["python", "node", "browser"])
     parser.add_argument("--conditions", nargs="*")
     asked = parser.parse_args()
-    chosen = [each for each in libraries() if asked.only in str(each)]
+    chosen = [each for each in libraries() if asked.only in str(each) and each.runs in asked.runs]
     install(chosen)
-    outcomes: dict[tuple[Library, str], Outcome | None] = {}
+    outcomes: list[Outcome | None] = []
     with chromium() as browser:
         for options, conditions in STACKS.items():
             tried = [each for each in conditions if asked.conditions is None or each in asked.conditions]
@@ -67,7 +60,7 @@ def main() -> None:
             with started(*options) as (stack, write, read), ExitStack() as closing:
                 for library in chosen:
                     for condition in tried:
-                        if not exists(library, condition):
+                        if not report.exists(library, condition):
                             continue
                         tap = Tap(stack.url)
                         closing.callback(tap.close)
@@ -76,11 +69,12 @@ def main() -> None:
                         except Exception:  # noqa: BLE001 - the other cells are worth having
                             traceback.print_exc(limit=-1)
                             outcome = None
-                        outcomes[str(library), condition] = outcome
-                        print(library, condition, outcome, flush=True)
-    if not asked.only and asked.conditions is None:
-        report.write(chosen, outcomes)
-    sys.exit(any(outcome is None or outcome.equal < outcome.sent or outcome.doubled for outcome in outcomes.values()))
+                        outcomes.append(outcome)
+                        report.keep(library, condition, outcome)
+                        sys.stdout.write(f"{library}, {condition}: {outcome}\n")
+                        sys.stdout.flush()
+    report.write(libraries())
+    sys.exit(any(outcome is None or outcome.equal < outcome.sent or outcome.doubled for outcome in outcomes))
 
 
 if __name__ == "__main__":

@@ -24,8 +24,11 @@ _AWKWARD: dict[str, Any] = {
 }
 
 
-def calls() -> list[dict[str, Any]]:
-    """In the order in which they are made. `number` stands among the properties of each that has some."""
+def calls(run: str) -> list[dict[str, Any]]:
+    """In the order in which they are made, each with its number and the run that it belongs to.
+
+    What libraries without ids send would otherwise be the same events in every run.
+    """
     made: list[dict[str, Any]] = [
         {"call": "track", "event": "Page Opened", "properties": {"label": "before identify"}},
         {"call": "identify", "properties": {"email": "ann@example.com", "plan": "big"}},
@@ -38,5 +41,5 @@ def calls() -> list[dict[str, Any]]:
         {"call": "alias", "previous": "anna", "properties": {}},
     ]
     for number, each in enumerate(made):
-        each["properties"] = {"number": number, **each["properties"]}
+        each["properties"] = {"number": number, "run": run, **each["properties"]}
     return made

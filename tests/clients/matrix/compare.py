@@ -71,8 +71,9 @@ def sent_in(post: Heard, form: str) -> Iterator[Sent]:
     if "batch" in envelope:
         events, call = envelope["batch"], None
     else:
-        events, call = document if isinstance(document, list) else [document], address.path.rstrip("/").rpartition("/")[2]
-        call = _CALLS.get(call, call) if form == "segment" else None
+        events = document if isinstance(document, list) else [document]
+        named = address.path.rstrip("/").rpartition("/")[2]
+        call = _CALLS.get(named, named) if form == "segment" else None
     for event in events:
         yield Sent(event, form, event.get("sentAt") or event.get("sent_at") or sent, call)
 

@@ -17,7 +17,10 @@ INSTALLED = Path(__file__).parents[3] / ".clients"
 
 @dataclass(frozen=True, eq=False)
 class Library:
-    """A version of a library. `form`: segment or posthog. `lacks`: conditions that do not exist for it."""
+    """A version of a library. `form`: segment or posthog. `lacks`: conditions that do not exist for it.
+
+    `installed`: where it is already, for tests that need no installation of their own.
+    """
 
     name: str
     version: str
@@ -27,6 +30,7 @@ class Library:
     package: str
     lacks: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    installed: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
@@ -39,6 +43,8 @@ class Library:
     @property
     def folder(self) -> Path:
         """Where it is installed."""
+        if self.installed:
+            return self.installed
         if self.runs == "python":
             return INSTALLED / "python" / self.alias
         return INSTALLED / "node" / "node_modules" / self.alias

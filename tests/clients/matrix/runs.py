@@ -20,7 +20,7 @@ from clients.line import Line
 from clients.matrix.calls import calls
 from clients.matrix.compare import Sent, changed_by_library, differences, sent_in
 from clients.matrix.libraries import HERE, INSTALLED, Library
-from clients.shop import Shop
+from clients.shop import Shop, bundled
 
 #: Hours by which a clock is wrong.
 AHEAD = 5
@@ -51,14 +51,18 @@ def run(library: Library, condition: str, line: Line, key: str, browser: Browser
     line.tap.reset = 1 if condition == "reset" else 0
     if library.runs == "browser":
         assert browser
-        _in_browser(library, condition, line, key, browser, outcome)
+        _in_browser(library, condition, line, key=key, browser=browser, outcome=outcome)
     else:
         _on_server(library, condition, line, key)
-    _judge(library, line, outcome)
+    _judge(library, calls(_name(library, condition)), line, outcome)
     return outcome
 
 
-def _judge(library: Library, line: Line, outcome: Outcome) -> None:
+def _name(library: Library, condition: str) -> str:
+    return f"{library}, {condition}"
+
+
+def _judge(library: Library, called: list[dict[str, Any]], line: Line, outcome: Outcome) -> None:
     wire: dict[str, Sent] = {}
     requests = [each for each in line.tap.heard if each.method == "POST" and b'"chunks"' in each.answer]
     told: dict[str, dict[str, Any]] = {}
@@ -68,7 +72,7 @@ def _judge(library: Library, line: Line, outcome: Outcome) -> None:
             wire.setdefault(name, sent)
             told.setdefault(name, verdict)
     stored = {event["event_id"]: event for event in line.arrived()}
-    made = [call for call in calls() if library.sender != "jitsu" or call["call"] != "alias"]
+    made = [call for call in called if library.sender != "jitsu" or call["call"] != "alias"]
     outcome.sent = max(len(wire), len(made))
     outcome.back = len({told[name]["event_id"] for name in wire if told[name].get("event_id") in stored})
     outcome.doubled = line.stored() - len(stored)
@@ -88,7 +92,7 @@ def _judge(library: Library, line: Line, outcome: Outcome) -> None:
 
 
 def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
-    arguments = [line.url, key, json.dumps(calls()), json.dumps(library.options)]
+    arguments = [line.url, key, json.dumps(calls(_name(library, condition))), json.dumps(library.options)]
     environment = dict(os.environ)
     if library.runs == "python":
         environment["PYTHONPATH"] = str(library.folder)
@@ -105,27 +109,27 @@ def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
         raise RuntimeError(f"{library} {condition}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
 
 
-def _in_browser(
-    library: Library, condition: str, line: Line, key: str, browser: Browser, outcome: Outcome
-) -> None:
+def _in_browser(library: Library, condition: str, line: Line, *, key: str, browser: Browser, outcome: Outcome) -> None:
+    called = calls(_name(library, condition))
     with _page(library, browser, line, outcome) as page:
         if condition == "clock":
             page.clock.install(time=datetime.now(UTC) + timedelta(hours=AHEAD))
         if condition == "offline":
             page.clock.install(time=datetime.now(UTC) - timedelta(seconds=_AN_HOUR))
         page.reload()
-        address = [line.url, key, calls(), library.options]
+        address = [line.url, key, called, library.options]
         if condition == "offline":
-            page.evaluate("given => send(given[0], given[1], given[2].slice(0, 1), given[3])", address)
-            _wait_until_quiet(page, line)
+            first, *others = called
+            page.evaluate("given => send(...given)", [line.url, key, [first], library.options])
+            _wait_until_quiet(page, line, 1)
             page.context.set_offline(True)
-            page.evaluate("given => again(given.slice(1))", calls())
+            page.evaluate("given => { send(...given) }", [line.url, key, others, library.options])
             page.wait_for_timeout(3000)
             page.clock.fast_forward(_AN_HOUR * 1000)
             page.context.set_offline(False)
         else:
             page.evaluate("given => send(...given)", address)
-        _wait_until_quiet(page, line, len(calls()))
+        _wait_until_quiet(page, line, len(called))
         page.goto("about:blank")  # what a library sends as the page is left
         _wait_until_quiet(page, line)
 
@@ -137,7 +141,7 @@ def _page(library: Library, browser: Browser, line: Line, outcome: Outcome) -> I
     context = browser.new_context()
     page = context.new_page()
     page.on("request", lambda request: outcome.asked.add(request.url.split("/")[2]))
-    page.on("console", lambda said: said.type == "error" and outcome.errors.append(said.text))
+    page.on("console", lambda said: outcome.errors.extend([said.text] if said.type == "error" else []))
     page.on("pageerror", lambda error: outcome.errors.append(str(error)))
     page.goto(shop.url)
     try:
@@ -150,13 +154,8 @@ def _page(library: Library, browser: Browser, line: Line, outcome: Outcome) -> I
 
 @functools.cache
 def _bundle(library: Library) -> bytes:
-    """The sender and its library as a site bundles them."""
     written = (_SENDERS / "browser" / f"{library.sender}.js").read_text().replace("LIBRARY", library.alias)
-    command = ["node_modules/.bin/esbuild", "--bundle", "--log-level=error", "--tsconfig-raw={}"]
-    done = subprocess.run(command, input=written.encode(), cwd=INSTALLED / "node", capture_output=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr.decode())
-    return done.stdout
+    return bundled(written, INSTALLED / "node")
 
 
 def _wait_until_quiet(page: Page, line: Line, events: int = 0) -> None:

@@ -68,7 +68,7 @@ class List {
 /** Rejected events with their reasons; hidden where the stage or the key does not offer them. */
 export class Rejections extends List {
   constructor(asker) {
-    super("rejections", ["Time", "Reason", "Field", "What to mend"], "Nothing was rejected in the last week. An event that is, shows up here with the reason.", asker);
+    super("rejections", ["Time", "Reason", "Lost by", "Field", "What to mend"], "Nothing was rejected in the last week. An event that is, shows up here with the reason.", asker);
   }
 
   async refresh() {
@@ -83,10 +83,10 @@ export class Rejections extends List {
   }
 
   keyOf(row) { return JSON.stringify([row.received_at, row.code, row.index, row.field, row.event]); }
-  cells(row) { return [dated(row.received_at), h("code", {class: "reason"}, row.code), row.field ?? "–", row.message]; }
+  cells(row) { return [dated(row.received_at), h("code", {class: "reason"}, row.code), visible(row.library ?? "–"), row.field ?? "–", row.message]; }
   title(row) { return `Rejected: ${row.code}`; }
   facts(row) {
-    return [["Received", bothTimes(row.received_at)], ["Reason", row.code], ["Field", row.field ?? "–"], ["What to mend", row.message]];
+    return [["Received", bothTimes(row.received_at)], ["Reason", row.code], ["Lost by", row.library ?? "–"], ["Field", row.field ?? "–"], ["What to mend", row.message]];
   }
   get wholeName() { return "The event"; }
   whole(row) {

@@ -4,6 +4,7 @@ import inspect
 import json
 import sys
 from datetime import datetime
+from typing import Any
 
 from posthog import Posthog
 
@@ -12,7 +13,7 @@ posthog = Posthog(key, host=address, **options)
 names_event_first = next(iter(inspect.signature(posthog.capture).parameters)) == "event"
 
 
-def capture(user, event, properties, **more):
+def capture(user: str, event: str, properties: dict[str, Any], **more: Any) -> None:
     if names_event_first:
         posthog.capture(event, distinct_id=user, properties=properties, **more)
     else:
@@ -22,7 +23,7 @@ def capture(user, event, properties, **more):
 for call in calls:
     properties = call["properties"]
     if call["call"] in ("track", "page"):
-        time = {"timestamp": datetime.fromisoformat(call["time"].replace("Z", "+00:00"))} if "time" in call else {}
+        time = {"timestamp": datetime.fromisoformat(call["time"])} if "time" in call else {}
         capture("ann", call.get("event", "$pageview"), properties, **time)
     elif call["call"] == "identify":
         (getattr(posthog, "identify", None) or posthog.set)(distinct_id="ann", properties=properties)

@@ -4,9 +4,12 @@ import importlib
 import json
 import sys
 from datetime import datetime
+from typing import Any
 
 address, key, calls = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-for name in ("segment.analytics", "rudderstack.analytics", "customerio.analytics", "june.analytics", "rudder_analytics", "analytics"):
+NAMES = ("segment", "rudderstack", "customerio", "june")
+analytics: Any = None
+for name in (*(f"{each}.analytics" for each in NAMES), "rudder_analytics", "analytics"):
     try:
         analytics = importlib.import_module(name)
     except ImportError:
@@ -15,11 +18,11 @@ for name in ("segment.analytics", "rudderstack.analytics", "customerio.analytics
 analytics.write_key = key
 for name in ("host", "dataPlaneUrl", "data_plane_url"):
     setattr(analytics, name, address)
-analytics.on_error = lambda error, _items: print(error, file=sys.stderr)
+analytics.on_error = lambda error, _items: sys.stderr.write(f"{error}\n")
 for call in calls:
     user, properties = "ann", call["properties"]
     if call["call"] == "track":
-        time = {"timestamp": datetime.fromisoformat(call["time"].replace("Z", "+00:00"))} if "time" in call else {}
+        time = {"timestamp": datetime.fromisoformat(call["time"])} if "time" in call else {}
         who = {"user_id": user} if properties["number"] else {"anonymous_id": "anon"}
         analytics.track(**who, event=call["event"], properties=properties, **time)
     elif call["call"] == "identify":

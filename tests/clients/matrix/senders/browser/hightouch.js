@@ -3,7 +3,7 @@ import { HtEventsBrowser } from 'LIBRARY'
 
 window.send = async (address, key, calls) => {
   const [protocol, host] = address.split('://')
-  const analytics = HtEventsBrowser.load({ writeKey: key }, { apiHost: host, protocol })
+  const analytics = window.library ??= HtEventsBrowser.load({ writeKey: key }, { apiHost: host, protocol })
   for (const { call, event, properties, time, name, group, previous } of calls) {
     const options = time ? { timestamp: new Date(time) } : {}
     if (call === 'track') analytics.track(event, properties, options)

@@ -2,7 +2,7 @@
 import { jitsuAnalytics } from 'LIBRARY'
 
 window.send = async (address, key, calls) => {
-  const analytics = jitsuAnalytics({ host: address, writeKey: `${key}:-` })
+  const analytics = window.library ??= jitsuAnalytics({ host: address, writeKey: `${key}:-` })
   for (const { call, event, properties, name, group } of calls) {
     if (call === 'track') await analytics.track(event, properties)
     if (call === 'identify') await analytics.identify('ann', properties)

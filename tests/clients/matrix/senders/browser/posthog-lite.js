@@ -2,7 +2,7 @@
 import PostHog from 'LIBRARY'
 
 window.send = async (address, key, calls, options) => {
-  const posthog = new PostHog(key, { host: address, ...options })
+  const posthog = window.library ??= new PostHog(key, { host: address, ...options })
   for (const { call, event, properties, time, group, previous } of calls) {
     const given = time ? { timestamp: new Date(time) } : {}
     if (call === 'track') posthog.capture(event, properties, given)

@@ -2,7 +2,7 @@
 import posthog from 'LIBRARY'
 
 window.send = async (address, key, calls, options) => {
-  posthog.init(key, { api_host: address, opt_out_useragent_filter: true, ...options })
+  window.library ??= posthog.init(key, { api_host: address, opt_out_useragent_filter: true, ...options })
   for (const { call, event, properties, time, group, previous } of calls) {
     const given = time ? { timestamp: new Date(time) } : {}
     if (call === 'track') posthog.capture(event, properties, given)

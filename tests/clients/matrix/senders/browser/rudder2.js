@@ -3,7 +3,8 @@ import * as rudderanalytics from 'LIBRARY'
 
 window.send = async (address, key, calls, options) => {
   const analytics = rudderanalytics
-  analytics.load(key, address, { configUrl: address, ...options })
+  if (!window.library) analytics.load(key, address, { configUrl: address, ...options })
+  window.library = analytics
   for (const { call, event, properties, time, name, group, previous } of calls) {
     const given = time ? { originalTimestamp: new Date(time).toISOString() } : {}
     if (call === 'track') analytics.track(event, properties, given)

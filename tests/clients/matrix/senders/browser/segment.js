@@ -2,7 +2,7 @@
 import { AnalyticsBrowser } from 'LIBRARY'
 
 window.send = async (address, key, calls) => {
-  const analytics = AnalyticsBrowser.load({ cdnURL: address, writeKey: key })
+  const analytics = window.library ??= AnalyticsBrowser.load({ cdnURL: address, writeKey: key })
   for (const { call, event, properties, time, name, group, previous } of calls) {
     const options = time ? { timestamp: new Date(time) } : {}
     if (call === 'track') analytics.track(event, properties, options)
