@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:  # whoever takes a port would import the records of all of them, and each takes 0.4 ms to make
     from chalicelib.core.access_key import AccessKey
     from chalicelib.core.chunk import Chunk
     from chalicelib.core.commit import CommitRecord, Outcome
     from chalicelib.core.counting import DayTotals, HourCounter
-    from chalicelib.core.data_format import DataFormat
     from chalicelib.core.event import Event, EventRef
     from chalicelib.core.event_body import StoredEvent
     from chalicelib.core.failures import Failure, Quarantined
@@ -53,6 +52,22 @@ class Content:
 
     events: list[StoredEvent]
     etag: str
+
+
+#: The number for the layout of table, archive and messages that new data gets, and those that this version reads.
+#: Version 0.1.0 recorded no number. docs/upgrading.md lists the formats.
+CURRENT_FORMAT = 2
+KNOWN_FORMATS = frozenset({CURRENT_FORMAT})
+
+
+class DataFormat(NamedTuple):
+    """`written`: the format of new data. `oldest`: the oldest format that stored data may still have."""
+
+    written: int = CURRENT_FORMAT
+    oldest: int = CURRENT_FORMAT
+
+    def is_known(self, known: Collection[int]) -> bool:
+        return all(number in known for number in range(self.oldest, self.written + 1))
 
 
 class DataFormats(Protocol):

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from chalicelib.core.data_format import CURRENT
+from chalicelib.ports import CURRENT_FORMAT
 from millrace.command_error import CommandError
 
 #: The sections of the help, and which module of millrace/commands/ has which commands.
@@ -107,7 +107,7 @@ def _is_of_aws(error: Exception) -> bool:
 
 
 @click.group(cls=_Toolbox, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="millrace", message=f"%(prog)s %(version)s (data format {CURRENT})")
+@click.version_option(package_name="millrace", message=f"%(prog)s %(version)s (data format {CURRENT_FORMAT})")
 def main() -> None:
     """Millrace: an event pipeline whose effects happen exactly once."""
     use_region(os.environ)

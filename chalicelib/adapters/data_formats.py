@@ -9,10 +9,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from chalicelib.adapters.table import Item, Table, key_item, number, text
-from chalicelib.core import data_format, limits, table_keys, timestamps
-from chalicelib.core.data_format import DataFormat
+from chalicelib.core import limits, table_keys, timestamps
 from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.errors import UnknownFormat
+from chalicelib.ports import CURRENT_FORMAT, KNOWN_FORMATS, DataFormat
 
 _DEFAULT = Lifetimes()
 #: Before anything was written.
@@ -24,7 +24,7 @@ class DataFormats:
         self,
         table: Table,
         *,
-        known: Collection[int] = data_format.KNOWN,
+        known: Collection[int] = KNOWN_FORMATS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._table = table
@@ -96,7 +96,7 @@ class DataFormats:
 
 def item_of_a_new_stage(lifetimes: Lifetimes = _DEFAULT) -> Item:
     """Return the item that records the current format, and lifetimes that were always so."""
-    current, ever = number(data_format.CURRENT), History(((_ALWAYS, lifetimes),))
+    current, ever = number(CURRENT_FORMAT), History(((_ALWAYS, lifetimes),))
     return key_item(table_keys.DATA_FORMAT) | {"w": current, "o": current, "l": _text_of(ever)}
 
 

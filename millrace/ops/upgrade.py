@@ -15,11 +15,10 @@ import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from chalicelib.core import data_format, limits, retries
-from chalicelib.core.data_format import DataFormat
+from chalicelib.core import limits, retries
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.errors import StoreFailed
-from chalicelib.ports import DataFormats
+from chalicelib.ports import CURRENT_FORMAT, DataFormat, DataFormats
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 from millrace.command_error import CommandError
@@ -64,7 +63,7 @@ def upgrade(
     say: Callable[[str], None],
     *,
     upgrades: Upgrades = UPGRADES,
-    target: int = data_format.CURRENT,
+    target: int = CURRENT_FORMAT,
     pause: Callable[[float], None] = time.sleep,
 ) -> DataFormat:
     """Bring a stage's data to the format `target`, and its lifetimes to what the settings ask for. Safe to repeat.

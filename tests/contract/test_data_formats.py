@@ -8,9 +8,9 @@ import pytest
 
 from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.table import Table
-from chalicelib.core.data_format import CURRENT, DataFormat
 from chalicelib.core.limits import REMEMBERED_SECONDS
 from chalicelib.errors import UnknownFormat
+from chalicelib.ports import CURRENT_FORMAT, DataFormat
 from stage import Stage
 
 
@@ -29,16 +29,16 @@ def test_a_new_stage_is_empty_and_records_no_format(table: Table) -> None:
 def test_the_format_is_recorded_once(table: Table) -> None:
     formats = DataFormats(table)
     assert [formats.create(), formats.create()] == [True, False]
-    assert formats.check() == formats.read() == DataFormat(CURRENT, CURRENT)
+    assert formats.check() == formats.read() == DataFormat(CURRENT_FORMAT, CURRENT_FORMAT)
     assert not formats.is_empty()
 
 
 def test_the_format_is_replaced_only_from_what_was_read(table: Table) -> None:
     formats = DataFormats(table)
     formats.create()
-    assert not formats.replace(DataFormat(CURRENT - 1, CURRENT - 1), DataFormat(9, 9))
-    assert formats.replace(DataFormat(), DataFormat(CURRENT + 1, CURRENT))
-    assert formats.read() == DataFormat(CURRENT + 1, CURRENT)
+    assert not formats.replace(DataFormat(CURRENT_FORMAT - 1, CURRENT_FORMAT - 1), DataFormat(9, 9))
+    assert formats.replace(DataFormat(), DataFormat(CURRENT_FORMAT + 1, CURRENT_FORMAT))
+    assert formats.read() == DataFormat(CURRENT_FORMAT + 1, CURRENT_FORMAT)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +72,7 @@ def test_a_changed_format_is_noticed_in_time_and_read_no_more_often(table: Table
     formats = DataFormats(table, clock=lambda: next(seconds))
     DataFormats(table).create()
     formats.check()
-    DataFormats(table).replace(DataFormat(), DataFormat(CURRENT + 1, CURRENT + 1))
+    DataFormats(table).replace(DataFormat(), DataFormat(CURRENT_FORMAT + 1, CURRENT_FORMAT + 1))
     assert [formats.check() for _ in range(3)] == [DataFormat()] * 3
     with pytest.raises(UnknownFormat):
         formats.check()

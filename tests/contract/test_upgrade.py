@@ -25,11 +25,11 @@ from chalicelib.adapters.data_formats import DataFormats
 from chalicelib.adapters.table import Item, Table, key_of, text
 from chalicelib.core import table_keys
 from chalicelib.core.chunk import Sender
-from chalicelib.core.data_format import DataFormat
 from chalicelib.core.dialects import RawEvent
 from chalicelib.errors import UnknownFormat
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.process import process
+from chalicelib.ports import DataFormat
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 from millrace.command_error import CommandError

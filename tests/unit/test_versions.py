@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from chalicelib.core.data_format import CURRENT
+from chalicelib.ports import CURRENT_FORMAT
 
 ROOT = Path(__file__).parents[2]
 VERSIONS: dict[str, dict[str, Any]] = json.loads((ROOT / "versions.json").read_text())
@@ -46,5 +46,5 @@ def test_a_released_version_is_what_its_commit_says(version: str) -> None:
 def test_the_documented_formats_are_those_of_the_versions() -> None:
     documented = re.findall(r"^\| (\d+) \| (\S+) \|", (ROOT / "docs" / "upgrading.md").read_text(), re.MULTILINE)
     formats = {int(number) for number, _ in documented}
-    assert CURRENT in formats
+    assert CURRENT_FORMAT in formats
     assert formats >= {released["format"] for released in VERSIONS.values() if released["format"]}
