@@ -15,12 +15,13 @@ if TYPE_CHECKING:  # whoever takes a port would import the records of all of the
     from chalicelib.core.event import Event, EventRef
     from chalicelib.core.event_body import StoredEvent
     from chalicelib.core.failures import Failure, Quarantined
-    from chalicelib.core.hour_summary import HourSummary, RecordSums
+    from chalicelib.core.hour_summary import HourSummary
     from chalicelib.core.ledger import Committed, Logged
     from chalicelib.core.lifetimes import Lifetimes
     from chalicelib.core.project import Project
     from chalicelib.core.rejection import RejectedPost
     from chalicelib.core.report import Report
+    from chalicelib.core.summary import RecordSums
     from chalicelib.core.table_keys import Mark
     from chalicelib.core.turn import Turn
     from chalicelib.core.windows import Window

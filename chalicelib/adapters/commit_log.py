@@ -22,7 +22,7 @@ from chalicelib.core import commit, retries, table_keys, windows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
-from chalicelib.core.hour_summary import RecordSums
+from chalicelib.core.summary import RecordSums
 from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.adapters.aws import translated_errors
 from chalicelib.core import compact, timestamps
-from chalicelib.core.ledger import chunk_hash
+from chalicelib.core.chunk_id import chunk_hash
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
 from chalicelib.core.windows import HOUR
 

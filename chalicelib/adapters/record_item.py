@@ -8,7 +8,7 @@ from chalicelib.adapters.table import Item, key_item, key_of, number, text
 from chalicelib.core import commit, summary, table_keys
 from chalicelib.core.chunk_id import minted_at, owner_of, single_ref
 from chalicelib.core.commit import CommitRecord
-from chalicelib.core.hour_summary import RecordSums
+from chalicelib.core.summary import RecordSums
 
 
 def record_item(record: CommitRecord, retention: timedelta) -> Item:
@@ -47,8 +47,7 @@ def record_of(item: Item) -> CommitRecord:
 
 def sums_of(item: Item) -> RecordSums:
     """What a record says in sum, without its events."""
-    types, users, value_counts = summary.unpack_sums(item["s"]["B"])
-    return RecordSums(types, users, value_counts, int(item["e"]["N"]) if "e" in item else 0)
+    return summary.unpack_sums(item["s"]["B"], erased=int(item["e"]["N"]) if "e" in item else 0)
 
 
 def update_part(before: CommitRecord, after: CommitRecord) -> Item:

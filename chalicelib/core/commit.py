@@ -15,9 +15,9 @@ from typing import NamedTuple
 
 from chalicelib.core import limits, summary, timestamps, windows
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.chunk_id import hour_of, minted_at, newest_minute_of, single_ref
+from chalicelib.core.chunk_id import chunk_hash, hour_of, minted_at, newest_minute_of, single_ref, sum_of
 from chalicelib.core.event import Event, EventRef
-from chalicelib.core.ledger import Committed, chunk_hash, sum_of
+from chalicelib.core.ledger import Committed
 from chalicelib.core.windows import DAY, HOUR, minute_of_hour
 
 _ROUNDING = timedelta(milliseconds=2)

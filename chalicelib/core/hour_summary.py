@@ -6,19 +6,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from chalicelib.core import compact
 from chalicelib.core.commit import CommitRecord
-
-
-class RecordSums(NamedTuple):
-    """What a commit record says in sum: events by type, the user of each, value counts; and how many were erased."""
-
-    types: Mapping[str, int]
-    users: Iterable[str]
-    value_counts: Mapping[str, Mapping[str, int]]
-    erased: int = 0
+from chalicelib.core.summary import RecordSums
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-# CloudWatch adds numbers as doubles, which are exact up to 2**53: hashes of 24 bits of 500 million chunks an hour.
-_SUMMED_BITS = 0xFFFFFF
+from chalicelib.core.chunk_id import sum_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +54,6 @@ class Logged(NamedTuple):
 
     queued: frozenset[str]
     committed: frozenset[str]
-
-
-def chunk_hash(chunk_id: str) -> str:
-    """What stands for a chunk in a log: its id can hold a user id, and this tells nothing of it."""
-    return hashlib.blake2b(chunk_id.encode(), digest_size=6).hexdigest()
-
-
-def sum_of(hashes: Iterable[str]) -> int:
-    """The sum of hashes: equal for equal sets of chunks, and hardly for others of as many chunks."""
-    return sum(int(each, 16) & _SUMMED_BITS for each in hashes)
 
 
 class Hour(NamedTuple):

@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from os.path import commonprefix
-from typing import Any
+from typing import Any, NamedTuple
 
 from chalicelib.core import compact
 from chalicelib.core.event import EventRef
@@ -21,6 +21,15 @@ ValueCounts = dict[str, dict[str, int]]
 # The ids that clients and ingestion mint. In other characters, or of other lengths, an id is plain text.
 _HEX = re.compile("[0-9a-f]{32}")
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class RecordSums(NamedTuple):
+    """What a commit record says in sum: events by type, the user of each, value counts; and how many were erased."""
+
+    types: Mapping[str, int]
+    users: Iterable[str]
+    value_counts: Mapping[str, Mapping[str, int]]
+    erased: int = 0
 
 
 def pack(by_type: ByType, value_counts: ValueCounts) -> bytes:
@@ -44,10 +53,10 @@ def unpack(packed: bytes) -> tuple[ByType, ValueCounts]:
     return {event_type: [next(refs) for _ in range(count)] for event_type, count in counts.items()}, value_counts
 
 
-def unpack_sums(packed: bytes) -> tuple[dict[str, int], list[str], ValueCounts]:
-    """The events by type, the user of each event, and the value counts: all that a report needs."""
-    counts, _, users, _, _, value_counts = json.loads(zlib.decompressobj().decompress(packed))
-    return counts, _unfold(users), value_counts
+def unpack_sums(packed: bytes, *, erased: int) -> RecordSums:
+    """All that a report needs, without the events."""
+    types, _, users, _, _, value_counts = json.loads(zlib.decompressobj().decompress(packed))
+    return RecordSums(types, _unfold(users), value_counts, erased)
 
 
 def _columns(by_type: ByType, value_counts: ValueCounts) -> tuple[str, bytes]:

@@ -10,9 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib import ports
-from chalicelib.core import chunk, ledger, limits, timestamps
+from chalicelib.core import chunk, limits, timestamps
 from chalicelib.core.chunk import Sender
-from chalicelib.core.chunk_id import mint_chunk_id
+from chalicelib.core.chunk_id import chunk_hash, mint_chunk_id, sum_of
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import Event, EventRef, Rejected, event_key
 from chalicelib.core.metrics import QUEUED_CHUNKS
@@ -79,7 +79,7 @@ def ingest(
     chunk_ids = [chunks[position].chunk_id for position in queued]
     hour = HOUR.name_of(timestamps.sortable(sender.received))
     meter.add("chunks", len(queued), at=sender.received)
-    meter.add("chunk_hashes", ledger.sum_of(map(ledger.chunk_hash, chunk_ids)), at=sender.received)
+    meter.add("chunk_hashes", sum_of(map(chunk_hash, chunk_ids)), at=sender.received)
     meter.add_chunks(QUEUED_CHUNKS, [(hour, chunk_id) for chunk_id in chunk_ids])
     meter.add("accepted", sum(chunks[position].accepted for position in queued), at=sender.received)
     if len(queued) < len(chunks):

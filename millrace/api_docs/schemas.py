@@ -131,7 +131,14 @@ def _status() -> Json:
         "alarms": _object(
             {"count": _COUNT, "ringing": {"type": "array", "items": _object({"name": _TEXT, "since": _TIME})}}
         ),
-        "ledger": _object({"from": _TIME, "to": _TIME, "balances": {"type": "boolean"}, "uncertain": {"type": "array", "items": _TEXT}}),
+        "ledger": _object(
+            {
+                "from": _TIME,
+                "to": _TIME,
+                "balances": {"type": "boolean"},
+                "uncertain": {"type": "array", "items": _TEXT},
+            }
+        ),
     }
     nullable = {name: {"oneOf": [schema, {"type": "null"}]} for name, schema in parts.items()}
     return _object({"project": _TEXT, "stage": {"oneOf": [_object({"at": _TIME, **nullable}), {"type": "null"}]}})

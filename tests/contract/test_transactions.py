@@ -14,7 +14,8 @@ from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from builders import HISTORY, make_chunk, make_event, make_record, make_report
 from chalicelib.adapters.table import Cancelled, Conflict, Table, key_item, number, put_part
 from chalicelib.core.commit import Outcome
-from chalicelib.core.hour_summary import HourSummary, RecordSums
+from chalicelib.core.hour_summary import HourSummary
+from chalicelib.core.summary import RecordSums
 from chalicelib.core.table_keys import Key
 from chalicelib.core.windows import Window
 from chalicelib.errors import StoreFailed

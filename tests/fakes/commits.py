@@ -14,8 +14,8 @@ from chalicelib.core.chunk_id import NOBODY, newest_minute_of, single_id
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.event import Event, EventRef
-from chalicelib.core.hour_summary import RecordSums
 from chalicelib.core.ledger import Committed
+from chalicelib.core.summary import RecordSums
 from chalicelib.core.table_keys import Mark
 from chalicelib.errors import StoreFailed
 from fakes.events import FakeEventStore

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from chalicelib.core.ledger import Logged, chunk_hash
+from chalicelib.core.chunk_id import chunk_hash
+from chalicelib.core.ledger import Logged
 from chalicelib.core.metrics import CATALOGUE, COMMITTED_CHUNKS, QUEUED_CHUNKS
 from chalicelib.errors import StoreFailed
 

@@ -12,8 +12,8 @@ import pytest
 
 from builders import NOW, World, make_chunk, make_event, make_message
 from chalicelib.core import chunk as chunks
-from chalicelib.core import ledger
 from chalicelib.core.chunk import Sender
+from chalicelib.core.chunk_id import chunk_hash, sum_of
 from chalicelib.core.dialects import RawEvent
 from chalicelib.core.event import REJECTION_CODES, Rejected
 from chalicelib.core.metrics import CATALOGUE
@@ -85,7 +85,7 @@ def bytes_of_the_archive(world: World) -> int:
 
 
 def hashes_of_the_queue(world: World) -> int:
-    return ledger.sum_of(ledger.chunk_hash(chunks.decode(body).chunk_id) for body in world.queue.bodies)
+    return sum_of(chunk_hash(chunks.decode(body).chunk_id) for body in world.queue.bodies)
 
 
 def two_hours_whose_reports_are_published_late(world: World) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 from chalicelib.adapters.chunk_log import ChunkLog
 from chalicelib.adapters.metrics import Meter
-from chalicelib.core.ledger import Logged, chunk_hash
+from chalicelib.core.chunk_id import chunk_hash
+from chalicelib.core.ledger import Logged
 from chalicelib.core.metrics import COMMITTED_CHUNKS, QUEUED_CHUNKS
 
 HOUR = "2026-03-03T10"

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core import ledger
+from chalicelib.core.chunk_id import chunk_hash, sum_of
 from chalicelib.core.ledger import Amount, Committed, Hour, Ledger, Logged, Measured
 
 EVENTS = 2
@@ -18,13 +19,13 @@ def hour_of(
     queued: set[str], committed: set[str], *, doubled: Collection[str] = (), logged: bool = True, lost: int = 0
 ) -> Hour:
     """Of these chunks, of which some were measured twice; the log may lack some that were committed."""
-    hashes, done = ({ledger.chunk_hash(each) for each in chunks} for chunks in (queued, committed))
+    hashes, done = ({chunk_hash(each) for each in chunks} for chunks in (queued, committed))
     measured = Measured(
         len(queued) + len(doubled),
         EVENTS * (len(queued) + len(doubled)),
-        ledger.sum_of(hashes) + ledger.sum_of(map(ledger.chunk_hash, doubled)),
+        sum_of(hashes) + sum_of(map(chunk_hash, doubled)),
     )
-    sums = Committed(len(committed), EVENTS * len(committed), len(committed), ledger.sum_of(done))
+    sums = Committed(len(committed), EVENTS * len(committed), len(committed), sum_of(done))
     log = Logged(frozenset(hashes), frozenset(sorted(done)[lost:])) if logged else None
     return ledger.judge(measured, sums, log)
 
@@ -98,7 +99,7 @@ def test_dead_letters_of_which_only_the_number_is_known_have_the_events_that_are
 
 
 def test_a_hash_tells_nothing_of_its_chunk_and_differs_for_others() -> None:
-    hashes = {ledger.chunk_hash(f"01ARZ3NDEKTSV4RRFFQ69G5FAV-ann-{number}") for number in range(1000)}
+    hashes = {chunk_hash(f"01ARZ3NDEKTSV4RRFFQ69G5FAV-ann-{number}") for number in range(1000)}
     assert {len(each) for each in hashes} == {12}
     assert len(hashes) == 1000
 
