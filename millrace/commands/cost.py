@@ -13,7 +13,7 @@ from chalicelib.settings import Trigger
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import json_option
-from millrace.pricing import bill, prices, recording
+from millrace.pricing import bill, captured, prices, recording
 from millrace.pricing.bill import Assumptions
 from millrace.pricing.stub import Stub
 
@@ -82,9 +82,12 @@ def cost(
     recorded = _record(
         [(each, size) for each in events for size in sorted(messages or bill.batches_at(rate, each, trigger))]
     )
+    largest = [(each, max(messages or bill.batches_at(rate, each, trigger))) for each in events]
+    by_case = _record_captured(largest)
     if as_json:
-        output.print_json(_documents(recorded, assumed))
+        output.print_json([*_documents(by_case, assumed), *_documents(recorded, assumed)])
         return
+    _print_captured(by_case, assumed)
     _print_ingestion(recorded, assumed)
     _print_what_ifs(recorded, assumed)
     _print_bills(recorded, assumed, rate)
@@ -117,6 +120,43 @@ def _record(cases: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]
         worker.end()
     peers = json.loads(_PEERS.read_text()).get("cost", {}) if _PEERS.exists() else {}
     return {"ours": ours, **peers}
+
+
+def _record_captured(sizes: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]:
+    """What each library's events were seen to take, by case; `sizes`: events a POST and messages a batch."""
+    recorded = {}
+    with Stub() as stub:
+        worker = recording.Worker(recording.OURS, stub)
+        for case in captured.CASES:
+            output.say(f"measuring {case} ...")
+            worker.ask(captured={"case": case})
+            recorded[case] = [recording.record(worker, events=number, messages=size) for number, size in sizes]
+        worker.end()
+    return recorded
+
+
+def _print_captured(by_case: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
+    """Rows are libraries. Their events take different numbers of bytes."""
+    columns = [_case(row) for row in by_case[captured.OWN]]
+    output.print_text("Dollars for a million events of each library, at events a POST x messages a batch")
+    output.print_table(
+        ("", *columns, "bytes stored"),
+        [
+            (
+                case,
+                *(f"{bill.ingestion(row, assumed)['in all']:.3f}" for row in rows),
+                f"{rows[-1]['behind']['item_bytes']:.0f}",
+            )
+            for case, rows in by_case.items()
+        ],
+    )
+    rows = by_case[captured.OWN]
+    lifetimes = [bill.lifetime(row, assumed) for row in rows]
+    spent = ", ".join(f"{taken:.2f} at {name}" for name, (taken, _) in zip(columns, lifetimes, strict=True))
+    output.print_text(
+        f"\nA million events in own form, taken in and kept for {assumed.retention_days} days: {spent} dollars; "
+        f"backups (point-in-time recovery) {lifetimes[-1][1]:.2f} more.\n"
+    )
 
 
 def _documents(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> Iterable[dict[str, Any]]:

@@ -133,6 +133,13 @@ def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
     return {**costs, "in all": sum(costs.values())}
 
 
+def lifetime(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> tuple[float, float]:
+    """Dollars to take in so many events and to keep them until they expire, and for their backups meanwhile."""
+    kept, months = keeping(recorded, events), assumed.retention_days / DAYS_A_MONTH
+    backups = kept["point-in-time recovery"]
+    return ingestion(recorded, assumed, events)["in all"] + (kept["in all"] - backups) * months, backups * months
+
+
 def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
     """Dollars for reading commit records again: each refresh of a running hour reads it from its start."""
     record_bytes = recorded["behind"].get("record_bytes", 0)

@@ -19,6 +19,7 @@ from pathlib import Path
 from time import process_time
 from typing import Any
 
+from millrace.pricing.captured import CapturedTraffic, resource_of
 from millrace.pricing.workload import Context, Traffic, http_event, queue_event
 
 Handler = Callable[[dict[str, Any], Any], Any]
@@ -77,16 +78,27 @@ def cold(functions: str, which: str) -> None:
     sys.stdout.write(f"{cpu * 1000:.2f}\n")
 
 
+def _post(traffic: Traffic | CapturedTraffic, events: int) -> dict[str, Any]:
+    if isinstance(traffic, Traffic):
+        return http_event(traffic.post(events))
+    request = traffic.request(events)
+    resource, parameters = resource_of(request.path)
+    return http_event(request.body, path=resource, parameters=parameters) | {"path": request.path}
+
+
 def serve(functions: str) -> None:
-    """Tasks: {"posts": n, "events": m}, {"batches": [[message]]}, {"traffic": {}}, or {} for the memory alone."""
-    api, processor, traffic = load(functions, "api"), load(functions, "processor"), Traffic()
+    """Tasks: {"posts": n, "events": m}, {"batches": [[message]]}, {"traffic": {}}, {"captured": {}}; {}: the memory."""
+    api, processor = load(functions, "api"), load(functions, "processor")
+    traffic: Traffic | CapturedTraffic = Traffic()
     for line in sys.stdin:
         task = json.loads(line)
         result: dict[str, Any] = {}
         if "traffic" in task:
             traffic = Traffic(**task["traffic"])
+        if "captured" in task:
+            traffic = CapturedTraffic(**task["captured"])
         if "posts" in task:
-            result = measure(api, [http_event(traffic.post(task["events"])) for _ in range(task["posts"])])
+            result = measure(api, [_post(traffic, task["events"]) for _ in range(task["posts"])])
         elif "batches" in task:
             result = measure(processor, [queue_event(batch) for batch in task["batches"]])
         result["peak_megabytes"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -62,7 +62,9 @@ class Traffic:
         return json.dumps({"events": [self.event() for _ in range(events)]})
 
 
-def http_event(body: str, method: str = "POST", path: str = "/events") -> dict[str, Any]:
+def http_event(
+    body: str, method: str = "POST", path: str = "/events", parameters: dict[str, str] | None = None
+) -> dict[str, Any]:
     """https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html"""
     headers = {
         "Accept": "*/*",
@@ -84,7 +86,7 @@ def http_event(body: str, method: str = "POST", path: str = "/events") -> dict[s
         "multiValueHeaders": {name: [value] for name, value in headers.items()},
         "queryStringParameters": None,
         "multiValueQueryStringParameters": None,
-        "pathParameters": None,
+        "pathParameters": parameters or None,
         "stageVariables": None,
         "requestContext": {
             "accountId": "123456789012",
