@@ -41,9 +41,7 @@ def _path(_context: object, _parameter: object, given: str) -> str:
     show_default=True,
     help="Seconds between two runs of the aggregator, while anything changes; on AWS it is 5 minutes.",
 )
-def up(
-    port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float
-) -> None:
+def up(port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float) -> None:
     """Run the whole pipeline on this machine, until Ctrl-C.
 
     \b

@@ -1,4 +1,4 @@
-"""Libraries against a stage as it is deployed, under a path and with keys: a sample of the matrix, and the docs' pages."""
+"""Libraries against a stage as it is deployed, under a path and with keys: a sample, and the docs' pages."""
 
 from __future__ import annotations
 

@@ -26,8 +26,12 @@ ACME = Project("acme", secret="s")
 KEPT_POSTS_A_MINUTE = 20
 
 
+def keeping(log: FakeRejectionLog) -> Rejections:
+    return Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE)
+
+
 def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = ACME, **options: Any) -> dict[str, Any]:
-    rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE) if isinstance(log, FakeRejectionLog) else log
+    rejections = keeping(log) if isinstance(log, FakeRejectionLog) else log
     defaults: dict[str, Any] = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
         return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
@@ -129,9 +133,7 @@ def test_anything_that_can_be_rejected_can_be_kept(body: bytes) -> None:
     log = FakeRejectionLog()
     options: dict[str, Any] = {"sender": Sender("acme", NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     with pytest.raises(Problem) as caught:
-        ingest(
-            raw_events(body), project=ACME, rejections=Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE), **options
-        )
+        ingest(raw_events(body), project=ACME, rejections=keeping(log), **options)
     assert caught.value.code == "all_rejected"
     assert all(len(row["event"]) <= 1000 and row["event"].isascii() for row in rows(log))
     assert rows(log) != []
