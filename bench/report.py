@@ -135,8 +135,8 @@ def aggregator(cases: dict[str, Any]) -> list[str]:
     rows = {f"{size} {name}": figures for name, sizes in cases.items() for size, figures in sizes.items()}
     return [
         "## How the aggregator grows\n",
-        "Its flows and adapters over a double of the table in memory (`bench/reporting.py`), without botocore: a survey "
-        "of the marks, a run over active projects, one hour's report, the ledger. MB: what Python held at most.\n",
+        "Its flows and adapters over a double of the table in memory (`bench/reporting.py`), without botocore: a look "
+        "at the marks, a run over active projects, one hour's report, the ledger. MB: the most that Python held.\n",
         _table(
             list(rows), list(columns), lambda row, what: f"{rows[row][what]:,.1f}" if what in rows[row] else "", columns
         ),
