@@ -38,8 +38,8 @@ mutants: .venv/dev-ready .venv-emulator/ready ## which small changes of the prod
 proof: .venv/dev-ready ## check the model of the protocol: every pair of features, every broken rule
 	@$(VENV)/python -m proof
 
-bench: .venv-bench/ready .venv-emulator/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds)
-	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick)
+bench: .venv-bench/ready .venv-emulator/ready ## measure side by side, and write docs/benchmarks.md (QUICK=1 prints few rounds, LARGEST=1 takes the largest sizes)
+	@.venv-bench/bin/python -m bench $(if $(QUICK),--quick) $(if $(LARGEST),--largest)
 
 setup: .venv/run-ready .venv-emulator/ready ## the two environments, from locked requirements
 

@@ -2,6 +2,7 @@
 
 python -m bench          everything, some minutes
 python -m bench --quick  few rounds, printed and not kept
+python -m bench --largest  with the largest sizes of the aggregator, some minutes more
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import draining, growth, latency, questions, report, side_by_side
+from bench import draining, growth, latency, questions, report, reporting, side_by_side
 from millrace.pricing import recording
 from millrace.pricing.stub import Stub
 
@@ -37,11 +38,14 @@ def _peers_cost() -> dict[str, list[dict[str, Any]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("--quick", action="store_true", help="few rounds; prints the document and keeps nothing")
-    quick = parser.parse_args().quick
+    parser.add_argument("--largest", action="store_true", help="also the aggregator's largest sizes, minutes more")
+    options = parser.parse_args()
+    quick = options.quick
     rounds, cold_rounds, seconds = (2, 3, 4) if quick else (5, 7, 20)
     results = {
         "side_by_side": side_by_side.run(rounds, cold_rounds),
         "growth": growth.run(quick=quick),
+        "aggregator": reporting.run(largest=options.largest),
         "questions": questions.run(),
         "draining": draining.run(rounds=1 if quick else 3),
         "latency": latency.run(seconds=seconds),

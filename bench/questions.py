@@ -151,7 +151,11 @@ def _summed(days: int) -> Callable[[Table, _Stage], None]:
     """Days that were summed up, with events of ten types in every quarter of an hour."""
     hours = [f"2020-01-01T{hour:02}" for hour in range(24)]
     quarters = dict.fromkeys(("00", "15", "30", "45"), 1000)
-    totals = {"B": counting.pack_totals(HourCounter(hour, each, quarters) for hour in hours for each in _TYPES)}
+    totals = {
+        "B": counting.pack_totals(
+            (HourCounter(hour, each, quarters) for hour in hours for each in _TYPES), at_most=10**6
+        )
+    }
 
     def fill(table: Table, _stage: _Stage) -> None:
         for day in _days(days):

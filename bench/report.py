@@ -37,6 +37,7 @@ def write(results: dict[str, Any], **facts: Any) -> str:
         *_side_by_side(side),
         *_cost(results["cost"]),
         *_growth(results["growth"]),
+        *aggregator(results["aggregator"]),
         *questions(results["questions"]),
         *_draining(results["draining"]),
         *_latency(results["latency"]),
@@ -126,6 +127,20 @@ _QUESTIONS = """\
 What a question reads and computes at most, on a table in memory behind the product's own client: calls, consistent
 read units, CPU and the size of the answer. An answer has 29 s of a function with 0.29 of a core; a call takes 10 ms.
 """
+
+
+def aggregator(cases: dict[str, Any]) -> list[str]:
+    """The section on the aggregator: one table with a row for each case and size."""
+    columns = {"calls": "calls", "read": "read units", "write": "write units", "cpu_ms": "ms of CPU", "megabytes": "MB"}
+    rows = {f"{size} {name}": figures for name, sizes in cases.items() for size, figures in sizes.items()}
+    return [
+        "## How the aggregator grows\n",
+        "Its flows and adapters over a double of the table in memory (`bench/reporting.py`), without botocore: a look "
+        "at the marks, a run over active projects, one hour's report, the ledger. MB: the most that Python held.\n",
+        _table(
+            list(rows), list(columns), lambda row, what: f"{rows[row][what]:,.1f}" if what in rows[row] else "", columns
+        ),
+    ]
 
 
 def questions(figures: dict[str, Any]) -> list[str]:

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from builders import HISTORY, SETTINGS
-from chalicelib.core import counting, timestamps, windows
+from chalicelib.core import counting, limits, timestamps, windows
 from chalicelib.core.chunk import Sender
 from chalicelib.core.chunk_id import minted_at
 from chalicelib.core.commit import CommitRecord
@@ -471,7 +471,7 @@ class Schedule(RuleBasedStateMachine):
         demand(counted == truth, "counters say {}, commit records {}", counted, truth)
         counters = self.commits.counters
         for (project, day), packed in counters.packed.items():
-            now = counting.pack_totals(counters.of_days(project, [day]))
+            now = counting.pack_totals(counters.of_day(project, day), at_most=limits.MAX_TOTALS_ENTRIES)
             demand(packed == now, "the totals of {} are not what its counters say", day)
 
     def _check_archive(self) -> None:

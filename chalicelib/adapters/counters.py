@@ -48,6 +48,12 @@ class Counters:
         pks = [pk for day in days for pk in table_keys.day_partitions(project, day)]
         return [read_item(item, _counter) for item in self._table.query_each(pks, table_keys.COUNTERS)]
 
+    def of_day(self, project: str, day: str) -> Iterator[HourCounter]:
+        """Yield every counter of a day, page by page as the caller reads on; a counter may come in several parts."""
+        for pk in table_keys.day_partitions(project, day):
+            for item in self._table.query(pk, first=table_keys.COUNTERS.first, after=table_keys.COUNTERS.after):
+                yield read_item(item, _counter)
+
     def totals(self, project: str, *, first: str, after: str) -> Iterator[DayTotals]:
         """The totals of those days that were summed up, newest first."""
         pk = table_keys.totals_partition(project)
@@ -60,10 +66,10 @@ class Counters:
         """
         key = table_keys.day_totals(project, day)
         current = self._table.get(key) or {}  # before the counters, as a report is read before what it is made of
-        packed = counting.pack_totals(self.of_days(project, [day]))
+        packed = counting.pack_totals(self.of_day(project, day), at_most=limits.MAX_TOTALS_ENTRIES)
         version = int(current["v"]["N"]) if "v" in current else 0
         item = key_item(key) | {"v": number(version + 1)}
-        if len(packed) <= limits.MAX_TOTALS_BYTES:
+        if packed is not None and len(packed) <= limits.MAX_TOTALS_BYTES:
             item["b"] = {"B": packed}
         condition, values = ("v = :v", {":v": number(version)}) if version else ("attribute_not_exists(v)", None)
         if not self._table.put_if(item, condition, values):

@@ -55,12 +55,21 @@ class DayTotals(NamedTuple):
     counters: list[HourCounter]
 
 
-def pack_totals(counters: Iterable[HourCounter]) -> bytes:
-    """The counters of a day, in however many parts they come, summed by type and quarter of an hour."""
+def pack_totals(counters: Iterable[HourCounter], *, at_most: int) -> bytes | None:
+    """The counters of a day, in however many parts they come, summed by type and quarter of an hour.
+
+    None if they have more than so many hours of types: then no more are read.
+    """
     sums: dict[str, dict[str, Counter[str]]] = {}
+    entries = 0
     for counter in counters:
         _, hour_of_day = windows.day_and_hour(counter.hour)
-        quarters = sums.setdefault(counter.event_type, {}).setdefault(hour_of_day, Counter())
+        hours = sums.setdefault(counter.event_type, {})
+        if hour_of_day not in hours:
+            entries += 1
+            if entries > at_most:
+                return None
+        quarters = hours.setdefault(hour_of_day, Counter())
         for minute, count in counter.minutes.items():
             quarters[windows.quarter_of(minute)] += count
     return compact.pack(

@@ -114,6 +114,8 @@ MAX_COUNTED_DAYS = 60
 MAX_COUNT_TOTALS_BYTES = 8_000_000
 # An item takes 400 KB. A day of more types is counted each time.
 MAX_TOTALS_BYTES = 350_000
+# Hours of types of a day, each of some bytes in that item, and of 1 KB in memory.
+MAX_TOTALS_ENTRIES = 50_000
 
 
 # Of a verdict. With these, those of the most rejected events that a POST may hold fit into one answer.

@@ -70,7 +70,7 @@ class Reporter:
         days = self.counters.days(window.project, first=first, after=after)
         first, after = HOUR.windows(window.span)
         sums = Counter[str]()
-        for counter in self.counters.of_days(window.project, days):
+        for counter in (counter for day in days for counter in self.counters.of_day(window.project, day)):
             if first <= counter.hour < after:
                 sums[counter.event_type] += sum(counter.minutes.values())
         return +sums

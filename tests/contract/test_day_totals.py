@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -61,10 +61,10 @@ def test_an_older_look_never_replaces_a_newer_one(stage: Stage) -> None:
     class Slow(Counters):
         meanwhile: Callable[[], Any]
 
-        def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
-            found = super().of_days(project, days)
+        def of_day(self, project: str, day: str) -> Iterator[HourCounter]:
+            found = list(super().of_day(project, day))
             self.meanwhile()
-            return found
+            return iter(found)
 
     def others_are_faster() -> None:
         commit(stage, "10:01")

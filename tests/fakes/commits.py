@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from itertools import count
 
-from chalicelib.core import commit, counting, event_body, hour_summary
+from chalicelib.core import commit, counting, event_body, hour_summary, limits
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import NOBODY, newest_minute_of, single_id
 from chalicelib.core.commit import CommitRecord, Outcome
@@ -45,7 +45,12 @@ class FakeCounters:
                 yield counting.unpack_totals(day, self.packed[owner, day])
 
     def sum_up(self, project: str, day: str) -> None:
-        self.packed[project, day] = counting.pack_totals(self.of_days(project, [day]))
+        packed = counting.pack_totals(self.of_day(project, day), at_most=limits.MAX_TOTALS_ENTRIES)
+        if packed is not None:
+            self.packed[project, day] = packed
+
+    def of_day(self, project: str, day: str) -> list[HourCounter]:
+        return self.of_days(project, [day])
 
     def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
         wanted = set(days)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chalicelib.core.counting import HourCounter, sum_windows
+from chalicelib.core.counting import HourCounter, pack_totals, sum_windows
 from chalicelib.core.timestamps import parse
 from chalicelib.core.windows import DAY, GRAINS, HOUR, Span
 
@@ -65,3 +66,17 @@ def test_a_minute_in_which_a_span_starts_or_ends_counts_whole() -> None:
     counter = HourCounter("2015-05-17T10", "view", {"00": 1, "01": 2, "02": 4, "03": 8})
     span = Span(parse("2015-05-17T10:01:59Z"), parse("2015-05-17T10:02:01Z"))
     assert [row["count"] for row in sum_windows([counter], DAY, span)] == [6]
+
+
+def test_the_totals_of_a_day_are_packed_unless_it_has_more_hours_of_types_than_are_read() -> None:
+    read: list[int] = []
+
+    def counters(number_of: int) -> Iterator[HourCounter]:
+        for number in range(number_of):
+            read.append(number)
+            yield HourCounter("2015-05-17T10", f"type {number // 2}", {"00": 1})
+
+    assert pack_totals(counters(10), at_most=5)
+    read.clear()
+    assert pack_totals(counters(1_000_000), at_most=5) is None
+    assert len(read) == 11
