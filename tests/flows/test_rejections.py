@@ -27,7 +27,9 @@ KEPT_POSTS_A_MINUTE = 20
 
 
 def post(log: FakeRejectionLog | Rejections, *events: Any, project: Project = ACME, **options: Any) -> dict[str, Any]:
-    rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE) if isinstance(log, FakeRejectionLog) else log
+    rejections = (
+        Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE) if isinstance(log, FakeRejectionLog) else log
+    )
     defaults: dict[str, Any] = {"sender": Sender(project.name, NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     try:
         return ingest([RawEvent(each) for each in events], project=project, rejections=rejections, **defaults | options)
@@ -130,7 +132,10 @@ def test_anything_that_can_be_rejected_can_be_kept(body: bytes) -> None:
     options: dict[str, Any] = {"sender": Sender("acme", NOW), "queue": FakeQueue(), "meter": FakeMeter()}
     with pytest.raises(Problem) as caught:
         ingest(
-            raw_events(body), project=ACME, rejections=Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE), **options
+            raw_events(body),
+            project=ACME,
+            rejections=Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE),
+            **options,
         )
     assert caught.value.code == "all_rejected"
     assert all(len(row["event"]) <= 1000 and row["event"].isascii() for row in rows(log))
