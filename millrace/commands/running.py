@@ -30,6 +30,13 @@ def _path(_context: object, _parameter: object, given: str) -> str:
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True, help="0: any.")
 @click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage is.")
+@click.option(
+    "--host",
+    "hosts",
+    metavar="NAME",
+    multiple=True,
+    help="Another name by which requests reach this machine, as host.docker.internal.",
+)
 @click.option("--closed", is_flag=True, help="Want keys, as a deployed stage does.")
 @state_option
 @click.option("--fresh", is_flag=True, help="Forget all events first.")
@@ -41,20 +48,31 @@ def _path(_context: object, _parameter: object, given: str) -> str:
     show_default=True,
     help="Seconds between two runs of the aggregator, while anything changes; on AWS it is 5 minutes.",
 )
-def up(port: int, path: str, state: Path, *, closed: bool, fresh: bool, attached: bool, aggregate_every: float) -> None:
+def up(
+    port: int,
+    path: str,
+    state: Path,
+    *,
+    hosts: tuple[str, ...],
+    closed: bool,
+    fresh: bool,
+    attached: bool,
+    aggregate_every: float,
+) -> None:
     """Run the whole pipeline on this machine, until Ctrl-C.
 
     \b
     Examples:
       millrace up --port 8001
       millrace up --fresh
+      millrace up --host host.docker.internal
     """
     from millrace.local.up import end_with_standard_input, local_stack, wait_for_the_end
 
     if attached:
         end_with_standard_input()
-    options: Any = {"path": path, "closed": closed, "fresh": fresh, "aggregate_seconds": aggregate_every}
-    with local_stack(state.resolve(), port=port, **options) as (running, crashed):
+    options: Any = {"path": path, "hosts": hosts, "closed": closed, "fresh": fresh}
+    with local_stack(state.resolve(), port=port, aggregate_seconds=aggregate_every, **options) as (running, crashed):
         if crashed:
             output.say(
                 "The emulator was killed last time: its state is the last snapshot, some seconds older. "

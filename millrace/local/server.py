@@ -35,7 +35,6 @@ _IDLE_SECONDS = 60
 _END_SECONDS = 5
 #: The names of this machine that no DNS of others can lead here.
 _HOSTS = ("127.0.0.1", "localhost")
-_FOREIGN_HOST = Problem("forbidden", f"The local stack answers only where the host is {' or '.join(_HOSTS)}.")
 
 _Answer = tuple[int, dict[str, Any], str | bytes | None]
 _StartResponse = Callable[[str, list[tuple[str, str]]], object]
@@ -50,14 +49,14 @@ def listen(port: int) -> socket.socket:
 
 
 @contextlib.contextmanager
-def serve(app: Any, config: Any, listener: socket.socket, path: str = "") -> Iterator[None]:
+def serve(app: Any, config: Any, listener: socket.socket, path: str = "", hosts: Iterable[str] = ()) -> Iterator[None]:
     """Answer requests in threads of its own; in the end finish those at hand, and take no others.
 
-    `path`: what stands before each route, as the name of a deployed stage does.
+    `path`: what stands before each route, as the name of a deployed stage does. `hosts`: more names of this machine.
     """
     app.__class__ = LocalChalice  # keeps the current request per thread
     server = create_server(
-        Application(_Gateway(app, config, path)),
+        Application(_Gateway(app, config, path), hosts),
         sockets=[listener],
         backlog=_BACKLOG,
         threads=_THREADS,
@@ -98,10 +97,11 @@ class _Gateway(LocalGateway):
 
 
 class Application:
-    """Hands a request to Chalice as API Gateway would (WSGI)."""
+    """Hands a request to Chalice as API Gateway would (WSGI). `hosts`: more names of this machine."""
 
-    def __init__(self, chalice: LocalGateway) -> None:
+    def __init__(self, chalice: LocalGateway, hosts: Iterable[str] = ()) -> None:
         self._chalice = chalice
+        self._hosts = [*_HOSTS, *(host.lower() for host in hosts)]
 
     def __call__(self, environ: dict[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         status, headers, body = self._answer(environ)
@@ -112,9 +112,13 @@ class Application:
 
     def _answer(self, environ: dict[str, Any]) -> _Answer:
         # A name that DNS leads here lets a page read the answers as if they were its own site's.
-        if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in _HOSTS:
+        if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in self._hosts:
             return _problem(
-                Problem("forbidden", f"The local stack answers only to {' and '.join(_HOSTS)} as its host.")
+                Problem(
+                    "forbidden",
+                    f"The local stack answers only to {' and '.join(self._hosts)} as its host. For another name of this "
+                    "machine, start it with: millrace up --host NAME",
+                )
             )
         if not environ["REQUEST_URI"].startswith("/"):
             return _problem(Problem("bad_request", "The request names no path."))

@@ -9,7 +9,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -39,6 +39,7 @@ def local_stack(
     *,
     port: int,
     path: str = "",
+    hosts: Sequence[str] = (),
     closed: bool = False,
     fresh: bool = False,
     aggregate_seconds: float = 5,
@@ -46,7 +47,7 @@ def local_stack(
 ) -> Iterator[tuple[Running, bool]]:
     """Everything running; ends it all, in order, when left. Also says if the last stop was a crash.
 
-    `port` 0: any free one. `path`: below which it is served; `closed`: it wants keys, as deployed stages do. If
+    `port` 0: any free one. `path`: below which it is served; `hosts`: more names of this machine; `closed`: it wants keys, as deployed stages do. If
     something does not start, what did is ended. Raises CommandError.
     """
     with contextlib.ExitStack() as closing:
@@ -67,7 +68,7 @@ def local_stack(
         os.environ.update(functions_see)
         upgrade.prepare(os.environ)
         closing.enter_context(output_watched(state))
-        closing.enter_context(serve(app, configuration, listener, path))
+        closing.enter_context(serve(app, configuration, listener, path, hosts))
         closing.enter_context(_event_functions(state, aggregate_seconds, workers))
         url = f"http://127.0.0.1:{listener.getsockname()[1]}{path}"
         running = Running(url, os.getpid(), {**emulator.environment(), **functions_see})

@@ -31,7 +31,7 @@
     }));
     const ledger = {
       from: iso(last), balances: true, accepted: stage.events, stored: stage.events, duplicates: 0, in_flight: 0, dead: 0,
-      quarantined: 0, missing: 0, rejected: 0, chunks: {dead: 0, missing: 0},
+      quarantined: 0, missing: 0, rejected: 0, unanswered: 0, uncertain: [], chunks: {dead: 0, missing: 0},
     };
     return {
       at: iso(Date.now()), queue: {depth: 0, oldest_seconds: null}, dead_letters: {count: 0, max_deliveries: 5},

@@ -51,7 +51,7 @@ def test_every_command_has_examples_that_it_takes(name: str, tmp_path: Path, mon
         given = arguments(line)
         for word in given:
             if word.endswith("/"):
-                Path(word).mkdir()
+                Path(word).mkdir(exist_ok=True)
             if re.fullmatch(r"[\w./-]+\.(gz|json|jsonl|yaml|csv)", word):  # a file that the command reads
                 Path(word).parent.mkdir(parents=True, exist_ok=True)
                 Path(word).touch()

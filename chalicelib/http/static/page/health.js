@@ -1,6 +1,6 @@
 // Shows whether the stage is well: the sentence, its colour, the title and the icon; the tiles; the ledger.
 import {byId, h, table, write} from "./elements.js";
-import {balance, SLOW_SECONDS, summarise, WAITS_LONG_SECONDS} from "./judging.js";
+import {summarise, WAITS_LONG_SECONDS} from "./judging.js";
 import {clock, count, day, minute, plural, seconds, small} from "./wording.js";
 
 const ICON = document.querySelector("link[rel=icon]");
@@ -88,23 +88,22 @@ export function showLedger(stage) {
     byId("ledger-body").replaceChildren(h("p", {class: "empty"}, "The ledger could not be computed: the metrics, the queue or the table did not answer."));
     return;
   }
-  const {parts, unanswered} = balance(ledger);
-  const total = ledger.accepted + unanswered;
-  const verdict = ledger.balances ? "It balances." : `${plural(ledger.chunks.missing, "chunk")} missing.`;
-  const doubt = ledger.uncertain?.length ? ` ${plural(ledger.uncertain.length, "hour")} uncertain: “millrace ledger” reads the logs.` : "";
+  const doubt = ledger.uncertain?.length ? ["bad", `${plural(ledger.uncertain.length, "hour")} uncertain.`] : ["good", "It balances."];
+  const [level, verdict] = ledger.balances ? doubt : ["bad", `${plural(ledger.chunks.missing, "chunk")} missing.`];
   const bar = h("div", {class: "sum", "aria-hidden": "true"},
-    ...PARTS.filter(([name]) => parts[name]).map(([name]) => {
+    ...PARTS.filter(([name]) => ledger[name]).map(([name]) => {
       const part = h("i", {"data-part": name});
-      part.style.flexGrow = String(parts[name] / total);
+      part.style.flexGrow = String(ledger[name] / ledger.accepted);
       return part;
     }));
-  const rows = PARTS.filter(([name]) => name !== "missing" || parts.missing).map(([name, label, meaning]) => [
-    h("span", {class: "key", "data-part": name}, label), h("span", {class: "muted"}, meaning), count(parts[name])]);
-  rows.push(["Together", h("span", {class: "muted"}, unanswered ? "accepted and unanswered" : "all that was accepted"), count(total)]);
+  const rows = PARTS.filter(([name]) => name !== "missing" || ledger.missing).map(([name, label, meaning]) => [
+    h("span", {class: "key", "data-part": name}, label), h("span", {class: "muted"}, meaning), count(ledger[name])]);
+  rows.push(["Together", h("span", {class: "muted"}, "all that was accepted"), count(ledger.accepted)]);
+  const notes = [`${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum.`,
+    ledger.unanswered && `${count(ledger.unanswered)} of the accepted were stored though their sender was told to send again.`, `Computed at ${clock(at)}.`];
   byId("ledger-body").replaceChildren(
-    h("p", {class: "equation"}, h("strong", {}, count(ledger.accepted)), " accepted. ", h("span", {class: ledger.balances ? "good" : "bad"}, verdict)),
-    unanswered ? h("p", {}, `${count(unanswered)} more were processed although their sender got no answer.`) : "",
+    h("p", {class: "equation"}, h("strong", {}, count(ledger.accepted)), " accepted. ", h("span", {class: level}, verdict)),
     bar,
     h("div", {class: "sums"}, table("What became of everything accepted", ["Part", "Meaning", "Events"], rows)),
-    h("p", {class: "muted"}, `${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum.${doubt} Computed at ${clock(at)}.`));
+    h("p", {class: "muted"}, notes.filter(Boolean).join(" ")));
 }

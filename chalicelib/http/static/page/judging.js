@@ -2,7 +2,7 @@
 import {clock, day, minute, plural, seconds} from "./wording.js";
 
 // Slower than this, and an event is not "a moment later" any more.
-export const SLOW_SECONDS = 30;
+const SLOW_SECONDS = 30;
 export const WAITS_LONG_SECONDS = 300;
 const MANY_REJECTED = 0.05;
 // CloudWatch has all of a minute some two minutes after it: the running one and the two before are still filling.
@@ -58,6 +58,10 @@ export function judge(stage, command) {
     return verdict("bad", `alarms ${names.join(" ")}`, names.length === 1 ? `The alarm ${names[0]} rings.` : `${names.length} alarms ring: ${names.join(", ")}.`,
       `Since ${day(alarms.ringing[0].since)}, ${minute(alarms.ringing[0].since)}. docs/operating.md says of each alarm what to do.`);
   }
+  if (ledger?.uncertain?.length) {
+    return verdict("warn", "uncertain", `The ledger of ${plural(ledger.uncertain.length, "hour")} is uncertain: it may hide a loss.`,
+      `“${command("ledger")}” names the hours, and reads their logs.`);
+  }
   if (quarantined?.count) {
     return verdict("warn", "quarantined", `${plural(quarantined.count, "message")} in quarantine.`,
       `“${command("quarantine list")}” says why they are kept there.`);
@@ -98,17 +102,6 @@ export function away(since, {message = "", waits = false} = {}) {
     advice: [message || (waits ? "It has not answered yet." : "It, or the way to it, is down."),
       since === null ? "" : `The numbers below are from ${clock(since)}.`, "This page goes on asking."].filter(Boolean).join(" "),
   };
-}
-
-/**
- * The parts of the ledger, which add up to `accepted` and `unanswered` together. A look at numbers that move can find
- * some of them early or late: what is left belongs to dead letters, whose events are not known, or is on its way.
- */
-export function balance(ledger) {
-  const parts = Object.fromEntries(["stored", "duplicates", "in_flight", "dead", "quarantined", "missing"].map((name) => [name, Math.max(0, ledger[name] ?? 0)]));
-  const rest = ledger.accepted - Object.values(parts).reduce((sum, each) => sum + each, 0);
-  if (rest > 0) parts[ledger.chunks.dead && !parts.dead ? "dead" : "in_flight"] += rest;
-  return {parts, unanswered: Math.max(0, -rest)};
 }
 
 /** Types and values that reports list, most frequent first: pages by `page` and by `path` are one list. */
