@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from needed import skip_without
+from waiting import PATIENCE_SECONDS
 
 PATH = shutil.which("chromium")
 NEEDED = skip_without(PATH, "Chromium is not installed: apt-get install chromium")
