@@ -21,7 +21,7 @@ def actions() -> set[str]:
 def services() -> set[str]:
     """The services that the toolbox calls and those whose resources the template makes."""
     code = "".join(path.read_text() for path in (ROOT / "millrace").rglob("*.py"))
-    called = set(re.findall(r"(?:boto3\.client|_client|self\._clients)\(\"(\w+)\"", code))
+    called = set(re.findall(r"clients?\(\"(\w+)\"", code))
     made = {name.lower() for name in re.findall(r"Type: AWS::(\w+)::", (ROOT / "stack.yaml").read_text())}
     return called | made
 

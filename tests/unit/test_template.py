@@ -108,6 +108,11 @@ def test_each_section_of_the_runbook_leads_from_the_meaning_to_the_end() -> None
     assert {name: found for name, found in parts.items() if found[:4] != ["Meaning", "Check", "Fix", "Over"]} == {}
 
 
+def test_the_runbook_prices_every_alarm() -> None:
+    runbook = (ROOT / "docs" / "operating.md").read_text()
+    assert f"| {len(ALARMS)} alarms at $0.10 | ${len(ALARMS) / 10:.2f} |" in runbook
+
+
 def test_queues_and_bucket_keep_things_for_their_lifetimes() -> None:
     kept = Lifetimes()
     assert properties("Chunks")["MessageRetentionPeriod"] == kept.queue.total_seconds()
