@@ -202,8 +202,9 @@ class Stack:
         pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))
         with ThreadPoolExecutor(_CALLS_AT_ONCE) as pool:
             while some := list(islice(pages, _CALLS_AT_ONCE)):
-                deleted += sum(pool.map(delete, some))
-                self._say(f"{deleted} objects deleted from {bucket}")
+                if number := sum(pool.map(delete, some)):
+                    deleted += number
+                    self._say(f"{deleted} objects deleted from {bucket}")
 
 
 class _Events:

@@ -39,6 +39,7 @@ def _emulators() -> Iterator[str]:
         yield ""
     yield "## Every emulator\n"
     yield "Latency, scaling, prices, quotas of a new account, API Gateway's role for logs, and mail are AWS's alone."
+    yield "[A first deployment](first-deployment.md) says what to look at there.\n"
 
 
 def _below(parent: click.Context) -> Iterator[click.Context]:

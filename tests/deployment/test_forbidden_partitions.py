@@ -119,7 +119,7 @@ def test_what_users_call_themselves_takes_no_right_away_and_gives_none(tables: d
     assert not any(writes(tables["api_handler"], key).values())
     processors = {"PutItem", "UpdateItem", "INSERT", "TransactWriteItems"}
     assert {call for call, allowed in writes(tables["process"], key).items() if allowed} == processors
-    aggregators = {"PutItem", "DeleteItem", "TransactWriteItems"}
+    aggregators = {"PutItem", "UpdateItem", "DeleteItem", "TransactWriteItems"}
     assert {call for call, allowed in writes(tables["aggregate"], key).items() if allowed} == aggregators
 
 

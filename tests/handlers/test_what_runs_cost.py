@@ -62,12 +62,10 @@ def test_a_run_takes_what_the_bill_says_of_an_idle_stage_and_of_an_active_projec
         _pipeline.cache_clear()  # after five minutes a function has forgotten what it knew of the stage
         api.aggregate()
 
-    for _ in range(2):  # the second makes an hour's report anew
+    assert costs(tap.measure(run)) == bill.IDLE_RUN
+    for _ in range(9):  # an hour has marks in eight shards, which come one after the other
         api.post([EVENT])
         api.process()
-        active = tap.measure(run)
-    run()  # which deletes the mark
-    idle = costs(tap.measure(run))
-    more = Counter(costs(active))
-    more.subtract(idle)
-    assert (idle, dict(+more)) == (bill.IDLE_RUN, bill.PROJECT_RUN)
+        active = Counter(costs(tap.measure(run)))
+    active.subtract(bill.IDLE_RUN)
+    assert +active == pytest.approx(bill.PROJECT_RUN, rel=0.25)

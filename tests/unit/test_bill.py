@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from chalicelib.settings import Trigger
+from millrace.local.emulator import PROJECT
 from millrace.pricing import bill
 from millrace.pricing.bill import Assumptions
 from millrace.pricing.prices import PRICES
@@ -69,10 +70,15 @@ def test_messages_are_received_one_by_one_and_deleted_ten_at_a_time(messages: in
     assert bill.ingestion(recorded, Assumptions())["SQS"] == pytest.approx(0.40 * (2 + deletes))
 
 
+def test_the_aggregator_has_the_memory_that_the_bill_counts() -> None:
+    config = json.loads((PROJECT / ".chalice" / "config.json").read_text())
+    assert config["lambda_functions"]["aggregate"]["lambda_memory_size"] == bill.AGGREGATOR_MEGABYTES
+
+
 def test_an_active_project_costs_its_reports() -> None:
     costs = bill.active_project(Assumptions())
     assert costs["S3 objects"] == pytest.approx(8755.2 * 2 * 5e-6)
-    assert 0.15 < costs["in all"] < 0.25
+    assert 0.2 < costs["in all"] < 0.35
     assert costs["in all"] == pytest.approx(sum(dollars for line, dollars in costs.items() if line != "in all"))
 
 
@@ -95,7 +101,7 @@ def test_an_idle_stage_costs_its_alarms_metrics_and_dashboard() -> None:
     costs = bill.idle(Assumptions(), alarms=14)
     assert costs["alarms"] == pytest.approx(1.40)
     assert costs["dashboard"] == pytest.approx(3)
-    assert costs["GetMetricData"] == pytest.approx(12 * 24 * 30.4 * 3 * 0.01 / 1000)
+    assert costs["GetMetricData"] == pytest.approx(12 * 24 * 30.4 * 4 * 0.01 / 1000)
     assert costs["in all"] == pytest.approx(sum(dollars for line, dollars in costs.items() if line != "in all"))
 
 
