@@ -71,6 +71,27 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         click.echo(_line(row, widths))
 
 
+def show_rows(rows: Iterable[dict[str, Any]], names: Iterable[str], *, as_json: bool) -> None:
+    """Rows as JSON, or as a table of the fields with these names."""
+    if as_json:
+        print_json(rows)
+        return
+    columns = list(names)
+    print_table(columns, [[_cell_of(row[name]) for name in columns] for row in rows])
+
+
+def show(document: dict[str, Any], *, as_json: bool, counted: str = "") -> None:
+    """A document as JSON, or as a table of its fields; `counted`: what their numbers count."""
+    if as_json:
+        print_json([document])
+    else:
+        print_table(("", counted), list(document.items()))
+
+
+def _cell_of(value: Any) -> str:
+    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+
+
 def fitted(widths: Sequence[int], room: int) -> list[int]:
     """The widths of columns, of which the last are narrowed first, the first never, and none to nothing."""
     fitted = list(widths)

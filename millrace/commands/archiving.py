@@ -92,10 +92,7 @@ def replay(
         task = bar.add_task("receipts", total=totals.chunks_in_flight)
         for count in receipts.collect():
             bar.advance(task, count)
-    if as_json:
-        output.print_json([asdict(totals)])
-    else:
-        output.print_table(("", "number"), list(asdict(totals).items()))
+    output.show(asdict(totals), as_json=as_json, counted="number")
     if not totals.is_clean:
         raise SystemExit(3)
 
@@ -157,10 +154,7 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
     receipt = erasure.receipt(person, totals, started, datetime.now(UTC))
     for stored_as in [] if dry_run else _ids_of(pipeline, person):
         pipeline.erasure.save_receipt(erasure.receipt_name(receipt, stored_as), json.dumps(receipt))
-    if as_json:
-        output.print_json([receipt | ({"anonymous_ids": left} if left else {})])
-    else:
-        output.print_table(("", ""), list(receipt.items()))
+    output.show(receipt | ({"anonymous_ids": left} if left and as_json else {}), as_json=as_json)
     for anonymous_id, number in left.items():
         output.say(f"Events left under the anonymous id {anonymous_id!r}, which the user's events name: {number}.")
     if len(_ids_of(pipeline, person)) > 1:
@@ -224,9 +218,6 @@ def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_
         ):
             bar.advance(task, count)
     sweeping.sweep_summaries(pipeline.hour_summaries, now, totals, dry_run=dry_run)
-    if as_json:
-        output.print_json([asdict(totals)])
-    else:
-        output.print_table(("", "number"), list(asdict(totals).items()))
+    output.show(asdict(totals), as_json=as_json, counted="number")
     if totals.unreadable:
         raise SystemExit(3)

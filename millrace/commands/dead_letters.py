@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import click
 
@@ -38,10 +37,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
     """
     with _round(pipeline) as scan:
         rows = [dead_letter.to_json() for dead_letter in itertools.islice(_selected(scan, selection), limit or None)]
-    if as_json:
-        output.print_json(rows)
-    else:
-        output.print_table(_COLUMNS, [["" if row[name] is None else row[name] for name in _COLUMNS] for row in rows])
+    output.show_rows(rows, _COLUMNS, as_json=as_json)
 
 
 @dlq.command()
@@ -58,11 +54,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
         found = next(_selected(scan, Selection(chunk=name)), None)
     if found is None:
         raise CommandError(f"No dead letter that can be seen now has the id {name}. List them with: millrace dlq list")
-    document = found.to_json() | {"message": found.message.body}
-    if as_json:
-        output.print_json([document])
-    else:
-        output.print_table(("", ""), list(document.items()))
+    output.show(found.to_json() | {"message": found.message.body}, as_json=as_json)
 
 
 @dlq.command()
@@ -131,7 +123,7 @@ def _selected(scan: DeadLetterScan, selection: Selection) -> Iterator[DeadLetter
 def _tell_plan(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
     with _round(pipeline) as scan:
         chosen = list(itertools.islice(_selected(scan, selection), limit or None))
-    _print({"dry_run": True, "selected": len(chosen)}, as_json=as_json)
+    output.show({"dry_run": True, "selected": len(chosen)}, as_json=as_json, counted="messages")
 
 
 def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
@@ -153,15 +145,8 @@ def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
 def _finish(outcome: MoveOutcome, *, as_json: bool) -> None:
     for problem in outcome.problems:
         output.say(problem)
-    _print(outcome.to_json(), as_json=as_json)
+    output.show(outcome.to_json(), as_json=as_json, counted="messages")
     if outcome.failed or outcome.copies_left:
         output.say("Some could not be moved or stayed as copies. Run the same again; copies are harmless.")
     if not outcome.is_clean:
         raise SystemExit(3)
-
-
-def _print(document: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        output.print_json([document])
-    else:
-        output.print_table(("", "batch"), list(document.items()))

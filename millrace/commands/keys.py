@@ -54,10 +54,7 @@ def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None
       millrace keys list --project shop
     """
     rows = [_row(key) for key in pipeline.projects.all_keys() if project in (None, key.project)]
-    if as_json:
-        output.print_json(rows)
-    else:
-        output.print_table(("id", "project", "kind", "created", "expires"), [list(row.values()) for row in rows])
+    output.show_rows(rows, ("id", "project", "kind", "created", "expires"), as_json=as_json)
 
 
 @keys.command()

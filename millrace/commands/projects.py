@@ -34,7 +34,7 @@ def list_projects(pipeline: Pipeline, *, as_json: bool) -> None:
     Example:
       millrace projects list --json
     """
-    _print([_row(project) for project in pipeline.projects.all()], as_json=as_json)
+    _print(pipeline.projects.all(), as_json=as_json)
 
 
 @projects.command()
@@ -47,7 +47,7 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
     Example:
       millrace projects show shop
     """
-    _print([_row(pipeline.projects.get(project) or Project(project))], as_json=as_json)
+    _print([pipeline.projects.get(project) or Project(project)], as_json=as_json)
 
 
 @projects.command("set")
@@ -76,7 +76,7 @@ def set_project(pipeline: Pipeline, project: str, *, as_json: bool, **settings: 
       millrace projects set shop --quota 6000 --ip truncate --drop-property email --hash-user-ids
     """
     changed = registry.change_project(pipeline.projects, project, lambda before: _changed(before, **settings))
-    _print([_row(changed)], as_json=as_json)
+    _print([changed], as_json=as_json)
 
 
 def _changed(
@@ -118,28 +118,8 @@ def _time_in(text: str) -> str | None:
         raise CommandError(f"--earliest: {error}.") from error
 
 
-def _print(rows: list[dict[str, Any]], *, as_json: bool) -> None:
-    if as_json:
-        output.print_json(rows)
-        return
-    columns = (
-        "project",
-        "quota",
-        "old_hours",
-        "earliest",
-        "identify_by",
-        "max_event_bytes",
-        "ip",
-        "drop_properties",
-        "drop_emails",
-        "hash_user_ids",
-        "catalogue",
-    )
-    output.print_table(columns, [[_cell(row[column]) for column in columns] for row in rows])
-
-
-def _cell(value: Any) -> str:
-    return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
+def _print(projects: list[Project], *, as_json: bool) -> None:
+    output.show_rows(map(_row, projects), _row(Project("")), as_json=as_json)
 
 
 def _row(project: Project) -> dict[str, Any]:

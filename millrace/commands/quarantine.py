@@ -38,10 +38,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
     rows = [
         quarantine_replay.to_json(entry) for entry in quarantine_replay.selected(pipeline.quarantine, selection, limit)
     ]
-    if as_json:
-        output.print_json(rows)
-    else:
-        output.print_table(_COLUMNS, [["" if row[name] is None else row[name] for name in _COLUMNS] for row in rows])
+    output.show_rows(rows, _COLUMNS, as_json=as_json)
 
 
 @quarantine.command()
@@ -56,11 +53,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
     """
     for entry in quarantine_replay.selected(pipeline.quarantine, Selection(chunk=name), 1):
         kept = json.loads(pipeline.quarantine.content(entry))
-        document = quarantine_replay.to_json(entry) | kept
-        if as_json:
-            output.print_json([document])
-        else:
-            output.print_table(("", ""), list(document.items()))
+        output.show(quarantine_replay.to_json(entry) | kept, as_json=as_json)
         return
     raise CommandError(f"Nothing in quarantine has the id {name}. List what is there with: millrace quarantine list")
 
@@ -104,10 +97,7 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
     for problem in outcome.problems:
         output.say(problem)
     document = {"dry_run": True, **outcome.to_json()} if dry_run else outcome.to_json()
-    if as_json:
-        output.print_json([document])
-    else:
-        output.print_table(("", "entries"), list(document.items()))
+    output.show(document, as_json=as_json, counted="entries")
     if not outcome.is_clean:
         raise SystemExit(3)
 

@@ -52,10 +52,7 @@ def send(
         _send(events, Sender(client, totals, receipts, output.say), receipts, totals)
     finally:
         bad_lines.finish()
-        if as_json:
-            output.print_json([totals.to_json()])
-        else:
-            output.print_table(("", "events"), list(totals.to_json().items()))
+        output.show(totals.to_json(), as_json=as_json, counted="events")
     if not totals.is_clean:
         raise SystemExit(3)
 

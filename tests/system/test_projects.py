@@ -63,6 +63,8 @@ def test_a_projects_settings_hold_for_what_clients_send(stack: LocalStack) -> No
         "drop_emails": False,
         "earliest": None,
         "old_hours": 10000,
+        "identify_by": "all",
+        "max_event_bytes": None,
         "hash_user_ids": True,
         "catalogue": "off",
     }
