@@ -113,13 +113,9 @@ class Application:
     def _answer(self, environ: dict[str, Any]) -> _Answer:
         # A name that DNS leads here lets a page read the answers as if they were its own site's.
         if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in self._hosts:
-            return _problem(
-                Problem(
-                    "forbidden",
-                    f"The local stack answers only to {' and '.join(self._hosts)} as its host. For another name of this "
-                    "machine, start it with: millrace up --host NAME",
-                )
-            )
+            names = " and ".join(self._hosts)
+            advice = "For another name of this machine, start it with: millrace up --host NAME"
+            return _problem(Problem("forbidden", f"The local stack answers only to {names} as its host. {advice}"))
         if not environ["REQUEST_URI"].startswith("/"):
             return _problem(Problem("bad_request", "The request names no path."))
         target, content = environ["REQUEST_URI"], environ["wsgi.input"].read() or None
