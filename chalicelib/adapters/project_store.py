@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from chalicelib.core import table_keys
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project
 
+_SETTINGS = {each.name for each in fields(Project)} - {"name", "schemas", "version", "unknown"}
 # Of a catalogue, compressed: an item takes 400 KB.
 MAX_CATALOGUE_BYTES = 350_000
 
@@ -38,10 +39,11 @@ class ProjectStore:
 
     def save(self, project: Project, *, replacing: Project | None) -> bool:
         """Put a project in place of the one that was read, None for none; False if it is no longer that."""
-        item = key_item(table_keys.project(project.name)) | {"b": text(_settings_text(project))}
+        version = number(replacing.version + 1 if replacing else 1)
+        item = key_item(table_keys.project(project.name)) | {"b": text(_settings_text(project)), "v": version}
         if replacing is None:
             return self._table.put_if(item, "attribute_not_exists(pk)")
-        return self._table.put_if(item, "b = :b", {":b": text(_settings_text(replacing))})
+        return self._table.put_if(item, "v = :v", {":v": number(replacing.version)})
 
     def schemas(self, project: str, version: str) -> dict[str, str]:
         """The JSON Schemas of a version of a catalogue, as text, by event type."""
@@ -81,13 +83,16 @@ class ProjectStore:
 
 def _settings_text(project: Project) -> str:
     document: dict[str, Any] = asdict(project) | {"dropped": sorted(project.dropped)}
-    del document["name"], document["schemas"]
-    return json.dumps(document, sort_keys=True)
+    settings = {name: document[name] for name in _SETTINGS}
+    return json.dumps({**project.unknown, **settings}, sort_keys=True)
 
 
 def _project(item: Item) -> Project:
-    settings = json.loads(item["b"]["S"])
-    return Project(key_of(item).sk, **settings | {"dropped": frozenset(settings["dropped"])})
+    """A setting that is not there has its default, and one that this release does not know changes nothing."""
+    found = json.loads(item["b"]["S"])
+    known = {name: found.pop(name) for name in _SETTINGS & found.keys()}
+    known["dropped"] = frozenset(known.get("dropped", ()))
+    return Project(key_of(item).sk, **known, version=int(item["v"]["N"]), unknown=found)
 
 
 def _schemas(item: Item) -> dict[str, str]:

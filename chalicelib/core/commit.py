@@ -222,10 +222,13 @@ def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
 
 
 def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
-    """Cut records into groups that one transaction takes, by its number of items and bytes."""
+    """Cut records into groups that one transaction takes, by its number of items and bytes.
+
+    Records of a project and hour come together: they share counters, a mark and a day.
+    """
     groups: list[list[CommitRecord]] = []
     items, size = set[tuple[str, ...]](), 0
-    for record in records:
+    for record in sorted(records, key=lambda record: (record.project, record.hour)):
         own, more = _own_item(record), _other_items(record)
         more.add(own)
         record_size = _most_bytes(record)
@@ -243,7 +246,7 @@ def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
 
 def _own_item(record: CommitRecord) -> tuple[str, ...]:
     """What names the item that says of a chunk alone that it is committed."""
-    return (record.chunk_id,) if record.body is None else (record.project, *record.owned[0].ref)
+    return (record.chunk_id,) if record.body is None else ("event", record.project, *record.owned[0].ref)
 
 
 def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
@@ -251,8 +254,8 @@ def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
     received_hour = HOUR.name_of(record.received)
     items: set[tuple[str, ...]] = {("ledger", received_hour)}
     if record.owned:
-        items |= {(record.project, record.hour), (record.project, DAY.name_of(record.hour))}
-        items |= {(record.project, record.hour, event.event_type) for event in record.owned}
+        items |= {("mark", record.project, record.hour), ("day", record.project, DAY.name_of(record.hour))}
+        items |= {("counter", record.project, record.hour, event.event_type) for event in record.owned}
     if record.body is not None:
         items.add(("shared", record.project, record.hour))
     return items

@@ -26,6 +26,7 @@ class Project:
     IDENTIFY_BY. `secret` keys the hashes of user ids and never changes.
 
     `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
+    `version`: how often the settings were saved; `unknown`: settings of a newer release, which a save keeps.
     """
 
     name: str
@@ -42,6 +43,8 @@ class Project:
     catalogue: str | None = None
     secret: str = field(default="", repr=False)
     schemas: Mapping[str, str] = field(default_factory=dict, repr=False)
+    version: int = field(default=0, compare=False)
+    unknown: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def max_bytes(self, allowed: int) -> int:
         """What an event may take, of which its dialect allows so many bytes."""

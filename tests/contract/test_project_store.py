@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,8 +48,9 @@ def test_a_project_that_exists_is_not_made_again(projects: ProjectStore) -> None
 
 def test_settings_that_somebody_else_changed_meanwhile_are_not_overwritten(projects: ProjectStore) -> None:
     projects.save(ACME, replacing=None)
-    assert projects.save(replace(ACME, quota=1), replacing=ACME)
-    assert not projects.save(replace(ACME, ip="drop"), replacing=ACME)
+    read = projects.get("acme")
+    assert projects.save(replace(ACME, quota=1), replacing=read)
+    assert not projects.save(replace(ACME, ip="drop"), replacing=read)
     assert projects.get("acme") == replace(ACME, quota=1)
 
 
@@ -108,3 +110,22 @@ def test_keys_of_all_projects_are_listed(projects: ProjectStore) -> None:
     for key in reversed(keys):
         projects.save_key(key)
     assert projects.all_keys() == keys
+
+
+def test_settings_of_another_release_are_kept_and_lock_nobody_out(stage: Stage) -> None:
+    """A newer release has saved a setting that this one does not know, and left out one that it no longer has."""
+    stage.projects.save(Project("shop", quota=5), replacing=None)
+    key = {"pk": {"S": "#projects"}, "sk": {"S": "shop"}}
+    table = stage.settings.table_name
+    item = stage.clients.dynamodb.get_item(TableName=table, Key=key)["Item"]
+    settings = json.loads(item["b"]["S"])
+    del settings["old_hours"]
+    item["b"] = {"S": json.dumps(settings | {"colour": "red"})}
+    stage.clients.dynamodb.put_item(TableName=table, Item=item)
+    found = stage.projects.get("shop")
+    assert found is not None
+    assert (found.quota, found.old_hours) == (5, Project("shop").old_hours)
+    assert stage.projects.save(replace(found, quota=6), replacing=found)
+    assert not stage.projects.save(replace(found, quota=7), replacing=found)
+    saved = stage.clients.dynamodb.get_item(TableName=table, Key=key)["Item"]
+    assert {name: json.loads(saved["b"]["S"])[name] for name in ("colour", "quota")} == {"colour": "red", "quota": 6}

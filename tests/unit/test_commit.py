@@ -55,7 +55,7 @@ kinds = st.tuples(st.sampled_from("pq"), hours, st.sampled_from([1, 2, 40, 90]),
 def test_groups_keep_every_record_once_and_fit_a_transaction(rows: list[tuple[str, str, int, int]], times: int) -> None:
     records = [record(number, *row) for number, row in enumerate(rows * times)]
     groups = commit.group(records)
-    assert [each for group in groups for each in group] == records
+    assert [each for group in groups for each in group] == sorted(records, key=lambda each: (each.project, each.hour))
     assert all(1 <= transaction_items(group) <= limits.MAX_COMMIT_ITEMS for group in groups)
 
 
@@ -149,3 +149,19 @@ def test_a_summary_gives_back_what_went_in(owned: list[OwnedEvent], value_counts
     unpacked, unpacked_counts = commit.unpack_summary(packed)
     assert sorted(unpacked, key=repr) == sorted(owned, key=repr)
     assert unpacked_counts == value_counts
+
+
+def test_records_of_many_projects_share_transactions_as_those_of_one_do() -> None:
+    """1,000 chunks of 100 projects, as they come: one after the other."""
+    records = [record(number, project=f"p{number % 100}") for number in range(1000)]
+    groups = commit.group(records)
+    assert sorted(each.chunk_id for group in groups for each in group) == sorted(each.chunk_id for each in records)
+    assert len(groups) <= 16
+
+
+def test_names_of_projects_and_types_are_not_taken_for_other_items() -> None:
+    """A project of the name "ledger" or "shared" has counters of its own."""
+    names = ["ledger", "shared", "mark", "day", "counter", "event"]
+    records = [record(number, project=name) for number, name in enumerate(names)]
+    items = [commit._other_items(each) for each in records]  # noqa: SLF001
+    assert len(set.union(*items)) == 3 * len(names) + 1  # the ledger's is shared
