@@ -114,7 +114,7 @@ class Application:
         # A name that DNS leads here lets a page read the answers as if they were its own site's.
         if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in self._hosts:
             names = " and ".join(self._hosts)
-            advice = "For another name of this machine, start it with: millrace up --host NAME"
+            advice = "For another name, start it with: millrace up --host NAME"
             return _problem(Problem("forbidden", f"The local stack answers only to {names} as its host. {advice}"))
         if not environ["REQUEST_URI"].startswith("/"):
             return _problem(Problem("bad_request", "The request names no path."))
