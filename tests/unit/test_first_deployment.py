@@ -58,3 +58,10 @@ def test_what_does_not_grow_with_events_costs_what_the_page_says() -> None:
     idle, project = bill.idle(Assumptions(), ALARMS)["in all"], bill.active_project(Assumptions())["in all"]
     assert set(rows) == {(f"{idle:.0f}", f"{project:.2f}")}
     assert len(rows) == 6
+
+
+def test_the_page_of_costs_says_the_same() -> None:
+    page = (PROJECT / "docs" / "cost.md").read_text()
+    idle, project = bill.idle(Assumptions(), ALARMS)["in all"], bill.active_project(Assumptions())["in all"]
+    assert f"| a stage that nobody uses | {idle:.2f} |" in page
+    assert f"| each project that always has new events | {project:.2f} |" in page
