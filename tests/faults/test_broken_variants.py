@@ -90,7 +90,7 @@ VARIANTS = {
         ("        except StoreFailed:\n            return Outcome(set())", f"        except StoreFailed:\n            return {_ALL}"),
     ]),
     "an identity twice in a POST is not deduplicated": Variant("process", "flows/ingest.py", [
-        ("        if first is None:", "        if kept:"),
+        ("        if names.isdisjoint(identities):", "        if kept:"),
     ]),
     "a chunk twice in a batch is not merged": Variant("ingest", "flows/process.py", [
         ("jobs.setdefault(chunk.chunk_id, Job(chunk))", "jobs.setdefault(message.receipt_handle, Job(chunk))"),
