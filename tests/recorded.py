@@ -29,6 +29,11 @@ class Recorded:
             return "cloudevents"
         return "posthog" if self.library.startswith("posthog") else "segment"
 
+    @property
+    def call(self) -> str:
+        """The last part of its path."""
+        return self.path.rpartition("/")[2]
+
     @cached_property
     def plain(self) -> bytes:
         return gzip.decompress(self.body) if self.body.startswith(b"\x1f\x8b") else self.body

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from chalicelib.core import timestamps
+from chalicelib.core.dialects.segment import CALLS
 from fake_stage import FakeStage
 from recorded import Recorded, events_of, leaves, requests
 
-NOW = datetime(2026, 11, 28, 14, tzinfo=UTC)  # some time after they were recorded
+NOW = datetime(2026, 12, 20, 14, tzinfo=UTC)  # so long after they were recorded that no time is corrected
 REQUESTS = requests()
 KEYS = {"write-key", "Y", "N"}  # what the recorded libraries have as a key, and flags of their own in the key's place
 LONG, LONGER = "x" * 40_000, "x" * 140_000
@@ -44,7 +45,9 @@ def test_a_librarys_request_is_accepted_as_it_is_and_loses_nothing(request_: Rec
     times = {
         event["time"] for event in events_of(request_.document) if request_.dialect == "cloudevents" and "time" in event
     }
-    assert set(leaves(request_.document)) - kept - times <= {"write-key", "track"}
+    lost = set(leaves(request_.document)) - kept - times
+    # Jitsu's libraries mask the secret behind the key.
+    assert lost <= {"write-key", "write-key:***", "track"} | ({request_.call} & set(CALLS.values()))
 
 
 @pytest.mark.parametrize("request_", names("segment") + names("posthog"))
@@ -104,7 +107,7 @@ CHANGES: list[tuple[str, str, Change, str | None]] = [
         pytest.param(*request.values, change, outcome, id=f"{request.id}: {name}")
         for dialect, name, change, outcome in CHANGES
         for request in names(dialect)
-        if not (name == "a track without event" and request.values[0].path[-2:] in ("/i", "/p", "/g", "/a"))
+        if not (name == "a track without event" and request.values[0].call not in ("track", "t", "batch", "b"))
     ],
 )
 def test_a_request_with_one_thing_changed_has_the_outcome_that_the_docs_say(
