@@ -124,3 +124,11 @@ def test_the_access_log_is_priced_as_it_is_written() -> None:
 def test_a_batch_is_what_one_call_of_a_function_takes() -> None:
     assert [len(batch) for batch in cut(["x"] * 25, 10)] == [10, 10, 5]
     assert [len(batch) for batch in cut(["x" * 2_500_000] * 3, 10)] == [2, 1]
+
+
+def test_the_lifetime_of_events_is_taking_them_in_and_keeping_them_with_backups_apart() -> None:
+    assumed = Assumptions(retention_days=304)
+    taken_in, kept = bill.ingestion(RECORDED, assumed), bill.keeping(RECORDED)
+    spent, backups = bill.lifetime(RECORDED, assumed)
+    assert spent == pytest.approx(taken_in["in all"] + 10 * (kept["table"] + kept["archive"]))
+    assert backups == pytest.approx(10 * kept["point-in-time recovery"])
