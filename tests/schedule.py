@@ -323,6 +323,8 @@ class Schedule(RuleBasedStateMachine):
             for _ in (*eraser.erase_events(), *eraser.erase_lines(list(self.archive.find()))):
                 pass
             self.figures["erased"] += eraser.totals.events
+        # What a quarantined chunk had claimed before is left, too, and said to be.
+        quarantined -= {event["chunk_id"] for (_, ref), event in self.events.stored.items() if ref.user == user}
         self.erased |= self.events.erased
         self.unseen.append((user, quarantined))
 
