@@ -253,7 +253,7 @@ def test_there_is_a_policy_for_every_function_and_no_other(written: dict[str, po
 
 def test_every_right_is_on_the_stage_s_own_resources(written: dict[str, policies.Policy]) -> None:
     whole = json.dumps(written)
-    assert whole.count('"*"') == 2, "only metrics are no resource"
+    assert whole.count('"*"') == 3, "only metrics and alarms are no resource"
     assert "arn:aws:sqs:eu-central-1:123456789012:chunks" in whole
     assert "arn:aws:logs:eu-central-1:123456789012:log-group:/aws/lambda/millrace-prod:*" in whole
 
