@@ -116,8 +116,8 @@ class Application:
             return _problem(
                 Problem(
                     "forbidden",
-                    f"The local stack answers only to {' and '.join(self._hosts)} as its host. For another name of this "
-                    "machine, start it with: millrace up --host NAME",
+                    f"The local stack answers only to {' and '.join(self._hosts)} as its host. For another name of "
+                    "this machine, start it with: millrace up --host NAME",
                 )
             )
         if not environ["REQUEST_URI"].startswith("/"):
