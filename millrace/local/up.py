@@ -47,8 +47,8 @@ def local_stack(
 ) -> Iterator[tuple[Running, bool]]:
     """Everything running; ends it all, in order, when left. Also says if the last stop was a crash.
 
-    `port` 0: any free one. `path`: below which it is served; `hosts`: more names of this machine; `closed`: it wants keys,
-    as deployed stages do. If something does not start, what did is ended. Raises CommandError.
+    `port` 0: any free one. `path`: below which it is served. `hosts`: more names of this machine. `closed`: it wants
+    keys, as deployed stages do. If something does not start, what did is ended. Raises CommandError.
     """
     with contextlib.ExitStack() as closing:
         closing.enter_context(_private(state))
