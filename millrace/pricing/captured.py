@@ -44,7 +44,7 @@ class CapturedTraffic:
 
     def _captured(self, events: int) -> Request:
         template = _CAPTURED[self._case]
-        fill = _fill_posthog if "api_key" in template["envelope"] else _fill_segment
+        fill = next((each for key, each in _FILL.items() if key in template["envelope"]), _fill_segment)
         made = [self._traffic.event() for _ in range(events)]
         if ", browser" in self._case:  # one visitor
             made = [event | {"user_id": made[0]["user_id"]} for event in made]
@@ -53,7 +53,7 @@ class CapturedTraffic:
         if events == 1 and "single" in template:
             return Request(template["single"], json.dumps(messages[0] | {"sentAt": now}))
         envelope = {name: now if name in _SENT else value for name, value in template["envelope"].items()}
-        return Request(template["path"], json.dumps({**envelope, "batch": messages}))
+        return Request(template["path"], json.dumps({**envelope, template.get("messages", "batch"): messages}))
 
 
 _SENT = ("sentAt", "sent_at", "timestamp")
@@ -81,6 +81,18 @@ def _fill_posthog(message: dict[str, Any], event: dict[str, Any], _case: str) ->
     if "$device_id" in properties:
         properties |= {"$device_id": _device_of(event), "distinct_id": event["user_id"], "$user_id": event["user_id"]}
     return message | {"properties": properties, "distinct_id": event["user_id"]}
+
+
+def _fill_script(message: dict[str, Any], event: dict[str, Any], _case: str) -> dict[str, Any]:
+    """A page view, as the script of one line of HTML sends it."""
+    seen = event["properties"]
+    message |= {"event_id": event["event_id"].replace("-", ""), "timestamp": event["timestamp"]}
+    message |= {"anonymous_id": _device_of(event).replace("-", ""), "context": message["context"] | {"page": seen["page"]}}
+    return message | {"properties": {"path": seen["page"], "title": seen["title"], "referrer": seen["referrer"]}}
+
+
+#: By what the envelope of a request has; others are Segment's.
+_FILL = {"api_key": _fill_posthog, "write_key": _fill_script}
 
 
 def _own_form(request: Request) -> Request:
