@@ -87,7 +87,8 @@ def _fill_script(message: dict[str, Any], event: dict[str, Any], _case: str) -> 
     """A page view, as the script of one line of HTML sends it."""
     seen = event["properties"]
     message |= {"event_id": event["event_id"].replace("-", ""), "timestamp": event["timestamp"]}
-    message |= {"anonymous_id": _device_of(event).replace("-", ""), "context": message["context"] | {"page": seen["page"]}}
+    message["anonymous_id"] = _device_of(event).replace("-", "")
+    message["context"]["page"] = seen["page"]
     return message | {"properties": {"path": seen["page"], "title": seen["title"], "referrer": seen["referrer"]}}
 
 
