@@ -25,9 +25,8 @@ def project_named(projects: ProjectStore, name: str) -> Project:
         )
     found = projects.get(name)
     if found is None:
-        found = Project(name, secret=secrets.token_hex(16))
-        if not projects.save(found, replacing=None):
-            return project_named(projects, name)  # somebody else has just made it
+        projects.save(Project(name, secret=secrets.token_hex(16)), replacing=None)
+        return project_named(projects, name)  # this one, or the one that somebody else has just made
     return found
 
 

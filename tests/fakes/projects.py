@@ -32,9 +32,10 @@ class FakeProjectStore:
 
     def save(self, project: Project, *, replacing: Project | None) -> bool:
         current = self.projects.get(project.name)
-        if current != (replacing and replace(replacing, schemas={})):
+        if (current and current.version) != (replacing and replacing.version):
             return False
-        self.projects[project.name] = replace(project, schemas={})
+        version = replacing.version + 1 if replacing else 1
+        self.projects[project.name] = replace(project, schemas={}, version=version)
         return True
 
     def schemas(self, project: str, version: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ def test_a_change_that_meets_another_is_not_made() -> None:
     store = FakeProjectStore()
 
     def change(project: Project) -> Project:
-        store.projects["acme"] = replace(project, quota=9)
+        assert store.save(replace(project, quota=9), replacing=project)
         return replace(project, quota=5)
 
     with pytest.raises(CommandError, match="Somebody else"):
