@@ -57,6 +57,7 @@ def test_a_rejected_event_is_kept_with_its_reason() -> None:
         {
             "received_at": "2015-05-17T10:30:00Z",
             "index": 1,
+            "library": None,
             "code": "missing_field",
             "field": "event_type",
             "message": "event_type is required.",

@@ -93,7 +93,7 @@ def test_rebuilt_reports_equal_the_live_ones(sent: LocalStack) -> None:
 
 def test_a_sweep_of_a_young_archive_looks_at_nothing(sent: LocalStack) -> None:
     swept = json.loads(sent.run("sweep", "--json"))
-    assert swept == {"objects": 0, "orphans": 0, "lines": 0, "unreadable": 0}
+    assert swept == {"objects": 0, "orphans": 0, "summaries": 0, "lines": 0, "unreadable": 0}
 
 
 def test_a_user_is_erased_and_does_not_come_back(sent: LocalStack) -> None:
