@@ -254,7 +254,7 @@ def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
     received_hour = HOUR.name_of(record.received)
     items: set[tuple[str, ...]] = {("ledger", received_hour)}
     if record.owned:
-        items |= {("mark", record.project, record.hour), ("day", record.project, DAY.name_of(record.hour))}
+        items |= {("mark", record.project, record.hour), ("days", record.project, DAY.name_of(record.hour))}
         items |= {("counter", record.project, record.hour, event.event_type) for event in record.owned}
     if record.body is not None:
         items.add(("shared", record.project, record.hour))

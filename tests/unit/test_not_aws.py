@@ -60,7 +60,9 @@ def portal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     }.items():
         monkeypatch.setenv(name, value)
     yield
-    boto3.DEFAULT_SESSION = None  # it remembers these credentials
+    # Both remember these credentials.
+    boto3.DEFAULT_SESSION = None
+    aws._session.cache_clear()  # noqa: SLF001
     server.shutdown()
     server.server_close()
 
