@@ -82,7 +82,7 @@ class Agenda:
     def last_turn(self) -> str:
         """The project whose turn began last; empty before the first."""
         item = self._table.get(table_keys.TURN)
-        return str(item["p"]["S"]) if item and "p" in item else ""
+        return item["p"].get("S", "") if item and "p" in item else ""
 
     def begin_turn(self, project: str) -> None:
         """Note whose turn begins: a run that ends with it leaves the next project to the next run."""

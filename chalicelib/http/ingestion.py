@@ -64,7 +64,7 @@ def answer_question(request: Any, now: datetime, dialects: Iterable[Dialect] = D
     questions = (each for dialect in dialects for each in dialect.questions)
     question = next(each for each in questions if (each.method, each.path) == asked)
     answer = load(question.answer)(requests.incoming_of(request, now))
-    if isinstance(answer, str):
+    if question.is_script:
         from chalicelib.http import answers  # Chalice's, which the rest of this module does without
 
         return answers.script(answer)

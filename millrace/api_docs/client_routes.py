@@ -37,6 +37,8 @@ def paths(operation: Callable[..., Json], security: list[Json]) -> Json:
         described[path] = {"post": operation(summary, _IN_BODY, problems=problems, **taking, **_parameters(path))}
     for question in (each for dialect in DIALECTS for each in dialect.questions):
         asked = operation(question.about, **public, **_parameters(question.path))
+        if question.is_script:
+            asked["responses"]["200"]["content"] = {"text/javascript; charset=utf-8": {"schema": {"type": "string"}}}
         described[question.path] = {question.method.lower(): asked}
     return described | {path: {"get": _pixel()} for path in PIXEL.paths}
 

@@ -274,7 +274,7 @@ def test_a_redirect_to_nowhere_is_told_in_one_sentence(server: Server, where: st
 
 def test_nobody_there_is_told_with_what_to_do(server: Server) -> None:
     server.server_close()
-    with pytest.raises(CommandError, match=r"Nothing answers at http.* make run"):
+    with pytest.raises(CommandError, match=r"Nothing answers at http.*`make run`"):
         Waiting(server.url).client.get("/health")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from builders import NOW, make_chunk, make_event, make_record
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.chunk_id import mint_chunk_id
+from chalicelib.core.chunk_id import chunk_hash, mint_chunk_id, sum_of
 from chalicelib.core.ledger import Committed
 from chalicelib.core.table_keys import Mark
 from contract.commits import Stores, by_id, committed, counts_of, hours_touched
@@ -149,7 +149,8 @@ def test_the_ledger_counts_each_chunk_once_in_its_hour_of_receipt(stores: Stores
     chunk = make_chunk(make_event("a"), make_event("b"), repeats=1)
     stores.commits.commit([make_record(chunk, chunk.events[:1]), late])
     stores.commits.commit([make_record(chunk)])
-    of_ten, of_eleven = Committed(chunks=1, accepted=3, stored=1), Committed(chunks=1, accepted=1, stored=1)
+    of_ten = Committed(chunks=1, accepted=3, stored=1, hashes=sum_of([chunk_hash(chunk.chunk_id)]))
+    of_eleven = Committed(chunks=1, accepted=1, stored=1, hashes=sum_of([chunk_hash(late.chunk_id)]))
     assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == {"2015-05-17T10": of_ten}
     assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T12") == {
         "2015-05-17T10": of_ten,

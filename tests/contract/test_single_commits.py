@@ -7,7 +7,7 @@ from typing import Any
 from builders import make_chunk, make_event, make_record, make_single
 from chalicelib.core import commit, table_keys
 from chalicelib.core.chunk import stored_form
-from chalicelib.core.chunk_id import single_id
+from chalicelib.core.chunk_id import chunk_hash, single_id, sum_of
 from chalicelib.core.commit import Outcome, as_duplicate, share_of
 from chalicelib.core.ledger import Committed
 from contract.commits import Stores, committed, counts_of
@@ -36,7 +36,9 @@ def test_singles_are_committed_with_their_events_and_share_a_record(stores: Stor
     asked = [("acme", each.chunk_id) for each in (one, other_hour)]
     assert stores.commits.archived_in(asked) == {one.chunk_id: "here", other_hour.chunk_id: "here"}
     assert stores.ledger_sums.received("2015-05-17T10", "2015-05-17T11") == {
-        "2015-05-17T10": Committed(chunks=3, accepted=3, stored=3)
+        "2015-05-17T10": Committed(
+            chunks=3, accepted=3, stored=3, hashes=sum_of(chunk_hash(record.chunk_id) for record in given)
+        )
     }
 
 

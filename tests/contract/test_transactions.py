@@ -12,7 +12,7 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from builders import HISTORY, make_chunk, make_event, make_record, make_report
-from chalicelib.adapters.table import Cancelled, Conflict, Table, key_item, number, put_part
+from chalicelib.adapters.table import Cancelled, Conflict, NotTogether, Table, key_item, number, put_part
 from chalicelib.core.commit import Outcome
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.summary import RecordSums
@@ -221,7 +221,8 @@ def test_each_insert_of_a_batch_stands_for_itself(table: Table, refusals: Refusa
     table.put(key_item(KEYS[1]))
     assert table.insert_each([key_item(key) for key in KEYS]) == [True, False, True]
     refusals.refuse("BatchExecuteStatement", "ValidationException")
-    assert table.insert_each([key_item(key) for key in KEYS]) == [None, None, None]
+    with pytest.raises(NotTogether):
+        table.insert_each([key_item(key) for key in KEYS])
     refusals.refuse("BatchExecuteStatement", "InternalServerError")
     with pytest.raises(StoreFailed):
         table.insert_each([key_item(key) for key in KEYS])

@@ -33,7 +33,7 @@ def test_an_accepted_event_is_answered_with_its_chunk_its_id_and_its_key(api: Ap
     assert set(answer) == {"chunks", "accepted", "rejected", "events"}
     assert (answer["accepted"], answer["rejected"], len(answer["chunks"])) == (1, 0, 1)
     [verdict] = answer["events"]
-    assert set(verdict) == {"index", "status", "event_id", "key"}
+    assert set(verdict) == {"index", "status", "event_id", "key", "identified_by"}
     assert (verdict["index"], verdict["status"], verdict["event_id"]) == (0, "accepted", "e1")
 
 

@@ -23,6 +23,7 @@ class Question:
     path: str
     about: str
     answer: str
+    is_script: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +132,9 @@ POSTHOG = Dialect(
         Question("POST", "/flags", "PostHog's feature flags: none", ".posthog:flags"),
         Question("POST", "/decide", "PostHog's feature flags: none", ".posthog:flags"),
         Question("GET", "/array/{key}/config", "Extras of PostHog's browser library: none", ".posthog:extras"),
-        Question("GET", "/array/{key}/config.js", "The same, as a script", ".posthog:extras_script"),
-        Question("GET", "/static/{name}", "An extra of it: an empty script", ".posthog:no_extra"),
-        Question("GET", "/static/{version}/{name}", "An extra of it: an empty script", ".posthog:no_extra"),
+        Question("GET", "/array/{key}/config.js", "The same, as a script", ".posthog:extras_script", is_script=True),
+        Question("GET", "/static/{name}", "An extra: an empty script", ".posthog:no_extra", is_script=True),
+        Question("GET", "/static/{version}/{name}", "An extra: an empty script", ".posthog:no_extra", is_script=True),
     ),
 )
 POSTHOG_V1 = replace(
