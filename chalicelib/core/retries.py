@@ -1,4 +1,4 @@
-"""How often everything that may fail is tried, and how long it waits in between; docs/protocol.md lists it."""
+"""How often everything that may fail is tried, and how long it waits in between; docs/protocol/retries.md lists it."""
 
 from __future__ import annotations
 

@@ -120,7 +120,7 @@ def _body(
     if not renew:
         raise _Refused(
             "It is older than a chunk may be and would only be quarantined again. "
-            "`--renew` sends it with a new age; docs/protocol.md says when that is safe."
+            "`--renew` sends it with a new age; docs/protocol/quarantine.md says when that is safe."
         )
     if lifetimes.may_expire(came, now):
         raise _Refused("It is so old that the records which would recognise its events expire. It stays here.")
