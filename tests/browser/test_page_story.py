@@ -174,8 +174,15 @@ def test_a_stage_without_rejections_to_ask_for_shows_no_list_of_them(opened: Ope
     expect(page.locator("#rejections")).to_be_hidden()
 
 
-def test_reports_open_with_their_version(stack: LocalStack, opened: Opened) -> None:
+def post_of_2015(stack: LocalStack) -> None:
+    """Send an event of an old day, and wait for its report: an open page asks for those every five minutes."""
     post(stack, {"event_type": "page_view", "user_id": "u1", "page": "/pricing", "timestamp": "2015-05-17T10:00:00Z"})
+    day = {"grain": "day", "from": "2015-05-17", "to": "2015-05-18"}
+    eventually(lambda: stack.get("/reports", **day)["reports"], "the report of the day")
+
+
+def test_reports_open_with_their_version(stack: LocalStack, opened: Opened) -> None:
+    post_of_2015(stack)
     page = opened()
     report = page.locator("#reports-list tr", has_text="17 May 2015")
     expect(report).to_contain_text("v1")
@@ -187,7 +194,7 @@ def test_reports_open_with_their_version(stack: LocalStack, opened: Opened) -> N
 
 
 def test_earlier_days_are_a_click_away(stack: LocalStack, opened: Opened) -> None:
-    post(stack, {"event_type": "page_view", "user_id": "u1", "timestamp": "2015-05-17T10:00:00Z"})
+    post_of_2015(stack)
     page = opened()
     expect(page.locator("#hours-back")).to_be_enabled()
     page.get_by_role("button", name="Earlier days").click()
