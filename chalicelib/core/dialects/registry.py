@@ -110,6 +110,12 @@ SEGMENT = Dialect(
     answer={"success": True},
     questions=(
         Question("GET", "/v1/projects/{key}/settings", "Where Segment's browser library sends to", ".segment:settings"),
+        Question(
+            "GET",
+            "/customerio/v1/projects/{key}/settings",
+            "Where Customer.io's browser library sends to",
+            ".segment:settings_of_customerio",
+        ),
         Question("GET", "/sourceConfig", "What RudderStack's browser library is to do", ".segment:source_config"),
     ),
 )

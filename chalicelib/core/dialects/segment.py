@@ -30,9 +30,6 @@ from chalicelib.errors import Problem
 #: The browser library shortens the names of calls to their initials.
 CALLS = {name[0]: name for name in ("alias", "group", "identify", "page", "screen", "track")}
 _BATCHES = {"b", "batch", "import"}
-#: What Segment's browser library calls its own destination, and what Customer.io's, made of it, does.
-_DESTINATIONS = ("Segment.io", "Customer.io Data Pipelines")
-
 # What these calls say of a page, a group or a user; it joins the properties.
 _NAMED = ("name", "category", "groupId", "previousId")
 # What has a place of its own in an event; keys are not kept.
@@ -61,13 +58,23 @@ def read(incoming: Incoming) -> Post:
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
-    """What browser libraries ask before they send: that their destination is this stage, and to count no calls.
+    """What Segment's browser library asks before it sends: its destination is this stage, and it counts no calls.
 
-    Without the last, they report each visitor's calls to the vendor's own host.
+    Without the second, it reports each visitor's calls to the vendor's own host. With a second destination, it loads more of
+    itself from there.
     """
+    return _settings("Segment.io", incoming)
+
+
+def settings_of_customerio(incoming: Incoming) -> dict[str, Any]:
+    """The same for Customer.io's, which is made of Segment's and has another name for its own destination."""
+    return _settings("Customer.io Data Pipelines", incoming)
+
+
+def _settings(destination: str, incoming: Incoming) -> dict[str, Any]:
     protocol, _, host = incoming.address.partition("://")
-    destination = {"apiKey": incoming.path["key"], "apiHost": f"{host}/v1", "protocol": protocol}
-    return {"integrations": dict.fromkeys(_DESTINATIONS, destination), "metrics": {"sampleRate": 0}}
+    settings = {"apiKey": incoming.path["key"], "apiHost": f"{host}/v1", "protocol": protocol}
+    return {"integrations": {destination: settings}, "metrics": {"sampleRate": 0}}
 
 
 def source_config(incoming: Incoming) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 import { AnalyticsBrowser } from 'LIBRARY'
 
 window.send = async (address, key, calls) => {
-  const analytics = window.library ??= AnalyticsBrowser.load({ cdnURL: address, writeKey: key })
+  const cdnURL = 'LIBRARY'.includes('customerio') ? `${address}/customerio` : address
+  const analytics = window.library ??= AnalyticsBrowser.load({ cdnURL, writeKey: key })
   for (const { call, event, properties, time, name, group, previous } of calls) {
     const options = time ? { timestamp: new Date(time) } : {}
     if (call === 'track') analytics.track(event, properties, options)
