@@ -20,7 +20,7 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
     "unknown archive is fine": ("correction",),
     "a taken place is a commit": ("single",),
     "no pointer and no guard": ("correction",),
-    "the event before its pointer": ("correction", "late correction"),
+    "the event before its pointer": ("correction", "renewal"),
     "the id stands for the natural key": ("correction", "the id alone"),
     "an erasure takes the pointer": ("correction", "erasure"),
     "guards expire earlier": ("guard", "renewal"),

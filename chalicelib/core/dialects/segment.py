@@ -58,9 +58,9 @@ def read(incoming: Incoming) -> Post:
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
-    """What Segment's browser library asks before it sends: its destination is this stage, and it counts no calls.
+    """What Segment's browser library asks before it sends: this stage is its destination, and calls are not counted.
 
-    Without the second, it reports each visitor's calls to the vendor's own host. With a second destination, it loads more of
+    If calls were counted, it would report them to the vendor's own host. With a second destination, it would load more of
     itself from there.
     """
     return _settings("Segment.io", incoming)
