@@ -60,8 +60,8 @@ def read(incoming: Incoming) -> Post:
 def settings(incoming: Incoming) -> dict[str, Any]:
     """What Segment's browser library asks before it sends: this stage is its destination, and calls are not counted.
 
-    If calls were counted, it would report them to the vendor's own host. With a second destination, it would load more of
-    itself from there.
+    If calls were counted, it would report them to the vendor's own host. With a second destination, it would load more
+    of itself from there.
     """
     return _settings("Segment.io", incoming)
 
