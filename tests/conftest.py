@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from chalicelib.adapters import aws
 from millrace.local.emulator import Emulator
 from stage import Clients, Stage
 
@@ -21,6 +22,12 @@ settings.register_profile(
 settings.register_profile(
     "thorough", settings.get_profile("default"), max_examples=1000, derandomize=False, print_blob=True
 )
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _own_credentials() -> None:
+    """Let no module's clients take the credentials that another module's had: a session remembers them."""
+    aws._session.cache_clear()  # noqa: SLF001
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

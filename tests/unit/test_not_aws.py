@@ -60,9 +60,7 @@ def portal(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> I
     }.items():
         monkeypatch.setenv(name, value)
     yield
-    # Both remember these credentials.
-    boto3.DEFAULT_SESSION = None
-    aws._session.cache_clear()  # noqa: SLF001
+    boto3.DEFAULT_SESSION = None  # it remembers these credentials
     server.shutdown()
     server.server_close()
 
