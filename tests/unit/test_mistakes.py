@@ -75,7 +75,7 @@ def test_every_id_can_be_given_as_json_on_standard_input(text: str) -> None:
     ("failure", "said"),
     [
         (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        (PermissionError(errno.EACCES, "Permission denied", "/root/x"), "Permission denied: /root/x"),
+        (PermissionError(errno.EACCES, "Permission denied", "locked.csv"), "Permission denied: locked.csv"),
         (NoCredentialsError(), "Unable to locate credentials"),
         (ProfileNotFound(profile="nope"), "The config profile (nope) could not be found"),
     ],
