@@ -188,7 +188,7 @@ def process(event: Any) -> None:
 
 @app.schedule(Rate(SCHEDULE_MINUTES, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
-    """Make the reports of what changed anew, and publish them; then check the ledger."""
+    """Recompute the reports of what changed, and publish them; then check the ledger."""
     from chalicelib.flows import aggregate as aggregator
     from chalicelib.flows import reconciliation
 

@@ -115,7 +115,7 @@ class StoreFailed(Exception):
 
 
 class NotApplied(StoreFailed):
-    """A write surely changed nothing. `passes`: others write the same, or too much is written, at this moment."""
+    """A write has changed nothing, that is certain. `passes`: others write the same now, or too much is written."""
 
     passes = True
 

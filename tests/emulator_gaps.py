@@ -25,7 +25,7 @@ MINISTACK = (
     Gap(
         "API Gateway",
         "It does not throttle, time out, or limit bodies.",
-        "Its own errors but for an unknown path are compared with AWS's documentation alone.",
+        "Its own errors, except for an unknown path, are compared with AWS's documentation alone.",
         "test_the_emulator_does_not_throttle",
     ),
     Gap(

@@ -96,7 +96,7 @@ class HourSummaryStore:
             try:
                 packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
                 summary = hour_summary.unpack(packed) if packed is not None else None
-            except BROKEN_CONTENT:  # a damaged one is made anew
+            except BROKEN_CONTENT:  # a damaged one is recomputed
                 continue
             if summary is not None:
                 yield key_of(item).sk, summary

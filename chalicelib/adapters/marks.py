@@ -52,11 +52,11 @@ class Marks:
         return days
 
     def remove(self, mark: Mark) -> None:
-        """Remove a mark, unless a commit has put it anew since it was read."""
+        """Remove a mark, unless a commit has replaced it since it was read."""
         try:
             self._table.delete_if(_key(mark), "k = :k", {":k": text(mark.token)})
         except Conflict:
-            return  # a commit is putting it anew
+            return  # a commit is replacing it
 
     def keep(self, mark: Mark, since: datetime) -> None:
         """Note from when on a mark that stays stands for events that no report holds."""

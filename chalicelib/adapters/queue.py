@@ -49,7 +49,7 @@ class Queue:
         self._pause = pause
 
     def send(self, bodies: Sequence[str]) -> set[int]:
-        """Send messages; answers the positions of those that are surely queued."""
+        """Send messages. Return the positions of those that SQS has confirmed."""
         queued: set[int] = set()
         for positions in _batches(bodies):
             sent = self._send_batch(bodies, positions)

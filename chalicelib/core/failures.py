@@ -12,7 +12,7 @@ from chalicelib.core.chunk import Chunk
 #: Why a message is not done: the closed vocabulary of notes, quarantine records and their objects.
 REASONS = {
     "owner_unknown": "Who owns one of its events could not be told: the table refused or did not answer.",
-    "archive_failed": "Its archive object was not surely written.",
+    "archive_failed": "Nobody knows whether its archive object was written.",
     "commit_failed": "Its commit did not succeed.",
     "quarantine_failed": "It is older than the maximum chunk age, and could not be put into the quarantine.",
     "out_of_time": "The batch took so long that no time was left to begin with it, or to finish it.",

@@ -15,7 +15,7 @@ QUEUED_CHUNKS, COMMITTED_CHUNKS = "queued_chunks", "committed_chunks"
 
 #: Name to CloudWatch's unit. Each costs one custom metric a stage, and only once it has been used.
 CATALOGUE = {
-    # Ingestion, at the time of receipt: what was surely queued, and what was refused.
+    # Ingestion, at the time of receipt: events that SQS has confirmed, and refused ones.
     "accepted": "Count",
     "chunks": "Count",
     "chunk_hashes": "None",  # the sum of the hashes of their ids: tells sets of chunks apart

@@ -83,7 +83,7 @@ def give_effects(
     report_properties: Collection[str],
     time: Time,
 ) -> set[str]:
-    """Process chunks; returns the ids of those that are surely committed. `failure` of the others says why."""
+    """Process chunks. Return the ids of those that are known to be committed; `failure` of the others says why."""
 
     def give(part: Sequence[Job]) -> set[str]:
         known = _look(part, commits, time)
@@ -95,7 +95,7 @@ def give_effects(
             uncommitted.find(duplicates, commits=commits, meter=meter, lifetimes=lifetimes, now=now)
         records = _archive(claimed, archive, meter, now, report_properties)
         committed = _commit(records, commits, time)
-        # Again, since whoever committed them may have died before this was logged.
+        # Again: the worker that committed them may have died before it logged this.
         again = [job.chunk for job in part if job.chunk.chunk_id in known.committed]
         meter.add_chunks(COMMITTED_CHUNKS, commit.in_ledger((each.sender.received_at, each.chunk_id) for each in again))
         _measure(committed.values(), meter)
@@ -123,8 +123,8 @@ def _split(jobs: Sequence[Job], is_other: Callable[[Job], bool]) -> tuple[list[J
 
 
 def _in_turn(jobs: Sequence[Job]) -> Iterable[list[Job]]:
-    """All jobs at once, but for singles whose event another job has as well: they come after it, so that they are
-    known as duplicates before they are archived.
+    """Return all jobs at once, except singles whose event another job has as well. These come after it, so that they
+    are known as duplicates before they are archived.
     """
     others, singles = _split(jobs, lambda job: job.chunk.is_single)
     seen = set[tuple[str, EventRef]]()
@@ -162,7 +162,7 @@ def _claim(jobs: Sequence[Job], known: Outcome, events: ports.EventStore, time: 
     """The jobs whose every event has a known owner, with the events that are their own.
 
     An owner other than the chunk itself makes the event a duplicate: the owner's own message guarantees that it
-    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, but for those that
+    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, except those that
     are known as duplicates. Those of which nothing is known wait: what was erased must not be archived again.
     """
     others, singles = _split(
@@ -230,7 +230,7 @@ def _archive(
         meter.add("archived_bytes", sum(len(event.dumped) for event in events))
     except StoreFailed as error:
         is_written = False
-        _log.warning("the archive object was not surely written: %s", error)
+        _log.warning("nobody knows whether the archive object was written: %s", error)
     records = []
     for job, theirs in zip(jobs, stored, strict=True):
         if is_written or not theirs:
@@ -251,7 +251,7 @@ def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
 
 
 def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog, time: Time) -> dict[str, CommitRecord]:
-    """The records that are surely committed, by chunk_id, as they are in the end.
+    """Commit records. Return those that are known to be committed, by chunk_id, as they are in the end.
 
     What fails is tried again after all others: at first as a group, since mostly another commit was in the way, then
     each chunk alone, so that one that cannot be committed does not hold its neighbours.
@@ -272,9 +272,9 @@ def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog, time: Tim
 def _commit_group(
     group: Sequence[CommitRecord], commits: ports.CommitLog, attempt: int, time: Time
 ) -> tuple[dict[str, CommitRecord], list[CommitRecord]]:
-    """Commit until all are surely done, or an attempt teaches nothing; answers what is done, and what is left.
+    """Commit until all are known to be done, or an attempt teaches nothing. Return what is done, and what is left.
 
-    What turns out to be committed leaves the group, and the counters are computed anew from the rest. A single
+    What turns out to be committed leaves the group, and the counters are computed again from the rest. A single
     that turns out to be a duplicate gets a record of its own, which says so.
     """
     done: dict[str, CommitRecord] = {}

@@ -42,7 +42,7 @@ class Reporter:
         of those records has expired.
         """
         for _ in range(retries.REPORT.attempts):
-            # The report is read before what it is made of: whoever puts a version between these reads and our
+            # The report is read before what it is made of: a version that is put between these reads and our
             # write makes the write fail, so an older view never replaces a newer one.
             current = self.reports.get(window)
             counted = self._counted(window) if self._may_lack_records(window) else None

@@ -1,4 +1,4 @@
-"""Commands about reports: list them, and compute them anew from the archive."""
+"""Commands about reports: list them, and recompute them from the archive."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from millrace.ops.rebuild import Archived
 
 @click.group()
 def reports() -> None:
-    """List reports, or compute them anew from the archive."""
+    """List reports, or recompute them from the archive."""
 
 
 reports.add_command(report, "list")

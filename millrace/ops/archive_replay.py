@@ -67,7 +67,7 @@ class Replayed:
 
 
 class Step(NamedTuple):
-    """Objects of which all selected events are surely queued: how many, and the last one's name.
+    """Objects whose selected events SQS has all confirmed: how many, and the last one's name.
 
     `queued`: the chunks that they became, each as its id and its project.
     """

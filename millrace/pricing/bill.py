@@ -23,7 +23,7 @@ _POLLERS = 5
 _IDLE_POLLS_A_MINUTE = _POLLERS * 3
 _DELETED_AT_ONCE = 10
 #: What a run that finds nothing takes, and how much more for each project with new events, while its reports are small.
-#: A test measures both, but for CPU, which is of this machine.
+#: A test measures both, except for CPU, which depends on the machine.
 IDLE_RUN = {"calls": 23, "read_units": 20, "queue_requests": 2}
 PROJECT_RUN = {"calls": 37, "read_units": 24, "write_units": 18, "objects": 2, "topic_publishes": 2}
 _IDLE_RUN_CPU_MS, _PROJECT_RUN_CPU_MS = 10, 10
@@ -175,7 +175,7 @@ def idle(assumed: Assumptions, alarms: int) -> dict[str, float]:
 
 
 def active_project(assumed: Assumptions) -> dict[str, float]:
-    """Dollars a month for each project that always has new events, by line: each run makes its reports anew."""
+    """Dollars a month for each project that always has new events, by line: each run recomputes its reports."""
     runs = RUNS_A_MONTH
     costs = {
         "Lambda": _runs_last(assumed, PROJECT_RUN, _PROJECT_RUN_CPU_MS),

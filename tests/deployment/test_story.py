@@ -39,7 +39,7 @@ def test_an_empty_account_becomes_a_closed_stage_that_works(deployment: Deployme
 
 
 def test_the_same_code_makes_the_same_package_elsewhere(deployment: Deployment, packaged: Path) -> None:
-    """But for libraries that are compiled: the emulator needs those of this machine."""
+    """Except for compiled libraries: the emulator needs those of this machine."""
     [deployed] = (deployment.folder / ".chalice" / "deployments").glob("*.zip")
     here, elsewhere = content(deployed), content(packaged / "deployment.zip")
     compiled = {name.split("/")[0] for name in {**here, **elsewhere} if ".so" in name}

@@ -43,9 +43,9 @@ def post(
 def test_an_outage_of_a_minute_moves_no_time_and_hides_no_retry(dialect: str, waited: timedelta) -> None:
     for own in (FIRST, NOW - 2000 * DAY):  # live, and an import's explicit time
         first = post(dialect, FIRST, NOW, own=own)
-        as_it_was, anew = (post(dialect, sent, NOW + waited, own=own) for sent in (FIRST, FIRST + waited))
-        assert first.time == as_it_was.time == anew.time == timestamps.sortable(own)
-        assert first.identity == as_it_was.identity == anew.identity
+        as_it_was, again = (post(dialect, sent, NOW + waited, own=own) for sent in (FIRST, FIRST + waited))
+        assert first.time == as_it_was.time == again.time == timestamps.sortable(own)
+        assert first.identity == as_it_was.identity == again.identity
 
 
 @pytest.mark.parametrize("dialect", ["Segment", "PostHog"])
@@ -56,10 +56,10 @@ def test_a_retry_has_the_identity_of_the_first_attempt_whatever_each_was_correct
     own = NOW + off
     corrected = post(dialect, NOW + off, NOW, own=own)
     as_it_was = post(dialect, NOW + off, NOW + HOUR, own=own)
-    anew = post(dialect, NOW + HOUR + off, NOW + HOUR, own=own)
+    again = post(dialect, NOW + HOUR + off, NOW + HOUR, own=own)
     by_a_right_clock = post(dialect, NOW + HOUR, NOW + HOUR, own=own)
     assert corrected.time != own
-    attempts = (corrected, as_it_was, anew, by_a_right_clock)
+    attempts = (corrected, as_it_was, again, by_a_right_clock)
     assert {each.identity for each in attempts} == {EventRef(timestamps.sortable(own), "ann", corrected.event_id)}
 
 
