@@ -56,7 +56,7 @@ def answer_library(**_parameters: str) -> Any:
     """What client libraries ask beside sending: where to, and which extras there are."""
     from chalicelib.http import ingestion
 
-    return ingestion.answer_question(app.current_request, _now())
+    return answers.for_library(ingestion.answer_question(app.current_request, _now()))
 
 
 @app.route("/events", methods=["GET"])

@@ -58,7 +58,7 @@ class FakeStage:
         return ingestion.receive(self._app.current_request, stage=stage, now=self.now, dialects=self.dialects)
 
     def _answer(self, **_parameters: str) -> Any:
-        return ingestion.answer_question(self._app.current_request, self.now, self.dialects)
+        return answers.for_library(ingestion.answer_question(self._app.current_request, self.now, self.dialects))
 
     def key(self, project: str = "acme", kind: str = "write", **settings: Any) -> str:
         """A new key of a project with these settings."""

@@ -100,10 +100,12 @@ def answer(body: dict[str, Any]) -> Response:
     return Response(compact.dump(body), status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
-def script(text: str) -> Response:
-    """A script for browsers, which may keep it for a while: it says nothing of anybody."""
+def for_library(answer: Any) -> Any:
+    """What a library asked for. A script may be kept by browsers for a while: it says nothing of anybody."""
+    if not isinstance(answer, str):
+        return answer
     headers = {**HEADERS, "Cache-Control": "public, max-age=3600", "Content-Type": "text/javascript; charset=utf-8"}
-    return Response(text, status_code=200, headers=headers)
+    return Response(answer, status_code=200, headers=headers)
 
 
 def pixel(receive: Callable[[], Any]) -> Response:

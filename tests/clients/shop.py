@@ -26,9 +26,9 @@ def bundled(script: str, folder: Path) -> bytes:
 
 
 class Shop:
-    """`scripts`: what it serves, by path; `body`: of its page, which every other path shows."""
+    """`scripts`: what it serves, by path; `body`: of its page, which every other path shows; `policy`: the page's."""
 
-    def __init__(self, scripts: Mapping[str, bytes] | None = None, body: str = "") -> None:
+    def __init__(self, scripts: Mapping[str, bytes] | None = None, body: str = "", policy: str = "") -> None:
         served = {path: script.read_bytes() for path, script in _SCRIPTS.items() if script.exists()}
         served |= scripts or {}
         page = f"<!doctype html><title>Shop</title><link rel=icon href=data:,><body>{body}".encode()
@@ -38,6 +38,8 @@ class Shop:
                 script = served.get(self.path.partition("?")[0])
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html" if script is None else "text/javascript")
+                if policy:
+                    self.send_header("Content-Security-Policy", policy)
                 self.end_headers()
                 self.wfile.write(page if script is None else script)
 

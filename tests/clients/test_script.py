@@ -5,9 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +15,7 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from chromium import NEEDED, PATIENCE_MS
 from clients.line import Line
+from clients.shop import Shop
 from needed import skip_without
 from waiting import eventually
 
@@ -27,32 +26,10 @@ NODE = skip_without((TOOLS / "ready").exists(), "Node.js is not installed, or it
 KEY = "any-key"  # the local stage is open
 
 
-class Site:
-    """A site with one line of HTML, which may load scripts and send to nobody but the stage."""
-
-    def __init__(self, stage: str, attributes: str = "") -> None:
-        policy = f"default-src 'none'; script-src {stage}; connect-src {stage}"
-        line = f'<script defer src="{stage}/m.js" data-key="{KEY}" {attributes}></script>'
-        html = f"<!doctype html><title>Home</title>{line}"
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Type", "text/html")
-                self.send_header("Content-Security-Policy", policy)
-                self.end_headers()
-                self.wfile.write(html.encode())
-
-            def log_message(self, *_: Any) -> None:
-                """Silence."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+def site(stage: str, attributes: str) -> Shop:
+    """A site with one line of HTML, which may load scripts from the stage and send to it alone."""
+    line = f'<script defer src="{stage}/m.js" data-key="{KEY}" {attributes}></script>'
+    return Shop(body=line, policy=f"default-src 'none'; script-src {stage}; connect-src {stage}; img-src data:")
 
 
 Visit = Callable[..., Page]
@@ -69,23 +46,24 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
 @pytest.fixture
 def visit(context: BrowserContext, line: Line) -> Iterator[Visit]:
     """Opens the site in a new tab; the site's script asks nobody but the stage, and sets no cookie."""
-    sites: dict[str, Site] = {}
+    sites: dict[str, Shop] = {}
     asked: set[str] = set()
 
     def open_tab(path: str = "/", *, attributes: str = "", before: str = "") -> Page:
-        site = sites.setdefault(attributes, Site(line.url, attributes))
+        if attributes not in sites:
+            sites[attributes] = site(line.url, attributes)
         page = context.new_page()
         page.on("request", lambda request: asked.add(urlsplit(request.url).netloc))
         if before:
             page.add_init_script(before)
-        page.goto(site.url + path)
+        page.goto(sites[attributes].url + path)
         return page
 
     yield open_tab
-    assert asked <= {urlsplit(url).netloc for url in (line.url, *(site.url for site in sites.values()))}
+    assert asked <= {urlsplit(url).netloc for url in (line.url, *(each.url for each in sites.values()))}
     assert context.cookies() == []
-    for site in sites.values():
-        site.close()
+    for each in sites.values():
+        each.close()
 
 
 def posted(line: Line) -> dict[str, dict[str, Any]]:
@@ -116,7 +94,7 @@ def test_page_views_and_events_arrive_once_although_answers_are_lost(line: Line,
     page.evaluate("millrace.track('bought', { total: 12.5 })")
     events = arrives(line, 4)
     assert [told(event) for event in events] == [
-        ("page_view", None, {"path": "/home", "title": "Home", "referrer": "", "utm_source": "mail"}),
+        ("page_view", None, {"path": "/home", "title": "Shop", "referrer": "", "utm_source": "mail"}),
         ("page_view", None, {"path": "/cart", "title": "Cart", "referrer": page.url.replace("cart", "home")}),
         ("identify", "ann", {"plan": "big"}),
         ("bought", "ann", {"total": 12.5}),
