@@ -21,8 +21,8 @@ from botocore.config import Config
 
 from bench.side_by_side import say
 from chalicelib.adapters.event_item import event_item
+from chalicelib.adapters.items import Item, key_item, key_of, number
 from chalicelib.adapters.report_store import report_item
-from chalicelib.adapters.table import Item, key_item, key_of, number
 from chalicelib.core import counting, limits, table_keys, timestamps
 from chalicelib.core.chunk import Sender, pack
 from chalicelib.core.chunk_id import mint_chunk_id

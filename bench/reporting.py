@@ -21,10 +21,11 @@ from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.counters import Counters
 from chalicelib.adapters.hour_summaries import HourSummaryStore
+from chalicelib.adapters.items import Item, key_item, number
 from chalicelib.adapters.ledger_sums import LedgerSums
 from chalicelib.adapters.marks import Marks, mark_parts
 from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import Item, Table, key_item, number
+from chalicelib.adapters.table import Table
 from chalicelib.core import summary, table_keys, timestamps
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import EventRef

@@ -13,9 +13,14 @@ from dataclasses import dataclass, field
 from itertools import permutations
 from typing import Any, NamedTuple
 
-from proof import actors, invariants
+from proof import actors, commands, invariants
 from proof.actors import Broken
 from proof.world import READS, UNKNOWN, World, apply, begin, minutes_later
+
+_ACTORS: dict[str, Callable[..., actors.Actor]] = {
+    act.__name__: act
+    for act in (actors.process, actors.aggregate, commands.erase, commands.renew, commands.replay, commands.sweep)
+}
 
 
 @dataclass(frozen=True)
@@ -116,7 +121,7 @@ class Search:
     def _resume(self, actor: Running) -> int | None:
         """The number of an actor that waits for its next call; None if it has ended."""
         name, *arguments = actor.program
-        steps = getattr(actors, name)(*arguments, self.broken)
+        steps = _ACTORS[name](*arguments, self.broken)
         try:
             call = next(steps)
             for answer in actor.answers:

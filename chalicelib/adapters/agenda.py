@@ -6,8 +6,9 @@ from collections.abc import Callable, Collection, Iterator
 from heapq import merge
 from itertools import groupby
 
+from chalicelib.adapters.items import Item, key_item, key_of, readable, text
 from chalicelib.adapters.marks import mark_of
-from chalicelib.adapters.table import Item, Table, key_item, key_of, readable, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 from chalicelib.core.table_keys import Mark, Range
 from chalicelib.core.turn import Turn

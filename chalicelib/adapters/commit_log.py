@@ -14,10 +14,11 @@ from datetime import UTC, datetime, timedelta
 
 from chalicelib.adapters.counters import counter_parts, day_parts
 from chalicelib.adapters.event_item import event_item
+from chalicelib.adapters.items import Item, put_part, read_item, text
 from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import is_committed, is_record_of, record_item, record_of, sums_of
-from chalicelib.adapters.table import Item, Table, put_part, read_item, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import commit, retries, table_keys, windows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import mint_chunk_id, single_ref

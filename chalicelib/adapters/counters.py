@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from chalicelib.adapters.table import Item, Table, add_part, key_item, key_of, number, put_part, read_item, readable
+from chalicelib.adapters.items import Item, add_part, key_item, key_of, number, put_part, read_item, readable
+from chalicelib.adapters.table import Table
 from chalicelib.core import counting, limits, table_keys
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.windows import DAY

@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.adapters.table import Item, Table, key_item, number, text
+from chalicelib.adapters.items import Item, key_item, number, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import limits, table_keys, timestamps
 from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.errors import UnknownFormat

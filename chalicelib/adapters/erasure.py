@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.counters import counter_parts
 from chalicelib.adapters.event_item import stands
+from chalicelib.adapters.items import Item, key_item, text
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import update_part
-from chalicelib.adapters.table import Cancelled, Item, Table, key_item, text
+from chalicelib.adapters.table import Cancelled, Table
 from chalicelib.core import commit, retries, table_keys
 from chalicelib.core.chunk_id import owner_of
 from chalicelib.core.commit import CommitRecord

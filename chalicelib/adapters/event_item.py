@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from chalicelib.adapters.table import Item, key_item, number, text
+from chalicelib.adapters.items import Item, key_item, number, text
 from chalicelib.core.chunk_id import NOBODY, minted_at, owner_of, single_id
 from chalicelib.core.event import EventRef
 from chalicelib.core.table_keys import Key

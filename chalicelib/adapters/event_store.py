@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from chalicelib.adapters.event_item import chunk_id_of, event_item, owner, pointed_at, pointing_item, stands
-from chalicelib.adapters.table import MAX_INSERTS, Item, NotTogether, Table, key_of, read_item, readable, text
+from chalicelib.adapters.items import Item, key_of, read_item, readable, text
+from chalicelib.adapters.table import MAX_INSERTS, NotTogether, Table
 from chalicelib.core import event_body, lifetimes, table_keys, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event import Event, EventRef

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, readable, text
+from chalicelib.adapters.items import Item, key_item, key_of, number, readable, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import REASONS, Failure

@@ -8,8 +8,9 @@ from datetime import datetime, timedelta
 from uuid import uuid4
 
 from chalicelib.adapters.bucket import GONE_OR_HIDDEN, Bucket
+from chalicelib.adapters.items import Item, key_item, key_of, number, put_part, text
 from chalicelib.adapters.report_store import ReportStore
-from chalicelib.adapters.table import Cancelled, Conflict, Item, Table, key_item, key_of, number, put_part, text
+from chalicelib.adapters.table import Cancelled, Conflict, Table
 from chalicelib.core import hour_summary, limits, table_keys
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.report import Report

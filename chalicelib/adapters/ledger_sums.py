@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 
-from chalicelib.adapters.table import Item, Table, add_part, key_of, read_item
+from chalicelib.adapters.items import Item, add_part, key_of, read_item
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys, timestamps, windows
 from chalicelib.core.ledger import Committed
 

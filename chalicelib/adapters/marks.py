@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from uuid import uuid4
 
-from chalicelib.adapters.table import Conflict, Item, Table, key_item, key_of, number, put_part, readable, text
+from chalicelib.adapters.items import Item, key_item, key_of, number, put_part, readable, text
+from chalicelib.adapters.table import Conflict, Table
 from chalicelib.core import table_keys, timestamps
 from chalicelib.core.table_keys import Key, Mark
 from chalicelib.core.windows import DAY, HOUR

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from chalicelib.adapters.data_formats import DataFormats
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, read_item, readable, text
+from chalicelib.adapters.items import Item, key_item, key_of, number, read_item, readable, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project

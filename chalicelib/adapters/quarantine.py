@@ -7,7 +7,8 @@ from itertools import islice
 
 from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.commit_log import CommitLog
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, readable, text
+from chalicelib.adapters.items import Item, key_item, key_of, number, readable, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 from chalicelib.core.chunk_id import check_id
 from chalicelib.core.failures import REASONS, Quarantined

@@ -8,7 +8,8 @@ from collections import defaultdict
 from collections.abc import Collection
 from datetime import timedelta
 
-from chalicelib.adapters.table import Table, number
+from chalicelib.adapters.items import number
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 
 # A set of so many hours takes some 150 KB, and may grow by a POST's 2,500: an item takes 400 KB.

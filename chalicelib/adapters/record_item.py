@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from chalicelib.adapters.table import Item, key_item, key_of, number, text
+from chalicelib.adapters.items import Item, key_item, key_of, number, text
 from chalicelib.core import commit, summary, table_keys
 from chalicelib.core.chunk_id import minted_at, owner_of, single_ref
 from chalicelib.core.commit import CommitRecord

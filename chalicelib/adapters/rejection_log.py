@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from chalicelib.adapters.table import Item, Table, key_item, key_of, number, readable
+from chalicelib.adapters.items import Item, key_item, key_of, number, readable
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 
 if TYPE_CHECKING:  # which a cold start needs only to reject

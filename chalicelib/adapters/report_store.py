@@ -7,18 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
 from chalicelib.adapters.bucket import Bucket
-from chalicelib.adapters.table import (
-    Conflict,
-    Item,
-    Table,
-    key_item,
-    key_of,
-    number,
-    put_part,
-    read_item,
-    readable,
-    text,
-)
+from chalicelib.adapters.items import Item, key_item, key_of, number, put_part, read_item, readable, text
+from chalicelib.adapters.table import Conflict, Table
 from chalicelib.core import table_keys
 from chalicelib.core.report import Report, dump
 from chalicelib.core.windows import Window

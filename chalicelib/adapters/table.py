@@ -1,19 +1,19 @@
-"""What the stores over the one table (DynamoDB) share: item form, whole queries, batched reads, transactions."""
+"""Calls to the one table (DynamoDB): whole queries, batched reads, conditional writes, transactions."""
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 from botocore.exceptions import ClientError
 
 from chalicelib.adapters.aws import error_code, side_by_side, translated_errors
+from chalicelib.adapters.items import Item, key_item, key_of, number, on_condition, text
 from chalicelib.core import retries
 from chalicelib.core.retries import Retry
 from chalicelib.core.table_keys import Key, Range
-from chalicelib.errors import BROKEN_CONTENT, NotApplied, StoreFailed
+from chalicelib.errors import NotApplied, StoreFailed
 
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
 _MAX_BATCH_GET = 100
@@ -23,14 +23,6 @@ _CONDITION_FAILED = "ConditionalCheckFailed"
 # Reasons of a cancellation that pass by themselves: somebody else writes an item, or too much is written at once.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
-
-Item = dict[str, Any]
-_T = TypeVar("_T")
-_log = logging.getLogger(__name__)
-
-
-class Unreadable(StoreFailed):
-    """An item is not what this product writes."""
 
 
 class NotTogether(StoreFailed):
@@ -47,61 +39,6 @@ class Cancelled(NotApplied):
 
 class Conflict(NotApplied):
     """A write of one item was not applied, since a transaction is writing the item."""
-
-
-def read_item(item: Item, read: Callable[[Item], _T]) -> _T:
-    """Return what an item says. Raises Unreadable for one that nothing of ours has written."""
-    try:
-        return read(item)
-    except BROKEN_CONTENT as error:
-        kind, _, _ = key_of(item).pk.lstrip("#").partition("#")
-        raise Unreadable(f"an item of {kind} is damaged: {type(error).__name__}") from error
-
-
-def readable(items: Iterable[Item], read: Callable[[Item], _T]) -> Iterator[_T]:
-    """Yield what items say, each for itself: a damaged one is left out, and logged."""
-    for item in items:
-        try:
-            yield read_item(item, read)
-        except Unreadable as error:
-            _log.error("%s; its key begins with %s", error, key_of(item).sk[:42])
-
-
-def text(value: str) -> dict[str, str]:
-    return {"S": value}
-
-
-def number(value: int) -> dict[str, str]:
-    return {"N": str(value)}
-
-
-def key_item(key: Key) -> Item:
-    return {"pk": text(key.pk), "sk": text(key.sk)}
-
-
-def put_part(item: Item, condition: str | None = None, values: Item | None = None) -> Item:
-    """The part of a transaction that puts an item."""
-    return {"Put": {"Item": item, **(_on(condition, values) if condition else {})}}
-
-
-def add_part(key: Key, added: Mapping[str, int], expiry: int | None = None) -> Item:
-    """The part of a transaction that adds to the numbers of an item; what is not there counts as zero."""
-    expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
-    if expiry is not None:
-        expression += " SET #x = :x"
-    set_to = {} if expiry is None else {"x": expiry}
-    return {
-        "Update": {
-            "Key": key_item(key),
-            "UpdateExpression": expression,
-            "ExpressionAttributeNames": {f"#{name}": name for name in [*added, *set_to]},
-            "ExpressionAttributeValues": {f":{name}": number(value) for name, value in {**added, **set_to}.items()},
-        }
-    }
-
-
-def key_of(item: Item) -> Key:
-    return Key(item["pk"]["S"], item["sk"]["S"])
 
 
 class Table:
@@ -234,17 +171,17 @@ class Table:
 
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
         """Put an item on a condition; False where the condition failed."""
-        return _succeeds(self._client.put_item, TableName=self._name, Item=item, **_on(condition, values))
+        return _succeeds(self._client.put_item, TableName=self._name, Item=item, **on_condition(condition, values))
 
     def delete_if(self, key: Key, condition: str, values: Item) -> bool:
         """Delete an item on a condition; False where the condition failed."""
-        on = _on(condition, values)
-        return _succeeds(self._client.delete_item, TableName=self._name, Key=key_item(key), **on)
+        wanted = on_condition(condition, values)
+        return _succeeds(self._client.delete_item, TableName=self._name, Key=key_item(key), **wanted)
 
     def update_if(self, key: Key, update: str, condition: str, values: Item) -> bool:
         """Update an item on a condition; False where the condition failed."""
-        on = {"UpdateExpression": update, **_on(condition, values)}
-        return _succeeds(self._client.update_item, TableName=self._name, Key=key_item(key), **on)
+        changed = {"UpdateExpression": update, **on_condition(condition, values)}
+        return _succeeds(self._client.update_item, TableName=self._name, Key=key_item(key), **changed)
 
     def extend(self, key: Key, texts: Iterable[str], *, limit: int, expiry: int) -> set[str]:
         """Add texts to the set of an item unless it holds `limit` or more; answers what it holds then."""
@@ -257,7 +194,7 @@ class Table:
                     UpdateExpression="ADD s :s SET x = :x",
                     ReturnValues="ALL_NEW",
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **_on("attribute_not_exists(s) OR size(s) < :limit", added),
+                    **on_condition("attribute_not_exists(s) OR size(s) < :limit", added),
                 )["Attributes"]
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
@@ -273,7 +210,7 @@ class Table:
                     TableName=self._name,
                     Item=item,
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
-                    **_on("attribute_not_exists(pk)"),
+                    **on_condition("attribute_not_exists(pk)"),
                 )
             except ClientError as error:
                 if error_code(error) != "ConditionalCheckFailedException":
@@ -330,10 +267,6 @@ def _failed_conditions(cancelled: ClientError) -> set[int]:
 def _insert_statement(table_name: str, item: Item) -> Item:
     fields = ", ".join(f"'{name}': ?" for name in item)
     return {"Statement": f'INSERT INTO "{table_name}" VALUE {{{fields}}}', "Parameters": list(item.values())}
-
-
-def _on(condition: str, values: Item | None = None) -> Item:
-    return {"ConditionExpression": condition, **({"ExpressionAttributeValues": values} if values else {})}
 
 
 def _succeeds(call: Callable[..., Any], **arguments: Any) -> bool:

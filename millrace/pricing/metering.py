@@ -9,7 +9,7 @@ from hashlib import md5
 from typing import Any
 
 from chalicelib.adapters.data_formats import item_of_a_new_stage
-from chalicelib.adapters.table import key_item, key_of
+from chalicelib.adapters.items import key_item, key_of
 from chalicelib.core import table_keys
 from millrace.pricing import units
 

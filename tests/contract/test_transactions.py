@@ -12,7 +12,8 @@ import pytest
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
 from builders import HISTORY, make_chunk, make_event, make_record, make_report
-from chalicelib.adapters.table import Cancelled, Conflict, NotTogether, Table, key_item, number, put_part
+from chalicelib.adapters.items import key_item, number, put_part
+from chalicelib.adapters.table import Cancelled, Conflict, NotTogether, Table
 from chalicelib.core.commit import Outcome
 from chalicelib.core.hour_summary import HourSummary
 from chalicelib.core.summary import RecordSums

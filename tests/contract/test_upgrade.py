@@ -22,7 +22,8 @@ import app
 from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.counters import Counters
 from chalicelib.adapters.data_formats import DataFormats
-from chalicelib.adapters.table import Item, Table, key_of, text
+from chalicelib.adapters.items import Item, key_of, text
+from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent

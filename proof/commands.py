@@ -1,0 +1,165 @@
+"""The operator's commands, as actors: erase, renew, replay and sweep."""
+
+from __future__ import annotations
+
+from proof import lifetimes
+from proof.actors import Actor, Broken, judging
+from proof.lifetimes import History
+from proof.world import UNKNOWN, Chunk, Item, Line
+
+
+def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
+    """Erase a person's events. Ends with a receipt if nothing had to be left."""
+    is_complete = True
+    standing = yield from _standing(user)
+    if standing is None:
+        return
+    for place, item in standing:
+        is_complete &= yield from _erase_event(place, item, broken)
+    is_complete &= yield from _erase_lines(user, now, history, broken)
+    answer = yield ("list", "quarantined")
+    is_complete &= answer is not UNKNOWN and not any(
+        event.user == user for _, chunk in answer for event in chunk.events
+    )
+    # What was committed meanwhile is left to the next run.
+    if "no second look" not in broken:
+        is_complete &= (yield from _standing(user)) == ()
+    if is_complete:
+        yield ("certify", user)
+
+
+def _standing(user: str) -> Actor:
+    items = yield ("list", "item")
+    if items is UNKNOWN:
+        return None
+    return tuple((key[1], item) for key, item in items if item.event and not item.is_erased and item.event.user == user)
+
+
+def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
+    answer = yield ("read", ("record", item.record or item.owner))
+    if answer is UNKNOWN:
+        return False
+    (record,) = answer
+    if record is None:
+        return False  # its chunk is on its way, and would archive and count it again
+    erased = item._replace(event=None, is_erased=True)
+    left = record._replace(owned=frozenset(event for event in record.owned if event.place != place))
+    key = ("record", item.record or item.owner)
+    counts = () if "the erased stays counted" in broken else ((item.event.identity, -1),) if item.event else ()
+    mark = None if "no mark for an erasure" in broken else f"erasing {place}"
+    answer = yield ("transact", ((("item", place), item, erased), (key, record, left)), counts, mark)
+    if "an erasure deletes" in broken and answer == frozenset():
+        yield ("put if", ("item", place), erased, None)
+    if "an erasure takes the pointer" in broken:
+        items = yield ("list", "item")
+        for key, each in () if items is UNKNOWN else items:
+            if each.target == place:
+                yield ("put if", key, each, None)
+    return answer == frozenset()
+
+
+def _erase_lines(user: str, now: int, history: History, broken: Broken) -> Actor:
+    objects = yield ("list", "object")
+    if objects is UNKNOWN:
+        return False
+    is_complete = True
+    for key, lines in objects:
+        keep = set()
+        for line in lines:
+            if line.event.user == user and not (yield from _is_erasable(line, now, history, broken)):
+                keep.add(line)
+                is_complete = False
+        left = frozenset(line for line in lines if line.event.user != user or line in keep)
+        if left != lines:
+            answer = yield ("put if", key, lines, left)
+            is_complete &= answer is True
+    return is_complete
+
+
+def _is_erasable(line: Line, now: int, history: History, broken: Broken) -> Actor:
+    """Whether no commit can count on a line: its event is erased, or another's and its chunk is done."""
+    # Whether it is committed is asked first: who is seen as committed has an event that is then seen.
+    is_done = yield from _is_done(line, now, history, broken)
+    if is_done is UNKNOWN:
+        return False
+    answer = yield ("read", ("item", line.event.place))
+    if answer is UNKNOWN:
+        return False
+    (item,) = answer
+    if item is not None and item.event is not None:
+        return item.owner != line.chunk and is_done
+    return (item is not None and item.is_erased) or is_done
+
+
+def _is_done(line: Line, now: int, history: History, broken: Broken) -> Actor:
+    """Whether a line's chunk is committed, or no copy of it is processed any more: one in quarantine may be renewed."""
+    answer = yield ("read", ("record", line.chunk))
+    if answer is UNKNOWN or answer[0] is not None:
+        return UNKNOWN if answer is UNKNOWN else True
+    if not lifetimes.is_settled(history, now, line.received):
+        return False
+    if "a renewed chunk is settled" in broken:
+        return True
+    answer = yield ("read", ("quarantined", line.chunk))
+    if answer is UNKNOWN or answer[0] is not None:
+        return UNKNOWN if answer is UNKNOWN else False
+    # Who has left the quarantine was committed.
+    return True
+
+
+def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:
+    """Send a quarantined chunk again with a new age, if all that recognises its events outlives it."""
+    answer = yield ("read", ("quarantined", chunk_name))
+    if answer is UNKNOWN or answer[0] is None:
+        return
+    (chunk,) = answer
+    if "renewed at any age" not in broken and lifetimes.may_expire(judging(history, broken), now, chunk.received):
+        return
+    receipts = yield ("list", "receipt")
+    if receipts is UNKNOWN:
+        return
+    erased = {key[1] for key, (ended, _) in receipts if ended >= chunk.received}
+    if "the erased is renewed" not in broken and any(event.user in erased for event in chunk.events):
+        return
+    name = f"{chunk.name} renewed" if "a new id for a renewed chunk" in broken else chunk.name
+    yield ("send", chunk._replace(name=name, renewed=now))
+
+
+def replay(now: int, history: History, broken: Broken) -> Actor:
+    """Feed the archived events that cannot have expired again, in chunks of a new id."""
+    objects = yield ("list", "object")
+    if objects is UNKNOWN:
+        return
+    for key, lines in objects:
+        for line in sorted(lines, key=repr):
+            event = line.event
+            if "the expired is replayed" not in broken and lifetimes.may_expire(
+                judging(history, broken), now, line.received
+            ):
+                continue
+            answer = yield ("read", ("record", line.chunk))
+            if answer is UNKNOWN or (answer[0] is not None and answer[0].archived_in != key[1]):
+                continue
+            # The archive keeps where an event lies, and not by what it was recognised.
+            yield (
+                "send",
+                Chunk(f"replayed {line.chunk} {event.place}", now, line.received, (event._replace(firsts=()),)),
+            )
+
+
+def sweep(_now: int, _history: History, broken: Broken) -> Actor:
+    """Delete an object if every chunk with a line in it is committed with another."""
+    objects = yield ("list", "object")
+    if objects is UNKNOWN:
+        return
+    for key, lines in objects:
+        is_orphan = bool(lines)
+        for line in sorted(lines, key=repr):
+            answer = yield ("read", ("record", line.chunk))
+            if answer is UNKNOWN:
+                return
+            # A single's event names a shared record, which names the object: the model leaves such objects alone.
+            is_elsewhere = answer[0] is not None and answer[0].archived_in != key[1]
+            is_orphan &= is_elsewhere or "sweep without evidence" in broken
+        if is_orphan:
+            yield ("put if", key, lines, None)
