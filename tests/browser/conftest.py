@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from browser.passing_time import fake
 from chromium import NEEDED, PATIENCE_MS, Opened
 from local_stack import LocalStack, stack
 
-__all__ = ["stack"]
+__all__ = ["fake", "stack"]
 
 #: What the browser itself says of an answer above 400, or of none: the page asks for what may not be there.
 EXPECTED = "Failed to load resource:"
