@@ -10,7 +10,7 @@ from chalicelib.errors import StoreFailed
 from chalicelib.flows.quarantine import remove_resolved
 from chalicelib.ports import Message
 from injector import Crash
-from millrace.ops import dead_letters, quarantine_replay
+from millrace.ops import dead_letter_moves, dead_letters, quarantine_replay
 from millrace.ops.selection import Selection
 from oracle import Violation, quarantined_object
 from scene import send
@@ -64,7 +64,9 @@ class Replaying(Story):
         with dead_letters.DeadLetterScan(
             stage.dead_letters, stage.commits, stage.failure_notes, now=datetime.now(UTC), hold_seconds=1
         ) as scan:
-            for _ in dead_letters.redrive(scan, Selection(), 0, dead_letters.MoveOutcome(), queue=stage.queue):
+            for _ in dead_letter_moves.redrive(
+                scan, Selection(), 0, dead_letter_moves.MoveOutcome(), queue=stage.queue
+            ):
                 continue
 
     def settle(self) -> None:
@@ -103,8 +105,8 @@ class Quarantining(Replaying):
         with dead_letters.DeadLetterScan(
             stage.dead_letters, stage.commits, stage.failure_notes, now=datetime.now(UTC), hold_seconds=1
         ) as scan:
-            for _ in dead_letters.move_to_quarantine(
-                scan, Selection(), 0, dead_letters.MoveOutcome(), quarantine=stage.quarantine, now=NOW
+            for _ in dead_letter_moves.move_to_quarantine(
+                scan, Selection(), 0, dead_letter_moves.MoveOutcome(), quarantine=stage.quarantine, now=NOW
             ):
                 continue
         self.send_again(stage)

@@ -12,8 +12,9 @@ from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
 from millrace.commands.options import dry_run_option, pipeline_options, selection_options
-from millrace.ops import dead_letters
-from millrace.ops.dead_letters import DeadLetter, DeadLetterScan, MoveOutcome
+from millrace.ops import dead_letter_moves
+from millrace.ops.dead_letter_moves import MoveOutcome
+from millrace.ops.dead_letters import DeadLetter, DeadLetterScan
 from millrace.ops.selection import Selection
 
 _COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", "deliveries")
@@ -81,7 +82,7 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: boo
         _follow_move(pipeline, outcome)
     else:
         with _round(pipeline) as scan:
-            _show_progress(pipeline, dead_letters.redrive(scan, selection, limit, outcome, queue=pipeline.queue))
+            _show_progress(pipeline, dead_letter_moves.redrive(scan, selection, limit, outcome, queue=pipeline.queue))
     _finish(outcome, as_json=as_json)
 
 
@@ -105,7 +106,7 @@ def quarantine(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run:
         return
     now = datetime.now(UTC)
     with _round(pipeline) as scan:
-        moving = dead_letters.move_to_quarantine(
+        moving = dead_letter_moves.move_to_quarantine(
             scan, selection, limit, outcome, quarantine=pipeline.quarantine, now=now
         )
         _show_progress(pipeline, moving)
@@ -137,7 +138,7 @@ def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
     output.say("SQS moves them all by itself. Ctrl-C does not stop it.")
     with output.progress() as bar:
         task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
-        for moved in dead_letters.move_all(pipeline.dead_letters):
+        for moved in dead_letter_moves.move_all(pipeline.dead_letters):
             bar.update(task, completed=moved)
             outcome.moved = moved
 

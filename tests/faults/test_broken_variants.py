@@ -183,7 +183,7 @@ VARIANTS = {
         ("            document = reporting.dump(report.to_json())\n",
          "            self.reports.mark_published(report)\n            document = reporting.dump(report.to_json())\n"),
     ]),
-    "a dead letter deleted before it is surely moved": Variant("quarantine", "../millrace/ops/dead_letters.py", [
+    "a dead letter deleted before it is known to be moved": Variant("quarantine", "../millrace/ops/dead_letter_moves.py", [
         ("        moved = move(waiting)\n"
          "        outcome.copies_left += len(done) + len(moved) - scan.delete([*done, *moved])\n",
          "        scan.delete([*done, *waiting])\n        moved = move(waiting)\n"),

@@ -20,8 +20,9 @@ from chalicelib.core.ledger import Amount
 from chalicelib.core.windows import Span
 from chalicelib.errors import StoreFailed
 from millrace.command_error import CommandError
-from millrace.ops import dead_letters
-from millrace.ops.dead_letters import DeadLetter, DeadLetterScan, MoveOutcome
+from millrace.ops import dead_letter_moves, dead_letters
+from millrace.ops.dead_letter_moves import MoveOutcome
+from millrace.ops.dead_letters import DeadLetter, DeadLetterScan
 from millrace.ops.selection import Selection, read_span
 
 EVERYTHING = Selection()
@@ -44,7 +45,7 @@ def look(world: World, selection: Selection = EVERYTHING) -> list[DeadLetter]:
 def replay(world: World, selection: Selection = EVERYTHING, limit: int = 0) -> MoveOutcome:
     outcome = MoveOutcome()
     with round_of(world) as scan:
-        list(dead_letters.redrive(scan, selection, limit, outcome, queue=world.queue))
+        list(dead_letter_moves.redrive(scan, selection, limit, outcome, queue=world.queue))
     return outcome
 
 
@@ -52,7 +53,7 @@ def to_quarantine(world: World, selection: Selection = EVERYTHING, limit: int = 
     outcome = MoveOutcome()
     with round_of(world) as scan:
         list(
-            dead_letters.move_to_quarantine(
+            dead_letter_moves.move_to_quarantine(
                 scan, selection, limit, outcome, quarantine=world.quarantine, now=NOW
             )
         )  # fmt: skip
@@ -241,7 +242,7 @@ def expect_arns(stubber: Stubber) -> None:
 
 
 def follow(adapter: DeadLetters) -> list[int]:
-    return list(dead_letters.move_all(adapter, pause=lambda _: None))
+    return list(dead_letter_moves.move_all(adapter, pause=lambda _: None))
 
 
 def test_a_service_that_can_moves_all_messages_by_itself(stubbed: tuple[DeadLetters, Stubber]) -> None:

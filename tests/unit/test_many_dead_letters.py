@@ -11,8 +11,9 @@ import pytest
 from builders import NOW, World, make_chunk
 from chalicelib.core import chunk as chunks
 from chalicelib.ports import Message
-from millrace.ops import dead_letters
-from millrace.ops.dead_letters import DeadLetterScan, MoveOutcome
+from millrace.ops import dead_letter_moves
+from millrace.ops.dead_letter_moves import MoveOutcome
+from millrace.ops.dead_letters import DeadLetterScan
 from millrace.ops.selection import Selection
 from waiting import PATIENCE_SECONDS
 
@@ -60,7 +61,7 @@ def test_calls_for_many_messages_are_under_way_at_the_same_time(port: str, metho
         return
     outcome = MoveOutcome()
     with scan_of(world) as scan:
-        list(dead_letters.move_to_quarantine(scan, Selection(), 0, outcome, quarantine=world.quarantine, now=NOW))
+        list(dead_letter_moves.move_to_quarantine(scan, Selection(), 0, outcome, quarantine=world.quarantine, now=NOW))
     assert outcome.moved == 80
 
 
@@ -68,7 +69,7 @@ def test_messages_are_sent_back_by_several_calls_at_the_same_time() -> None:
     world, outcome = world_with(80, decodable=True), MoveOutcome()
     world.queue.send = Crowd().then(world.queue.send)  # type: ignore[method-assign]
     with scan_of(world) as scan:
-        list(dead_letters.redrive(scan, Selection(), 0, outcome, queue=world.queue))
+        list(dead_letter_moves.redrive(scan, Selection(), 0, outcome, queue=world.queue))
     assert outcome.moved == 80
 
 
