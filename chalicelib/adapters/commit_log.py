@@ -141,10 +141,6 @@ class CommitLog:
                 evidence[chunk] = found[own[chunk]]
         return evidence
 
-    def records(self, project: str, hour: str) -> list[CommitRecord]:
-        """Every commit record of an hour."""
-        return self.newest(project, hour, "", "")
-
     def sums(self, project: str, hour: str) -> Iterator[RecordSums]:
         """What each commit record of an hour says in sum, page by page as the caller reads on."""
         wanted = table_keys.commit_records_of(hour)
@@ -153,7 +149,7 @@ class CommitLog:
                 yield read_item(item, sums_of)
 
     def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
-        """The commit records of an hour whose newest events are of minutes with first <= minute <= last."""
+        """The commit records of an hour whose newest events are of minutes with first <= minute <= last; "": any."""
         pks = table_keys.day_partitions(project, windows.DAY.name_of(hour))
         return [
             read_item(item, record_of)

@@ -26,11 +26,8 @@ def test_nothing_committed_is_nothing_known(stores: Stores) -> None:
     assert stores.commits.record("acme", chunk.chunk_id) is None
     assert committed(stores, chunk) == set()
     assert committed(stores) == set()
-    assert (stores.commits.records("acme", chunk.hour), stores.counters.days("acme"), list(stores.marks.all())) == (
-        [],
-        [],
-        [],
-    )
+    assert stores.commits.newest("acme", chunk.hour, "", "") == []
+    assert (stores.counters.days("acme"), list(stores.marks.all())) == ([], [])
     assert stores.counters.of_days("acme", ["2015-05-17"]) == []
 
 
@@ -51,7 +48,7 @@ def test_a_commit_brings_record_counters_day_and_mark(stores: Stores) -> None:
     assert stores.counters.days("acme") == ["2015-05-17"]
     assert hours_touched(stores) == {("acme", "2015-05-17T10")}
     assert committed(stores, chunk, make_chunk()) == {chunk.chunk_id}
-    assert stores.commits.records("acme", "2015-05-17T10") == [stores.commits.record("acme", chunk.chunk_id)]
+    assert stores.commits.newest("acme", "2015-05-17T10", "", "") == [stores.commits.record("acme", chunk.chunk_id)]
 
 
 @pytest.mark.parametrize(
@@ -105,7 +102,7 @@ def test_records_that_share_an_hour_a_type_and_a_minute_add_up(stores: Stores) -
     for number in range(10, 15):
         stores.commits.commit([make_record(make_chunk(make_event(f"e{number}")))])
     assert counts_of(stores) == {("2015-05-17T10:05", "page_view"): 15}
-    assert len(stores.commits.records("acme", "2015-05-17T10")) == 15
+    assert len(stores.commits.newest("acme", "2015-05-17T10", "", "")) == 15
 
 
 def test_records_are_found_by_their_hour_and_by_their_day(stores: Stores) -> None:
@@ -113,8 +110,8 @@ def test_records_are_found_by_their_hour_and_by_their_day(stores: Stores) -> Non
     records = [make_record(chunk_at(at)) for at in [*times, times[1]]]
     for record in records:
         stores.commits.commit([record])
-    assert by_id(stores.commits.records("acme", "2015-05-17T00")) == by_id([records[1], records[4]])
-    assert stores.commits.records("acme", "2015-05-17T02") == []
+    assert by_id(stores.commits.newest("acme", "2015-05-17T00", "", "")) == by_id([records[1], records[4]])
+    assert stores.commits.newest("acme", "2015-05-17T02", "", "") == []
     assert stores.counters.days("acme") == ["2015-05-16", "2015-05-17", "2015-05-18"]
     assert [counter.hour for counter in stores.counters.of_days("acme", ["2015-05-18"])] == ["2015-05-18T00"]
     assert {counter.hour for counter in stores.counters.of_days("acme", ["2015-05-16", "2015-05-18"])} == {
@@ -173,7 +170,7 @@ def test_two_projects_share_nothing(stores: Stores) -> None:
     assert counts_of(stores) == {("2015-05-17T10:05", "view"): 1}
     assert counts_of(stores, "acme-2") == {("2015-05-17T11:05", "view"): 1}
     assert stores.commits.record("acme-2", ours.chunk_id) is None
-    assert stores.commits.records("acme-2", "2015-05-17T10") == []
+    assert stores.commits.newest("acme-2", "2015-05-17T10", "", "") == []
     assert hours_touched(stores) == {("acme", "2015-05-17T10"), ("acme-2", "2015-05-17T11")}
 
 
