@@ -1,6 +1,6 @@
 """The aggregator: makes reports of the hours and days that changed, and publishes new versions.
 
-Reports are computed anew each time, never added up: an hour's from its commit records, a day's from the
+Reports are recomputed each time, never added up: an hour's from its commit records, a day's from the
 summaries of its hours. Running again gives the same, and a late event of whatever year gives a new version.
 A window stays listed as unfinished until its newest version is published and its time is over, so nothing
 depends on this run reaching its end.

@@ -1,8 +1,8 @@
 """The processor: gives every chunk its effects exactly once, whatever is delivered, retried or killed.
 
-Claim each event's identity; archive the events a chunk owns; commit record, counters and touched
-hours in one transaction; only then acknowledge. Every step may be repeated by any number of workers
-at once, and each attempt concludes the same. docs/protocol.md says why.
+Claim each event's identity. Archive the events that a chunk owns. Commit record, counters and marks in one transaction.
+Only then acknowledge. Any number of workers may repeat any step at once, and each attempt concludes the same.
+docs/protocol.md says why.
 """
 
 from __future__ import annotations
