@@ -11,11 +11,12 @@ from hashlib import blake2b
 from typing import Any, NamedTuple
 
 from chalicelib.core import limits
-from chalicelib.core.event import stable_id
+from chalicelib.core.event import FIELDS, parse_event_key, stable_id
 from millrace.io import access_log
 from millrace.io.lines import MAX_LINE_BYTES, Line
 
 Event = dict[str, Any]
+_EVENT_FIELDS = frozenset(each.name for each in FIELDS)
 #: Takes the number of a line and what is wrong with it.
 Report = Callable[[int, str], None]
 
@@ -31,7 +32,7 @@ class LineEvent(NamedTuple):
 
 
 def read_json(content: bytes) -> Event:
-    """The event of a line of JSON. Raises ValueError."""
+    """The event of a line of JSON, as its client would send it. Raises ValueError."""
     if content.startswith(b"["):
         raise ValueError("a JSON array, and a line must be one object: jq -c '.[]' FILE makes lines of it")
     try:
@@ -44,7 +45,13 @@ def read_json(content: bytes) -> Event:
         raise ValueError("nested too deep") from error
     if not isinstance(event, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - one error for every unreadable line
-    return event
+    return {name: event[name] for name in event if name in _EVENT_FIELDS} if _is_exported(event) else event
+
+
+def _is_exported(event: Event) -> bool:
+    """Whether `millrace export` wrote the event: then the pipeline added fields to it, such as the time of receipt."""
+    ref = parse_event_key(str(event.get("key")))
+    return ref is not None and ref.event_id == event.get("event_id")
 
 
 def read_log(content: bytes) -> Event:

@@ -23,7 +23,7 @@ from chalicelib.core.rejection import make_row
 from chalicelib.errors import Problem
 from chalicelib.flows.ingest import ingest
 from millrace.api_docs import openapi
-from millrace.io import export
+from millrace.io import export, reading
 from millrace.ops import archive_scan
 
 ROOT = Path(__file__).parents[2]
@@ -96,6 +96,15 @@ def test_a_field_goes_from_the_post_to_the_export_as_it_was_sent(row: Field, ear
 def test_a_field_is_what_it_was_when_the_archive_is_replayed(row: Field) -> None:
     (stored,) = archived(run(FULL))
     assert archive_scan.read_event(stored).event.to_json()[row.name] == sample(row)
+
+
+def test_an_exported_event_is_read_as_its_client_sent_it() -> None:
+    """What the pipeline adds, such as the time of receipt, would become properties, or contradict them."""
+    sent = FULL | {"properties": {"user_agent": "another", "project": 7}}
+    file = io.BytesIO()
+    assert sum(export.write_json(run(sent).find_events({"limit": "1"})["events"], file)) == 1
+    assert reading.read_json(file.getvalue()) == sent
+    assert reading.read_json(b'{"key": "of another system", "event_id": "e1"}')["key"] == "of another system"
 
 
 @each_field
