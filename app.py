@@ -1,4 +1,4 @@
-"""The map of Millrace: every entry point, and the flow it calls. Each imports its flow itself, for quick cold starts."""
+"""The map of Millrace: every entry point and the flow it calls. Each imports its flow itself, for quick cold starts."""
 
 from __future__ import annotations
 
