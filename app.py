@@ -1,4 +1,4 @@
-"""The map of Millrace: every entry point, and the flow behind it, which it imports itself for quick cold starts."""
+"""The map of Millrace: every entry point and the flow it calls. Each imports its flow itself, for quick cold starts."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from chalicelib.http import answers
 from chalicelib.settings import SCHEDULE_MINUTES, Trigger
 from chalicelib.wiring import Pipeline, bounded, pipeline
 
-if TYPE_CHECKING:  # which only requests need
+if TYPE_CHECKING:  # a scheduled run or a batch never imports it
     from chalicelib.core.project import Project
 
 app = answers.Application(app_name="millrace", configure_logs=False)
@@ -27,7 +27,7 @@ def _now() -> datetime:
 
 
 def _enter(*kinds: str) -> tuple[Pipeline, Project, dict[str, str]]:
-    """The stage, the project that the request's key, of one of these kinds, speaks for, and what it asks for."""
+    """Return the stage, the project of the request's key and the parameters. The key must be of one of `kinds`."""
     from chalicelib.http import requests
 
     stage, request = pipeline(), app.current_request
@@ -37,7 +37,7 @@ def _enter(*kinds: str) -> tuple[Pipeline, Project, dict[str, str]]:
 
 @app.open_routes(registry.SENDING)
 def post_events(**_parameters: str) -> Any:
-    """Take events in, in the dialects that chalicelib/core/dialects/registry.py has for the path; plain or packed."""
+    """Receive events, plain or gzip, in the dialects that chalicelib/core/dialects/registry.py lists for the path."""
     from chalicelib.http import ingestion
 
     return ingestion.receive(app.current_request, stage=pipeline(), now=_now())
@@ -45,7 +45,7 @@ def post_events(**_parameters: str) -> Any:
 
 @app.open_routes(registry.PIXEL.routes)
 def get_pixel() -> Any:
-    """An event in the query of an image, for mail and pages without script; HEAD only asks for the image."""
+    """Receive one event from an image's query, for mail and pages without script. A HEAD request sends no event."""
     from chalicelib.http import ingestion
 
     return answers.pixel(lambda: ingestion.receive_pixel(app.current_request, stage=pipeline(), now=_now()))
@@ -53,7 +53,7 @@ def get_pixel() -> Any:
 
 @app.open_routes(registry.ASKING)
 def answer_library(**_parameters: str) -> Any:
-    """What client libraries ask beside sending: where to, and which extras there are."""
+    """Answer the other requests of client libraries: for settings, feature flags and remote configuration."""
     from chalicelib.http import ingestion
 
     return answers.for_library(ingestion.answer_question(app.current_request, _now()))
@@ -61,7 +61,7 @@ def answer_library(**_parameters: str) -> Any:
 
 @app.route("/events", methods=["GET"])
 def get_events() -> Any:
-    """Events newest first: ?user_id=&event_type=&from=&to=&limit=&cursor="""
+    """Return events, newest first: ?user_id=&event_type=&from=&to=&limit=&cursor="""
     from chalicelib.flows import query
 
     stage, project, asked = _enter("read")
@@ -78,7 +78,7 @@ def get_events() -> Any:
 
 @app.route("/events/{key}", methods=["GET"])
 def get_event(key: str) -> Any:
-    """One event, by the key that its POST answered."""
+    """Return one event by its key. The answer to the POST contained the key."""
     from chalicelib.flows import query
 
     stage, project, _ = _enter("read")
@@ -87,7 +87,7 @@ def get_event(key: str) -> Any:
 
 @app.route("/chunks/{chunk_id}", methods=["GET"])
 def get_chunk(chunk_id: str) -> Any:
-    """A chunk's receipt: in flight, committed or quarantined."""
+    """Return the receipt of a chunk: in flight, committed or quarantined."""
     from chalicelib.flows import query
 
     stage, project, _ = _enter("write", "read")
@@ -104,7 +104,7 @@ def get_chunk(chunk_id: str) -> Any:
 
 @app.route("/counts", methods=["GET"])
 def get_counts() -> Any:
-    """Distinct events: ?event_type=&from=&to=&grain=minute|hour|day&tz="""
+    """Return the numbers of distinct events: ?event_type=&from=&to=&grain=minute|hour|day&tz="""
     from chalicelib.flows import query
 
     stage, project, asked = _enter("read")
@@ -113,7 +113,7 @@ def get_counts() -> Any:
 
 @app.route("/reports", methods=["GET"])
 def get_reports() -> Any:
-    """Reports newest first: ?grain=hour|day&from=&to=&limit=&cursor="""
+    """Return reports, newest first: ?grain=hour|day&from=&to=&limit=&cursor="""
     from chalicelib.flows import query
 
     stage, project, asked = _enter("read")
@@ -122,7 +122,7 @@ def get_reports() -> Any:
 
 @app.route("/rejections", methods=["GET"])
 def get_rejections() -> Any:
-    """Rejected events newest first, for some days: ?code=&from=&to=&limit=&cursor="""
+    """Return the rejected events of the last days, newest first: ?code=&from=&to=&limit=&cursor="""
     from chalicelib.flows import query
 
     stage, project, asked = _enter("read")
@@ -133,7 +133,7 @@ def get_rejections() -> Any:
 
 @app.route("/status", methods=["GET"])
 def get_status() -> Any:
-    """How the stage does: queue, dead letters, the last hour by minute, the ledger; for its operators."""
+    """Return the stage's health to its operators: queue, dead letters, the last hour by minute, the ledger."""
     from chalicelib.flows import status
 
     stage, project, _ = _enter("read")
@@ -142,7 +142,7 @@ def get_status() -> Any:
 
 @app.route("/health", methods=["GET"])
 def get_health() -> Any:
-    """Whether this stage is set up; touches nothing that costs money."""
+    """Return whether this stage is set up. Makes no AWS call, so it costs nothing."""
     settings = pipeline().settings
     return {"status": "ok", "open": settings.is_open, "stage": settings.stage_name}
 
@@ -153,7 +153,7 @@ def get_health() -> Any:
 @app.route("/docs", methods=["GET"])
 @app.route("/openapi.json", methods=["GET"])
 def get_file(**_parameters: str) -> Any:
-    """The live page, which asks the routes above, and its files; the script for sites; the description of this API."""
+    """Return a file: the live page or its assets, the script for web sites, or the description of this API."""
     from chalicelib.http import assets
 
     return assets.file_at(app.current_request)
@@ -166,7 +166,7 @@ def get_file(**_parameters: str) -> Any:
     maximum_concurrency=trigger.workers,
 )
 def process(event: Any) -> None:
-    """Give the chunks of a batch their effects, exactly once."""
+    """Process a batch: give each chunk its effects exactly once."""
     from chalicelib.flows import process as processor
 
     stage = pipeline().checked()
@@ -188,7 +188,7 @@ def process(event: Any) -> None:
 
 @app.schedule(Rate(SCHEDULE_MINUTES, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
-    """Recompute the reports of what changed, and publish them; then check the ledger."""
+    """Refresh and publish the reports of changed windows. Then check the ledger, even if the reports failed."""
     from chalicelib.flows import aggregate as aggregator
     from chalicelib.flows import reconciliation
 

@@ -1,11 +1,11 @@
 """Every error that the pipeline raises on purpose.
 
-Problem                 the caller is told: a code of the table below, a message (http/answers.py makes it problem+json)
+Problem                 an error answer: a code of the table below and a message (http/answers.py makes it problem+json)
 +-- UnknownFormat       the stage's data needs another version, or an upgrade
-StoreFailed             a call to AWS failed or its outcome is unknown: nothing may be concluded
-+-- NotApplied          it surely changed nothing
+StoreFailed             a call to AWS failed or its outcome is unknown: the caller may conclude nothing
++-- NotApplied          a write certainly changed nothing
 Undecodable             a queue message that is not a chunk
-ProcessingFailed        some messages of a batch must come back
+ProcessingFailed        some messages of a batch must be delivered again
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 
 class ErrorCode(NamedTuple):
-    """`advice`: what the caller does about it."""
+    """A code of the API's errors. `advice`: what the caller can do about it."""
 
     status: int
     meaning: str
@@ -77,7 +77,7 @@ ERROR_CODES = {
     ),
 }
 
-#: The phrases of HTTP's statuses (RFC 9110, section 15), as RFC 9457 wants them where a problem has no type of its own.
+#: The phrases of HTTP's statuses (RFC 9110, section 15). They are the titles of problems without a type (RFC 9457).
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
@@ -94,7 +94,7 @@ TITLES = {
 
 
 class Problem(Exception):
-    """An answer other than 200. `message`: the code's meaning, unless there is more to say; `extra` joins the body."""
+    """An error answer. `message` defaults to the code's meaning. `extra`: further members of the answer's body."""
 
     def __init__(self, code: str, message: str = "", **extra: Any) -> None:
         self.code, self.extra = code, extra
@@ -104,18 +104,18 @@ class Problem(Exception):
 
 
 class UnknownFormat(Problem):
-    """The stage's data has a format that this version does not know. Nothing is read or changed."""
+    """The stage's data has a format that this version does not know. Nothing was read or changed."""
 
     def __init__(self, message: str) -> None:
         super().__init__("unknown_data_format", message, retry_after=60)
 
 
 class StoreFailed(Exception):
-    """An AWS call failed, or was perhaps applied: the caller concludes nothing and tries again."""
+    """An AWS call failed or its outcome is unknown. The caller concludes nothing and tries again."""
 
 
 class NotApplied(StoreFailed):
-    """A write has changed nothing, that is certain. `passes`: others write the same now, or too much is written."""
+    """A write certainly changed nothing. `passes`: the cause is temporary, such as a competing write or throttling."""
 
     passes = True
 
@@ -124,9 +124,9 @@ class Undecodable(Exception):
     """A message body that is not a chunk of this product."""
 
 
-#: What is raised where a value is not what the code takes it for; calls to AWS raise StoreFailed.
+#: The exceptions that broken content raises in our code. Calls to AWS raise StoreFailed instead.
 BROKEN_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError, zlib.error)
 
 
 class ProcessingFailed(Exception):
-    """Raised after the finished messages were deleted, so that the queue returns only the others."""
+    """Some messages must be delivered again. The finished ones are deleted before, so the queue returns only others."""

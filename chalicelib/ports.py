@@ -1,4 +1,4 @@
-"""What the flows ask of the outside; adapters/ answers with AWS, tests with fakes."""
+"""The ports: what the flows need from outside. adapters/ implements them with AWS, tests with fakes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-if TYPE_CHECKING:  # whoever takes a port would import the records of all of them, and each takes 0.4 ms to make
+if TYPE_CHECKING:  # at run time a function would import the records of all ports, at 0.4 ms each
     from chalicelib.core.access_key import AccessKey
     from chalicelib.core.chunk import Chunk
     from chalicelib.core.commit import CommitRecord, Outcome
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # whoever takes a port would import the records of all of the
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What the queue delivers. `receive_count`: how often it has, this time included."""
+    """A message that the queue delivered. `receive_count`: the number of its deliveries, this one included."""
 
     body: str
     receipt_handle: str
@@ -41,7 +41,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ArchiveObject:
-    """An object of the archive. `modified`: when it was last written, which for a rewritten one is late."""
+    """An object of the archive. `modified`: the time of its last write. An erasure rewrites objects later."""
 
     name: str
     modified: datetime
@@ -49,14 +49,14 @@ class ArchiveObject:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What an archived object holds, damaged events among it; `etag` names the state in which it was read."""
+    """The content of an archive object, damaged events included. `etag`: the version that was read."""
 
     events: list[StoredEvent]
     etag: str
 
 
-#: The number for the layout of table, archive and messages that new data gets, and those that this version reads.
-#: Version 0.1.0 recorded no number. docs/upgrading.md lists the formats.
+#: The format of table, archive and messages that new data gets, and the formats that this version reads.
+#: Version 0.1.0 recorded no format. docs/upgrading.md lists them all.
 CURRENT_FORMAT = 2
 KNOWN_FORMATS = frozenset({CURRENT_FORMAT})
 

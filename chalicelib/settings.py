@@ -1,6 +1,6 @@
-"""Stage configuration: each environment variable declared once, and read once at first wiring.
+"""Stage configuration. Each environment variable is declared once here, and read once, when the pipeline is wired.
 
-The required ones, and MAX_DELIVERIES, are outputs of stack.yaml. docs/configuration.md lists them all.
+The required variables and MAX_DELIVERIES are outputs of stack.yaml. docs/configuration.md lists all variables.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.core.lifetimes import CHOSEN, Lifetimes
 
-# A chunk that fails leaves a note of why only at its second delivery, as a first failure mostly heals by itself.
+# At least two deliveries: a failure is noted from the second on, since a retry usually mends the first.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 LEAST_DELIVERIES, MOST_DELIVERIES = 2, 1000
 #: How often the schedule runs the aggregator.
@@ -23,7 +23,10 @@ SCHEDULE_MINUTES = 5
 
 @dataclass(frozen=True)
 class Variable:
-    """An environment variable. An empty one counts as unset, unless `may_be_empty`; bounds are those of numbers."""
+    """An environment variable.
+
+    An empty one counts as unset unless `may_be_empty`. `least`, `most`: bounds of numbers.
+    """
 
     name: str
     meaning: str
@@ -58,14 +61,14 @@ def _names(text: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a stage is. Everything that is not in a stage's environment has the default that stands here."""
+    """The settings of a stage. A variable that the environment does not set has the default that is declared here."""
 
     queue_url: str = _variable("QUEUE_URL", MISSING, "The queue of chunks.")
     table_name: str = _variable("TABLE_NAME", MISSING, "The table.")
     bucket_name: str = _variable("BUCKET_NAME", MISSING, "The archive's bucket.")
     topic_arn: str = _variable("TOPIC_ARN", MISSING, "The topic of reports.")
-    # It guards no data, as a position never leaves its project: the stage's own names will do where it is not set, and
-    # nothing secret need stand in Chalice's configuration.
+    # The secret protects no data, since a cursor's position never leaves its project. So the stage's own names are
+    # good enough where it is not set, and Chalice's configuration needs no secret.
     cursor_secret: str = _variable(
         "CURSOR_SECRET", "", "Binds the cursors of lists to their question. Unset: the names of the stage's resources."
     )
@@ -82,7 +85,7 @@ class Settings:
     is_open: bool = _variable(
         "OPEN_STAGE", False, "`true`: a request without a key speaks for the project `default`.", _is_true
     )
-    # Wishes for `millrace deploy` and `millrace upgrade`: the stage's data says which lifetimes are in force.
+    # Wishes for `millrace deploy` and `millrace upgrade`. The lifetimes in force are recorded in the stage's data.
     retention_days: int | None = _variable(
         "RETENTION_DAYS",
         None,
@@ -104,7 +107,7 @@ class Settings:
         _names,
         may_be_empty=True,
     )
-    # A write of some 2 to 20 units each: what a flood of bad events may cost, in each container.
+    # Each costs about 2 to 20 write units: this bounds the cost of a flood of bad events, in each container.
     rejected_posts_a_minute: int = _variable(
         "REJECTED_POSTS_A_MINUTE",
         20,
@@ -123,31 +126,31 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Raises ValueError that names everything missing, or what is wrong."""
+        """Return the settings of an environment. Raises ValueError that names all missing variables, or a bad value."""
         return _settings(tuple((name, environ.get(name)) for name in _environment_names()))
 
     @property
     def stage_name(self) -> str:
-        """The name by which commands know the stage."""
+        """Return the name by which commands know the stage."""
         return self.stack_name.removeprefix("millrace-")
 
     def wanted_lifetimes(self, current: Lifetimes) -> Lifetimes:
-        """Return the lifetimes that the settings ask for; what they leave open stays as it is."""
+        """Return the lifetimes that the settings ask for. Lifetimes that are not set keep their current value."""
         wanted = {"events": self.retention_days, "max_chunk_age": self.max_chunk_age_days}
         return replace(current, **{name: timedelta(days=days) for name, days in wanted.items() if days is not None})
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """How the queue calls the processor; Chalice reads it while app.py is imported.
+    """How Lambda polls the queue for the processor. Chalice reads it while app.py is imported.
 
-    `workers`: how many of it run at once at most, so that a full queue leaves the API its share of the
-    account's concurrency (1,000, of a new account perhaps 10).
+    `workers`: the most invocations at once. The limit leaves the API its share of the account's concurrency when the
+    queue is full: 1,000, in a new account perhaps 10.
     """
 
     queue_url: str = _variable("QUEUE_URL", "millrace-chunks", "The queue of chunks.")
-    # A million events a day, each in a POST of its own, are 12 a second. Without a window Lambda takes them one by one,
-    # at three times the price: docs/cost.md.
+    # A million events a day, one in each POST, are 12 a second. Without a window Lambda would take them one by one, at
+    # three times the price: docs/cost.md.
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
     batch_size: int = _variable("BATCH_SIZE", 100, "Messages of a batch at most.", int, least=1, most=10_000)
     window_seconds: int = _variable(
@@ -166,7 +169,7 @@ class Trigger:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Trigger:
-        """Raises ValueError for a batch above 10 messages without a window, as Lambda refuses it."""
+        """Return the trigger of an environment. Raises ValueError, as for a batch above 10 without a window."""
         trigger = cls(**_read(cls, environ))
         if trigger.batch_size > 10 and trigger.window_seconds < 1:
             raise ValueError("BATCH_SIZE above 10 needs BATCH_WINDOW_SECONDS of at least 1.")
@@ -175,9 +178,9 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Throttle:
-    """What the API as a whole takes; `millrace deploy` and `millrace package` set it.
+    """The request rate that the API accepts. `millrace deploy` and `millrace package` set it.
 
-    The default keeps one leaked address from using up the account's own limit, 10,000 a second with a burst of 5,000:
+    The default prevents that one leaked address uses up the account's limit, 10,000 a second with a burst of 5,000:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
 
@@ -188,12 +191,12 @@ class Throttle:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Throttle:
-        """Raises ValueError."""
+        """Return the throttle of an environment. Raises ValueError."""
         return cls(**_read(cls, environ))
 
 
 def variables(declared: type[Settings | Trigger | Throttle]) -> list[tuple[Variable, Any]]:
-    """The environment variables of a class, each with its default: MISSING for none."""
+    """Return the environment variables of a class, each with its default, or MISSING if it is required."""
     return [(each.metadata["variable"], each.default) for each in fields(declared)]
 
 
@@ -202,7 +205,7 @@ def _environment_names() -> list[str]:
     return [variable.name for variable, _ in variables(Settings)]
 
 
-@lru_cache(maxsize=1)  # each request asks
+@lru_cache(maxsize=1)  # every request needs them
 def _settings(texts: tuple[tuple[str, str | None], ...]) -> Settings:
     environ = {name: text for name, text in texts if text is not None}
     required = [each.name for each, default in variables(Settings) if default is MISSING]
@@ -217,7 +220,7 @@ def _settings(texts: tuple[tuple[str, str | None], ...]) -> Settings:
 
 
 def _read(declared: type[Settings | Trigger | Throttle], environ: Mapping[str, str]) -> dict[str, Any]:
-    """The values of the variables that are set, by the names of their fields."""
+    """Return the values of the variables that are set, by the names of their fields."""
 
     def is_set(variable: Variable) -> bool:
         return variable.name in environ if variable.may_be_empty else bool(environ.get(variable.name))

@@ -1,4 +1,4 @@
-"""The one place where adapters are made and handed to flows."""
+"""Makes the adapters and hands them to flows. No other module of the product does."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.retries import Retry
 from chalicelib.settings import Settings
 
-if TYPE_CHECKING:  # what is imported on first use
+if TYPE_CHECKING:  # the properties below import these on first use
     from chalicelib.adapters.bucket import Bucket
     from chalicelib.adapters.commit_log import CommitLog
     from chalicelib.adapters.project_store import ProjectStore
@@ -36,33 +36,33 @@ if TYPE_CHECKING:  # what is imported on first use
 
 
 class Pipeline:
-    """The ports of a stage, each imported and made on first use: a cold start pays only for what it calls."""
+    """The ports of a stage. Each is imported and made on first use: a cold start pays only for what it needs."""
 
-    #: How adapters wait before they try again.
+    #: How adapters wait before a retry.
     pause: Callable[[float], None] = staticmethod(time.sleep)
-    #: A map that makes its calls at once.
+    #: A map that makes its calls in parallel.
     side_by_side: Callable[..., Iterable[Any]] = staticmethod(aws.side_by_side)
 
     def __init__(self, settings: Settings, call: Retry = retries.CALL) -> None:
-        """`call`: how often a call is tried unless its adapter wants it otherwise."""
+        """Make the pipeline of a stage. `call`: the retries of AWS calls, unless an adapter needs others."""
         self.settings = settings
         self.deadline = aws.Deadline()
         self._call = call
 
     def client(self, service: str, retry: Retry | None = None) -> Any:
-        """Return a client of an AWS service. Each adapter is made with one, which says what its function may call."""
+        """Return a new client of an AWS service. Its calls end with the deadline of the invocation."""
         client = aws.client(service, retry or self._call)
         self.deadline.bind(client)
         return client
 
     @property
     def lifetimes(self) -> History:
-        """Return what the stage's data says, as read at most REMEMBERED_SECONDS ago. Raises StoreFailed."""
+        """Return the stage's lifetimes, read at most REMEMBERED_SECONDS ago. Raises StoreFailed."""
         return self.formats.lifetimes()
 
     @property
     def pace(self) -> dict[str, Any]:
-        """Return how long a flow may still take, and how it makes several calls."""
+        """Return the arguments of a flow for its time limit and its parallel calls."""
         return {"seconds_left": self.deadline.seconds_left, "side_by_side": self.side_by_side}
 
     def _retention(self) -> timedelta:
@@ -124,9 +124,9 @@ class Pipeline:
         return DataFormats(self._table)
 
     def checked(self) -> Pipeline:
-        """Return this pipeline if its data has a format that this version knows. Raises UnknownFormat and StoreFailed.
+        """Return this pipeline after checking that this version knows the format of its data.
 
-        Requests need no call of it: the format is checked where their project is read.
+        Raises UnknownFormat and StoreFailed. Requests need not call it: reading their project checks the format.
         """
         self.formats.check()
         return self
@@ -249,7 +249,7 @@ class Pipeline:
 
     @cached_property
     def _quick_table(self) -> Table:
-        """For what a POST does beside its work and goes on without: better to give up soon."""
+        """For optional work of a POST, which should give up early rather than delay the answer."""
         return self._table_for(retries.QUICK_CALL)
 
     def _table_for(self, retry: Retry | None) -> Table:
@@ -263,26 +263,26 @@ class Pipeline:
 
 
 def pipeline() -> Pipeline:
-    """The pipeline of the stage that the environment names; the same one as long as it names the same."""
+    """Return the pipeline of the stage that the environment names. Calls for the same stage share one."""
     return _pipeline(Settings.from_environ())
 
 
 def bounded(event: Any, get_response: Callable[[Any], Any]) -> Any:
-    """Middleware: an invocation ends by itself in time, and what it has measured is written however it ends."""
-    with suppress(ValueError):  # a stage that is not set up calls nothing
+    """Chalice middleware: set a deadline before an invocation, and write its metrics afterwards, even if it failed."""
+    with suppress(ValueError):  # a stage that is not set up makes no calls
         pipeline().deadline.start(_seconds_of(event))
     try:
         return get_response(event)
     finally:
-        with suppress(ValueError):  # and has measured nothing
+        with suppress(ValueError):  # and has no metrics
             pipeline().meter.flush()
 
 
 def _seconds_of(event: Any) -> float:
-    """How long the invocation may take: a request as long as its client waits, another as long as Lambda lets it."""
-    if hasattr(event, "lambda_context"):  # which Chalice's requests alone have
+    """Return the seconds that an invocation may take: a request's by its client's wait, others' by Lambda's timeout."""
+    if hasattr(event, "lambda_context"):  # only Chalice's requests have it
         return limits.REQUEST_SECONDS
-    if event.context is None:  # the local stack and tests end no function
+    if event.context is None:  # the local stack and tests have no time limit
         return math.inf
     return float(event.context.get_remaining_time_in_millis()) / 1000 - limits.LAST_SECONDS
 

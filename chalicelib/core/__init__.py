@@ -1,1 +1,1 @@
-"""The pure core: no I/O, no clock, no environment, no AWS."""
+"""The pure core: decisions and data formats. It uses no I/O, no clock, no environment and no AWS."""

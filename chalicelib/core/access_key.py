@@ -1,4 +1,4 @@
-"""Write keys and read keys: how they look, and what is kept of them."""
+"""Write keys and read keys: their form, and the record that the stage stores of each."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-#: What a key may do. Write keys are public, as they sit in web pages and apps; read keys are secret.
+#: The kinds of keys. Write keys are public, since web pages and apps contain them. Read keys are secret.
 KINDS = ("write", "read")
-#: Where a key may stand beside Authorization.
+#: The header that may hold a key in place of Authorization.
 HEADER = "x-write-key"
 
 _FORM = re.compile(r"m([wr])_([0-9a-f]{12})_[0-9a-f]{40}")
@@ -21,7 +21,7 @@ _ID_BYTES, _SECRET_BYTES = 6, 20
 
 @dataclass(frozen=True, slots=True)
 class AccessKey:
-    """What is kept of a key. `key_id` is the part that may be shown; `expires`: valid until then, if ever."""
+    """The stored record of a key. `key_id`: the part that may be shown. `expires`: None for a key without an end."""
 
     key_id: str
     project: str
@@ -31,35 +31,35 @@ class AccessKey:
     expires: datetime | None = None
 
     def admits(self, key: str, now: datetime) -> bool:
-        """Whether this is that very key, and still valid; takes as long for a wrong one."""
+        """Return whether this is the record of the key, and still valid. A wrong key takes the same time to check."""
         same = hmac.compare_digest(hash_of(key), self.key_hash)
         return same and (self.expires is None or now < self.expires)
 
 
 def mint(project: str, kind: str, *, now: datetime, randomness: bytes) -> tuple[str, AccessKey]:
-    """A new key of 160 secret bits, to be shown once, and what is kept of it. Takes 26 random bytes."""
+    """Return a new key with 160 secret bits, to be shown once, and its record. `randomness`: 26 random bytes."""
     key_id = randomness[:_ID_BYTES].hex()
     key = f"m{kind[0]}_{key_id}_{randomness[_ID_BYTES : _ID_BYTES + _SECRET_BYTES].hex()}"
     return key, AccessKey(key_id, project, kind, hash_of(key), now)
 
 
 def id_in(key: str) -> str | None:
-    """The id inside a key; None for what cannot be a key of this product."""
+    """Return the id inside a key, or None if the text does not have the form of a key."""
     match = _FORM.fullmatch(key)
     return match[2] if match else None
 
 
 def first_in(candidates: Iterable[str | None]) -> str | None:
-    """Of what stands where a key may stand, the first that has the form of a key, or else the first at all.
+    """Return the first candidate that has the form of a key, or else the first candidate, or None.
 
-    A proxy's own credential, or the key of another product, must not hide the key of this one.
+    So a proxy's credential or another product's key does not hide the key of this product.
     """
     present = [candidate for candidate in candidates if candidate]
     return next(filter(id_in, present), next(iter(present), None))
 
 
 def found_in(body: bytes) -> Iterator[str]:
-    """Each text in a body that has the form of a key, once, wherever it stands."""
+    """Yield each text in a body that has the form of a key, wherever it is, once."""
     seen = set()
     for match in _FORM_IN_BYTES.finditer(body):
         if match[0] not in seen:
@@ -68,5 +68,5 @@ def found_in(body: bytes) -> Iterator[str]:
 
 
 def hash_of(key: str) -> str:
-    """SHA-256 in hex: nobody guesses 160 random bits, so a slow hash would only slow us down."""
+    """Return the SHA-256 of a key in hex. A slow hash is not needed: nobody can guess 160 random bits."""
     return hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

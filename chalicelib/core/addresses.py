@@ -1,4 +1,4 @@
-"""IP addresses and mail addresses in texts, as people and programs write them."""
+"""Finds and hides IP addresses and mail addresses in texts, in the spellings of people and programs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ _IPV6 = re.compile(
     rf"(?<![0-9A-Za-z:])((?:[0-9A-Fa-f]{{0,4}}{_COLON}){{2,7}}"
     rf"(?:{_OCTET}(?:\.{_OCTET}){{3}}|[0-9A-Fa-f]{{1,4}})?)(?:%(?!3[Aa])\w{{1,30}})?(?![0-9A-Za-z:])"
 )
-# Numbers with more than four parts are no address. A name may follow: 9.113.0.203.in-addr.arpa.
+# Numbers with more than four parts are not addresses. A name may follow: 9.113.0.203.in-addr.arpa.
 _IPV4 = re.compile(rf"(?<![0-9])(?<![0-9]\.)({_OCTET}(?:\.{_OCTET}){{3}})(?![0-9])(?!\.[0-9])(\.[A-Za-z])?")
-# The name that a network gives a machine: ip-203-0-113-9.example.net.
+# A host name that contains the address: ip-203-0-113-9.example.net.
 _NAME = re.compile(rf"(?<![0-9])({_OCTET}(?:-{_OCTET}){{3}})(?=[\w-]{{0,60}}\.[A-Za-z])")
-# A mail address from its "@" on. A picture for dense screens, icon@2x.png, is none.
+# A mail address from its "@" on. Not the name of a picture for dense screens, such as icon@2x.png.
 _AT_DOMAIN = re.compile(r"(?:[@\uFF20]|%40|%2540)(?![0-9]x\.)[^\s@<>()\[\]\"',;:/?=&#\\|%]{1,190}\.[^\W\d_]{2,}")
 _NOT_IN_LOCAL_PART = frozenset(" \t\r\n@<>()[]\"',;:/?=&#\\|")
 _MAX_LOCAL_PART = 64
 
 
 def truncate_ip(address: str) -> str | None:
-    """The first 24 bits of an IPv4 address, the first 48 of an IPv6 address; None if it is neither."""
+    """Return the first 24 bits of an IPv4 address, or the first 48 of an IPv6 address; None for other texts."""
     family, kept, size = (socket.AF_INET6, 6, 16) if ":" in address else (socket.AF_INET, 3, 4)
     try:
         parsed = socket.inet_pton(family, address.partition("%")[0])
@@ -36,8 +36,8 @@ def truncate_ip(address: str) -> str | None:
 
 
 def hide_ips(text: str, *, truncate: bool) -> str:
-    """The text without the IP addresses in it, or with truncated ones."""
-    if text.count(":") + text.count("%3") > 1:  # to count is cheap, and most texts hold no address
+    """Return the text with each IP address truncated or replaced by a placeholder."""
+    if text.count(":") + text.count("%3") > 1:  # counting is cheap, and most texts contain no address
         text = _IPV6.sub(lambda found: _hidden_v6(found, truncate=truncate), text)
     if text.count(".") > 2:
         text = _IPV4.sub(lambda found: _hidden_v4(found, truncate=truncate and not found[2]) + (found[2] or ""), text)
@@ -53,15 +53,15 @@ def _hidden_v6(found: re.Match[str], *, truncate: bool) -> str:
 
 
 def _hidden_v4(found: re.Match[str], *, truncate: bool) -> str:
-    """In a name the parts of an address may stand in any order, so that none of them may stay."""
+    """Return the replacement of an address. `truncate` is False in a name, which may list the parts in any order."""
     parts = [part.lstrip("0") or "0" for part in re.split("[.-]", found[1])]
-    # Browsers name their version 140.0.0.0.
+    # Not an address but a browser's version, such as 140.0.0.0.
     truncated = None if parts[1:] == ["0"] * 3 else truncate_ip(".".join(parts))
     return found[1] if truncated is None else truncated if truncate else HIDDEN_IP
 
 
 def hide_emails(text: str) -> str:
-    """The text without the mail addresses in it."""
+    """Return the text with each mail address replaced by a placeholder."""
     if "." not in text or ("@" not in text and "%" not in text and "\uff20" not in text):
         return text
     shown, position = [], 0

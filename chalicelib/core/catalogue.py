@@ -1,4 +1,4 @@
-"""The event catalogue: whether an event's properties are what its project says they are."""
+"""The event catalogue: checks an event's properties against its project's JSON Schema."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from chalicelib.core.json_schema import Check, OutOfSteps, compile_schema
 
 _log = logging.getLogger(__name__)
 
-# Compiled once for each text; more schemas than this compile again, a millisecond each.
+# Each schema text is compiled once. With more texts than this, some are compiled again, at a millisecond each.
 _COMPILED = 1000
-# What each event adds to the steps of its POST: about what reading it costs.
+# Steps that each event adds to the budget of its POST. They cost about as much time as reading the event.
 _STEPS_AN_EVENT, _STEPS_A_BYTE = 300, 2
 
 
 class Violation(NamedTuple):
-    """What is wrong and where; never the value itself. `code` is that of a rejection."""
+    """A violated rule and the field that breaks it, without the value. `code`: a rejection code."""
 
     field: str
     message: str
@@ -27,9 +27,10 @@ class Violation(NamedTuple):
 
 
 def violation_of(properties: dict[str, Any], schema: str, left: list[int]) -> Violation | None:
-    """How properties break a JSON Schema, given as text; None if they keep it.
+    """Return how properties violate a JSON Schema text, or None if they do not.
 
-    `left`: one number, the steps that the checks of a POST have left. What an event does not take is left to others.
+    `left`: a list of one number, the steps that the checks of this POST may still take. An event adds steps to it and
+    uses some. Later events may use the rest.
     """
     check = _compile(schema)
     if check is None:
@@ -48,7 +49,7 @@ def violation_of(properties: dict[str, Any], schema: str, left: list[int]) -> Vi
 
 @lru_cache(maxsize=_COMPILED)
 def _compile(schema: str) -> Check | None:
-    """None for a schema that cannot be compiled: registration refuses those, and no event may suffer for one."""
+    """Compile a schema. Return None if that fails: registration refuses such schemas, and no event may be rejected."""
     try:
         return compile_schema(json.loads(schema))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):

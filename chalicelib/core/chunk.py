@@ -1,4 +1,4 @@
-"""A chunk: the accepted events of one POST that share an hour; one queue message, one commit."""
+"""A chunk: the accepted events of one POST that share an hour. A chunk is one queue message and one commit."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ _FORMAT = 3
 
 @dataclass(frozen=True, slots=True)
 class Sender:
-    """Who sent a POST and when: the enrichment that its events share.
+    """The sender and the time of a POST: the facts that all its events share.
 
-    `shared`: what an envelope says once for all of them. Its `context` is the context of each event where that has no
-    entry of its own; its `batch`, and what it has in vain, is in the context as `batch`.
+    `shared`: the fields that a batch says once for all its events. `context`: added to each event's context, unless
+    the event has a value of its own. `batch`: further fields of the batch, and overridden values of `context`; they
+    become the member `batch` of each event's context.
     """
 
     project: str
@@ -34,22 +35,23 @@ class Sender:
 
     @property
     def received_at(self) -> str:
-        """When, in the sortable form."""
+        """Return the time of receipt in the sortable form."""
         return _in_utc(self.received)
 
 
-@lru_cache(maxsize=2048)  # asked for each event of a chunk
+@lru_cache(maxsize=2048)  # each event of a chunk needs it
 def _in_utc(moment: datetime) -> str:
     return timestamps.sortable(moment)
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """`repeats` counts identities that came again in the same POST: accepted, and duplicates from birth.
+    """A chunk. `repeats`: events with an identity that the same POST has already sent. They are accepted duplicates.
 
-    `renewed`: when an operator sent it again although it was older than the maximum chunk age.
-    A *single* is a chunk of one small event of these days, whose item is at once the commit record. It is stamped
-    on its chunk_id, which holds the key of the event: whether a chunk is a single is never decided anew.
+    `renewed`: when an operator sent the chunk again although it was older than the maximum chunk age.
+
+    A *single* (single-event chunk) holds one small, recent event, whose item is also the commit record. Its chunk_id
+    ends with the key of the event. So ingestion decides once whether a chunk is a single, and no retry decides again.
     """
 
     chunk_id: str
@@ -84,22 +86,22 @@ class Chunk:
 
     @property
     def is_old_for_single(self) -> bool:
-        """Whether the first event is too old to be a single."""
+        """Return whether the first event is too old for a single-event chunk."""
         return self.minted - timestamps.parse(self.events[0].time) > lifetimes.MAX_SINGLE_AGE
 
     @property
     def age_counts_from(self) -> datetime:
-        """What the maximum chunk age measures from."""
+        """Return the time from which the maximum chunk age counts."""
         return self.renewed or self.minted
 
 
 def pack(
     events: Iterable[Event], *, sender: Sender, repeats: dict[str, int], mint: Callable[[str], str]
 ) -> list[tuple[Chunk, str]]:
-    """Cut the events of one POST into chunks that one commit can always take, oldest hour first, each with
-    its message body.
+    """Cut the events of one POST into chunks, each small enough for one commit. Return them with their messages.
 
-    `repeats`: how many repeated identities were dropped, by hour; `mint` makes the chunk_id for a minute.
+    The oldest hour comes first. `repeats`: the dropped events with a repeated identity, by hour. `mint`: makes the
+    chunk_id for a minute.
     """
     shared_size = _shared_size(sender)
     by_hour: dict[str, list[Event]] = defaultdict(list)
@@ -120,7 +122,7 @@ def _shared_size(sender: Sender) -> int:
 
 
 def _stamp(chunk: Chunk, size: int) -> Chunk:
-    """The chunk, as a single where that pays. `size`: that of its first event."""
+    """Return the chunk, as a single-event chunk if that is cheaper. `size`: the bytes of its first event."""
     event = chunk.events[0]
     is_large = size > limits.MAX_SINGLE_BYTES
     if chunk.accepted > 1 or not event.is_told_by_its_item or is_large or chunk.is_old_for_single:
@@ -130,7 +132,7 @@ def _stamp(chunk: Chunk, size: int) -> Chunk:
 
 
 def _cut(events: list[Event], shared_size: int) -> Iterable[tuple[list[Event], list[str]]]:
-    """Groups that each fit a chunk, with their events as texts. What events share counts in each, as in the table."""
+    """Yield groups of events that fit a chunk, with the events as JSON. Shared fields count in each event's size."""
     group: list[Event] = []
     texts: list[str] = []
     size, types = 0, set[str]()
@@ -152,7 +154,7 @@ def _cut(events: list[Event], shared_size: int) -> Iterable[tuple[list[Event], l
 
 
 def encode(chunk: Chunk) -> str:
-    """The message body: JSON in ASCII, since SQS refuses or replaces some characters."""
+    """Return the message body: JSON in ASCII, since SQS rejects or replaces some other characters."""
     return _message(chunk, [compact.dump(_event_to_message(event)) for event in chunk.events])
 
 
@@ -175,11 +177,11 @@ def _message(chunk: Chunk, texts: Iterable[str]) -> str:
 
 
 def decode(body: str, *, latest: datetime | None = None) -> Chunk:
-    """The inverse of `encode`, of a message that says what ingestion could have said. Raises Undecodable.
+    """Return the chunk in a message; the inverse of `encode`. Raises Undecodable unless ingestion could have sent it.
 
-    `latest`: a chunk that was received, minted or renewed later is not believed.
+    `latest`: a chunk that claims to be received, minted or renewed after this time is undecodable.
     """
-    from chalicelib.core import chunk_rules  # which ingestion does not need
+    from chalicelib.core import chunk_rules  # ingestion does not need it
 
     try:
         document = chunk_rules.parse(body)
@@ -205,14 +207,14 @@ def decode(body: str, *, latest: datetime | None = None) -> Chunk:
 
 
 def _time_in(text: str) -> datetime:
-    """A time of the envelope, which comes in the sortable form. Raises ValueError."""
+    """Return a time of the message, which must be in the sortable form. Raises ValueError."""
     moment = timestamps.parse(text)
     if timestamps.sortable(moment) != text:
         raise ValueError("not in the sortable form")
     return moment
 
 
-#: The stored form of an event: its own fields, and what we know of it.
+#: The fields of a stored event: those of the event, and those that ingestion adds.
 STORED_FIELDS = (
     *FIELDS,
     Field("received_at", "time"),
@@ -224,7 +226,7 @@ STORED_FIELDS = (
 
 
 def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
-    """An event as the table, the archive and the API know it."""
+    """Return an event as the table, the archive and the API show it."""
     sender = chunk.sender
     document = event.to_json()
     if sender.shared:
@@ -240,7 +242,10 @@ def stored_form(event: Event, chunk: Chunk) -> dict[str, Any]:
 
 
 def _context(own: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
-    """An event's context with what its envelope says, of which nothing is lost. What says nothing hides nothing."""
+    """Return an event's context merged with the batch's shared fields. No value is lost.
+
+    An empty value of the event does not override a shared value. An overridden shared value is stored under `batch`.
+    """
     common, batch = shared.get("context", {}), shared.get("batch", {})
     own = {name: value for name, value in own.items() if name not in common or value not in (None, "", [], {})}
     hidden = {

@@ -1,7 +1,7 @@
-"""What ingestion makes sure of in every chunk: whoever reads a message holds it to the same.
+"""The rules that ingestion guarantees for every chunk. Readers of messages check them again.
 
-The queue takes messages from anybody who may send to it. What breaks a rule here would fail later: in a transaction,
-in a key of the table, in a report, and each time that it is delivered again.
+Anybody with access to the queue can send messages. A message that breaks a rule would fail later, in a transaction, a
+key of the table or a report, and would fail again at each delivery.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ _MESSAGE_NAMES = {
 }
 _EVENT_NAMES = {*(row.name for row in FIELDS), *FLAGS, "own_time"}
 _TEXTS = tuple(row.attribute for row in FIELDS if row.kind == "text")
-# Fields that nobody declared become properties, and so lie a level deeper than they came.
+# Undeclared fields become properties, which are one level deeper than the fields were.
 _MAX_DEPTH = limits.MAX_DEPTH + 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
-# Later times leave no room for the lifetimes that are added to them.
+# Lifetimes are added to times. Later times would overflow.
 _END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
 def parse(body: str) -> dict[str, Any]:
-    """The document in a message: plain JSON in ASCII of numbers and texts that can be kept. Raises ValueError."""
+    """Return the document in a message: ASCII JSON with numbers and texts that can be stored. Raises ValueError."""
     if len(body) > limits.MAX_QUEUE_MESSAGE_BYTES:
         raise Undecodable("too large")
     document = parse_json(body)
@@ -48,10 +48,10 @@ def parse(body: str) -> dict[str, Any]:
 
 
 def parse_json(text: str) -> Any:
-    """A document in ASCII, of numbers that can be kept and whole text. Raises ValueError and Undecodable."""
+    """Return a document in ASCII, with valid numbers and whole characters. Raises ValueError and Undecodable."""
     if not text.isascii():
         raise Undecodable("not ASCII")
-    with suppress(ValueError):  # whatever it is, the standard library's parser says it
+    with suppress(ValueError):  # the standard library's parser handles or names whatever is wrong
         return compact.load(text.encode())
     document = _decode(text)
     if _SURROGATE.search(text):
@@ -60,7 +60,7 @@ def parse_json(text: str) -> Any:
 
 
 def read_event(document: Mapping[str, Any]) -> Event:
-    """The event in a message. Some fields tell how it is recognised. Raises Undecodable, TypeError and ValueError."""
+    """Return the event in a message, with the flags of its deduplication. Raises Undecodable, TypeError, ValueError."""
     if not document.keys() <= _EVENT_NAMES:
         raise Undecodable("an event has unknown fields")
     if not all(document[name] is True for name in FLAGS if name in document):
@@ -74,7 +74,7 @@ def read_event(document: Mapping[str, Any]) -> Event:
 
 
 def check_event(document: Mapping[str, Any], event: Event) -> None:
-    """Hold an event, read from a document, to what ingestion makes of one. Raises Undecodable."""
+    """Raise Undecodable unless an event, read from a document, is one that ingestion could have made."""
     if document["timestamp"] != timestamps.readable(event.time):
         raise Undecodable("an event's time is not in the one form")
     _check_recognition(document, event)
@@ -95,7 +95,7 @@ def _check_recognition(document: Mapping[str, Any], event: Event) -> None:
 
 
 def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
-    """Hold a chunk of sound events to the rest. `latest`: no time of its way may be later. Raises Undecodable."""
+    """Raise Undecodable unless a chunk of valid events is valid. `latest`: the latest time that it may contain."""
     events, sender = chunk.events, chunk.sender
     check_id(chunk.chunk_id)
     _check_sender(sender, len(events))
@@ -132,7 +132,7 @@ def _check_sender(sender: Sender, events: int) -> None:
 
 
 def check_single(chunk: Chunk, dumped_bytes: int) -> None:
-    """Hold a single to what makes one; `dumped_bytes`: what its event takes in the message. Raises Undecodable."""
+    """Raise Undecodable unless a single-event chunk is valid. `dumped_bytes`: the size of its event in the message."""
     event = chunk.events[0]
     if chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, event.ref):
         raise Undecodable("not the event that its chunk_id names")
@@ -144,7 +144,7 @@ def _check_times(chunk: Chunk, latest: datetime | None) -> None:
     minted, received = minted_at(chunk.chunk_id), chunk.sender.received
     if max(minted, received, chunk.renewed or minted) > (latest or _END_OF_TIME):
         raise Undecodable("it is of the future")
-    # A replay mints anew, by another clock.
+    # A replay mints new ids, perhaps by another clock.
     if received > minted + _AHEAD:
         raise Undecodable("it was received after it was minted")
     if timestamps.parse(max(event.time for event in chunk.events)) > received + _AHEAD:

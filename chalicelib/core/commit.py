@@ -1,7 +1,6 @@
-"""A commit record: the one item which says that a chunk's effects are done, and what they are.
+"""A commit record: the item that proves that a chunk's effects are done, and lists them.
 
-It is at once the idempotency marker, the manifest of the archive, the index by time, and what
-reports are computed from.
+It prevents double effects, lists the events of the archive object, is the index by time, and is the input of reports.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _ROUNDING = timedelta(milliseconds=2)
 
 
 class OwnedEvent(NamedTuple):
-    """What a commit record keeps of an event that its chunk owns."""
+    """The part of an owned event that its chunk's commit record stores."""
 
     ref: EventRef
     event_type: str
@@ -32,12 +31,13 @@ class OwnedEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class CommitRecord:
-    """`archive_object` is None where the chunk owns nothing: all its events were duplicates.
+    """A commit record.
 
+    `archive_object`: None if the chunk owns no event, since all were duplicates.
     `value_counts`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
-    `erased`: how many events it owned before they were erased. `body`: of a single, what the commit inserts as
-    its event; None once that is known to be a duplicate, and of other chunks. `waits_for`: chunks that own events of
-    this one and were not committed, although they came long before: its events count once these are processed.
+    `erased`: the number of events that it owned before they were erased.
+    `body`: the event that the commit inserts, of a single-event chunk that is not known to be a duplicate; else None.
+    `waits_for`: old chunks that own events of this one and were never committed. Those events count once they are.
     """
 
     project: str
@@ -65,9 +65,11 @@ class CommitRecord:
 
 
 class Outcome(NamedTuple):
-    """What is surely known after an attempt to commit, by chunk_id: which are committed, now or before, and which
-    singles turned out to be duplicates and are not committed yet. `owners`: whose they are, unless that is committed.
-    `unknown`: of which a look has learnt nothing.
+    """The known result of an attempt to commit, or of a look. Chunks are named by chunk_id.
+
+    `committed`: chunks that are committed, now or earlier. `duplicates`: single-event chunks that proved to be
+    duplicates and are not committed yet. `owners`: the owners of their events, unless these are committed.
+    `unknown`: chunks of which a look learnt nothing.
     """
 
     committed: set[str]
@@ -99,14 +101,15 @@ def make_record(
 
 
 def as_duplicate(record: CommitRecord) -> CommitRecord:
-    """The record of a single whose event belongs to another chunk."""
+    """Return the record of a single-event chunk whose event belongs to another chunk."""
     return replace(record, owned=(), value_counts={}, archive_object=None, body=None)
 
 
 def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[tuple[CommitRecord, list[CommitRecord]]]:
-    """What singles committed together have in place of a record each: one for each project and hour, with theirs.
+    """Return the shared records of single-event chunks that are committed together, each with the records it replaces.
 
-    `mint` makes the record's id for the minute of its newest event.
+    There is one for each project, hour and archive object. `mint`: makes the id of a shared record for the minute of
+    its newest event.
     """
     together: dict[tuple[str, str, str | None], list[CommitRecord]] = {}
     for record in singles:
@@ -129,7 +132,7 @@ def share(singles: Iterable[CommitRecord], mint: Callable[[str], str]) -> list[t
 
 
 def share_of(record: CommitRecord, chunk_id: str) -> CommitRecord:
-    """What a record that singles share says of one of them."""
+    """Return the part of a shared record that belongs to one single-event chunk, as a record."""
     owned = tuple(event for event in record.owned if event.ref == single_ref(chunk_id))
     return replace(record, chunk_id=chunk_id, accepted=1, owned=owned, value_counts={}, erased=1 - len(owned))
 
@@ -143,7 +146,7 @@ def _sum_value_counts(records: Iterable[CommitRecord]) -> dict[str, dict[str, in
 
 
 def count_values(events: Iterable[Event], names: Collection[str]) -> dict[str, dict[str, int]]:
-    """How often each value of the named properties occurs; only text, numbers and booleans count."""
+    """Return how often each value of the named properties occurs. Only texts, numbers and booleans are counted."""
     value_counts: dict[str, dict[str, int]] = {}
     for event in events:
         for name in names:
@@ -156,7 +159,7 @@ def count_values(events: Iterable[Event], names: Collection[str]) -> dict[str, d
 
 
 def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:
-    """What is left of a record when events are erased: it no longer refers to them, nor counts their values."""
+    """Return a record after an erasure of events: it neither refers to them nor counts their values."""
     refs = {event.ref for event in events}
     left = tuple(each for each in record.owned if each.ref not in refs)
     value_counts = {name: Counter(counts) for name, counts in record.value_counts.items()}
@@ -171,7 +174,7 @@ def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:
 
 
 def decrements(before: CommitRecord, after: CommitRecord) -> dict[tuple[str, str, str], Counter[str]]:
-    """What the events that a record lost take from the counters, in the form of `increments`."""
+    """Return the negative increments of the events that a record lost, in the form of `increments`."""
     left = {each.ref for each in after.owned}
     lost = replace(before, owned=tuple(each for each in before.owned if each.ref not in left))
     return {
@@ -181,7 +184,7 @@ def decrements(before: CommitRecord, after: CommitRecord) -> dict[tuple[str, str
 
 
 def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Counter[str]]:
-    """What the records add to the counters: (project, hour, event_type) to events by minute ("05")."""
+    """Return the increments of counters: (project, hour, event_type) to the number of events by minute ("05")."""
     sums: dict[tuple[str, str, str], Counter[str]] = {}
     for record in records:
         for event in record.owned:
@@ -191,14 +194,14 @@ def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Co
 
 
 def marked_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
-    """The (project, hour) pairs whose reports the records change: those that gain an event."""
+    """Return the (project, hour) pairs that gain an event, so that their reports are behind."""
     return sorted({(record.project, record.hour) for record in records if record.owned})
 
 
 def in_ledger(chunks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """From (time of receipt, chunk_id) to (hour of receipt, chunk_id) of the chunks that the ledger counts.
+    """Return (hour of receipt, chunk_id) of the chunks that the ledger counts, from (time of receipt, chunk_id).
 
-    It leaves out those that were made of archived events: ingestion mints an id in the millisecond of receipt.
+    Replayed chunks are not counted. They are recognised by their id, which is younger than the receipt of their events.
     """
     return [
         (HOUR.name_of(received), chunk_id)
@@ -208,9 +211,9 @@ def in_ledger(chunks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
-    """What the records add to the ledger: hour of receipt to chunks and events.
+    """Return what the records add to the ledger: chunks and events by hour of receipt.
 
-    Replayed chunks are left out: ingestion knows nothing of them, and received their events long ago.
+    Replayed chunks are left out: ingestion did not count them, and received their events long ago.
     """
     sums: dict[str, Committed] = {}
     for record in records:
@@ -222,9 +225,9 @@ def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
 
 
 def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
-    """Cut records into groups that one transaction takes, by its number of items and bytes.
+    """Cut records into groups that fit one transaction, by its number of items and bytes.
 
-    Records of a project and hour come together: they share counters, a mark and a day.
+    Records of the same project and hour share a group, since they write the same counters, mark and day.
     """
     groups: list[list[CommitRecord]] = []
     items, size = set[tuple[str, ...]](), 0
@@ -232,7 +235,7 @@ def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
         own, more = _own_item(record), _other_items(record)
         more.add(own)
         record_size = _most_bytes(record)
-        # Two singles may be one event, and a transaction takes each item once.
+        # Two single-event chunks may hold the same event, and a transaction may write an item only once.
         fits = own not in items and len(items | more) <= limits.MAX_COMMIT_ITEMS
         if groups and fits and size + record_size <= limits.MAX_COMMIT_BYTES:
             groups[-1].append(record)
@@ -245,12 +248,12 @@ def group(records: Iterable[CommitRecord]) -> list[list[CommitRecord]]:
 
 
 def _own_item(record: CommitRecord) -> tuple[str, ...]:
-    """What names the item that says of a chunk alone that it is committed."""
+    """Return the name of the item that proves this chunk's commit. No other chunk writes it."""
     return (record.chunk_id,) if record.body is None else ("event", record.project, *record.owned[0].ref)
 
 
 def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
-    """What names the items that a commit of the record writes and that others may write as well."""
+    """Return the names of the other items that the commit writes. Other records may write them as well."""
     received_hour = HOUR.name_of(record.received)
     items: set[tuple[str, ...]] = {("ledger", received_hour)}
     if record.owned:
@@ -262,14 +265,14 @@ def _other_items(record: CommitRecord) -> set[tuple[str, ...]]:
 
 
 def _most_bytes(record: CommitRecord) -> int:
-    """With a summary that does not compress; a single is small, but for what it inserts."""
+    """Return the largest size of a record: its summary uncompressed, or the event of a single-event chunk."""
     if record.body is not None:
         return 2000 + len(record.body)
-    return 1000 + summary.most_bytes(_by_type(record), record.value_counts)  # and its other attributes
+    return 1000 + summary.most_bytes(_by_type(record), record.value_counts)  # 1000 for the other attributes
 
 
 def pack_summary(record: CommitRecord) -> bytes:
-    """The part of a record that is kept compressed: references by type, and value_counts."""
+    """Return the compressed part of a record: references by type, and value counts."""
     return summary.pack(_by_type(record), record.value_counts)
 
 
@@ -281,6 +284,6 @@ def _by_type(record: CommitRecord) -> dict[str, list[EventRef]]:
 
 
 def unpack_summary(packed: bytes) -> tuple[tuple[OwnedEvent, ...], dict[str, dict[str, int]]]:
-    """The inverse of `pack_summary`; the events come type by type."""
+    """Return the contents of a packed summary; the inverse of `pack_summary`. Events are ordered by type."""
     by_type, value_counts = summary.unpack(packed)
     return tuple(OwnedEvent(ref, event_type) for event_type, refs in by_type.items() for ref in refs), value_counts

@@ -1,4 +1,4 @@
-"""Counters summed into the windows of a question."""
+"""Sums counters into the windows of a query, and packs the totals of a day."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from chalicelib.core import compact, timestamps, windows
 from chalicelib.core.windows import DAY, Grain, Span
 
-# Totals are kept by the quarter of an hour: clocks of today differ from UTC by some of these.
+# Day totals have a resolution of a quarter of an hour: today's time zones differ from UTC by multiples of it.
 _QUARTER = timedelta(minutes=15)
 
 
@@ -28,13 +28,14 @@ class HourCounter:
 def sum_windows(
     counters: Iterable[HourCounter], grain: Grain, span: Span, zone: tzinfo | None = None
 ) -> list[dict[str, Any]]:
-    """One row for each window and type that has events, in order. Counters know minutes, no less:
-    a span that starts or ends inside a minute counts that minute whole. Erasures leave counters of zero.
-    `zone`: whose hours and days the windows are; an hour that a zone's clocks show twice is two windows.
+    """Return one row for each window and type that has events, in order.
+
+    A span that begins or ends inside a minute counts the whole minute. Counters that erasures reduced to zero are
+    left out. `zone`: the time zone of the windows. An hour that its clocks show twice is two windows.
     """
     first, after = windows.MINUTE.windows(span)
     sums: Counter[tuple[str, str]] = Counter()
-    start_of = cache(partial(grain.start_on_clocks, zone=zone))  # types share their minutes
+    start_of = cache(partial(grain.start_on_clocks, zone=zone))  # counters of several types have the same minutes
     for counter in counters:
         for minute_of_hour, count in counter.minutes.items():
             minute = windows.join_minute(counter.hour, minute_of_hour)
@@ -48,7 +49,7 @@ def sum_windows(
 
 
 class DayTotals(NamedTuple):
-    """The counters of a day by the quarter of an hour; `packed_bytes`: what they take in the table."""
+    """The counters of a day by the quarter of an hour. `packed_bytes`: their size in the table."""
 
     day: str
     packed_bytes: int
@@ -56,9 +57,9 @@ class DayTotals(NamedTuple):
 
 
 def pack_totals(counters: Iterable[HourCounter], *, at_most: int) -> bytes | None:
-    """The counters of a day, in however many parts they come, summed by type and quarter of an hour.
+    """Return the packed totals of a day: its counters, in any number of parts, by type and quarter of an hour.
 
-    None if they have more than so many hours of types: then no more are read.
+    Returns None, and stops reading, if more than `at_most` pairs of type and hour occur.
     """
     sums: dict[str, dict[str, Counter[str]]] = {}
     entries = 0
@@ -81,7 +82,7 @@ def pack_totals(counters: Iterable[HourCounter], *, at_most: int) -> bytes | Non
 
 
 def unpack_totals(day: str, packed: bytes) -> DayTotals:
-    """The inverse of `pack_totals`."""
+    """Return packed totals; the inverse of `pack_totals`."""
     counters = [
         HourCounter(windows.join_hour(day, hour), event_type, quarters)
         for event_type, hours in compact.unpack(packed).items()
@@ -91,7 +92,7 @@ def unpack_totals(day: str, packed: bytes) -> DayTotals:
 
 
 def are_quarters_enough(day: str, grain: Grain, span: Span, zone: tzinfo | None) -> bool:
-    """Whether no window of a day, and no end of the span, begins inside a quarter of an hour."""
+    """Return whether totals by the quarter of an hour suffice: no window and no end of the span lies inside one."""
     begin, end = timestamps.parse(windows.first_time(day)), DAY.end(day)
     inside = [moment for moment in span if moment is not None and begin < moment < end]
     if grain.longest < _QUARTER or any((moment - begin) % _QUARTER for moment in inside):
@@ -100,7 +101,7 @@ def are_quarters_enough(day: str, grain: Grain, span: Span, zone: tzinfo | None)
         return True
     try:
         offsets = {moment.astimezone(zone).utcoffset() for moment in (begin, end)}
-    except OverflowError:  # the first or last day of all time
+    except OverflowError:  # the first or last day of the calendar
         return False
     offset = offsets.pop()
     return not offsets and offset is not None and not offset % _QUARTER

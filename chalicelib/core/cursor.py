@@ -1,4 +1,4 @@
-"""Cursors: where a page ended, signed and bound to the project and the question it belongs to."""
+"""Cursors: positions where pages ended, signed and bound to one project and query."""
 
 from __future__ import annotations
 
@@ -15,15 +15,16 @@ _MAC_BYTES = 16
 
 
 def seal(position: Sequence[str], *, question: Sequence[str | None], secret: str) -> str:
-    """The cursor for a position: a tuple of strings that only the flow reads."""
+    """Return the cursor of a position: texts that only the flow can interpret."""
     body = json.dumps(position, separators=(",", ":")).encode()
     return _encode(_mac(body, question, secret) + body)
 
 
 def unseal(cursor: str, *, question: Sequence[str | None], secret: str, parts: int) -> list[str]:
-    """The position in a cursor, of so many parts. Raises Problem unless this stage made it for this very question.
+    """Return the position in a cursor. Raises Problem unless this stage made it for this query.
 
-    Its form is checked as well: a secret that somebody guessed lets a project read its own data elsewhere, no more.
+    `parts`: the number of texts of a position. The form is checked too: with a guessed secret, a project could at most
+    read its own data from another position.
     """
     try:
         sealed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)

@@ -1,4 +1,4 @@
-"""An event: the one form that everything behind ingestion relies on, and the table of its fields."""
+"""An event: the form that all code behind ingestion relies on, and the table of its fields."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIME_LENGTH = 27
 _EXACT = 2**53
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
-#: The closed vocabulary of rejection codes: shared by replies, metrics and docs.
+#: The closed vocabulary of rejection codes, shared by answers, metrics and docs.
 REJECTION_CODES = {
     "not_an_object": "The event is not a JSON object.",
     "missing_field": "A required field is missing.",
@@ -42,7 +42,7 @@ REJECTION_CODES = {
 
 
 class Rejected(Exception):
-    """One event is refused at ingestion; its neighbours are not."""
+    """One event is rejected at ingestion. The other events of its request are not affected."""
 
     def __init__(self, code: str, message: str = "", field: str | None = None) -> None:
         self.code, self.field = code, field
@@ -51,7 +51,7 @@ class Rejected(Exception):
 
 
 class EventRef(NamedTuple):
-    """What names an event inside its project, in the order of the time index."""
+    """The name of an event inside its project. References sort by time."""
 
     time: str
     user: str
@@ -59,11 +59,13 @@ class EventRef(NamedTuple):
 
 
 class Field(NamedTuple):
-    """A row of the table of fields: all that ingestion, messages, the API, exports, Athena and privacy know of one.
+    """A row of the table of fields: the facts on which ingestion, messages, the API, exports, Athena and privacy rely.
 
-    Clients send it in the body or, unless it is an object, in the pixel's query; every field is a column of text.
-    `is_optional`: a stored event may lack it; `is_required`: a client must send it; `is_person`: an id of a person,
-    which a project may have hashed. `attribute`: its name in an Event.
+    Clients send a field in the body. A field that is not an object may also come in the pixel's query. Every field is
+    a column of text.
+
+    `is_optional`: a stored event may lack it. `is_required`: a client must send it. `is_person`: the id of a person,
+    which a project may have hashed. `attribute`: its name in `Event`.
     """
 
     name: str
@@ -81,16 +83,19 @@ def _text(max_length: int, **more: Any) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One accepted event. What has metadata is a row of the table of fields, in the order of the stored form: a new
-    field is a line here, `None` by default, and a column in stack.yaml.
+    """One accepted event. Attributes with metadata are rows of the table of fields, in the order of the stored form.
 
-    `time` is the sortable form; `user` is whom the event is stored under. What has no metadata tells how the event is
-    recognised when it is sent again:
+    To add a field, add a line here, with `None` as its default, and a column in stack.yaml.
 
-    `own_time`: what its client says, where that is not the time that it is stored at. `user_may_change`: its library
-    may name another user in a retry, so that its anonymous id tells it. `guarded`: its time depends on when it was
-    received, so that a guard item tells it by its id. `sole_id`: its project lets the id alone tell it. `id_from`: what
-    its id was made of, if the client gave none: nothing, if by chance. It is no part of the event.
+    `time`: in the sortable form. `user`: the user under which the event is stored.
+
+    The other attributes decide how a second copy of the event is recognised:
+
+    `own_time`: the client's time, if the event is stored at another one.
+    `user_may_change`: the library may name another user in a retry, so the anonymous id identifies the event.
+    `guarded`: the time depends on the receipt, so a guard item recognises the event by its id.
+    `sole_id`: the project identifies events by their id alone.
+    `id_from`: the sources of a generated id; empty for a random id. It is not stored.
     """
 
     event_id: str = field(metadata=_text(limits.MAX_EVENT_ID_LENGTH))
@@ -116,31 +121,34 @@ class Event:
 
     @property
     def natural(self) -> EventRef:
-        """The natural key: as the client says, whatever the time and the user are that the event is stored under."""
+        """The natural key, made of the client's own time and user.
+
+        The event may be stored under another time or user.
+        """
         user = self.anonymous_id or "" if self.user_may_change else self.user
         return EventRef(self.own_time or self.time, user, self.event_id)
 
     @property
     def pointed_from(self) -> EventRef | None:
-        """Where a pointer to the event lies: at its natural key, unless the event itself does."""
+        """The key of the pointer to this event: its natural key, unless the event itself is stored there."""
         is_elsewhere = (self.own_time is not None or self.user_may_change) and not self.guarded
         return self.natural if is_elsewhere and self.natural != self.ref else None
 
     @property
     def is_told_by_its_item(self) -> bool:
-        """Whether the insert of the event alone tells if it came before."""
+        """Return whether the insert of the event's item alone shows that the event is a duplicate."""
         return not (self.guarded or self.sole_id or self.pointed_from)
 
     @property
     def identity(self) -> EventRef:
-        """What makes a second event the same one, inside its project; "" for what does not matter."""
+        """The deduplication key inside the project. Two events with the same identity are the same event."""
         if self.sole_id:
             return EventRef("", "", self.event_id)
         return self.natural._replace(time="") if self.guarded else self.natural
 
     @property
     def identified_by(self) -> list[str]:
-        """The fields that a second attempt must repeat, for the answer to its sender; none if it cannot be told."""
+        """The fields that a second attempt must repeat to be recognised, for the answer. Empty: it cannot be."""
         if self.id_from != ("event_id",):
             return [*self.id_from]
         user = "anonymous_id" if self.user_may_change or self.user_id is None else "user_id"
@@ -148,13 +156,13 @@ class Event:
 
     @property
     def names(self) -> set[EventRef]:
-        """Its identity, and where it claims a place: events of a chunk have none of these in common."""
+        """The identity of the event and the keys that it claims. The events of a chunk share none of them."""
         if self.is_told_by_its_item:
             return {self.ref}
         return {self.identity, self.pointed_from or self.ref, self.ref}
 
     def to_json(self) -> dict[str, Any]:
-        """The public fields; absent ones are left out. `from_json` is the inverse."""
+        """Return the public fields without absent ones. `from_json` is the inverse."""
         document: dict[str, Any] = {}
         for name, attribute, kind, _, _ in _ROWS:
             value = getattr(self, attribute)
@@ -164,7 +172,10 @@ class Event:
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any], *, guarded: bool = False, **recognised: Any) -> Event:
-        """`recognised`: how, by attribute. Raises TypeError or ValueError on what `to_json` did not write."""
+        """Return the event in a document; the inverse of `to_json`. Raises TypeError or ValueError.
+
+        `recognised`: the attributes that are not in the document.
+        """
         values: dict[str, Any] = {}
         for name, attribute, kind, max_length, is_optional in _ROWS:
             value = document.get(name)
@@ -182,12 +193,12 @@ class Event:
 
 
 def event_key(ref: EventRef) -> str:
-    """The opaque key of an event, safe in a URL."""
+    """Return the opaque key of an event. It is safe in a URL."""
     return base64.urlsafe_b64encode(orjson.dumps([*ref])).decode().rstrip("=")
 
 
 def parse_event_key(key: str) -> EventRef | None:
-    """The inverse of `event_key`; None for what is no key of an event that could exist."""
+    """Return the reference in a key; the inverse of `event_key`. None if no event can have this key."""
     try:
         parts = json.loads(base64.b64decode(key + "=" * (-len(key) % 4), altchars=b"-_", validate=True))
         ref = EventRef(*parts)
@@ -202,40 +213,43 @@ def parse_event_key(key: str) -> EventRef | None:
 
 
 def is_text(value: object, max_length: int) -> bool:
-    """Whether a value can be part of a key: a string, not empty or too long, and whole in UTF-8."""
+    """Return whether a value can be part of a key: a non-empty string, not too long, without half a character."""
     if not isinstance(value, str) or not 0 < len(value) <= max_length:
         return False
     return value.isascii() or not _HALF_A_PAIR.search(value)
 
 
 def as_id(value: object) -> str | None:
-    """An id as the text that is kept; None for what can be none. JSON knows one kind of number, so 12345.0 is 12345."""
+    """Return an id as text, or None if the value cannot be an id.
+
+    12345.0 becomes "12345", since JSON has one kind of number.
+    """
     if isinstance(value, str):
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Beyond, a double stands for several numbers.
+    # Above this number, a double stands for several whole numbers.
     return str(int(value)) if isinstance(value, int) or (value.is_integer() and abs(value) <= _EXACT) else None
 
 
-#: The table, from the attributes of an Event.
+#: The table of fields, made from the attributes of an Event.
 FIELDS = tuple(
     Field(**{"name": each.name, **each.metadata, "attribute": each.name, "is_optional": each.default is None})
     for each in fields(Event)
     if each.metadata
 )
-#: Attributes that tell how an event is recognised, and are true or false.
+#: Boolean attributes that decide how an event is recognised.
 FLAGS = ("guarded", "user_may_change", "sole_id")
-#: In the order in which ingestion checks them: the type that must be there, then who, then the rest.
+#: The order in which ingestion checks fields: the required type, then the ids of people, then the rest.
 SENT_FIELDS = tuple(sorted(FIELDS, key=lambda each: (not each.is_required, not each.is_person)))
 #: Ids of people, which a project may have hashed.
 PERSON_FIELDS = tuple(each.name for each in FIELDS if each.is_person)
 
 
 class People(NamedTuple):
-    """The names under which a sender puts the ids of people. Of several, the first that is given counts.
+    """The names under which a sender puts the ids of people. The first that is given counts.
 
-    Dialects read ids there, and projects hide them there.
+    Dialects read ids under these names, and projects hide them there.
     """
 
     users: tuple[str, ...]
@@ -244,29 +258,29 @@ class People(NamedTuple):
 
 SEGMENT_PEOPLE = People(("userId",), ("anonymousId",))
 POSTHOG_PEOPLE = People(("distinct_id",), ("$anon_distinct_id", "$device_id"))
-#: Attributes of a CloudEvent, names in its data, and the attributes that stand for a person where none of these does.
+#: Extension attributes of a CloudEvent, names in its data, and attributes that name a person if neither of these does.
 CLOUDEVENT_PEOPLE = People(("userid",), ("anonymousid",))
 DATA_PEOPLE = People(("user_id", "userId"), ("anonymous_id", "anonymousId"))
 CLOUDEVENT_STAND_INS = People(("subject",), ("source",))
-#: Where an event, in whatever dialect, says at its top who it is about.
+#: The top-level names of a person's id, in all dialects.
 PEOPLE_AT_TOP = (
     *(*PERSON_FIELDS, *SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *POSTHOG_PEOPLE.users),
     *(*CLOUDEVENT_PEOPLE.users, *CLOUDEVENT_PEOPLE.anonymous),
 )
-#: Whatever stands under one of these names, at any depth, is the id of a person.
+#: A value under one of these names, at any depth, is the id of a person.
 PEOPLE_ANYWHERE = frozenset(
     {*PEOPLE_AT_TOP, *POSTHOG_PEOPLE.anonymous, "previous_id", "previousId", "alias", "$user_id", "$alias"}
 )
-# Unpacked, since every event goes through them.
+# Unpacked once, since every event uses them.
 _ROWS = tuple((each.name, each.attribute, each.kind, each.max_length, each.is_optional) for each in FIELDS)
 
 
 def user_of(document: Mapping[str, Any]) -> Any:
-    """Whom an event is stored under; None if its fields name nobody."""
+    """Return the user under whom an event is stored; None if it names nobody."""
     user = document.get("user_id")
     return document.get("anonymous_id") if user is None else user
 
 
 def stable_id(*parts: str) -> str:
-    """An id that the same parts always get; 128 bits in hex."""
+    """Return an id that is the same for the same parts: 128 bits in hex."""
     return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()

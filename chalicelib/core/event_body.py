@@ -1,4 +1,4 @@
-"""An event in its stored form, and the body of its item: compressed against what most events say, and its own key."""
+"""The body of an event's item: its stored form, compressed with a dictionary of common text and its own key."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from chalicelib.core import compact, timestamps
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.event import Event, EventRef
 
-# What events of web sites and apps have in common, as browsers and the Segment specification name it; the most
-# frequent comes last, where it takes the fewest bits. Every body that is stored needs it to be read: what is written
-# here stays as it is, byte by byte.
+# Common text of events from web sites and apps, in the words of browsers and the Segment specification. The most
+# frequent comes last, where it takes the fewest bits. Never change a byte: every stored body needs this text to be
+# read.
 # https://segment.com/docs/connections/spec/common/
 _COMMON = (
     b'"library":{"name":"analytics.js","version":"","campaign":{"name":"","source":"","medium":"","term":"",'
@@ -31,7 +31,7 @@ _COMMON = (
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """`dumped`: the event in its stored form as compact JSON, which archive and table share."""
+    """An event in its stored form. `dumped`: as compact JSON, for the archive and the table."""
 
     dumped: bytes
 
@@ -45,18 +45,18 @@ class StoredEvent:
 
 
 def pack(dumped: bytes, project: str, ref: EventRef, event_type: str, chunk_id: str) -> bytes:
-    """An event in its stored form, which was dumped."""
+    """Return the body of an event's item. `dumped`: its stored form as JSON."""
     return compact.squeeze(dumped, _known(project, ref, event_type, chunk_id))
 
 
 def unpack(packed: bytes, project: str, ref: EventRef, event_type: str, chunk_id: str) -> dict[str, Any]:
-    """The inverse of `pack`, given the same."""
+    """Return the stored form in a body; the inverse of `pack`. The other arguments must be the same."""
     document: dict[str, Any] = compact.unpack(packed, _known(project, ref, event_type, chunk_id))
     return document
 
 
 def _known(project: str, ref: EventRef, event_type: str, chunk_id: str) -> bytes:
-    """As in JSON, but for what JSON would escape: nobody reads it."""
+    """Return the compression dictionary of an event. It resembles JSON but escapes nothing, since nobody parses it."""
     time = timestamps.readable(ref.time)
     said = f'{{"project":"{project}","chunk_id":"{chunk_id}"}}{{"event_id":"{ref.event_id}","event_type":"{event_type}"'
     return _COMMON + f'{said},"user_id":"{ref.user}","timestamp":"{time}",'.encode()

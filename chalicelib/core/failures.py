@@ -1,4 +1,4 @@
-"""What is kept of a message that cannot be processed: why, when, and the message whole."""
+"""The record of a message that cannot be processed: why, when, and the whole message."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import datetime
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Chunk
 
-#: Why a message is not done: the closed vocabulary of notes, quarantine records and their objects.
+#: Why a message is not done: the closed vocabulary of failure notes and of the quarantine.
 REASONS = {
     "owner_unknown": "Who owns one of its events could not be told: the table refused or did not answer.",
     "archive_failed": "Nobody knows whether its archive object was written.",
@@ -25,7 +25,7 @@ REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What the processor noted when a chunk failed: a code of REASONS, when, and at which delivery."""
+    """The failure of a chunk as the processor noted it: a code of REASONS, the time, and the number of deliveries."""
 
     code: str
     at: str
@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """One entry of the quarantine. An undecodable message has no project, and its message id for a `name`."""
+    """An entry of the quarantine. An undecodable message has no project, and its `name` is its message id."""
 
     project: str | None
     name: str
@@ -65,7 +65,7 @@ def object_content(
     last_delivered: datetime | None,
     receive_count: int,
 ) -> str:
-    """The quarantine's object: the message body as it was, and everything known of its way."""
+    """Return the content of the quarantine's object: the original message body, and the history of the message."""
     return json.dumps(
         {
             "code": code,

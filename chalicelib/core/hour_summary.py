@@ -1,4 +1,4 @@
-"""A summary: what the commit records of an hour say in sum, before a report is cut from it."""
+"""An hour summary: the sum of the commit records of an hour. Reports are made from it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from chalicelib.core.summary import RecordSums
 class HourSummary:
     """Events by type, all users, and how often each value of each reported property occurred.
 
-    `erased`: how many events the records have lost to erasures.
+    `erased`: the number of events that the records have lost to erasures.
     """
 
     types: Counter[str] = field(default_factory=Counter)
@@ -27,7 +27,7 @@ class HourSummary:
 
 
 def of(records: Iterable[CommitRecord]) -> HourSummary:
-    """The same records give the same summary in whatever order they come."""
+    """Return the summary of records. Their order does not matter."""
     return fold(map(sums_of, records))
 
 
@@ -37,7 +37,7 @@ def sums_of(record: CommitRecord) -> RecordSums:
 
 
 def fold(records: Iterable[RecordSums]) -> HourSummary:
-    """The summary of records that are read one by one: of each, no more is held than it adds."""
+    """Return the summary of records, read one by one. It holds no more of a record in memory than the sums need."""
     types, users, value_counts, erased = Counter[str](), set[str](), dict[str, Counter[str]](), 0
     for record in records:
         types.update(record.types)
@@ -48,7 +48,7 @@ def fold(records: Iterable[RecordSums]) -> HourSummary:
 
 
 def merge(summaries: Iterable[HourSummary]) -> HourSummary:
-    """The summary of all records that the given ones, of different records, are made of."""
+    """Return the sum of summaries, which must be made of different records."""
     return fold(RecordSums(each.types, each.users, each.value_counts, each.erased) for each in summaries)
 
 
@@ -58,7 +58,7 @@ def _add(sums: dict[str, Counter[str]], value_counts: Mapping[str, Mapping[str, 
 
 
 def fingerprint(summary: HourSummary) -> str:
-    """Equal for equal summaries alone; 128 bits in hex."""
+    """Return a hash that is equal only for equal summaries; 128 bits in hex."""
     return hashlib.blake2b(compact.dump(_document(summary)).encode(), digest_size=16).hexdigest()
 
 
@@ -67,7 +67,7 @@ def pack(summary: HourSummary) -> bytes:
 
 
 def unpack(packed: bytes) -> HourSummary:
-    """The inverse of `pack`."""
+    """Return a packed summary; the inverse of `pack`."""
     types, users, value_counts, erased = compact.unpack(packed)
     by_name = {name: Counter(counts) for name, counts in value_counts.items()}
     return HourSummary(Counter(types), set(users), by_name, erased)

@@ -11,7 +11,7 @@ from chalicelib.core.chunk_id import sum_of
 
 @dataclass(frozen=True, slots=True)
 class Amount:
-    """Chunks, and the events in them."""
+    """A number of chunks and the number of events in them."""
 
     chunks: int = 0
     events: int = 0
@@ -22,7 +22,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """What commits of chunks received in a period say: exact, since it is counted in their transactions.
+    """The committed part of a period's chunks. It is exact, since the commits' own transactions count it.
 
     `hashes`: the sum of the chunks' hashes.
     """
@@ -42,7 +42,7 @@ class Committed:
 
 
 class Measured(NamedTuple):
-    """What ingestion has measured of an hour."""
+    """The metrics of ingestion for an hour."""
 
     chunks: int = 0
     events: int = 0
@@ -50,17 +50,18 @@ class Measured(NamedTuple):
 
 
 class Logged(NamedTuple):
-    """The hashes of an hour's chunks that were logged when they were queued, and when they were committed."""
+    """The hashes of an hour's chunks in the log: those that were queued, and those that were committed."""
 
     queued: frozenset[str]
     committed: frozenset[str]
 
 
 class Hour(NamedTuple):
-    """What became of the chunks received in an hour: those that are not committed, and those that were committed though
-    ingestion never knew that they were queued (its answer was lost, and the client was told to send again).
+    """The outcome of the chunks received in an hour.
 
-    `is_certain`: the sums agree, or the log of the hour says so.
+    `unsettled`: queued and not committed. `unanswered`: committed, but ingestion never learnt that they were queued:
+    SQS's answer was lost, and the client was told to send again. `is_certain`: the sums agree, or the log confirms the
+    numbers.
     """
 
     unsettled: Amount
@@ -69,13 +70,13 @@ class Hour(NamedTuple):
 
 
 def judge(measured: Measured, committed: Committed, logged: Logged | None = None) -> Hour:
-    """Judge an hour by its sums and, where they differ, by its log as far as the exact sums bear it out."""
+    """Judge an hour by its sums. If they differ, use its log, provided that the log agrees with the exact sums."""
     events = measured.events - committed.accepted
     if (measured.chunks, measured.hashes) == (committed.chunks, committed.hashes):
         return Hour(Amount(), Amount(), is_certain=True)
     if logged and (len(logged.committed), sum_of(logged.committed)) == (committed.chunks, committed.hashes):
         unsettled, unanswered = len(logged.queued - logged.committed), len(logged.committed - logged.queued)
-        # A line that CloudWatch counted twice has measured events that nobody sent.
+        # CloudWatch may count a log line twice, which measures events that nobody sent.
         return Hour(
             Amount(unsettled, max(0, events) if unsettled else 0),
             Amount(unanswered, max(0, -events) if unanswered else 0),
@@ -87,9 +88,9 @@ def judge(measured: Measured, committed: Committed, logged: Logged | None = None
 
 @dataclass(frozen=True)
 class Ledger:
-    """What became of everything received in a period.
+    """The outcome of everything received in a period.
 
-    `waiting_chunks` is the queue's own estimate of now. `dead` may know chunks and no events.
+    `waiting_chunks`: the queue's current estimate. `dead`: may have chunks without a number of events.
     """
 
     hours: Mapping[str, Hour]
@@ -105,7 +106,7 @@ class Ledger:
 
     @property
     def missing_chunks(self) -> int:
-        """Accepted chunks that are nowhere."""
+        """The number of accepted chunks that cannot be found anywhere."""
         return max(0, self.unsettled.chunks - self.quarantined.chunks - self.dead.chunks - self.waiting_chunks)
 
     @property
@@ -114,11 +115,11 @@ class Ledger:
 
     @property
     def uncertain_hours(self) -> list[str]:
-        """The hours of which the numbers may hide a loss: what the sums leave open, no log tells."""
+        """The hours whose numbers may hide a loss: their sums differ, and no log explains it."""
         open_hours = [name for name, hour in sorted(self.hours.items()) if not hour.is_certain]
         if self.missing_chunks:
             return open_hours
-        # As many chunks as are not committed are known to wait, dead or quarantined.
+        # Nothing is missing, so uncommitted chunks are known to wait, to be dead letters or quarantined.
         return [name for name in open_hours if not self.hours[name].unsettled.chunks]
 
     @property
@@ -126,7 +127,7 @@ class Ledger:
         return self.missing_chunks == 0
 
     def _rest(self) -> dict[str, int]:
-        """The events of what is not committed, by where it is; the queue does not tell the events of its messages."""
+        """The uncommitted events by place. The queue does not know the number of events in its messages."""
         quarantined = self.quarantined.events
         dead = self.dead.events
         left = max(0, self.unsettled.events - quarantined - dead)
@@ -140,7 +141,7 @@ class Ledger:
         return rest
 
     def to_json(self) -> dict[str, Any]:
-        """The parts of `accepted` add up to it."""
+        """Return the ledger. The parts of `accepted` add up to it."""
         parts = {
             "stored": self.committed.stored,
             "duplicates": self.committed.accepted - self.committed.stored,

@@ -1,4 +1,4 @@
-"""How long everything is kept, which of these times must exceed which, and what a stage's lifetimes have been."""
+"""The lifetimes of all data, the rules between them, and the history of a stage's lifetimes."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from datetime import datetime, timedelta
 from chalicelib.core import limits
 
 _DAY = timedelta(days=1)
-#: A chunk of one older event is no single-event chunk; each must be shorter than its rule below says.
+#: An older event makes no single-event chunk. The rules below limit this age.
 MAX_SINGLE_AGE = 6 * _DAY
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lifetimes:
-    """The lifetimes of a stage. It chooses `events` and `max_chunk_age`; the others are the product's.
+    """The lifetimes of a stage. A stage chooses `events` and `max_chunk_age`. The product fixes the others.
 
-    `events`: events, guards, commit records and ledger sums, from when their chunk was minted.
+    `events`: events, guards, commit records and ledger sums; counts from when their chunk was minted.
     `max_chunk_age`: an older chunk is quarantined, not processed.
-    `client_retries`: a client that sends an event again within this time changes nothing, however late both attempts
-    are processed.
-    `worker_stalls`: a worker may stand still for this long between two calls.
-    `hour_summary_objects`: those of large hour summaries, in the bucket.
-    `ledger`: how far the ledger looks back, in whole hours.
+    `client_retries`: a client that sends an event again within this time changes nothing, whenever both attempts are
+    processed.
+    `worker_stalls`: the longest pause of a worker between two calls.
+    `hour_summary_objects`: the bucket's objects of large hour summaries.
+    `ledger`: the period of the ledger, in whole hours.
     """
 
     events: timedelta = 400 * _DAY
@@ -35,7 +35,7 @@ class Lifetimes:
     hour_summary_objects: timedelta = 37 * _DAY
     rejections: timedelta = 7 * _DAY
     quota_minutes: timedelta = timedelta(hours=1)
-    # The most that SQS keeps a message:
+    # The longest retention of SQS:
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html
     dead_letters: timedelta = 14 * _DAY
     queue: timedelta = 10 * _DAY
@@ -43,21 +43,21 @@ class Lifetimes:
 
     @property
     def last_attempt(self) -> timedelta:
-        """How long after a chunk was minted or renewed a copy, or the client's next attempt, may be processed."""
+        """The longest time from minting or renewing a chunk until a copy, or the client's retry, is processed."""
         return self.max_chunk_age + self.client_retries
 
     @property
     def settled(self) -> timedelta:
-        """After this long no copy of a chunk is processed any more, and no worker that took it goes on."""
+        """The time after which no copy of a chunk is processed, and no worker still works on one."""
         return self.max_chunk_age + self.worker_stalls
 
     @property
     def replayable(self) -> timedelta:
-        """The records of what was received longer ago may expire before a replay of it is done."""
+        """The age up to which events may be replayed: records of older events may expire before a replay is done."""
         return self.events - self.last_attempt
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Each lifetime that breaks a rule, and the rest of the sentence that says so."""
+        """Yield each lifetime that breaks a rule, with the rest of a sentence that says so."""
         for rule in RULES:
             lifetime, least = getattr(self, rule.lifetime), rule.least(self)
             if lifetime < least or (lifetime == least and not rule.may_equal):
@@ -67,7 +67,7 @@ class Lifetimes:
 
 @dataclass(frozen=True)
 class Rule:
-    """A lifetime must exceed (or equal) another time, for a reason."""
+    """A lifetime must exceed (or equal) another time. `reason`: why."""
 
     lifetime: str
     least: Callable[[Lifetimes], timedelta]
@@ -76,10 +76,10 @@ class Rule:
 
 
 def pointer_lives_from(minted: datetime, natural: datetime, events: timedelta) -> datetime:
-    """Return from when on the lifetime of a pointer counts: as if it had been received at its natural time.
+    """Return when the lifetime of a pointer begins: at its natural time if that is later.
 
-    Where that lies ahead, a single-event chunk may yet come there, and the pointer must outlive its copies. It cannot
-    come while the pointer lives if the time lies further ahead than that.
+    If the natural time is ahead, a single-event chunk may still be stored there, and the pointer must outlive its
+    copies. If it is further ahead than a lifetime, that cannot happen while the pointer exists.
     """
     return natural if minted < natural <= minted + events + _DAY else minted
 
@@ -88,8 +88,8 @@ RULES = (
     Rule("client_retries", lambda _: timedelta(0), "a client's next attempt must find the first"),
     Rule("events", lambda of: of.last_attempt, "whatever recognises an event must outlive the last attempt to send it"),
     Rule(
-        # That event was received a day (MAX_FUTURE_SECONDS) before its own time at the earliest. The single-event chunk
-        # was minted MAX_SINGLE_AGE after that time at the latest, and its last copy is `max_chunk_age` younger.
+        # That event was received at most a day (MAX_FUTURE_SECONDS) before its own time. The single-event chunk was
+        # minted at most MAX_SINGLE_AGE after that time, and its last copy is processed `max_chunk_age` later.
         "events",
         lambda of: of.max_chunk_age + MAX_SINGLE_AGE + timedelta(seconds=limits.MAX_FUTURE_SECONDS),
         "only another chunk's event proves that a single-event chunk is a duplicate, so it must outlive all copies",
@@ -124,25 +124,25 @@ RULES = (
 
 @dataclass(frozen=True)
 class History:
-    """The lifetimes that a stage has had, oldest first, each with when it came into force.
+    """The lifetimes that a stage has had, oldest first, each with the time from which it was in force.
 
-    New items get the current ones. A judgement on an older item takes the smallest value that was in force since that
-    item was written; whether nothing can come any more is asked of the largest.
+    New items get the current lifetimes. To judge whether data of an older item may have expired, use the smallest value
+    in force since the item was written. To judge whether a copy can still come, use the largest.
     """
 
     entries: tuple[tuple[datetime, Lifetimes], ...]
 
     @property
     def current(self) -> Lifetimes:
-        """Return the lifetimes that are in force."""
+        """The lifetimes in force."""
         return self.entries[-1][1]
 
     def is_too_old(self, minted: datetime, counts_from: datetime, now: datetime) -> bool:
-        """Return whether a chunk may no longer be processed: what recognises its events may have expired."""
+        """Return whether a chunk is too old to be processed: the records that recognise its events may have expired."""
         return counts_from < now - self._smallest_since(minted - Lifetimes.client_retries).max_chunk_age
 
     def may_expire(self, received: datetime, now: datetime) -> bool:
-        """Return whether what recognises events may expire before a chunk of them that is queued now is done."""
+        """Return whether the records that recognise events may expire before a replay of them is done."""
         return received < now - self._smallest_since(received - Lifetimes.client_retries).replayable
 
     def is_forgotten(self, minted: datetime, now: datetime) -> bool:
@@ -150,13 +150,13 @@ class History:
         return minted < now - self._smallest_since(minted).events
 
     def is_settled(self, minted: datetime, now: datetime) -> bool:
-        """Return whether no copy of a chunk is processed any more, and no worker that took it goes on."""
+        """Return whether no copy of a chunk can be processed any more, and no worker still works on one."""
         return minted < now - max(each.settled for each in self._in_force_since(minted))
 
     def changed(self, wanted: Lifetimes, now: datetime) -> History:
-        """Return the history with other lifetimes in force from now on. Raises ValueError in a sentence.
+        """Return the history with other lifetimes in force from now on. Raises ValueError with a sentence.
 
-        Entries are left out when nothing that was written under them is left.
+        Entries are removed once no data that was written under them is left.
         """
         for lifetime, problem in wanted.problems():
             raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
@@ -180,7 +180,7 @@ class History:
         return [each for _, each in self._entries_since(moment)]
 
     def _entries_since(self, moment: datetime) -> list[tuple[datetime, Lifetimes]]:
-        """Those in force at any time since then. A function that read one earlier may act on it a while longer."""
+        """Return the entries in force at any time since then. A function may use an ended entry for a while."""
         ended = [since + Lifetimes.worker_stalls for since, _ in self.entries[1:]]
         return [*(entry for entry, end in zip(self.entries, ended, strict=False) if end > moment), self.entries[-1]]
 

@@ -1,4 +1,4 @@
-"""Unicode's form NFC in linear time."""
+"""Normalises text to Unicode's form NFC in linear time."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from unicodedata import combining
 # Text of any language has at most a few marks in a row: https://www.unicode.org/reports/tr15/#Stream_Safe_Text_Format
 _MAX_RUN = 30
 _CLASSES = 256
-# Marks that look like none until they are decomposed; NFC decomposes them too.
+# Marks with combining class 0 that decompose into marks of other classes. NFC decomposes them too.
 _SPELLED_OUT = {0x0F73: "\u0f71\u0f72", 0x0F75: "\u0f71\u0f74", 0x0F81: "\u0f71\u0f80"}
 
 
 def nfc(text: str, normalize: Callable[[Any, str], str] = unicodedata.normalize) -> str:
-    """The text in NFC. CPython sorts a run of combining marks by insertion: a long run is sorted beforehand."""
+    """Return the text in NFC. CPython's insertion sort is slow on long runs of combining marks: sort those first."""
     if text.isascii():
         return text
     if len(text) > _MAX_RUN:
@@ -36,7 +36,7 @@ def _has_long_run(text: str) -> bool:
 
 
 def _sorted(decomposed: str) -> str:
-    """Each run of marks by their classes, and marks of one class as they come."""
+    """Return the text with each run of marks sorted by class. Marks of one class keep their order."""
     keys, start = [], 0
     for mark_class in map(combining, decomposed):
         start += 0 if mark_class else _CLASSES
@@ -45,5 +45,5 @@ def _sorted(decomposed: str) -> str:
 
 
 def shortest(text: str) -> int:
-    """How many characters the text has in NFC at least: each that is no mark takes three others in at most."""
+    """Return the least number of characters of the text in NFC: a base character absorbs at most three marks."""
     return len(text) - 3 * (len(text) - sum(map(bool, map(combining, text))))

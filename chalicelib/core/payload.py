@@ -1,4 +1,4 @@
-"""From the bytes of a POST to a JSON document and the list of its raw events, all bounded."""
+"""Reads the body of a POST: from its bytes to a JSON document and its raw events, within limits."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from chalicelib.core import compact, limits
 from chalicelib.errors import Problem
 
 _PIECE_OF_JSON = 64 * 1024
-# How gzip begins, and zlib (RFC 1950), which HTTP calls deflate: no JSON and no base64 does.
+# The first bytes of gzip, and of zlib (RFC 1950), which HTTP calls deflate. Neither JSON nor base64 begins like these.
 _PACKED = (b"\x1f\x8b", b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")
-_GZIP_OR_ZLIB = 47  # of zlib's wbits: either, with its check sum
+_GZIP_OR_ZLIB = 47  # a value of zlib's wbits: detects either, and verifies its checksum
 _PIECE = 4096
 
 
 class BadNumber:
-    """Stands where a number was that cannot be kept; the event that holds it is rejected."""
+    """Takes the place of a number that cannot be stored. The event that holds it is rejected."""
 
 
 def events_of(document: Any) -> list[Any]:
-    """The raw events of one object, an array, or {"events": [...]}, within bounds. Raises Problem."""
+    """Return the raw events in an object, an array, or {"events": [...]}, within limits. Raises Problem."""
     if has_events(document):
         document = document["events"]
     return bounded(document if isinstance(document, list) else [document])
 
 
 def has_events(document: Any) -> bool:
-    """Whether a document is no event, but holds some."""
+    """Return whether a document is not an event but a list of events under `events`."""
     return isinstance(document, dict) and isinstance(document.get("events"), list) and "event_type" not in document
 
 
 def bounded(raw_events: list[Any]) -> list[Any]:
-    """The same, if there are some and not too many. Raises Problem."""
+    """Return the events unchanged. Raises Problem if there are none or too many."""
     if not raw_events:
         raise Problem("no_events")
     if len(raw_events) > limits.MAX_EVENTS_PER_POST:
@@ -45,16 +45,17 @@ def bounded(raw_events: list[Any]) -> list[Any]:
 
 
 def within_size(body: bytes) -> bytes:
-    """The same. Raises Problem if it is too large."""
+    """Return the body unchanged. Raises Problem if it is too large."""
     if len(body) > limits.MAX_BODY_BYTES:
         raise Problem("body_too_large", f"The body is over {limits.MAX_BODY_BYTES} bytes.")
     return body
 
 
 def inflate(body: bytes) -> bytes:
-    """The plain bytes of a body; gzip or zlib is told by its first two. Raises Problem.
+    """Return a body without its gzip or zlib compression, if it has one. Raises Problem.
 
-    A gzip file is a series of members (RFC 1952, 2.2), as tools that append to one write it.
+    The first two bytes show the compression. A gzip file may have several members (RFC 1952, 2.2), as tools that append
+    to one write it.
     """
     if not within_size(body).startswith(_PACKED):
         return body
@@ -67,9 +68,9 @@ def inflate(body: bytes) -> bytes:
 
 
 def _inflate_member(body: bytes, at: int, plain: bytearray) -> int:
-    """Append the data of the member that starts there; answers where it ends. Raises Problem."""
+    """Append the content of the member that starts at `at`. Return where the member ends. Raises Problem."""
     inflater = zlib.decompressobj(wbits=_GZIP_OR_ZLIB)
-    # In pieces, since what follows the member is copied with its last one.
+    # Small pieces: zlib copies the bytes after the member's end out of the last piece.
     while not inflater.eof:
         piece = body[at : at + _PIECE]
         try:
@@ -85,16 +86,16 @@ def _inflate_member(body: bytes, at: int, plain: bytearray) -> int:
 
 
 def open_text(body: bytes) -> bytes:
-    """The plain bytes of a body that is UTF-8, plain or gzip. Raises Problem."""
+    """Return the plain bytes of a body, which must be UTF-8 with or without gzip. Raises Problem."""
     plain = inflate(body)
     _text_of(plain)
     return plain
 
 
 def decode(plain: bytes) -> Any:
-    """The JSON document in these bytes. Raises Problem."""
+    """Return the JSON document in a body. Raises Problem."""
     _check_values(plain)
-    with suppress(ValueError):  # whatever it is, the standard library's parser says it
+    with suppress(ValueError):  # the standard library's parser handles or names whatever is wrong
         return compact.load(plain)
     try:
         return json.loads(_text_of(plain), parse_int=_integer, parse_float=_float, parse_constant=_constant)
@@ -105,12 +106,12 @@ def decode(plain: bytes) -> Any:
 
 
 def _check_values(plain: bytes) -> None:
-    """Refuse more values than memory has room for: a value follows a comma or a bracket, but for those in strings."""
+    """Refuse a body with too many values for the memory. A value follows each comma or bracket outside of strings."""
     if _count(plain) <= limits.MAX_VALUES:
         return
     unescaped = plain.replace(rb"\\", b"").replace(rb"\"", b"")
     values, in_string = 0, 0
-    for start in range(0, len(unescaped), _PIECE_OF_JSON):  # as a whole it would fall into millions of parts
+    for start in range(0, len(unescaped), _PIECE_OF_JSON):  # a split of the whole text could make millions of parts
         parts = unescaped[start : start + _PIECE_OF_JSON].split(b'"')
         values += _count(b"".join(parts[in_string::2]))
         in_string ^= (len(parts) - 1) % 2
@@ -124,13 +125,13 @@ def _count(plain: bytes) -> int:
 
 def _text_of(plain: bytes) -> str:
     try:
-        return plain.removeprefix(BOM_UTF8).decode()  # some write the mark, which RFC 8259 lets a reader ignore
+        return plain.removeprefix(BOM_UTF8).decode()  # RFC 8259 allows readers to ignore the byte order mark
     except UnicodeDecodeError as error:
         raise Problem("not_utf8", "The body is not UTF-8.") from error
 
 
 def _integer(digits: str) -> int | BadNumber:
-    # Also keeps int() away from thousands of digits, which it refuses for the whole document.
+    # The check also protects int(), which refuses thousands of digits and would fail the whole document.
     return int(digits) if len(digits.lstrip("-")) <= limits.MAX_INTEGER_DIGITS else BadNumber()
 
 

@@ -1,6 +1,6 @@
-"""What a project hides of its events: addresses, named properties and ids of people, however they are written.
+"""Hides the values that a project wants hidden: addresses, named properties and ids of people, in any spelling.
 
-Apart from project.py, since only projects that hide something pay for it.
+A module apart from project.py, so that only projects that hide something import it.
 """
 
 from __future__ import annotations
@@ -21,39 +21,39 @@ from chalicelib.core.event import FIELDS, PEOPLE_ANYWHERE, PERSON_FIELDS, Event
 from chalicelib.core.nfc import nfc
 from chalicelib.core.project import Project
 
-# Names of a person's id, and of an IP address, in lower case and with "_" between words, whatever comes before.
+# The names of a person's id and of an IP address, in lower case and with "_" between words. Any prefix is allowed.
 _USER_NAME = re.compile(r"(.+_)?(user|anonymous|distinct|device|previous)_?id|alias")
 _IP_NAME = re.compile(
     r"(.+_)?(ips?|ip_?v[46]|ip_?(v[46]_?)?addr(ess(es)?)?|ip_?(number|int|long)|(remote|peer)_?addr(ess)?)"
 )
-# The source of a CloudEvent if it names a person.
+# The source of a CloudEvent names a person if it begins like this.
 _PERSONAL_URI = re.compile(r"(mailto|tel|sips?|acct|xmpp|im):", re.IGNORECASE)
 # name=value in a URL, a form or a cookie.
 _PARAMETER = re.compile(r"(?:^|(?<=[?&;#\s]))([^=&#?;\s]{1,200})=([^&#;\s]+)")
 _PARTS_OF_A_NAME = re.compile(r"[^\[\].]+")
-# Longer names are nobody's.
+# Longer names are never those of a person or an address.
 _MAX_NAME = 100
-# So many people of an event are searched for in its texts: what stands alone is compared with all of them.
+# How many ids of people are searched for in longer texts. A text that is an id is compared with all of them.
 _MAX_COPIES = 10
-# So deep a URL may stand in the query of another.
+# The depth of URLs inside the query of another URL.
 _MAX_NESTED = 4
-# Shorter ids, as "1", stand for too much else.
+# Shorter ids, such as "1", occur too often as other values.
 _TELLING_LENGTH = 6
 _HASHED = re.compile(r"u_[0-9a-f]{32}")
 _GONE = object()
 
-# Of the fields that name nobody: those that every event has, whose values may be hidden, and those that may go.
+# Of the fields that name nobody: the required objects, whose values may be hidden, and the optional fields.
 _OBJECTS = tuple(row.attribute for row in FIELDS if row.kind == "object" and not row.is_optional)
 _OTHERS = tuple((row.attribute, row.max_length) for row in FIELDS if row.is_optional and not row.is_person)
 
 
 def user_as_stored(user: str, project: Project) -> str:
-    """The id under which a user's events are kept; an id that is hashed already stays as it is."""
+    """Return the id under which a user's events are stored. An id that is already hashed stays as it is."""
     return user if _HASHED.fullmatch(user) else _Hiding(project).stored_id(user)
 
 
 def hide_sender(sender: Sender, project: Project, users: Iterable[str]) -> Sender:
-    """The sender as the project wants it kept. `users`: those of the events that share it."""
+    """Return the sender as the project stores it. `users`: the users of the events that share the sender."""
     hiding = _Hiding(project)
     return replace(
         sender,
@@ -64,14 +64,14 @@ def hide_sender(sender: Sender, project: Project, users: Iterable[str]) -> Sende
 
 
 def _hide_shared(shared: dict[str, Any], project: Project, users: Iterable[str]) -> Any:
-    """What events share, without what is hidden; nor the ids of any of them."""
+    """Return the shared fields without hidden values and without the ids of the events' users."""
     text = _folded(json.dumps(shared, ensure_ascii=False)) if project.hashes_users else ""
     present = [user for user in users if _folded(user) in text]
     return _Hiding.of(project, {"user_id": present, "context": shared}).hide(shared)
 
 
 def hide_event(event: Event, project: Project) -> Event:
-    """The event as the project wants it kept. With what stands for hidden values it may be larger; texts are cut."""
+    """Return the event as the project stores it. Placeholders and hashes may make it larger; texts are cut."""
     people = {name: user for name in PERSON_FIELDS if (user := getattr(event, name)) is not None}
     objects = {name: getattr(event, name) for name in _OBJECTS}
     hiding = _Hiding.of(project, people | objects)
@@ -86,21 +86,21 @@ def hide_event(event: Event, project: Project) -> Event:
 
 
 def hide_document(document: dict[str, Any], project: Project) -> dict[str, Any]:
-    """An event as it came, in whatever dialect, as the project wants it kept."""
+    """Return a raw event, in any dialect, as the project stores it."""
     hidden: dict[str, Any] = _Hiding.of(project, document).hide(document, is_cloudevent=_may_be_cloudevent(document))
     return hidden
 
 
 def hide_text(text: str, project: Project, said_of: dict[str, Any] | None = None) -> str:
-    """A text as the project wants it kept; `said_of`: the event, as it came, whose people it may name."""
+    """Return a text as the project stores it. `said_of`: the raw event whose people the text may name."""
     return (_Hiding(project) if said_of is None else _Hiding.of(project, said_of)).hide_text(text)
 
 
 @dataclass(frozen=True, slots=True)
 class _Hiding:
-    """What a project hides of one event. `people`: the ids of people in it, as `_folded` has them.
+    """The values that a project hides in one event. `people`: the ids of people in it, in the form of `_folded`.
 
-    `spellings`: how the longer ones of them may stand in a text, by what `_folded` makes of it.
+    `spellings`: how the longer of these ids may be written in a text, by their form of `_folded`.
     """
 
     project: Project
@@ -115,7 +115,7 @@ class _Hiding:
         return cls(project, frozenset(map(_folded, people)), _spellings(people))
 
     def hide(self, value: Any, name: str = "", *, is_cloudevent: bool = False) -> Any:
-        """A copy of a named value without what is hidden, or _GONE. The entries of a list have its name."""
+        """Return a copy of a named value without hidden values, or _GONE. The entries of a list share its name."""
         if isinstance(value, list):
             entries = (self.hide(each, name, is_cloudevent=is_cloudevent) for each in value)
             return _GONE if self._drops(name) else [each for each in entries if each is not _GONE]
@@ -126,7 +126,7 @@ class _Hiding:
         return self._hide_leaf(value, name, is_cloudevent=is_cloudevent)
 
     def _hide_fields(self, fields: dict[str, Any], inherited: str | None, *, is_cloudevent: bool) -> dict[str, Any]:
-        """`inherited`: the name that counts for every value, in place of its own."""
+        """Hide the values of an object. `inherited`: the name that counts for each value instead of its own."""
         hidden: dict[str, Any] = {}
         for key, child in fields.items():
             value = self.hide(child, inherited or key, is_cloudevent=is_cloudevent)
@@ -155,7 +155,7 @@ class _Hiding:
         return self.project.ip != "keep" and bool(_IP_NAME.fullmatch(_in_words(name)))
 
     def _names_person(self, name: str, value: Any) -> bool:
-        """Whether this attribute of a CloudEvent names a person, as far as a project hashes those."""
+        """Return whether this attribute of a CloudEvent names a person, if the project hashes user ids."""
         if not self.project.hashes_users or not isinstance(value, str):
             return False
         return name == "subject" or (name == "source" and _is_source_person(value, self.people))
@@ -167,7 +167,7 @@ class _Hiding:
         return self._hash(text) if len(text) >= _TELLING_LENGTH and text in self.people else value
 
     def hide_text(self, text: str, nested: int = 0) -> str:
-        """A text without what is hidden, also of the parameters in it and of the URLs in those."""
+        """Return a text without hidden values. Parameters, and the URLs in them, are searched too."""
         if "=" in text and nested < _MAX_NESTED:
             text = _PARAMETER.sub(lambda found: self._hide_parameter(found, nested + 1), text)
         if self.spellings:
@@ -183,7 +183,7 @@ class _Hiding:
         found = sorted((each for form, each in self.spellings.items() if form in folded), key=len, reverse=True)
         if not found:
             return text
-        # None that is a part of a longer word.
+        # Not inside a longer word.
         copy = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found))})(?!\w)", re.IGNORECASE)
         composed = _composed(text)
         hashed = copy.sub(lambda match: self._hash(match[0]), composed)
@@ -200,20 +200,20 @@ class _Hiding:
         return found[0] if hidden == value else f"{found[1]}={quote(hidden, safe='():/?=&#')}"
 
     def hide_ip(self, address: str) -> str | None:
-        """What is kept of an address; None for nothing."""
+        """Return the stored form of an address, or None if it is not stored."""
         if self.project.ip == "keep":
             return address
         return truncate_ip(address) if self.project.ip == "truncate" else None
 
     def stored_id(self, person: str, nested: int = 0) -> str:
-        """The id that is kept of a person: hashed if the project asks for it, or if it holds what is hidden."""
+        """Return the stored id of a person: hashed if the project hashes ids, or if it contains hidden values."""
         if self.project.hashes_users or self.hide_text(person, nested) != person:
             return self._hash(person)
         return person
 
     def hide_event_id(self, event_id: str) -> str:
-        """An event_id, hashed if it holds what is hidden."""
-        # A CloudEvent's begins with its source, which may stand for the person.
+        """Return an event_id, hashed if it contains hidden values."""
+        # A CloudEvent's id begins with its source, which may name the person.
         source = unquote(event_id.rpartition(" ")[0])
         if self.hide_text(event_id) == event_id and _folded(source) not in self.people:
             return event_id
@@ -228,12 +228,12 @@ def _hash_of(secret: str, person: str) -> str:
     return "u_" + hmac.digest(secret.encode(), _composed(person).encode("utf-8", "surrogatepass"), "sha256").hex()[:32]
 
 
-# An event may repeat an id some thousand times.
+# One event may repeat an id thousands of times.
 _remembered_hash = lru_cache(maxsize=5_000)(_hash_of)
 
 
 def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> Iterator[str]:
-    """The ids of people in a document: whatever stands under a name of one."""
+    """Yield the ids of people in a document: the values under the name of a person's id."""
     if isinstance(value, list):
         for each in value:
             yield from _people_in(each, name, is_cloudevent=is_cloudevent)
@@ -248,7 +248,7 @@ def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> It
 
 
 def _spellings(people: list[str]) -> dict[str, str]:
-    """How the first of these ids may stand in a text: plain, or as in a URL."""
+    """Return how the first ids may be written in a text: plain, or encoded for URLs."""
     telling = [_composed(person) for person in people if len(person) >= _TELLING_LENGTH][:_MAX_COPIES]
     return {_folded(spelling): spelling for person in telling for spelling in (person, *_as_in_urls(person))}
 
@@ -272,7 +272,7 @@ def _is_person(name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _in_words(name: str) -> str:
-    """A name in lower case, with "_" between its words: clientIp and Client-IP are client_ip."""
+    """Return a name in lower case with "_" between its words: clientIp and Client-IP become client_ip."""
     if len(name) > _MAX_NAME:
         return ""
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()

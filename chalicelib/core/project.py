@@ -1,4 +1,4 @@
-"""A project and its settings: how much it may send, and what it lets nobody see."""
+"""A project and its settings: its limits, and the values that it hides."""
 
 from __future__ import annotations
 
@@ -14,19 +14,21 @@ if TYPE_CHECKING:
 
 IP_MODES = ("keep", "truncate", "drop")
 CATALOGUE_MODES = ("off", "warn", "enforce")
-#: What makes two events with an id of their client's the same one: all of the identity, or the id alone.
+#: How two events are recognised as the same: by the whole identity, or by the client's event_id alone.
 IDENTIFY_BY = ("all", "id")
 
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """`quota`: events a minute; None: any number. `old_hours`: of how many different hours older than yesterday it may
-    send events in a day; None: any number. `earliest`: the earliest time of an event, in the sortable form.
-    `max_event_bytes`: what each of its events may take, if that is less than its dialect allows. `identify_by`: one of
-    IDENTIFY_BY. `secret` keys the hashes of user ids and never changes.
+    """A project's settings.
 
-    `catalogue`: the version of its event catalogue; `schemas`: that catalogue, read where it is applied.
-    `version`: how often the settings were saved; `unknown`: settings of a newer release, which a save keeps.
+    `quota`: events a minute; None for no limit. `old_hours`: the number of different hours older than yesterday whose
+    events it may send in a day; None for no limit. `earliest`: the earliest time of an event, in the sortable form.
+    `max_event_bytes`: the largest event, if that is below its dialect's limit. `identify_by`: one of IDENTIFY_BY.
+    `secret`: the key of user id hashes; it never changes.
+
+    `catalogue`: the version of its event catalogue. `schemas`: the schemas of that version, read where they are needed.
+    `version`: how often the settings were saved. `unknown`: settings of a newer release, which a save preserves.
     """
 
     name: str
@@ -47,7 +49,7 @@ class Project:
     unknown: Mapping[str, object] = field(default_factory=dict, repr=False)
 
     def max_bytes(self, allowed: int) -> int:
-        """What an event may take, of which its dialect allows so many bytes."""
+        """Return the largest size of an event whose dialect allows `allowed` bytes."""
         return allowed if self.max_event_bytes is None else min(allowed, self.max_event_bytes)
 
     @property
@@ -56,11 +58,11 @@ class Project:
 
     @property
     def content_secret(self) -> str | None:
-        """Keys the ids made from an event's content, lest they betray what the project hides."""
+        """The key of ids that are hashes of an event's content. Without it, such an id could reveal hidden values."""
         return self.secret if self.is_private else None
 
     def user_as_stored(self, user: str) -> str:
-        """The id under which a user's events are kept; an id that is hashed already stays as it is."""
+        """Return the id under which a user's events are stored. An id that is already hashed stays as it is."""
         if not self.is_private:
             return user
         from chalicelib.core import privacy
@@ -68,7 +70,7 @@ class Project:
         return privacy.user_as_stored(user, self)
 
     def hide_sender(self, sender: Sender, users: Iterable[str] = ()) -> Sender:
-        """The sender as this project wants it kept. `users`: those of the events that share it."""
+        """Return the sender as this project stores it. `users`: the users of the events that share the sender."""
         if not self.is_private:
             return replace(sender, source_ip=sender.source_ip or None)
         from chalicelib.core import privacy
@@ -76,7 +78,7 @@ class Project:
         return privacy.hide_sender(sender, self, users)
 
     def hide(self, event: Event) -> Event:
-        """The event as this project wants it kept."""
+        """Return the event as this project stores it."""
         if not self.is_private:
             return event
         from chalicelib.core import privacy
@@ -84,7 +86,7 @@ class Project:
         return privacy.hide_event(event, self)
 
     def hide_text(self, text: str) -> str:
-        """The text without the addresses that this project hides."""
+        """Return the text without the addresses that this project hides."""
         if not self.is_private:
             return text
         from chalicelib.core import privacy

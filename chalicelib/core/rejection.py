@@ -1,4 +1,4 @@
-"""What is kept of events that were rejected, or accepted against their schema: enough to mend the client."""
+"""The record of rejected events, or of events accepted against their schema. It shows how to mend the client."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from typing import Any
 from chalicelib.core import limits
 from chalicelib.core.project import Project
 
-# Of one POST so many events, and of each so many characters: one item, far below 400 KB.
+# Events of one POST, and characters of each event, that are stored: one item, far below 400 KB.
 MAX_KEPT_EVENTS = 20
 MAX_KEPT_CHARACTERS = 1000
 MAX_LIBRARY_CHARACTERS = 60
 
 _REDACTED = "(redacted)"
-# In a name without what divides its words: apiKey, x-api-key and API_KEY are one.
+# Matched against names without separators: apiKey, x-api-key and API_KEY are the same name.
 _DIVIDER = re.compile(r"[^a-z0-9]")
 _SECRET_NAME = re.compile(
     "token|secret|passw|passphrase|passcode|pwd|credential|authori[sz]ation|bearer|cookie|jwt|signature|privatekey"
     "|(write|read|api|access|secret|signing|encryption|client|master|auth|session|ssh|license|app|account)keys?$"
     "|session(id)?$|^(auth|otp|pin|cvv|cvc)$"
 )
-# Also the start of one that was cut.
+# Also matches the start of a key that was cut.
 _KEY = re.compile(r"m[wr]_[0-9a-f]{12}_[0-9a-f]*")
 
 
 @dataclass(frozen=True, slots=True)
 class RejectedPost:
-    """What is kept of one POST. `name` sorts by the time of receipt; `uncounted`: events that are not kept."""
+    """The stored record of one POST. `name`: sorts by the time of receipt. `uncounted`: events that are not stored."""
 
     project: str
     name: str
@@ -42,12 +42,12 @@ class RejectedPost:
 
 
 def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, Any]:
-    """A rejected event with its verdict, without secrets and without what the project hides.
+    """Return the row of a rejected event: its verdict and content, without secrets and hidden values.
 
-    `accepted`: whether it was taken in all the same, as a catalogue that only warns does.
+    `accepted` in the row: the event was stored all the same, since the catalogue only warns.
     """
     event = _redact(raw, 1)
-    # Both may repeat a name that the client made up.
+    # Both may contain a name that the client made up.
     field, message = verdict["field"], verdict["message"]
     if project.is_private:
         from chalicelib.core import privacy
@@ -55,7 +55,7 @@ def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, A
         known = event if isinstance(raw, dict) else None
         field = field and privacy.hide_text(field, project, known)
         message = privacy.hide_text(message, project, known)
-        # What is no object has no names that say what to hide.
+        # A value that is not an object has no field names by which to hide its contents.
         event = known and privacy.hide_document(known, project)
     return {
         "index": verdict["index"],
@@ -71,7 +71,7 @@ def make_row(raw: Any, verdict: dict[str, Any], project: Project) -> dict[str, A
 
 
 def _library_of(event: Any) -> str | None:
-    """The client library that lost an event, as the event names it: PostHog's among its properties, Segment's apart."""
+    """Return the client library's name and version. PostHog sends them as properties, Segment in the context."""
     if not isinstance(event, dict):
         return None
     properties, context = (event.get(name) for name in ("properties", "context"))
@@ -87,9 +87,9 @@ def _without_keys(text: str) -> str:
 
 
 def _redact(value: Any, depth: int) -> Any:
-    """A copy that JSON can hold: without secrets, not too deep, and a mark where a number could not be read.
+    """Return a copy that JSON can hold: without secrets, limited in depth, with a text in place of unreadable numbers.
 
-    Text that is JSON, as clients send objects by mistake, is shown as what it holds.
+    A text that is itself JSON, as some clients send by mistake, is replaced by its content.
     """
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         value = _parsed(value)
@@ -103,7 +103,7 @@ def _redact(value: Any, depth: int) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    """What is in a text that begins like JSON; of the rest it cannot be said what it names."""
+    """Return the content of a text that begins like JSON, or a placeholder: its names cannot be checked for secrets."""
     try:
         return json.loads(text) if len(text) <= limits.MAX_EVENT_BYTES else "(too long)"
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""A report: what happened in one hour or day, cut from its summary."""
+"""A report on one hour or day, made from its summary."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ _NOTES = {
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`published` is the newest version that subscribers got; 0 if none. `fingerprint`: that of what the
-    report of an hour was cut from; None if that was not kept.
+    """A report. `published`: the newest version that subscribers got; 0 if none.
+
+    `fingerprint`: the fingerprint of an hour's summary; None if it is not stored.
     """
 
     window: Window
@@ -47,11 +48,11 @@ def renewed(
     *,
     lacking_records: Counter[str] | None = None,
 ) -> Report:
-    """The report of a window that says what its summary says: the current one if it does, or its next version.
+    """Return the report of a window: the current one if it agrees with the summary, else its next version.
 
-    `lacking_records`: where some of its commit records have expired, the events by type as its counters say.
+    `lacking_records`: if commit records have expired, the events by type according to the counters.
     """
-    # Once complete, always complete: a run that started earlier may still hold an earlier time.
+    # A complete report stays complete: a run that started earlier may hold an earlier time.
     complete = window.is_over(now) or (current is not None and bool(current.content["complete"]))
     if lacking_records is None or current is None:
         content = summarise(summary, complete=complete)
@@ -68,8 +69,10 @@ def renewed(
 def _without_some_records(
     before: dict[str, Any], summary: HourSummary, counted: Counter[str], *, complete: bool
 ) -> dict[str, Any]:
-    """What counters know is as they say. Users and values stay as they were, unless events were erased: then the values
-    are those of the records that are left, since the others may be of an erased person.
+    """Return a report's content when commit records have expired. The counters give the numbers of events.
+
+    Users and values stay as they were. After an erasure, the values come from the remaining records only, since those
+    of the expired ones may belong to an erased person.
     """
     content = summarise(replace(summary, types=counted), complete=complete)
     content["unique_users"] = max(content["unique_users"], before["unique_users"])
@@ -79,7 +82,7 @@ def _without_some_records(
 
 
 def summarise(summary: HourSummary, *, complete: bool) -> dict[str, Any]:
-    """The content of a report."""
+    """Return the content of a report."""
     return {
         "complete": complete,
         "events": summary.types.total(),
@@ -90,9 +93,9 @@ def summarise(summary: HourSummary, *, complete: bool) -> dict[str, Any]:
 
 
 def _fitted(report: Report) -> Report:
-    """The report, without some or all top values if it would not fit a message; `cut` says so.
+    """Return the report, with fewer top values if it would not fit into a message. `cut` then says so.
 
-    Its types always fit: escaped in document and mail they take three times the room that they have.
+    The types always fit: escaped in both document and mail, they take at most three times their limit.
     """
     content, most = report.content, limits.TOP_VALUES
     while most and len(message(report, dump(report.to_json()))) > limits.MAX_MESSAGE_BYTES:
@@ -103,19 +106,19 @@ def _fitted(report: Report) -> Report:
 
 
 def _listed(types: Counter[str]) -> dict[str, Any]:
-    """The most frequent types with their counts, in alphabetical order, and how many events are of others."""
+    """Return the most frequent types with their counts, in alphabetical order, and the number of all other events."""
     listed = _most_frequent(types)
     unlisted = types.total() - sum(listed.values())
     return {"counts": dict(sorted(listed.items())), **({"other_types": unlisted} if unlisted else {})}
 
 
 def message(report: Report, document: str) -> str:
-    """The message for subscribers: the document for programs, and text for people."""
+    """Return the message for subscribers: JSON for programs, and text for people."""
     return json.dumps({"default": document, "email": plain_text(report)})
 
 
 def _most_frequent(types: Counter[str]) -> dict[str, int]:
-    """As many types as a report has room for, or whoever makes types out of user ids gets no report at all."""
+    """Return as many types as fit a report. Without this limit, a type for each user would make reports impossible."""
     listed, room = {}, limits.MAX_REPORT_TYPES_BYTES
     for event_type, count in sorted(types.items(), key=lambda pair: (-pair[1], pair[0])):
         room -= len(json.dumps([event_type, count]))
@@ -131,14 +134,14 @@ def _top(counts: Counter[str]) -> list[dict[str, Any]]:
 
 
 def subject(report: Report) -> str:
-    """A line for a mail: ASCII without line breaks, at most 100 characters."""
+    """Return the subject of a mail: ASCII without line breaks, at most 100 characters."""
     window = report.window
     text = f"{window.project}: {report.content['events']} events in {window.grain} {window.name} (v{report.version})"
     return "".join(character if " " <= character <= "~" else "?" for character in text)[:_MAX_SUBJECT]
 
 
 def plain_text(report: Report) -> str:
-    """The report as a person reads it."""
+    """Return the report as text for people."""
     content, window = report.content, report.window
     state = "complete" if content["complete"] else "still open"
     lines = [
@@ -161,6 +164,6 @@ def _one_line(text: str) -> str:
 
 
 def dump(document: dict[str, Any]) -> str:
-    """Compact JSON, escaping the two characters that a queue which subscribes would refuse (XML's Char)."""
+    """Return compact JSON. It escapes two characters that XML does not allow, since SQS refuses them."""
     text = json.dumps(document, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
     return text.replace("\ufffe", "\\ufffe").replace("\uffff", "\\uffff")

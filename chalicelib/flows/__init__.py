@@ -1,1 +1,1 @@
-"""What the product does: each flow decides with core/, and acts through ports."""
+"""The flows: one module for each thing that the product does. A flow decides with core/ and acts through ports."""

@@ -1,4 +1,4 @@
-"""Whom a request speaks for: keys and projects, remembered for some seconds."""
+"""Finds the project of a request by its key. Keys and projects are cached for some seconds."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from chalicelib.errors import Problem
 DEFAULT_PROJECT = "default"
 
 _REMEMBERED = 1000
-# Keys that nobody issued cost a read each; a container reads no more of them than this.
+# Each lookup of an unknown key costs a read. These limits bound such reads in one container.
 _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE = 10, 50
-# So many keys of one body are looked up beside the one that decides: two, while a key is replaced.
+# A body may name several keys. Only the first ones are looked up: two are valid while a key is being replaced.
 _KEYS_IN_A_BODY = 3
 
 
 class Access:
-    """Keys and projects of a stage. `is_open`: a request without a key speaks for the project `default`."""
+    """The keys and projects of a stage. `is_open`: requests without a key belong to the project `default`."""
 
     def __init__(
         self, projects: ports.ProjectStore, *, is_open: bool, clock: Callable[[], float] = time.monotonic
@@ -36,15 +36,15 @@ class Access:
         self._is_open = is_open
         self._clock = clock
         self._known_keys = _Memory(clock, REMEMBERED_SECONDS)
-        self._unknown_keys = _Memory(clock, REMEMBERED_SECONDS)  # apart, so that a flood forgets no good key
+        self._unknown_keys = _Memory(clock, REMEMBERED_SECONDS)  # apart, so that a flood of them evicts no valid key
         self._known_projects = _Memory(clock, REMEMBERED_SECONDS)
         self._catalogues = _Memory(clock, float("inf"))  # a version never changes
         self._strangers = _Allowance(clock, _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE)
 
     def project_for(self, key: str | None, *kinds: str, now: datetime) -> Project:
-        """The project of a key that is of one of the kinds. Raises Problem.
+        """Return the project of a key. The key must be of one of `kinds`. Raises Problem.
 
-        On an open stage what cannot be a key counts as none: client libraries insist on sending something.
+        On an open stage, a text that cannot be a key counts as no key: client libraries always send something.
         """
         key_id = access_key.id_in(key) if key else None
         if key_id is None and self._is_open:
@@ -59,9 +59,9 @@ class Access:
         return self.project(found.project)
 
     def keys_of_others(self, named: Iterable[str], project: Project, *, now: datetime) -> set[str]:
-        """Those of the keys in a body that do not speak for the project. Raises Problem.
+        """Return the keys in a body that do not belong to the project. Raises Problem.
 
-        Beyond the first ones all count as keys of others, since each may cost a read.
+        Only the first keys are looked up, since each may cost a read. The rest are returned unchecked.
         """
         keys = [key for key in named if access_key.id_in(key)]
         looked_up, others = keys[:_KEYS_IN_A_BODY], keys[_KEYS_IN_A_BODY:]
@@ -72,13 +72,13 @@ class Access:
             return self.project_for(key, "write", now=now).name == project.name
         except Problem as problem:
             if problem.code == "too_many_unknown_keys":
-                raise  # the client sends again, and nothing is rejected that may be good
+                raise  # a 429 makes the client retry; a rejection would lose events whose key may be valid
             return False
 
     def let_in(self, candidates: Iterable[str], *kinds: str, now: datetime) -> None:
-        """Raise Problem unless the stage is open or one of the first candidates is a key of one of the kinds.
+        """Raise Problem unless the stage is open or one of the first candidates is a key of one of `kinds`.
 
-        It decides nothing more: the key in its own place says for whom a request speaks.
+        This decides only whether the body is read. The project is found later, by the key in its proper place.
         """
         if self._is_open:
             return
@@ -90,11 +90,11 @@ class Access:
                 refusals.append(problem)
             else:
                 return
-        # The status that says most: a client sends again after a 429, and loses its events after a 401.
+        # Of several refusals, raise the highest status: a client retries after 429, and drops its events after 401.
         raise max(refusals or [Problem("no_key")], key=lambda each: each.status)
 
     def project(self, name: str) -> Project:
-        """A project with its settings and, where it is applied, its catalogue."""
+        """Return a project with its settings, and with its catalogue unless that is switched off."""
         project: Project = self._known_projects.get(name, lambda: self._projects.get(name) or Project(name))
         if project.catalogue is None or project.catalogue_mode == "off":
             return project
@@ -106,7 +106,7 @@ class Access:
             return None
         known: AccessKey | None = self._known_keys.get(key_id)
         if known is None:
-            # One that was good a moment ago is not held up by those who try others.
+            # A key that was valid before is exempt from the limit, so that a flood of unknown keys cannot block it.
             is_new = not self._known_keys.holds(key_id)
             if is_new and not self._strangers.take():
                 raise Problem("too_many_unknown_keys", retry_after=1)
@@ -119,7 +119,7 @@ class Access:
 
 
 class _Memory:
-    """Values by name, each for some seconds; when there are too many the oldest goes."""
+    """A cache: values by name, each for some seconds. A full cache drops its oldest entry."""
 
     def __init__(self, clock: Callable[[], float], seconds: float) -> None:
         self._clock, self._seconds = clock, seconds
@@ -127,7 +127,7 @@ class _Memory:
         self._lock = threading.Lock()
 
     def get(self, name: Hashable, read: Callable[[], Any] | None = None) -> Any:
-        """The value, read anew if need be and if it can be; None for none."""
+        """Return the cached value, or the result of `read` if it is missing or expired. Without `read`: None."""
         asked = self._clock()
         entry = self._entries.get(name)
         if entry is not None and asked - entry[0] < self._seconds:
@@ -135,11 +135,11 @@ class _Memory:
         if read is None:
             return None
         value = read()
-        self.put(name, value, asked)  # what changed while it was read is read again in time
+        self.put(name, value, asked)  # dated before the read, so that a change during the read is seen in time
         return value
 
     def holds(self, name: Hashable) -> bool:
-        """Whether there is a value, however old."""
+        """Return whether there is a value, expired or not."""
         return name in self._entries
 
     def put(self, name: Hashable, value: Any, asked: float) -> None:
@@ -151,7 +151,7 @@ class _Memory:
 
 
 class _Allowance:
-    """So many a second, and some at once."""
+    """A rate limit (token bucket): `a_second` on average, `at_once` in a burst."""
 
     def __init__(self, clock: Callable[[], float], a_second: float, at_once: float) -> None:
         self._clock, self._a_second, self._at_once = clock, a_second, at_once

@@ -1,12 +1,11 @@
-"""The aggregator: makes reports of the hours and days that changed, and publishes new versions.
+"""The aggregator: refreshes the reports of changed hours and days, and publishes the new versions.
 
-Reports are recomputed each time, never added up: an hour's from its commit records, a day's from the
-summaries of its hours. Running again gives the same, and a late event of whatever year gives a new version.
-A window stays listed as unfinished until its newest version is published and its time is over, so nothing
-depends on this run reaching its end.
+A report is always recomputed, never incremented: an hour's from its commit records, a day's from the summaries of
+its hours. So a second run gives the same report, and a late event of any year gives a new version. A window stays
+listed as unfinished until it is over and its newest version is published. So no run needs to reach its end.
 
-Projects take turns. A turn is short, and each of its portions is done to the end before the next begins, so a run
-that ends at any call has kept what it reached, and the next run begins with the next project.
+Projects take turns. A turn is short, and each of its portions is finished before the next begins. So a run that is
+killed keeps the work of its finished portions, and the next run begins with the next project.
 """
 
 from __future__ import annotations
@@ -30,9 +29,9 @@ from chalicelib.flows.reports import Reporter
 
 _log = logging.getLogger(__name__)
 
-#: Turns that are taken side by side; what a run that is killed has begun at most.
+#: Turns that run side by side. A killed run leaves at most this many turns half done.
 AT_ONCE = 8
-#: With fewer seconds left, no portion and no further hour of one begins.
+#: With fewer seconds left, no portion begins, and a running portion begins no further hour.
 _LEAST_SECONDS = 30
 
 _Subject = TypeVar("_Subject", Window, Mark)
@@ -57,10 +56,10 @@ def aggregate(
     seconds_left: Callable[[], float] = lambda: math.inf,
     side_by_side: SideBySide = map,
 ) -> dict[str, int]:
-    """Refresh and publish until nothing is left to do or the time is over. Answers how many windows were refreshed and
-    how many reports published.
+    """Refresh and publish reports until nothing is left to do or the time is over.
 
-    One window's failure leaves the others alone. Raises ProcessingFailed at the end if there was one.
+    Returns the number of refreshed windows and the number of published reports. A window that fails does not stop
+    the others; ProcessingFailed is raised at the end.
     """
     reporter = Reporter(
         counters=counters,
@@ -85,9 +84,9 @@ def aggregate(
 
 @dataclass
 class _Run:
-    """`done`: the windows and marked hours that this run has looked at, by (project, name).
+    """One run of the aggregator. `done`: the windows and marked hours that this run has handled, by (project, name).
 
-    `failed`: what must be looked at again.
+    `failed`: the windows and marks that the next run must try again.
     """
 
     agenda: ports.Agenda
@@ -103,7 +102,7 @@ class _Run:
     refreshed: set[Window] = field(default_factory=set)
 
     def take_turns(self) -> bool:
-        """Let each project take a turn; False if none has anything left to do, or no time is left."""
+        """Give each project one turn. Return whether any project has work left and time remains."""
         running_hour = HOUR.name_of(timestamps.sortable(self.now))
         turns = self.agenda.turns(after=self.agenda.last_turn(), running_hour=running_hour, done=self.done)
         is_left = False
@@ -113,16 +112,16 @@ class _Run:
             waits = [(self.now - mark.since).total_seconds() for turn in group for mark in turn.marks]
             self.longest_wait = max([self.longest_wait, *waits])
             busy = [turn for turn in group if portions(turn, self.now)]
-            if busy:  # a run that dies of one of these leaves the others their turns
+            if busy:  # saved first: if a turn kills this run, the next run begins with the next project
                 self.agenda.begin_turn(busy[-1].project)
-            is_left |= any(list(self.side_by_side(self._take_turn, group)))  # every one of them
+            is_left |= any(list(self.side_by_side(self._take_turn, group)))  # the list makes every turn run
         return is_left
 
     def _has_time(self) -> bool:
         return self.seconds_left() > _LEAST_SECONDS
 
     def _take_turn(self, turn: Turn) -> bool:
-        """Do the first portions of a project, and see to what was not published. True if more is left to do."""
+        """Do the first portions of a project, then publish its unfinished reports. Return whether portions are left."""
         todo = portions(turn, self.now)
         for portion in todo[:TURN_PORTIONS]:
             if self._has_time():
@@ -134,14 +133,14 @@ class _Run:
         return len(todo) > TURN_PORTIONS
 
     def _do(self, portion: Portion) -> None:
-        """Refresh and publish the windows of a portion, and take its marks off."""
+        """Refresh and publish the windows of a portion, then settle its marks."""
         wanted = portion.windows
         refreshed, postponed = self._refresh_in_order(wanted)
         over = {window for window in refreshed if window.grain == DAY.name and window.is_over(self.now)}
-        # Before the mark goes: /counts takes the totals of a day that has none.
+        # Before the marks are removed: /counts reads the totals of every day without a mark.
         summed_up = self._each(over, lambda window: self.counters.sum_up(window.project, window.name))
         finished = refreshed - (over - summed_up)
-        # Before the mark goes, too; an hour that is taken off the marks is listed as unfinished, or done.
+        # Publish before the marks are removed, too: a window without a mark must be listed as unfinished, or be done.
         self._each(sorted(refreshed), self.reporter.publish)
         hours = {window.name for window in wanted if window.grain == HOUR.name} - postponed
         is_whole = all(window in finished for window in wanted if window.grain != HOUR.name)
@@ -156,7 +155,7 @@ class _Run:
         self.done |= {(project, window.name) for window in wanted if window.grain != HOUR.name}
 
     def _settle(self, mark: Mark) -> None:
-        """Remove a mark whose reports are made, or keep it if its commit record may have been invisible."""
+        """Remove a mark whose reports are refreshed. Keep a young mark: its commit record may not be visible yet."""
         if is_young(mark, self.now):
             self.marks.keep(mark, self.now)
         else:
@@ -166,10 +165,9 @@ class _Run:
         self.marks.put_off(mark, self.now)
 
     def _refresh_in_order(self, wanted: set[Window]) -> tuple[set[Window], set[str]]:
-        """Refresh windows from fine to coarse. Answers those for which it did not fail, and the names of those that
-        were left since the time runs out.
+        """Refresh windows from fine to coarse. A coarse window waits if a finer one failed, since it is made of those.
 
-        A window is made of finer ones: where one of them failed, it waits.
+        Returns the windows that were refreshed, and the names of the hours that are postponed for lack of time.
         """
         done, expected, postponed = set[Window](), set[Window](), set[str]()
         for grain in reported():
@@ -183,11 +181,11 @@ class _Run:
         return done, postponed
 
     def _each(self, subjects: Iterable[_Subject], action: Callable[[_Subject], object]) -> set[_Subject]:
-        """The windows, or marks, for which the action did not fail."""
+        """Return the windows or marks for which the action succeeded."""
         return set(_attempt(subjects, action, self._fail))
 
     def _fail(self, subject: Window | Mark, error: Exception) -> None:
-        """Leave a subject for the next run. It is no failure that others write it, or that the time is over."""
+        """Leave a window or mark for the next run. A lost race or a lack of time does not count as a failure."""
         if isinstance(error, StoreFailed):
             _log.warning("%s is left for the next run: %s", subject, error)
             if self.seconds_left() <= 0 or (isinstance(error, NotApplied) and error.passes):

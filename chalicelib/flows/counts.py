@@ -1,6 +1,7 @@
-"""How many events there were: from the totals of days that are over, and from the counters of all others; bounded.
+"""Counts the events of a span: finished days from their day totals, all other days from the counters.
 
-An answer is complete. A question that would read too much is refused, with the largest span that is answered.
+An answer is always complete. A query that would read too much is refused, and the refusal names the largest span
+that would be answered.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ def count_windows(
     span: Span,
     zone: tzinfo | None,
 ) -> list[dict[str, Any]]:
-    """One row for each window and type that has events, in order. Raises Problem."""
+    """Return one row for each window and type that has events, in order. Raises Problem."""
     first, after = DAY.windows(span)
     days = counters.days(project, first=first, after=after, at_most=limits.MAX_COUNT_DAYS + 1)
     over = [day for day in days if counting.are_quarters_enough(day, grain, span, zone)]
@@ -41,8 +42,8 @@ def count_windows(
 
 
 def _totals(counters: ports.Counters, marks: ports.Marks, project: str, days: Sequence[str]) -> dict[str, DayTotals]:
-    """The totals of days, newest first, as far as they are not behind and may be read."""
-    # Marks first: whoever has removed one since then has put totals that hold its commit.
+    """Return the day totals that are up to date, newest first, as far as the limit on bytes allows."""
+    # Marks are read first: a mark that disappears after this read means that its totals are already up to date.
     behind = marks.days(project, at_most=limits.MAX_READ_MARKS)
     if behind is None:
         return {}
@@ -57,7 +58,7 @@ def _totals(counters: ports.Counters, marks: ports.Marks, project: str, days: Se
 
 
 def _check_cost(days: Sequence[str], totals: dict[str, DayTotals], grain: Grain, span: Span) -> None:
-    """Refuse what would read too much, or have too many windows, with what is answered of it: the newest."""
+    """Refuse a query that would read too many days or return too many windows. Name the newest span that fits."""
     counted = 0
     for number, day in enumerate(reversed(days), 1):
         counted += day not in totals
@@ -67,7 +68,7 @@ def _check_cost(days: Sequence[str], totals: dict[str, DayTotals], grain: Grain,
 
 
 def _check_size(rows: Sequence[dict[str, Any]], span: Span) -> None:
-    """Refuse what does not fit an answer, with the span of its newest windows that do."""
+    """Refuse rows that do not fit into one answer. Name the span of the newest windows that fit."""
     size, fitting = 0, None
     for position in range(len(rows) - 1, -1, -1):
         size += limits.answer_bytes(rows[position])
@@ -78,7 +79,7 @@ def _check_size(rows: Sequence[dict[str, Any]], span: Span) -> None:
 
 
 def _refuse(start: str | None, span: Span, otherwise: str) -> NoReturn:
-    """`start`: of the largest span that is answered, which ends as the one that was asked for; None: there is none."""
+    """Raise Problem. `start`: the begin of the largest span that would be answered, or None if there is none."""
     if start is None:
         raise Problem("range_too_wide", f"Ask for {otherwise}.")
     largest = {"from": start, "to": timestamps.readable_of(span.end)}

@@ -1,7 +1,7 @@
-"""Gives the chunks of a batch their effects, exactly once: look, claim, archive, commit. docs/protocol.md says why.
+"""Gives the chunks of a batch their effects exactly once: look, claim, archive, commit. docs/protocol.md says why.
 
-The queue is the retry. A step asks for many chunks in one call, then for each alone of which it learnt nothing, and
-gives up those that stay unknown. With half of the time gone no claim begins, with a sixth left no commit.
+The queue does the retries. A step handles many chunks in one call. It then tries each chunk alone whose outcome is
+unknown, and gives up those that stay unknown. No claim begins after half of the time, no commit in the last sixth.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ from chalicelib.core.metrics import COMMITTED_CHUNKS
 from chalicelib.errors import BROKEN_CONTENT, StoreFailed
 from chalicelib.ports import Message
 
-# After so many failures of a group, each of its chunks is tried alone.
+# A group of chunks may fail this often. Then each of its chunks is tried alone.
 _ATTEMPTS_OF_GROUPS = 2
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Job:
-    """A chunk of the batch, with every message of the batch that carries it."""
+    """A chunk of the batch, with all messages of the batch that carry it."""
 
     chunk: Chunk
     messages: list[Message] = field(default_factory=list)
     owned: list[Event] = field(default_factory=list)
-    others: list[tuple[Event, str]] = field(default_factory=list)  # events with an owner that may not be committed
+    others: list[tuple[Event, str]] = field(default_factory=list)  # events of other owners, which may be uncommitted
     waits_for: set[str] = field(default_factory=set)
-    failure: str = "owner_unknown"  # of core.failures.REASONS, unless it gets further
+    failure: str = "owner_unknown"  # a code of core.failures.REASONS; each step sets the next one
 
     @property
     def deliveries(self) -> int:
@@ -46,7 +46,7 @@ class Job:
 
 
 class Time:
-    """What an invocation may still begin. `side_by_side`: a map that makes its calls at once."""
+    """The time that an invocation has left. `side_by_side`: a map that makes its calls in parallel."""
 
     def __init__(self, seconds_left: Callable[[], float], side_by_side: Callable[..., Iterable[Any]]) -> None:
         self._seconds_left, self.side_by_side = seconds_left, side_by_side
@@ -60,8 +60,8 @@ class Time:
         return self._seconds_left() >= self._for_commits
 
     def ask(self, jobs: Sequence[Job], learn: Callable[[Sequence[Job]], set[str]]) -> set[str]:
-        """Learn something of all jobs in one call, then of each alone that the call left unknown: one that is
-        throttled, or hangs, costs its neighbours nothing. Returns the chunk ids that stay unknown.
+        """Run `learn` on all jobs in one call, then on each alone whose outcome is unknown. Return the chunk ids that
+        stay unknown. So a chunk that is throttled or hangs does not fail the others.
         """
         unknown = learn(jobs)
         if len(jobs) < 2:
@@ -83,7 +83,7 @@ def give_effects(
     report_properties: Collection[str],
     time: Time,
 ) -> set[str]:
-    """Process chunks. Return the ids of those that are known to be committed; `failure` of the others says why."""
+    """Process chunks. Return the ids of the chunks that are known to be committed; others have their `failure` set."""
 
     def give(part: Sequence[Job]) -> set[str]:
         known = _look(part, commits, time)
@@ -95,7 +95,7 @@ def give_effects(
             uncommitted.find(duplicates, commits=commits, meter=meter, lifetimes=lifetimes, now=now)
         records = _archive(claimed, archive, meter, now, report_properties)
         committed = _commit(records, commits, time)
-        # Again: the worker that committed them may have died before it logged this.
+        # Chunks of an earlier delivery are logged once more: their worker may have died before it logged them.
         again = [job.chunk for job in part if job.chunk.chunk_id in known.committed]
         meter.add_chunks(COMMITTED_CHUNKS, commit.in_ledger((each.sender.received_at, each.chunk_id) for each in again))
         _measure(committed.values(), meter)
@@ -105,8 +105,8 @@ def give_effects(
 
 
 def _isolated(jobs: Sequence[Job], act: Callable[[Sequence[Job]], set[str]]) -> set[str]:
-    """What an act on all jobs answers. If the content of a job breaks the act, each job is tried alone, so that the
-    broken one costs its neighbours nothing: every step may be repeated.
+    """Return the result of an action on all jobs. If broken content makes it fail, act on each job alone, so that the
+    broken job does not fail the others. This is safe because every step may be repeated.
     """
     try:
         return act(jobs)
@@ -123,8 +123,8 @@ def _split(jobs: Sequence[Job], is_other: Callable[[Job], bool]) -> tuple[list[J
 
 
 def _in_turn(jobs: Sequence[Job]) -> Iterable[list[Job]]:
-    """Return all jobs at once, except singles whose event another job has as well. These come after it, so that they
-    are known as duplicates before they are archived.
+    """Return the jobs in one or two parts. The second part holds single-event chunks whose event another job of the
+    batch has as well. They come later so that they are known to be duplicates before anything is archived.
     """
     others, singles = _split(jobs, lambda job: job.chunk.is_single)
     seen = set[tuple[str, EventRef]]()
@@ -139,7 +139,7 @@ def _in_turn(jobs: Sequence[Job]) -> Iterable[list[Job]]:
 
 
 def _look(jobs: Sequence[Job], commits: ports.CommitLog, time: Time) -> Outcome:
-    """Spare chunks that an earlier delivery finished the work, and singles that are duplicates the archive."""
+    """Find chunks that an earlier delivery committed, and single-event chunks that are duplicates."""
     committed, duplicates, owners = set[str](), set[str](), dict[str, str]()
 
     def learn(some: Sequence[Job]) -> set[str]:
@@ -159,11 +159,11 @@ def _look(jobs: Sequence[Job], commits: ports.CommitLog, time: Time) -> Outcome:
 
 
 def _claim(jobs: Sequence[Job], known: Outcome, events: ports.EventStore, time: Time) -> list[Job]:
-    """The jobs whose every event has a known owner, with the events that are their own.
+    """Claim the events of the jobs. Return the jobs whose events all have a known owner, with their own events set.
 
-    An owner other than the chunk itself makes the event a duplicate: the owner's own message guarantees that it
-    is counted. An unknown owner fails the chunk, for this time. Singles leave it to their commit, except those that
-    are known as duplicates. Those of which nothing is known wait: what was erased must not be archived again.
+    An event of another owner is a duplicate: the owner's own message guarantees that it is counted. An unknown owner
+    fails the chunk for now. The commit claims the event of a single-event chunk, unless the look found a duplicate.
+    A single-event chunk without a known outcome of the look waits: an erased event must not be archived again.
     """
     others, singles = _split(
         [job for job in jobs if job.chunk.chunk_id not in known.committed], lambda job: job.chunk.is_single
@@ -186,7 +186,7 @@ def _claim(jobs: Sequence[Job], known: Outcome, events: ports.EventStore, time: 
 
 
 def _portions(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """Cut jobs, so that the time is asked before each portion."""
+    """Cut jobs into portions, so that the remaining time is checked before each."""
     portion, claims = list[Job](), 0
     for job in jobs:
         if portion and claims + len(job.chunk.events) > limits.MAX_CLAIMS_AT_ONCE:
@@ -199,7 +199,7 @@ def _portions(jobs: Sequence[Job]) -> Iterator[list[Job]]:
 
 
 def _claim_events(jobs: Sequence[Job], events: ports.EventStore) -> set[str]:
-    """Note which events of the jobs are their own; returns the chunks with an event whose owner is unknown."""
+    """Set the events that each job owns. Return the ids of the chunks with an event whose owner is unknown."""
     owners = iter(events.claim([(job.chunk, event) for job in jobs for event in job.chunk.events]))
     unknown = set()
     for job in jobs:
@@ -219,8 +219,8 @@ def _archive(
     now: datetime,
     report_properties: Collection[str],
 ) -> list[CommitRecord]:
-    """Write the owned events as one object and name it in the records. If that may have failed, there are records only
-    of chunks that own nothing.
+    """Write the owned events as one archive object, and return commit records that name it. If the write failed or
+    its outcome is unknown, return only the records of chunks that own no event.
     """
     stored = [[StoredEvent.of(event, job.chunk) for event in job.owned] for job in jobs]
     events = [event for theirs in stored for event in theirs]
@@ -251,10 +251,10 @@ def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
 
 
 def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog, time: Time) -> dict[str, CommitRecord]:
-    """Commit records. Return those that are known to be committed, by chunk_id, as they are in the end.
+    """Commit records. Return the committed ones by chunk_id, each in its final form.
 
-    What fails is tried again after all others: at first as a group, since mostly another commit was in the way, then
-    each chunk alone, so that one that cannot be committed does not hold its neighbours.
+    Failed groups are tried again after all others. The first attempts keep the group, since the usual cause is a
+    conflict with another commit. Later attempts take each chunk alone, so that one chunk cannot block the others.
     """
     committed: dict[str, CommitRecord] = {}
     groups = commit.group(records)
@@ -272,10 +272,10 @@ def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog, time: Tim
 def _commit_group(
     group: Sequence[CommitRecord], commits: ports.CommitLog, attempt: int, time: Time
 ) -> tuple[dict[str, CommitRecord], list[CommitRecord]]:
-    """Commit until all are known to be done, or an attempt teaches nothing. Return what is done, and what is left.
+    """Commit a group until it is done or an attempt changes nothing. Return the committed records and the rest.
 
-    What turns out to be committed leaves the group, and the counters are computed again from the rest. A single
-    that turns out to be a duplicate gets a record of its own, which says so.
+    Records that prove to be committed leave the group, and the counters of the rest are computed again. A single-event
+    chunk that proves to be a duplicate gets a separate record that says so.
     """
     done: dict[str, CommitRecord] = {}
     left = {record.chunk_id: record for record in group}

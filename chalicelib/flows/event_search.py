@@ -1,4 +1,4 @@
-"""The events of a project, newest first, found through counters and commit records, so many at a time."""
+"""Finds the events of a user or a project, newest first. A search reads a limited number of events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def search_user(
     before: EventRef | None,
     at_most: int,
 ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
-    """The events of one user. Where the search ends early, the last it yields is how far it came, and None."""
+    """Yield the events of one user, newest first. A search that ends early yields its position and None last."""
     after = table_keys.event_item(project, before).sk if before else span.after
     return events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
 
@@ -39,7 +39,7 @@ def search_project(
     before: EventRef | None,
     at_most: int,
 ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
-    """The events of a whole project. Where the search ends early, the last it yields is how far it came, and None."""
+    """Yield the events of a whole project, newest first. A search that ends early yields its position and None last."""
     refs = _refs(counters, commits, project, event_type=event_type, span=span, before=before, at_most=at_most)
     while batch := list(islice(refs, limits.DEFAULT_PAGE)):
         for event in events.get_many(project, [ref for ref in batch if _is_event(ref)]):
@@ -49,18 +49,18 @@ def search_project(
 
 
 def ref_of(event: dict[str, Any]) -> EventRef:
-    """What names an event that was read."""
+    """Return the reference of an event that was read."""
     return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user_of(event), event["event_id"])
 
 
 def days_with_events(counters: ports.Counters, project: str, span: Span) -> list[str]:
-    """The days with events that have any time in the span, oldest first."""
+    """Return the days that have events and overlap the span, oldest first."""
     first, after = DAY.windows(span)
     return counters.days(project, first=first, after=after)
 
 
 def _down_to(window: str) -> EventRef:
-    """The position of a search that has read all events since a window began; it comes before each of them."""
+    """Return the position of a search that has read all events since a window began. It sorts before each of them."""
     return EventRef(windows.first_time(window), "", "")
 
 
@@ -78,17 +78,17 @@ def _refs(
     before: EventRef | None,
     at_most: int,
 ) -> Iterator[EventRef]:
-    """References of the events. After so many days, or so many events of any type, comes the position reached."""
+    """Yield references of events, newest first. A search that reaches a limit yields its position last."""
     end = before or EventRef(span.after, "", "")
     days = [day for day in days_with_events(counters, project, span) if _down_to(day) < end]
     days.reverse()
-    # Not counted is the first step: to go on within an hour, all that is newer in the hour is read again.
+    # The first step does not count towards the limit: a search within an hour reads the hour's newer minutes again.
     examined: int | None = None
     for number, day in enumerate(days):
         if number == limits.MAX_SEARCHED_DAYS:
             yield _down_to(days[number - 1])
             return
-        # The counters, few and small, tell which minutes are worth reading.
+        # The counters are few and small, and show which minutes have events.
         hours: dict[str, Counter[str]] = {}
         for each in counters.of_days(project, [day]):
             if event_type in (None, each.event_type):
@@ -104,7 +104,7 @@ def _refs(
 
 
 def _steps(hour: str, counts: Counter[str], earliest: str, end: EventRef) -> list[str]:
-    """Minutes of an hour, newest first, down to each of which there is about a page of events."""
+    """Return minutes of an hour, newest first. From one to the next there is about one page of events."""
     steps, waiting = [], 0
     minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
     first = MINUTE.name_of(earliest)
@@ -122,15 +122,17 @@ def _steps(hour: str, counts: Counter[str], earliest: str, end: EventRef) -> lis
 def _newest_first(
     commits: ports.CommitLog, project: str, hour: str, steps: Sequence[str], event_type: str | None
 ) -> Iterator[tuple[str, list[EventRef], int]]:
-    """The events of an hour down to each step, and how many of any type were read for it. A record holds none that
-    are newer than the minute it is read by, so after each step all are known that are as new as it.
+    """Yield for each step its minute, the events down to that minute, and the number of events read.
+
+    A record is read by its newest minute, so it holds no newer event. After each step, all events are known that are
+    at least as new as the step's minute.
     """
     held: list[EventRef] = []
     last, minutes = "59", list(steps)
     while minutes:
         minute = minutes.pop(0)
         records = commits.newest(project, hour, minute, last)
-        if not records and minutes:  # the hour's records may have expired, while its counters stay
+        if not records and minutes:  # the records may have expired (counters never do): read the rest in one step
             minutes = minutes[-1:]
         held += [event.ref for record in records for event in record.owned if event_type in (None, event.event_type)]
         held.sort()

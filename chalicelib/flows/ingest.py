@@ -1,4 +1,4 @@
-"""Ingestion: validate the events of a POST, cut them into chunks, queue them, answer for each."""
+"""Ingestion: validates the events of a POST, cuts them into chunks, queues them, and answers for each event."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from chalicelib.flows.quota import Quota
 from chalicelib.flows.rejections import Rejections
 
 _RETRY_AFTER_SECONDS = 5
-# A verdict takes at most some 11 KB, with the longest ids in the widest characters and a warning.
+# A verdict takes at most about 11 KB (longest ids, widest characters, a warning), so this many always fit an answer.
 _SURELY_ANSWERED = 500
 
 
 @dataclass
 class _Sorted:
-    """The events of one POST, sorted: verdicts in input order, each identity once."""
+    """The events of one POST after validation: verdicts in input order, and each identity once."""
 
     verdicts: list[dict[str, Any]] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
-    repeats: Counter[str] = field(default_factory=Counter)  # by hour
+    repeats: Counter[str] = field(default_factory=Counter)  # further events with the same identity, by hour
     rejected: int = 0
-    to_keep: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # raw events and what is wrong
-    steps: list[int] = field(default_factory=lambda: [limits.CHECK_STEPS])  # that are left to the catalogue's checks
-    users: set[str] = field(default_factory=set)  # ids of people, as they came
+    to_keep: list[tuple[Any, dict[str, Any]]] = field(default_factory=list)  # raw events with their problem
+    steps: list[int] = field(default_factory=lambda: [limits.CHECK_STEPS])  # the steps left for schema checks
+    users: set[str] = field(default_factory=set)  # the ids of people, before they are hashed
 
 
 def ingest(
@@ -53,9 +53,9 @@ def ingest(
     idempotency_key: str | None = None,
     randomness: Callable[[int], bytes] = os.urandom,
 ) -> dict[str, Any]:
-    """Queue the good events of a POST and answer for every event, in input order.
+    """Queue the valid events of a POST. Return a verdict for every event, in input order.
 
-    Raises Problem, also if a single chunk may not be queued.
+    Raises Problem if all events are rejected, or if any chunk may not have been queued.
     """
     project = project or Project(sender.project)
     if quota:
@@ -164,8 +164,8 @@ def _random_ids(randomness: Callable[[int], bytes], number: int) -> list[str]:
 def _pack(
     post: _Sorted, sender: Sender, project: Project, randomness: Callable[[int], bytes]
 ) -> list[tuple[chunk.Chunk, str]]:
-    """Cut the good events into chunks, each with its message. Raises Problem for what is too large to queue."""
-    if not post.events:  # what they share may be why none is good
+    """Cut the valid events into chunks, each with its message. Raises Problem if they are too large to queue."""
+    if not post.events:  # else shared fields that are too large would hide why every event was rejected
         return []
     sender = project.hide_sender(sender, post.users)
     if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
@@ -199,7 +199,7 @@ def _check_floor(event: Event, project: Project) -> None:
 
 
 def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected | None:
-    """What an event has against its schema, where the project only warns. Raises Rejected where it enforces."""
+    """Return the violation of a schema if the project only warns, or None. Raises Rejected if it enforces."""
     schema = project.schemas.get(event.event_type)
     if schema is None:
         return None
@@ -215,7 +215,7 @@ def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected 
 
 
 def _hide(event: Event, project: Project, max_bytes: int) -> Event:
-    """The event as its project wants it kept. Raises Rejected if hashed ids make it too large."""
+    """Return the event as its project stores it. Raises Rejected if hashed ids make it too large."""
     if not project.is_private:
         return event
     hidden = project.hide(event)
@@ -228,7 +228,7 @@ def _rejected(index: int, reason: Rejected) -> dict[str, Any]:
 
 
 def _reason(reason: Rejected) -> dict[str, Any]:
-    """What an answer says of a rejection, however long the names are that a client or a catalogue made up."""
+    """Return the public form of a rejection. Long names, from clients or catalogues, are shortened."""
     return {
         "code": reason.code,
         "field": reason.field and limits.shortened(reason.field, limits.MAX_FIELD_BYTES),

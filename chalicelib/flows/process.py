@@ -1,8 +1,11 @@
-"""The processor: gives every chunk its effects exactly once, whatever is delivered, retried or killed.
+"""The processor: gives every chunk its effects exactly once, through redeliveries, retries and crashes.
 
-Claim each event's identity. Archive the events that a chunk owns. Commit record, counters and marks in one transaction.
-Only then acknowledge. Any number of workers may repeat any step at once, and each attempt concludes the same.
-docs/protocol.md says why.
+1. Claim the identity of each event.
+2. Archive the events that the chunk owns.
+3. Write the commit record, counters and marks in one transaction.
+4. Acknowledge the message.
+
+Workers may repeat any step at the same time, and every attempt reaches the same conclusion. docs/protocol.md says why.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ def process(
 ) -> None:
     """Process a batch. Returns when every message is done; the queue may then delete them all.
 
-    Raises ProcessingFailed, after deleting those that are done, if any must come back.
+    Raises ProcessingFailed if messages must be delivered again. The finished ones are deleted before.
     """
     time = Time(seconds_left, side_by_side)
     jobs, undecodable = _decode(messages, latest=now + timedelta(seconds=limits.MAX_FUTURE_SECONDS))
@@ -60,7 +63,7 @@ def process(
         report_properties=report_properties,
         time=time,
     )
-    # After the chunks: what cannot be processed does not hold up what can.
+    # After the chunks, so that messages for the quarantine do not delay processable chunks.
     if aged:
         done |= _quarantine(aged, commits=commits, quarantine=quarantine, meter=meter, now=now, time=time)
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
@@ -69,14 +72,14 @@ def process(
     meter.add("batch_messages", len(messages))
     meter.add("failed_messages", len(messages) - len(finished))
     if len(finished) < len(messages):
-        # Lambda, as Chalice sets it up, deletes all or nothing: delete what is done, then fail.
+        # Chalice's event source deletes all messages of a batch or none. So delete the finished ones, then fail.
         queue.delete([message.receipt_handle for message in finished])
         _note_failures([job for job in jobs if job.chunk.chunk_id not in done], failure_notes, now, time)
         raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
 
 
 def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[Job], list[Message]]:
-    """One job for each chunk, however often the batch holds it; and the undecodable messages."""
+    """Return one job for each distinct chunk of the batch, and the undecodable messages."""
     jobs: dict[str, Job] = {}
     undecodable = []
     for message in messages:
@@ -88,7 +91,7 @@ def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[Job], l
             continue
         job = jobs.setdefault(chunk.chunk_id, Job(chunk))
         job.messages.append(message)
-        if chunk.age_counts_from > job.chunk.age_counts_from:  # an old copy must not swallow a renewed one
+        if chunk.age_counts_from > job.chunk.age_counts_from:  # a renewed copy replaces an older copy
             job.chunk = chunk
     return list(jobs.values()), undecodable
 
@@ -96,8 +99,8 @@ def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[Job], l
 def _set_aside(
     messages: Sequence[Message], *, quarantine: ports.Quarantine, meter: ports.Meter, now: datetime, time: Time
 ) -> list[Message]:
-    """Quarantine undecodable messages, which no delivery would mend; answers those that are kept there."""
-    from chalicelib.flows.quarantine import quarantine_undecodable  # what hardly any batch needs
+    """Quarantine undecodable messages, since no redelivery can mend them. Return those that are in the quarantine."""
+    from chalicelib.flows.quarantine import quarantine_undecodable  # few batches need it
 
     kept = []
     for message in messages:
@@ -121,8 +124,8 @@ def _quarantine(
     now: datetime,
     time: Time,
 ) -> set[str]:
-    """Quarantine chunks so old that the records which would make them harmless may have expired."""
-    from chalicelib.flows.quarantine import quarantine_aged  # what hardly any batch needs
+    """Quarantine chunks above the maximum age: the records that prevent double effects may have expired."""
+    from chalicelib.flows.quarantine import quarantine_aged  # few batches need it
 
     quarantined = set()
     for job in jobs:
@@ -138,8 +141,9 @@ def _quarantine(
 
 
 def _note_failures(jobs: Sequence[Job], failure_notes: ports.FailureNotes, now: datetime, time: Time) -> None:
-    """Say why, for whoever finds a chunk in the dead-letter queue. A first failure mostly heals by itself;
-    a note that fails changes nothing.
+    """Save why chunks failed, for operators who find them in the dead-letter queue.
+
+    A first failure is not noted, since the retry usually succeeds. A note that cannot be saved changes nothing.
     """
 
     def note(job: Job) -> None:

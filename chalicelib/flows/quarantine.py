@@ -1,4 +1,4 @@
-"""The quarantine: keeps messages whole that cannot be processed, and lets go of those that were after all."""
+"""The quarantine: stores whole messages that cannot be processed, and removes those that were committed after all."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def quarantine_chunk(
     quarantine: ports.Quarantine,
     now: datetime,
 ) -> None:
-    """Keep a chunk's message. Repeating it changes nothing; only after it may the message be deleted.
+    """Put a chunk's message into the quarantine. Repeating it changes nothing. Raises StoreFailed.
 
-    Raises StoreFailed.
+    Delete the message from its queue only afterwards.
     """
     content = _content(message, code=code, now=now, received=chunk.sender.received, last_delivered=last_delivered)
     quarantine.add(failures.quarantined_chunk(chunk, code, now), content)
@@ -31,7 +31,7 @@ def quarantine_chunk(
 def quarantine_aged(
     chunk: Chunk, message: Message, *, commits: ports.CommitLog, quarantine: ports.Quarantine, now: datetime
 ) -> bool:
-    """Keep a chunk that came too old, unless it is committed; returns whether it is kept. Raises StoreFailed."""
+    """Quarantine a chunk that is too old, unless it is committed. Return whether it was added. Raises StoreFailed."""
     if commits.committed([(chunk.project, chunk.chunk_id)]):
         return False
     quarantine_chunk(chunk, message, code="too_old", last_delivered=now, quarantine=quarantine, now=now)
@@ -39,7 +39,7 @@ def quarantine_aged(
 
 
 def quarantine_undecodable(message: Message, *, quarantine: ports.Quarantine, now: datetime) -> None:
-    """Keep an undecodable message, under its message id. Raises StoreFailed."""
+    """Quarantine an undecodable message under its message id. Raises StoreFailed."""
     sent = message.sent or now
     content = _content(message, code="not_a_chunk", now=now, received=sent, last_delivered=None)
     entry = Quarantined(
@@ -66,7 +66,7 @@ def _content(message: Message, *, code: str, now: datetime, received: datetime, 
 
 
 def remove_resolved(quarantine: ports.Quarantine) -> int:
-    """Remove the entries whose chunks were committed after all; returns how many. Raises StoreFailed."""
+    """Remove the entries whose chunks have been committed meanwhile. Return their number. Raises StoreFailed."""
     resolved = list(quarantine.resolved())
     for entry in resolved:
         quarantine.remove(entry)

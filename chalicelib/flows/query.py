@@ -1,4 +1,4 @@
-"""Questions about one project: events, counts, reports, receipts. Parameters come as strings."""
+"""Queries on one project: events, counts, reports, rejections and receipts. Parameters are texts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from chalicelib.flows import event_search
 
 Parameters = Mapping[str, str]
 
-# Functions that mint and look up a chunk_id have clocks of their own.
+# A chunk_id is created and looked up by different functions, whose clocks may differ.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 
 
@@ -34,10 +34,10 @@ def find_events(
     user_as_stored: Callable[[str], str] = str,
     at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
-    """Events newest first by event time: of one user, or of the project through its commit records.
+    """Return events, newest first by event time: those of one user, or of the whole project.
 
-    `user_as_stored`: from the user asked for to the id that the user's events are kept under. `at_most`: about so many
-    events are read; an answer may be short, or empty, and have a cursor all the same.
+    `user_as_stored`: maps a user id to the id under which its events are stored. `at_most`: the approximate number of
+    events to read. A page may be short or empty and still have a cursor.
     """
     _check_names(parameters, {"user_id", "event_type", "from", "to", "limit", "cursor"})
     user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
@@ -57,11 +57,11 @@ def find_events(
 def _page(
     found: Iterable[tuple[EventRef, dict[str, Any] | None]], limit: int
 ) -> tuple[list[dict[str, Any]], EventRef | None]:
-    """Up to `limit` events that fit one answer, and where to go on if there are more, or may be."""
+    """Return up to `limit` events that fit one answer, and the position of the next page, or None at the end."""
     page: list[dict[str, Any]] = []
     size, last = 0, None
     for ref, event in found:
-        if event is None:  # so far it was read
+        if event is None:  # the search ended early at this position
             return page, ref
         row = {"key": event_key(ref), **event}
         size += limits.answer_bytes(row)
@@ -80,12 +80,12 @@ def find_rejections(
     secret: str,
     at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
-    """Rejected events newest first by receipt; within a POST in its order. `at_most`: so many POSTs are read."""
+    """Return rejected events, newest POST first, in the POST's order. `at_most`: the number of POSTs to read."""
     _check_names(parameters, {"code", "from", "to", "limit", "cursor"})
     code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
     question = ("rejections", project, code, span.first, span.after)
     before = _unseal(parameters, question, secret, parts=2)
-    # A position names a POST and how many of its rows were told; the POST itself is read again.
+    # A position names a POST and the number of its rows that were returned. The POST itself is read again.
     after = f"{before[0]}\0" if before else span.after
     rows: list[dict[str, Any]] = []
     size = 0
@@ -122,7 +122,7 @@ def get_receipt(
     lifetimes: History,
     now: datetime,
 ) -> dict[str, Any]:
-    """What became of a chunk. One that left no trace is in flight, while a copy may be processed."""
+    """Return the status of a chunk. Without a trace it counts as in flight, while a copy may still be processed."""
     try:
         chunk_ids.check_id(chunk_id)
     except Undecodable as error:
@@ -154,21 +154,21 @@ def get_receipt(
 
 
 def count(parameters: Parameters, *, project: str, counters: ports.Counters, marks: ports.Marks) -> dict[str, Any]:
-    """Distinct events by type in the minutes, hours or days of a span."""
+    """Return the number of distinct events by type for the minutes, hours or days of a span."""
     _check_names(parameters, {"event_type", "from", "to", "grain", "tz"})
     zone = _zone(parameters)
     event_type, span = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH), _span(parameters, zone)
     grain = _grain(parameters, windows.GRAINS.values())
     if MINUTE.whole(span) != span:
         raise Problem("bad_parameter", "Events are counted by the minute: from and to must be whole minutes.")
-    from chalicelib.flows import counts  # which other questions do not need
+    from chalicelib.flows import counts  # other queries do not need it
 
     rows = counts.count_windows(counters, marks, project, event_type=event_type, grain=grain, span=span, zone=zone)
     return {"counts": rows}
 
 
 def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportStore, secret: str) -> dict[str, Any]:
-    """Reports newest first; those whose window has any time in the span."""
+    """Return reports, newest first, whose windows overlap the span."""
     _check_names(parameters, {"grain", "from", "to", "limit", "cursor"})
     grain, span, limit = _grain(parameters, windows.reported()), _span(parameters), _limit(parameters)
     question = ("reports", project, grain.name, span.first, span.after)
@@ -198,7 +198,7 @@ def _check_names(parameters: Parameters, allowed: set[str]) -> None:
     if unknown:
         raise Problem("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
     empty = sorted(name for name, value in parameters.items() if not value)
-    if empty:  # a tool that lost its user must not get everybody's events
+    if empty:  # a tool with an empty user_id must not get the events of all users
         raise Problem("bad_parameter", f"{empty[0]} is empty. Give it a value, or leave it out.")
 
 

@@ -1,15 +1,15 @@
-"""Quotas: how much a project may send, counted together by all containers.
+"""Quotas limit the events that a project may send. All containers share one counter of each project.
 
-**A minute's events.** A POST costs its events, one more for each chunk beyond the first, and one for each hour older
-than yesterday: such an hour gets a report of its own. A container takes from the project's counter of the minute in
-lots: at first what a POST needs, then in addition a quarter of what it has used this minute, but no more than a
-fiftieth of the quota. So of what was taken at most a fifth lies unused in containers, a write a POST is the most it
-costs, and a busy container writes some tens of times a minute. The POST that crosses the line is still taken: over the
-quota go at most the cost of one POST and that fiftieth.
+**Events of a minute.** A POST costs one for each event, one for each chunk beyond the first, and one for each hour
+older than yesterday, since such an hour gets a separate report. A container takes its share from the project's counter
+of the minute in lots. A lot is the cost of the POST plus a spare: a quarter of what the container has used in this
+minute, and at most a fiftieth of the quota. So at most a fifth of what was taken lies unused in containers, a POST
+costs at most one write, and a busy container writes some tens of times a minute. The POST that crosses the limit is
+still taken. So a project exceeds its quota by at most the cost of one POST and a fiftieth.
 
-**A day's old hours.** A project, with or without a quota, may send events of so many different hours older than
-yesterday in a day. A container asks only about hours that it has not seen today; the POST that crosses the line is
-still taken.
+**Old hours of a day.** On one day, a project may send events of a limited number of different hours older than
+yesterday, with or without a quota. A container asks only about hours that it has not seen today. The POST that crosses
+the limit is still taken.
 """
 
 from __future__ import annotations
@@ -30,14 +30,15 @@ _log = logging.getLogger(__name__)
 
 _SHARE_OF_USED, _SHARE_OF_QUOTA = 4, 50
 _REMEMBERED_PROJECTS = 1000
-# A client that waits until tomorrow would rather give up; the limit may be raised before.
+# A client gives up rather than wait until tomorrow, and operators may raise the limit earlier.
 _LONGEST_RETRY_AFTER = 3600
 
 
 @dataclass
 class _Window:
-    """A project's current minute or day in this container. `hours`: the old ones that are known to be taken today;
-    `spent`: the limit that was found to be reached.
+    """A project's current minute or day in this container.
+
+    `hours`: the old hours that are known to be counted today. `spent`: the limit that was found to be reached.
     """
 
     name: str
@@ -55,12 +56,12 @@ class Quota:
         self._lock = threading.Lock()
 
     def check(self, project: Project, events: int, now: datetime) -> None:
-        """Refuse what can be refused before any work: raises Problem where this minute is known to be spent."""
+        """Raise Problem before any work is done if this minute's quota is known to be spent."""
         if project.quota is not None and self._window(MINUTE, project, now).spent == project.quota:
             self._refuse_minute(project, events, now)
 
     def admit(self, project: Project, events: int, chunk_hours: Collection[str], now: datetime) -> None:
-        """Let a POST pass whose chunks are of these hours, or raise Problem. A counter that fails stops nobody."""
+        """Take the cost of a POST from the quotas, or raise Problem. If the counter cannot be read, the POST passes."""
         yesterday = DAY.name_of(timestamps.sortable(now - timedelta(days=1)))
         older = {hour for hour in chunk_hours if DAY.name_of(hour) < yesterday}
         cost = events + max(0, len(chunk_hours) - 1) + len(older)

@@ -1,4 +1,4 @@
-"""Takes stock: sets what ingestion has accepted against what became of it."""
+"""The reconciliation: compares the accepted chunks with the chunks that the stage can account for."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from chalicelib.errors import BROKEN_CONTENT, StoreFailed
 
 _log = logging.getLogger(__name__)
 
-# Metrics reach CloudWatch in a minute or two, and the queue's own numbers settle in one.
+# Metrics reach CloudWatch after one or two minutes. The queue's own numbers settle within one.
 _SETTLED_AFTER = timedelta(minutes=10)
-# Hours whose log is read at most, the newest of those whose sums differ: each takes seconds.
+# The log is read of at most so many hours, the newest whose sums differ: each takes seconds.
 _MAX_LOGS = 4
 
 
@@ -32,12 +32,12 @@ def reconcile(
     dead: Callable[[], Amount],
     chunk_log: ports.ChunkLog | None = None,
 ) -> Ledger:
-    """The ledger of what was received in the whole hours from `first` to before `after`.
+    """Return the ledger of what was received in the whole hours from `first` to before `after`. Raises StoreFailed.
 
-    `chunk_log`: read where the sums leave a doubt; without it the doubt stays.
+    `chunk_log`: is read where the sums are uncertain. Without it they stay uncertain.
 
-    Raises StoreFailed. Asked in the order in which chunks move: one that moves meanwhile is seen twice,
-    which hides a loss for that moment, and never looks like one.
+    The stores are read in the order in which chunks move. So a chunk that moves meanwhile is counted twice, which
+    hides a loss for a moment. It is never counted as lost.
     """
     names = ("chunks", "accepted", "chunk_hashes", "rejected")
     by_hour = metrics.by_hour(names, first, after)
@@ -58,7 +58,7 @@ def reconcile(
 def _judged(
     measured: Mapping[str, Measured], committed: Mapping[str, Committed], chunk_log: ports.ChunkLog | None
 ) -> dict[str, Hour]:
-    """Each hour by its sums; of the newest that differ, the log is read."""
+    """Return each hour judged by its sums. For the newest uncertain hours, read the log as well."""
     hours: dict[str, Hour] = {}
     logs_left = _MAX_LOGS
     for name in sorted(measured.keys() | committed.keys(), reverse=True):
@@ -71,7 +71,7 @@ def _judged(
 
 
 def _logged(chunk_log: ports.ChunkLog, hour: str) -> Logged | None:
-    """What was logged of an hour. One that cannot be read leaves the hour uncertain, and the look goes on."""
+    """Return the log of an hour, or None if it cannot be read. The hour then stays uncertain."""
     try:
         return chunk_log.of_hour(hour)
     except (StoreFailed, *BROKEN_CONTENT) as error:
@@ -96,10 +96,9 @@ def check(
     now: datetime,
     look_back: timedelta = Lifetimes.ledger,
 ) -> None:
-    """Measure how many chunks of the past days are nowhere. A look that failed is taken again next time; an alarm tells
-    if none succeeds.
+    """Measure how many accepted chunks of the past days are missing. The last hour is excluded: it has not settled.
 
-    The last hour is left out: its numbers have not settled.
+    A failed check is repeated by the next run. An alarm rings if every check fails.
     """
     try:
         found = reconcile(

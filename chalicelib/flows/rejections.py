@@ -1,4 +1,4 @@
-"""Keeping rejected events for some days: as far as it is cheap, and never at the cost of a POST."""
+"""Stores rejected events for some days. It has a small budget, and a failure to store them never fails a POST."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class _Minute:
 
 
 class Rejections:
-    """Keeps up to `posts_a_minute` POSTs of a project. 0: all of them, and all events of each.
+    """Stores up to `posts_a_minute` POSTs of each project. 0: stores all POSTs, and all events of each.
 
-    `log`: called where there is something to keep.
+    `log`: makes the rejection log. It is called only when there is something to store.
     """
 
     def __init__(
@@ -45,13 +45,13 @@ class Rejections:
         self._uncounted: dict[str, int] = {}
 
     def keep(self, project: Project, found: Sequence[tuple[Any, dict[str, Any]]], now: datetime) -> None:
-        """Keep raw events with their verdicts, if this minute is not full of them. Never raises.
+        """Store raw events with their verdicts, unless this minute's budget is used up. Never raises.
 
-        What is not kept is counted, and told with the next that is.
+        Events that are not stored are counted. The next stored POST reports their number.
         """
         if not found:
             return
-        from chalicelib.core import rejection  # which a cold start needs only to reject
+        from chalicelib.core import rejection  # most cold starts reject nothing
 
         if not self._posts_a_minute:
             for first in range(0, len(found), rejection.MAX_KEPT_EVENTS):

@@ -1,4 +1,4 @@
-"""Makes and publishes the report of one window."""
+"""Refreshes and publishes the report of one window."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from chalicelib.core.report import Report
 from chalicelib.core.windows import DAY, HOUR, Window
 from chalicelib.errors import NotApplied
 
-#: Subscribers get no report of a window that has been over for longer: an import would send thousands of mails.
+#: Reports of older windows are not sent to subscribers: an import of old events would send thousands of mails.
 PUBLISHED_FOR = timedelta(days=7)
-# An event may be received so long before its own time.
+# An event may be received this long before its own time.
 _AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
 
 
 @dataclass
 class Reporter:
-    """`published`: how many reports went to subscribers."""
+    """Refreshes and publishes reports. `published`: the number of reports that were sent to subscribers."""
 
     counters: ports.Counters
     commits: ports.CommitLog
@@ -38,16 +38,17 @@ class Reporter:
     _counting: threading.Lock = field(default_factory=threading.Lock)
 
     def refresh(self, window: Window) -> tuple[HourSummary, bool]:
-        """Make the window's report say what its commit records say now. Returns what it was cut from, and whether none
-        of those records has expired.
+        """Recompute the report of a window from its commit records. Raises StoreFailed.
+
+        Returns the summary that the report is made of, and whether all commit records are still there.
         """
         for _ in range(retries.REPORT.attempts):
-            # The report is read before what it is made of: a version that is put between these reads and our
-            # write makes the write fail, so an older view never replaces a newer one.
+            # Read the report before its inputs. If another aggregator writes a version in between, our write fails.
+            # So an older view never replaces a newer one.
             current = self.reports.get(window)
             counted = self._counted(window) if self._may_lack_records(window) else None
             summary, is_whole = self._look(window, current, counted)
-            if not is_whole and current is None:  # nobody knows what it said
+            if not is_whole and current is None:  # no former report tells what the expired records held
                 return summary, False
             lacking = None if is_whole else self._counted(window) if counted is None else counted
             report = reporting.renewed(current, window, summary, self.now, lacking_records=lacking)
@@ -60,12 +61,12 @@ class Reporter:
         raise NotApplied("another aggregator kept winning")
 
     def _may_lack_records(self, window: Window) -> bool:
-        """Whether commit records of an hour may have expired."""
+        """Return whether commit records of the window, if it is an hour, may have expired."""
         start = window.span.start
         return window.made_of is None and start is not None and self.lifetimes.is_forgotten(start, self.now + _AHEAD)
 
     def _counted(self, window: Window) -> Counter[str]:
-        """The events of a window by type, as its counters say, which never expire."""
+        """Return the window's events by type, from its counters. Counters never expire."""
         first, after = DAY.windows(window.span)
         days = self.counters.days(window.project, first=first, after=after)
         first, after = HOUR.windows(window.span)
@@ -76,7 +77,7 @@ class Reporter:
         return +sums
 
     def _look(self, window: Window, current: Report | None, counted: Counter[str] | None) -> tuple[HourSummary, bool]:
-        """What a window's commit records, or the windows that it is made of, say now; and whether none has expired."""
+        """Return the summary of a window's commit records or finer windows, and whether none of those has expired."""
         if window.made_of is not None:
             return self._merge(window)
         summary = hour_summary.fold(self.commits.sums(window.project, window.name))
@@ -92,7 +93,7 @@ class Reporter:
         return merged, not lacking
 
     def _parts(self, window: Window, lacking: list[Window]) -> Iterator[HourSummary]:
-        """The summaries of what a window is made of, one by one. Windows that lack records go to `lacking`."""
+        """Yield the summaries of the finer windows. Add windows whose records have expired to `lacking`."""
         part = window.made_of or HOUR
         found: set[str] = set()
         if part.made_of is None:
@@ -102,14 +103,17 @@ class Reporter:
         first, after = part.windows(window.span)
         for each in self.reports.between(window.project, part.name, first=first, after=after):
             is_whole = not each.content.get("records_expired")
-            if each.window.name not in found:  # it has expired, or none was made yet
+            if each.window.name not in found:  # its summary has expired, or does not exist yet
                 summary, is_whole = self.refresh(each.window)
                 yield summary
             if not is_whole:
                 lacking.append(each.window)
 
     def publish(self, window: Window) -> None:
-        """Hand the newest version to the archive and, unless the window is long over, to subscribers; at least once."""
+        """Publish the newest version to the archive and to subscribers, at least once.
+
+        Subscribers get no report of a window that ended more than PUBLISHED_FOR ago.
+        """
         report = self.reports.get(window)
         if report is None:
             return

@@ -1,4 +1,4 @@
-"""How the stage does, for the live page: its queue, its last hour minute by minute, and the ledger."""
+"""The health of the stage, for the live page: its queue, its last hour minute by minute, and the ledger."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chalicelib.flows.reconciliation import reconcile
 _log = logging.getLogger(__name__)
 
 _MINUTES = 60
-_NEWEST = 10  # of the quarantine: what a glance takes in
+_NEWEST = 10  # entries of the quarantine that the page shows
 # CloudWatch bills GetMetricData by metric, and up to five statistics of one metric as one:
 # https://aws.amazon.com/cloudwatch/pricing/
 _SUMS = ("accepted", "stored", "rejected", "duplicates")
@@ -41,9 +41,9 @@ def look(
     look_back: timedelta,
     max_deliveries: int,
 ) -> Document:
-    """What the stage's own numbers say. A part that cannot be asked is None, and costs the others nothing.
+    """Return the stage's numbers. A part that cannot be read is None, and the other parts are still returned.
 
-    `look_back`: how many days the ledger covers; `max_deliveries`: after how many a message is a dead letter.
+    `look_back`: the time that the ledger covers. `max_deliveries`: a message becomes a dead letter after so many.
     """
 
     def count_dead_letters() -> Document:
@@ -69,7 +69,7 @@ def look(
     return {
         "at": timestamps.readable_of(now),
         "queue": _or_none(look_at_queue),
-        # Counted and no more: what faces the internet has no right to receive dead letters, even to look at them.
+        # Only counted: a function that faces the internet has no permission to receive dead letters.
         "dead_letters": _or_none(count_dead_letters),
         "quarantined": _or_none(lambda: _newest(quarantine)),
         "minutes": minutes,
@@ -80,7 +80,7 @@ def look(
 
 
 def _last_accepted(minutes: list[Document], metrics: ports.MetricReader, first: datetime) -> Document | None:
-    """The minute or, if that is longer ago, the hour in which the last event was accepted; None since `first`."""
+    """Return when the last event was accepted: its minute, or its hour if that is older. None: not since `first`."""
     for minute in reversed(minutes):
         if minute["accepted"]:
             return {"from": minute["start"], "grain": MINUTE.name}
@@ -95,7 +95,7 @@ def _alarms(metrics: ports.MetricReader) -> Document:
 
 
 def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:
-    """The last hour, oldest minute first; the last one is still running."""
+    """Return the last hour by minute, oldest first. The last minute is not over yet."""
     last = MINUTE.floor(now)
     starts = [last - timedelta(minutes=ago) for ago in reversed(range(_MINUTES))]
     found = metrics.by_minute(_SERIES, starts[0], last + timedelta(minutes=1))
@@ -110,7 +110,7 @@ def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:
 
 
 def _newest(quarantine: ports.Quarantine) -> Document:
-    """How many messages are in quarantine, and the newest of them with their reasons."""
+    """Return the number of messages in the quarantine, and the newest of them with their reasons."""
     entries = sorted(quarantine.waiting(), key=lambda entry: entry.quarantined, reverse=True)
     newest = [
         {
@@ -135,7 +135,7 @@ def _or_none(ask: Callable[[], Any]) -> Any:
 
 
 class Remembered:
-    """A document that is made anew when it is asked for and older than some seconds; all askers share it."""
+    """Caches a document for some seconds and shares it between callers. An expired one is made again on demand."""
 
     def __init__(
         self, make: Callable[[datetime], Document], *, seconds: float, clock: Callable[[], float] = time.monotonic
@@ -155,7 +155,8 @@ class Remembered:
 
 
 def for_reader(project: str, operator_project: str, *, stage: Remembered, now: datetime) -> Document:
-    """The status as readers of a project get it. The stage's own numbers are of all projects together, so they
-    go to readers of the operators' project only; for others `stage` is None.
+    """Return the status for the readers of a project.
+
+    The stage's numbers cover all projects, so only readers of the operators' project get them. Others get None.
     """
     return {"project": project, "stage": stage.at(now) if project == operator_project else None}

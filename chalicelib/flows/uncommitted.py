@@ -1,4 +1,4 @@
-"""Finds duplicates whose own chunk was never committed, being quarantined or a dead letter: nobody counts the event."""
+"""Finds duplicates whose owner was never committed, for example because it is quarantined: nobody counts the event."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from chalicelib.errors import StoreFailed
 
 _log = logging.getLogger(__name__)
 
-# All deliveries of a message are over within an hour, unless the queue is behind: what came less long before is on its
-# way, and nothing is read for the usual retry.
+# The deliveries of a message usually end within an hour. So a younger owner is assumed to be on its way, and an
+# ordinary retry costs no read.
 _ON_ITS_WAY = timedelta(hours=1)
 
 
@@ -28,9 +28,10 @@ def find(
     lifetimes: History,
     now: datetime,
 ) -> None:
-    """Add to the set of each chunk the owners of its events that are not committed, although they came long before.
+    """Add to the third element of each entry the owners that are still uncommitted although they are old.
 
-    `duplicates`: chunks with the events that others own. A single, if that is the owner, lies at the natural key.
+    `duplicates`: chunks, each with its events that another chunk owns and the owner's id. If the owner is a
+    single-event chunk, its commit record is the item at the event's natural key.
     """
     names = {
         (chunk.project, owner): single_id(owner, event.natural)
@@ -42,7 +43,7 @@ def find(
         return
     try:
         committed = commits.committed(sorted({*names, *((project, name) for (project, _), name in names.items())}))
-    except StoreFailed as error:  # nothing depends on it
+    except StoreFailed as error:  # the chunks are committed without this information
         _log.warning("the owners of duplicates are unknown: %s", error)
         return
     waiting = {each for each, name in names.items() if not committed & {each, (each[0], name)}}
