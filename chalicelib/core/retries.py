@@ -28,28 +28,28 @@ class Retry:
 
 
 # A function tries again in one way or another: a client sends again, the queue delivers again, the schedule runs again.
-CALL = Retry("A call to AWS of a function, by botocore", 2, None, timeouts=(1, 3))
+CALL = Retry("A function calls AWS", 2, None, timeouts=(1, 3))
 # Behind the toolbox nobody tries again.
-TOOLBOX_CALL = Retry("A call to AWS of the toolbox, by botocore", 4, None, timeouts=(2, 8))
+TOOLBOX_CALL = Retry("The toolbox calls AWS", 4, None, timeouts=(2, 8))
 # For calls that are tried again by ourselves.
-SINGLE_CALL = Retry("A call to the queue, by botocore", 1, None, timeouts=(1, 3))
+SINGLE_CALL = Retry("A function calls SQS, within each of its own attempts", 1, None, timeouts=(1, 3))
 # For what is done as far as it is quick, and left otherwise.
-QUICK_CALL = Retry("A call that counts for a quota or keeps a rejection, by botocore", 1, None, timeouts=(1, 1))
-SEND = Retry("Sending a batch of chunks to the queue", 3, 0.1)
-READ = Retry("Reading keys that DynamoDB left unprocessed", 5, 0.05)
+QUICK_CALL = Retry("Ingestion counts events for a quota, or stores a rejection", 1, None, timeouts=(1, 1))
+SEND = Retry("Ingestion sends a batch of chunks to the queue", 3, 0.1)
+READ = Retry("A function reads keys that DynamoDB left unprocessed", 5, 0.05)
 # About a second: longer waits are the queue's business.
-COMMIT = Retry("Committing chunks: as a group, then each alone", 5, 0.05)
+COMMIT = Retry("The processor commits chunks: as a group, then each alone", 5, 0.05)
 # Only another aggregator can win a round, and each round reads the hour again: the next run comes soon.
-REPORT = Retry("Making a report while another aggregator does", 2)
+REPORT = Retry("The aggregator makes a report that another aggregator also makes", 2)
 # The next run does all that is left to do, and comes soon.
-SCHEDULED = Retry("A scheduled run of the aggregator, by Lambda", 1)
+SCHEDULED = Retry("Lambda starts a scheduled run of the aggregator", 1)
 # Only other erasures, and commits of the same counters, are in the way.
-ERASE = Retry("Erasing the events of a chunk", 8, 0.05)
-REWRITE = Retry("Rewriting an archive object without a user's lines", 8)
+ERASE = Retry("An erasure erases the events of a chunk", 8, 0.05)
+REWRITE = Retry("An erasure rewrites an archive object", 8)
 # Chalice has just made a deployment, and an account may make one in 5 seconds: wait for it.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-DEPLOY = Retry("A call to API Gateway after Chalice has deployed, by botocore", 9, None)
-REQUEST = Retry("A request of the toolbox that is answered 408, 425, 429 or 5xx", 6, 0.2)
+DEPLOY = Retry("`deploy` calls API Gateway after Chalice has deployed", 9, None)
+REQUEST = Retry("The toolbox sends a request that is answered 408, 425, 429 or 5xx", 6, 0.2)
 # A quota lets events pass every minute, and names the seconds until then. Others may use it up first.
-QUOTA = Retry("A POST of the toolbox that is answered 429", 60, 0.2)
-RECONNECT = Retry("A request of the toolbox whose answer does not come, or not whole", 3, 0.3, timeouts=(30, 30))
+QUOTA = Retry("The toolbox sends a POST that is answered 429", 60, 0.2)
+RECONNECT = Retry("The toolbox sends a request whose answer is lost or incomplete", 3, 0.3, timeouts=(30, 30))
