@@ -30,28 +30,28 @@ class Retry:
 
 
 # Functions need few attempts: the client sends again, the queue delivers again, or the schedule runs again.
-CALL = Retry("A call to AWS of a function, by botocore", 2, None, timeouts=(1, 3))
+CALL = Retry("A function calls AWS", 2, None, timeouts=(1, 3))
 # Nobody repeats a failed command of the toolbox.
-TOOLBOX_CALL = Retry("A call to AWS of the toolbox, by botocore", 4, None, timeouts=(2, 8))
+TOOLBOX_CALL = Retry("The toolbox calls AWS", 4, None, timeouts=(2, 8))
 # For calls that our own code repeats.
-SINGLE_CALL = Retry("A call to the queue, by botocore", 1, None, timeouts=(1, 3))
+SINGLE_CALL = Retry("A function calls SQS, within each of its own attempts", 1, None, timeouts=(1, 3))
 # For optional work: skipped unless it is quick.
-QUICK_CALL = Retry("A call that counts for a quota or keeps a rejection, by botocore", 1, None, timeouts=(1, 1))
-SEND = Retry("Sending a batch of chunks to the queue", 3, 0.1)
-READ = Retry("Reading keys that DynamoDB left unprocessed", 5, 0.05)
+QUICK_CALL = Retry("Ingestion counts events for a quota, or stores a rejection", 1, None, timeouts=(1, 1))
+SEND = Retry("Ingestion sends a batch of chunks to the queue", 3, 0.1)
+READ = Retry("A function reads keys that DynamoDB left unprocessed", 5, 0.05)
 # Takes about a second. For longer waits, the queue delivers again.
-COMMIT = Retry("Committing chunks: as a group, then each alone", 5, 0.05)
+COMMIT = Retry("The processor commits chunks: as a group, then each alone", 5, 0.05)
 # An attempt fails only if another aggregator wins. Each reads the hour again, and the next run comes soon.
-REPORT = Retry("Making a report while another aggregator does", 2)
+REPORT = Retry("The aggregator makes a report that another aggregator also makes", 2)
 # The next run comes soon and does everything that is left.
-SCHEDULED = Retry("A scheduled run of the aggregator, by Lambda", 1)
+SCHEDULED = Retry("Lambda starts a scheduled run of the aggregator", 1)
 # Only other erasures, and commits of the same counters, cause conflicts.
-ERASE = Retry("Erasing the events of a chunk", 8, 0.05)
-REWRITE = Retry("Rewriting an archive object without a user's lines", 8)
+ERASE = Retry("An erasure erases the events of a chunk", 8, 0.05)
+REWRITE = Retry("An erasure rewrites an archive object", 8)
 # An account may make one deployment in 5 seconds, and Chalice has just made one.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
-DEPLOY = Retry("A call to API Gateway after Chalice has deployed, by botocore", 9, None)
-REQUEST = Retry("A request of the toolbox that is answered 408, 425, 429 or 5xx", 6, 0.2)
+DEPLOY = Retry("`deploy` calls API Gateway after Chalice has deployed", 9, None)
+REQUEST = Retry("The toolbox sends a request that is answered 408, 425, 429 or 5xx", 6, 0.2)
 # A quota renews every minute, and the answer names the seconds until then. Other clients may use it up first.
-QUOTA = Retry("A POST of the toolbox that is answered 429", 60, 0.2)
-RECONNECT = Retry("A request of the toolbox whose answer does not come, or not whole", 3, 0.3, timeouts=(30, 30))
+QUOTA = Retry("The toolbox sends a POST that is answered 429", 60, 0.2)
+RECONNECT = Retry("The toolbox sends a request whose answer is lost or incomplete", 3, 0.3, timeouts=(30, 30))

@@ -18,14 +18,14 @@ ALL = [each for each in vars(retries).values() if isinstance(each, Retry)]
 
 
 def row(retry: Retry) -> str:
-    pauses: dict[float | None, str] = {None: "the library's", 0: "none"}
+    pauses: dict[float | None, str] = {None: "botocore's", 0: "none"}
     pause = pauses.get(retry.base_seconds) or f"{retry.base_seconds} s"
     return f"| {retry.what} | {retry.attempts} | {pause} |"
 
 
 def test_the_documented_table_is_that_of_the_code() -> None:
     rows = [line for line in PAGE.read_text().splitlines() if line.startswith("| ")]
-    assert rows == ["| | attempts | pause |", *map(row, ALL)]
+    assert rows == ["| what is tried | attempts | pause |", *map(row, ALL)]
 
 
 def test_a_request_gives_up_well_before_api_gateway_does() -> None:
