@@ -145,6 +145,7 @@ class World:
     topic: FakeTopic = field(default_factory=FakeTopic)
     meter: FakeMeter = field(default_factory=FakeMeter)
     seconds_left: Callable[[], float] = lambda: math.inf
+    lifetimes: History = HISTORY
 
     def __post_init__(self) -> None:
         self.commits.events, self.quarantine.commits = self.events, self.commits
@@ -178,7 +179,7 @@ class World:
             quarantine=self.quarantine,
             meter=self.meter,
             now=now,
-            lifetimes=HISTORY,
+            lifetimes=self.lifetimes,
             report_properties=SETTINGS.report_properties,
             seconds_left=self.seconds_left,
         )
@@ -199,7 +200,7 @@ class World:
             topic=self.topic,
             meter=self.meter,
             now=now,
-            **{"lifetimes": HISTORY, **options},
+            **{"lifetimes": self.lifetimes, **options},
         )
 
     def find_events(
@@ -231,7 +232,7 @@ class World:
             commits=self.commits,
             quarantine=self.quarantine,
             failure_notes=self.failure_notes,
-            lifetimes=HISTORY,
+            lifetimes=self.lifetimes,
             now=now,
         )
 

@@ -21,7 +21,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from builders import HISTORY, SETTINGS
 from chalicelib.core import counting, limits, timestamps, windows
 from chalicelib.core.chunk import Sender
-from chalicelib.core.chunk_id import minted_at
 from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import EventRef, stable_id
 from chalicelib.core.lifetimes import History
@@ -32,6 +31,7 @@ from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.reports import PUBLISHED_FOR
 from chalicelib.ports import Queue
+from expiry import Expiry
 from fakes import (
     FakeAgenda,
     FakeArchive,
@@ -104,6 +104,7 @@ class Schedule(RuleBasedStateMachine):
         self.messages, self.posts = MessageQueue(), list[Post]()
         self.events, self.commits, self.archive = self.event_store(), self.commit_log(), self.archive_store()
         self.commits.events, self.commits.marks = self.events, self.mark_store()
+        self.expiry = Expiry(self.events, self.commits, self.guards_kept)
         self.failure_notes, self.quarantine = FakeFailureNotes(), FakeQuarantine(self.commits)
         self.reports, self.topic, self.meter = self.report_store(), FakeTopic(), FakeMeter()
         self.hour_summaries = FakeHourSummaryStore(self.reports)
@@ -114,7 +115,6 @@ class Schedule(RuleBasedStateMachine):
         self.records: dict[str, CommitRecord] = {}
         self.shared: dict[str, str] = {}  # of singles, by chunk_id
         self.erased: set[tuple[str, EventRef]] = set()
-        self.expiries: dict[Any, datetime] = {}  # of items, by the lifetimes that were in force when they were written
         self.unseen: list[tuple[str, set[str]]] = []  # of erasures: the user, and the chunks that were in quarantine
         self.figures["schedules"] += 1
 
@@ -242,29 +242,7 @@ class Schedule(RuleBasedStateMachine):
             self._expire()
 
     def _expire(self) -> None:
-        for key, event in list(self.events.stored.items()):
-            if self._is_over(key):
-                del self.events.stored[key]
-                self.commits.shared.pop((key[0], event["chunk_id"]), None)
-        for place, (chunk_id, _) in list(self.events.pointing.items()):
-            kept = self.guards_kept
-            if minted_at(chunk_id) + kept < self.now if kept else self._is_over(("pointing", place)):
-                del self.events.pointing[place]
-        for chunk_id in [each for each in self.commits.records_by_id if self._is_over(each)]:
-            del self.commits.records_by_id[chunk_id]
-
-    def _is_over(self, item: Any) -> bool:
-        return self.expiries[item] < self.now
-
-    def _note_expiries(self) -> None:
-        """Before the lifetimes change: of each new item, when it expires."""
-        kept = self.lifetimes.current.events
-        for key, event in self.events.stored.items():
-            self.expiries.setdefault(key, timestamps.parse(event["received_at"]) + kept)
-        for place, (chunk_id, _) in self.events.pointing.items():
-            self.expiries.setdefault(("pointing", place), minted_at(chunk_id) + kept)
-        for chunk_id, record in self.commits.records_by_id.items():
-            self.expiries.setdefault(chunk_id, timestamps.parse(record.received) + kept)
+        self.expiry.delete(self.now)
 
     # --- what operators do
 
@@ -421,7 +399,7 @@ class Schedule(RuleBasedStateMachine):
 
     @invariant()
     def nothing_counts_twice(self) -> None:
-        self._note_expiries()
+        self.expiry.note(self.lifetimes.current.events)
         for (project, ref), event in self.events.stored.items():
             self.owners.setdefault((project, ref), set()).add(event["chunk_id"])
         self.records |= self.commits.records_by_id

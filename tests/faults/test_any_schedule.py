@@ -13,11 +13,19 @@ from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
+from broken import (
+    AsksNoPointer,
+    JudgesByToday,
+    JudgesNothingAsExpired,
+    ReadsStaleOwners,
+    TakesAllForOwned,
+    TakesStaleOwnersForItself,
+)
 from builders import HISTORY
 from chalicelib.core.chunk import Chunk, stored_form
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.event import Event
-from chalicelib.core.lifetimes import History, Lifetimes
+from chalicelib.core.lifetimes import History
 from chalicelib.core.report import Report
 from chalicelib.core.table_keys import Mark
 from fakes import FakeArchive, FakeCommitLog, FakeEventStore, FakeMarks, FakeReportStore
@@ -96,32 +104,6 @@ class OverwritesReports(FakeReportStore):
         return super().save(report)
 
 
-class ReadsStaleOwners(FakeEventStore):
-    """What was written by the call before is not seen yet, and its absence taken for someone else's."""
-
-    def _claim(self, chunk: Chunk, event: Event) -> str | None:
-        existed = len(self.stored)
-        owner = super()._claim(chunk, event)
-        return owner if len(self.stored) > existed else "another"
-
-
-class TakesStaleOwnersForItself(FakeEventStore):
-    """An item that was written by the call before is not seen yet, and its absence taken for one's own."""
-
-    last: Any = None
-
-    def _claim(self, chunk: Chunk, event: Event) -> str | None:
-        before, self.last = self.last, event.identity
-        owner = super()._claim(chunk, event)
-        return chunk.owner if before == event.identity else owner
-
-
-class TakesAllForOwned(FakeEventStore):
-    def _claim(self, chunk: Chunk, event: Event) -> str | None:
-        super()._claim(chunk, event)
-        return chunk.owner
-
-
 class NamesObjectsByTheirFirstChunk(FakeArchive):
     def write(self, events: Any, now: datetime) -> str:
         events = list(events)
@@ -169,30 +151,9 @@ class ForgetsEventsBeforeRecords(Schedule):
         self.events.stored.clear()
 
 
-class AsksNoPointer(FakeEventStore):
-    def _claim(self, chunk: Chunk, event: Event) -> str | None:
-        return super()._claim(chunk, replace(event, own_time=None, user_may_change=False))
-
-
 class RenewsErasedPeople(Schedule):
     def _erased_people(self) -> dict[str, datetime]:
         return {}
-
-
-class JudgesNothingAsExpired(History):
-    def may_expire(self, received: datetime, now: datetime) -> bool:  # noqa: ARG002
-        return False
-
-    def changed(self, wanted: Lifetimes, now: datetime) -> History:
-        return JudgesNothingAsExpired(super().changed(wanted, now).entries)
-
-
-class JudgesByToday(History):
-    def _smallest_since(self, moment: datetime) -> Lifetimes:  # noqa: ARG002
-        return self.current
-
-    def changed(self, wanted: Lifetimes, now: datetime) -> History:
-        return JudgesByToday(super().changed(wanted, now).entries)
 
 
 class RenewsWhatMayExpire(Schedule):
