@@ -178,7 +178,7 @@ class Months:
 
     # --- what the stage says
 
-    def tally(self) -> dict[str, int]:
+    def totals(self) -> dict[str, int]:
         """How often the event is there. Commit records and lines of the archive count whatever has expired."""
         world = self.world
         days = {event.ref.time[:10] for record in self._records.values() for event in record.owned}

@@ -89,7 +89,7 @@ def the_user_signed_in_between_the_attempts(stage: Months) -> None:
     anonymous, signed_in = stage.post_segment(), stage.post_segment(userId="ann")
     stage.process(signed_in)
     wait_in_quarantine(stage, anonymous)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(NoPointers)
@@ -97,7 +97,7 @@ def the_user_signed_in_before_the_attempt_that_waited(stage: Months) -> None:
     anonymous, signed_in = stage.post_segment(), stage.post_segment(userId="ann")
     stage.process(anonymous)
     wait_in_quarantine(stage, signed_in)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(NoPointers, GuardsForAMonth)
@@ -105,7 +105,7 @@ def another_user_had_signed_in_at_the_second_attempt(stage: Months) -> None:
     ann, bob = stage.post_segment(userId="ann"), stage.post_segment(userId="bob")
     stage.process(bob)
     wait_in_quarantine(stage, ann)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(NoPointers, GuardsForAMonth)
@@ -114,7 +114,7 @@ def the_first_attempt_was_corrected_and_the_second_was_not(stage: Months) -> Non
     corrected, as_it_is = stage.post_segment(sent=stage.now + 5 * HOURS), stage.post_segment()
     stage.process(corrected)
     wait_in_quarantine(stage, as_it_is)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(NoPointers)
@@ -122,7 +122,7 @@ def the_attempt_that_waited_was_corrected(stage: Months) -> None:
     corrected, as_it_is = stage.post_segment(sent=stage.now + 5 * HOURS), stage.post_segment()
     stage.process(as_it_is)
     wait_in_quarantine(stage, corrected)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(NoPointers, GuardsForAMonth)
@@ -130,7 +130,7 @@ def each_attempt_was_corrected_by_another_time(stage: Months) -> None:
     one, other = (stage.post_segment(sent=stage.now + off * HOURS, userId="ann") for off in (5, -3))
     stage.process(one)
     wait_in_quarantine(stage, other)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(GuardsForAMonth)
@@ -142,7 +142,7 @@ def the_client_sent_again_on_day_40_and_the_first_attempt_is_renewed_on_day_78(s
     stage.pass_days(38)
     assert stage.renew().sent == 1
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(GuardsForAMonth)
@@ -150,7 +150,7 @@ def the_first_attempt_is_stored_and_that_of_day_40_is_renewed_on_day_78(stage: M
     stage.process(stage.post_posthog(offset=3000))
     stage.pass_days(40)
     wait_in_quarantine(stage, stage.post_posthog(offset=9000), days=38)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(GuardsForAMonth)
@@ -164,7 +164,7 @@ def a_guard_expires_between_the_renewal_and_the_work(stage: Months) -> None:
     assert stage.renew().sent == 1  # what was kept for 37 days is still there
     stage.pass_days(2)
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(RenewsAtAnyAge)
@@ -176,7 +176,7 @@ def whatever_recognises_the_event_would_expire_before_a_renewed_chunk_is_too_old
     assert stage.renew().refused == 1
     stage.pass_days(29)
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
     assert stage.in_quarantine() == 1
 
 
@@ -189,7 +189,7 @@ def the_last_day_on_which_a_chunk_may_be_renewed(stage: Months) -> None:
     assert stage.renew().sent == 1
     stage.pass_days(29.9)
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(OwnsAll)
@@ -199,7 +199,7 @@ def an_id_alone_tells_the_event_whose_attempts_have_each_a_time(stage: Months) -
     stage.pass_days(1)
     stage.process(stage.post_own(timestamp=stage.now.isoformat(), user_id="bob"))
     wait_in_quarantine(stage, one)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 # --- a person was erased
@@ -213,7 +213,7 @@ def a_person_was_erased_while_their_event_was_in_quarantine(stage: Months) -> No
     stage.pass_days(20)
     assert stage.renew().refused == 1
     stage.process_queue()
-    assert stage.tally() == NEVER
+    assert stage.totals() == NEVER
 
 
 @case(RenewsTheErased)
@@ -227,7 +227,7 @@ def a_person_was_erased_and_what_the_erasure_left_has_expired(stage: Months) -> 
     stage.pass_days(345)
     assert stage.renew().refused == 1
     stage.process_queue()
-    assert stage.tally() == NEVER
+    assert stage.totals() == NEVER
 
 
 @case(NoPointers)
@@ -240,7 +240,7 @@ def a_person_was_erased_and_the_attempt_that_waits_names_nobody(stage: Months) -
     stage.pass_days(20)
     stage.renew()
     stage.process_queue()
-    assert stage.tally() == NEVER
+    assert stage.totals() == NEVER
 
 
 # --- two chunks, or two copies of one
@@ -250,7 +250,7 @@ def a_person_was_erased_and_the_attempt_that_waits_names_nobody(stage: Months) -
 def two_renewed_chunks_share_an_event_of_a_library(stage: Months) -> None:
     ann, bob = stage.post_segment(userId="ann"), stage.post_segment(userId="bob")
     wait_in_quarantine(stage, ann, bob)
-    assert (stage.tally(), len(stage.world.events.stored)) == (ONCE, 1)
+    assert (stage.totals(), len(stage.world.events.stored)) == (ONCE, 1)
 
 
 @case(StaleOwners)
@@ -259,7 +259,7 @@ def a_renewed_single_and_a_renewed_chunk_share_an_event_of_a_library(stage: Mont
     assert (single.is_single, chunk.is_single) == (True, False)
     stage.fail_halfway(chunk)
     wait_in_quarantine(stage, single)
-    assert (stage.tally(), len(stage.world.events.stored)) == (ONCE, 1)
+    assert (stage.totals(), len(stage.world.events.stored)) == (ONCE, 1)
 
 
 @case(StaleOwners, OwnsAll)
@@ -269,7 +269,7 @@ def two_chunks_that_had_claimed_a_shared_event_are_renewed_one_after_the_other(s
     stage.pass_days(40)
     assert stage.renew().sent == 2
     stage.process_queue(together=False)
-    assert (stage.tally(), len(stage.world.events.stored)) == (ONCE, 1)
+    assert (stage.totals(), len(stage.world.events.stored)) == (ONCE, 1)
 
 
 @case(FirstCopyCounts)
@@ -279,7 +279,7 @@ def an_old_copy_comes_before_the_renewed_one_in_a_batch(stage: Months) -> None:
     stage.pass_days(40)
     assert stage.renew().sent == 1
     stage.deliver([make_message(chunk), *stage.world.queue.messages()])
-    assert (stage.tally(), stage.in_quarantine()) == (ONCE, 0)
+    assert (stage.totals(), stage.in_quarantine()) == (ONCE, 0)
 
 
 @case(OwnsAll)
@@ -290,7 +290,7 @@ def an_old_copy_comes_after_the_renewed_one_in_a_batch(stage: Months) -> None:
     stage.pass_days(40)
     assert stage.renew().sent == 1
     stage.deliver([*stage.world.queue.messages(), make_message(chunk)])
-    assert (stage.tally(), stage.in_quarantine()) == (ONCE, 0)
+    assert (stage.totals(), stage.in_quarantine()) == (ONCE, 0)
 
 
 # --- a stage has other lifetimes, or changes them
@@ -303,7 +303,7 @@ def a_stage_that_keeps_60_days_replays_its_archive_on_day_100(stage: Months) -> 
     stage.pass_days(100)
     totals = stage.replay()
     assert (totals.fed, totals.expired) == (0, 1)
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(RenewsAtAnyAge)
@@ -315,7 +315,7 @@ def a_stage_that_keeps_60_days_renews_a_chunk_whose_other_attempt_has_expired(st
     stage.pass_days(61)
     assert stage.renew().refused == 1
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(TodaysLifetimes)
@@ -326,7 +326,7 @@ def the_archive_is_replayed_after_events_were_given_a_longer_life(stage: Months)
     stage.change_lifetimes()
     stage.pass_days(50)
     stage.replay()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(TodaysLifetimes)
@@ -340,7 +340,7 @@ def a_chunk_is_renewed_after_events_were_given_a_longer_life(stage: Months) -> N
     stage.pass_days(50)
     assert stage.renew().refused == 1
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @case(TodaysLifetimes)
@@ -353,7 +353,7 @@ def a_chunk_waits_in_the_queue_while_chunks_are_allowed_a_greater_age(stage: Mon
     stage.change_lifetimes(events=400, max_chunk_age=60)
     stage.pass_days(41)
     stage.process(second)
-    assert (stage.tally(), stage.in_quarantine()) == (ONCE, 1)
+    assert (stage.totals(), stage.in_quarantine()) == (ONCE, 1)
 
 
 @case(RenewsAtAnyAge)
@@ -367,12 +367,12 @@ def the_lifetimes_were_shortened_after_a_chunk_was_renewed(stage: Months) -> Non
     stage.change_lifetimes(events=60, max_chunk_age=20)
     stage.pass_days(10)
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
     stage.quarantine(second)
     stage.pass_days(355)
     stage.renew()
     stage.process_queue()
-    assert stage.tally() == ONCE
+    assert stage.totals() == ONCE
 
 
 @pytest.mark.parametrize("name", CASES)
