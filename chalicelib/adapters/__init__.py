@@ -1,1 +1,1 @@
-"""The only home of AWS calls; each module speaks for one port of the flows."""
+"""The adapters: all calls to AWS. Most modules implement one port of the flows."""

@@ -1,4 +1,4 @@
-"""The agenda of the aggregator: the projects that have something to do, each with the first of it, in turn."""
+"""The agenda of the aggregator: the projects that have work, in turn, each with its oldest tasks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,9 @@ _Task = Mark | Window
 
 
 class Agenda:
-    """`page_items`: of a partition; a project's part of it is held while others are looked for. `most`: tasks of a
-    project and partition in one turn.
+    """Finds the next turns. `page_items`: items of one page of a partition.
+
+    `most`: tasks of a project and partition in one turn.
     """
 
     def __init__(self, table: Table, *, page_items: int = 1000, most: int = 100) -> None:
@@ -28,12 +29,13 @@ class Agenda:
         self._most = most
 
     def turns(self, *, after: str, running_hour: str, done: Collection[tuple[str, str]]) -> Iterator[Turn]:
-        """Yield a turn for each project that has marks or unfinished windows: those after the project `after`, then
-        the others.
+        """Yield a turn for each project that has marks or unfinished windows: first those after the project `after`.
 
-        A turn holds the running hour's marks and, of each partition, the first so many; none that is in `done`, which
-        names windows and marked hours by (project, name). Pages are read as the caller goes on, and a project's are
-        skipped when enough are found: it cannot keep the others waiting.
+        A turn holds the marks of the running hour, and the oldest tasks of each partition. Tasks in `done` are left
+        out; `done` names windows and marked hours by (project, name).
+
+        Pages are read as the caller goes on. The rest of a project is skipped once enough of its tasks are found, so
+        that no project delays the others.
         """
         start = table_keys.of_project(after).after if after else ""
         for part in (Range(start, ""), Range("", start)) if start else (Range("", ""),):
@@ -52,14 +54,14 @@ class Agenda:
             yield Turn(project, marks, [task for task in tasks if isinstance(task, Window)])
 
     def _running(self, project: str, hour: str) -> list[Mark]:
-        """The marks of the running hour, which may lie behind many others."""
+        """Return the marks of the running hour, which may sort after many others."""
         keys = [table_keys.mark(project, hour, hour, shard) for shard in range(table_keys.SHARDS)]
         return list(readable(self._table.get_many(keys).values(), mark_of))
 
     def _by_project(
         self, pk: str, read: Callable[[Item], _Task], part: Range, done: Collection[tuple[str, str]]
     ) -> Iterator[tuple[str, list[_Task]]]:
-        """The first tasks of each project in a partition, project by project."""
+        """Yield the oldest tasks of each project in a partition, project by project."""
         project, found, position = "", list[_Task](), part.first
         while True:
             page = self._table.pages(pk, first=position, after=part.after, Limit=self._page_items)
@@ -81,10 +83,10 @@ class Agenda:
             yield project, found
 
     def last_turn(self) -> str:
-        """The project whose turn began last; empty before the first."""
+        """Return the project whose turn began last, or an empty text before the first."""
         item = self._table.get(table_keys.TURN)
         return item["p"].get("S", "") if item and "p" in item else ""
 
     def begin_turn(self, project: str) -> None:
-        """Note whose turn begins: a run that ends with it leaves the next project to the next run."""
+        """Save whose turn begins. If the turn kills the run, the next run begins with the next project."""
         self._table.put(key_item(table_keys.TURN) | {"p": text(project)})

@@ -1,7 +1,7 @@
-"""The archive: stored events for the long term, in objects of the bucket: gzip, with an event a line.
+"""The archive: stored events for the long term, as gzip JSON lines in objects of the bucket.
 
-A line that is no stored event, damaged or foreign, is handed on like the others: who reads the event finds out, and
-says so, and who rewrites the object keeps the line, byte by byte.
+Lines are not parsed here. A damaged or foreign line is passed on like the others: readers of events report it, and a
+rewrite of the object keeps it byte by byte.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject, Content
 
 _CONTENT_TYPE = "application/gzip"
-# Of gzip: 9, its default, takes twice the CPU for a percent of the size.
+# Of gzip. Its default, 9, takes twice the CPU to save one percent.
 _LEVEL = 6
 
 
@@ -27,20 +27,21 @@ class Archive:
         self._bucket = bucket
 
     def write(self, events: Iterable[StoredEvent], now: datetime) -> str:
-        """Write one object and answer its name, which no other attempt ever uses: an object under a shared name
-        could be replaced by an attempt that owns fewer events.
+        """Write one object and return its name. No other attempt ever uses the name.
+
+        With a shared name, an attempt that owns fewer events could replace the object.
         """
         name = f"events/date={now:%Y-%m-%d}/hour={now:%H}/{uuid4().hex}.jsonl.gz"
         self._bucket.put(name, pack(events), _CONTENT_TYPE)
         return name
 
     def find(self, first_day: str = "") -> Iterator[ArchiveObject]:
-        """The objects with events that were processed on a day (2015-05-17) or later, oldest first."""
-        # "date=2015-05-17" sorts before every name of its day, and after every name of an earlier day.
+        """Yield the objects with events that were processed on or after a day (2015-05-17), oldest first."""
+        # "date=2015-05-17" sorts before all names of its day, and after all names of earlier days.
         return self._bucket.find("events/", after=f"events/date={first_day}" if first_day else "")
 
     def read(self, name: str) -> Content | None:
-        """The events of an object, and what names this state of it; None if there is no such object."""
+        """Return the content of an object, with its etag; None if the object does not exist. Raises StoreFailed."""
         found = self._bucket.get(name)
         if found is None:
             return None
@@ -51,11 +52,11 @@ class Archive:
             raise StoreFailed(f"{name} is damaged: {error}") from error
 
     def rewrite(self, name: str, events: Iterable[StoredEvent], etag: str) -> bool:
-        """Replace the events of an object if it is still as it was read; False if it has moved on."""
+        """Replace the events of an object. Return False if it has changed since it was read."""
         return self._bucket.replace(name, pack(events), _CONTENT_TYPE, etag=etag)
 
     def delete(self, name: str) -> None:
-        """Delete an object; one that is gone is no error."""
+        """Delete an object. A missing one is not an error."""
         self._bucket.delete(name)
 
 
@@ -64,7 +65,7 @@ def pack(events: Iterable[StoredEvent]) -> bytes:
 
 
 def unpack(body: bytes) -> list[StoredEvent]:
-    """The inverse of `pack`. Raises ValueError for what is not gzip."""
+    """Return the events in an object; the inverse of `pack`. Raises ValueError if it is not gzip."""
     try:
         lines = gzip.decompress(body).split(b"\n")
     except (OSError, EOFError, zlib.error) as error:

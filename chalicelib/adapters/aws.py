@@ -1,4 +1,4 @@
-"""Clients, how their calls are made, and the translation of their errors: the one place that knows botocore."""
+"""AWS clients, their retries and deadlines, and the translation of their errors. Other adapters rely on this module."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from chalicelib.errors import StoreFailed
 
 _CONFIG = Config(
     max_pool_connections=16,
-    # The services check every request themselves; checking it here as well took a fifth of the processor's CPU.
+    # The services check every request themselves. A second check here took a fifth of the processor's CPU.
     parameter_validation=False,
-    # Left to itself, botocore composes its own anew, twice for each call: a twelfth of the processor's CPU.
+    # botocore would compose its own text twice for each call, for a twelfth of the processor's CPU.
     user_agent="millrace",
 )
 
 _SIDE_BY_SIDE = 8
-# Of S3, and of the others.
+# Headers of S3's answers, and of all others.
 _REQUEST_IDS = {"x-amz-request-id", "x-amzn-requestid"}
 _making = threading.Lock()
 _T = TypeVar("_T")
@@ -37,15 +37,15 @@ _R = TypeVar("_R")
 
 
 class NotAnsweredByAws(BotoCoreError):  # type: ignore[misc] # botocore ships no types
-    """A success without the id that every answer of AWS has: a proxy or a portal answered. Nothing was applied."""
+    """A success without the request id of AWS: a proxy or a portal answered instead. Nothing was applied."""
 
     fmt = "{operation}: the answer is not one of AWS. Is there a proxy or a log-in page in between?"
 
 
 def refuse_others(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
-    """Raise NotAnsweredByAws; for botocore's event `before-parse`.
+    """Raise NotAnsweredByAws for an answer that does not come from AWS. For botocore's event `before-parse`.
 
-    botocore reads a page of HTML as an answer without content, so that a table would seem to be empty.
+    botocore reads an HTML page as an answer without content, so a table would seem to be empty.
     """
     headers = response_dict["headers"]
     if response_dict["status_code"] < 300 and not (_REQUEST_IDS & {name.lower() for name in headers}):
@@ -53,41 +53,44 @@ def refuse_others(response_dict: dict[str, Any], operation_model: Any, **_: Any)
 
 
 def client(service: str, retry: Retry = retries.CALL) -> Any:
-    """A new client of a service: the low-level one, since a resource costs a cold start 100 ms more."""
+    """Return a new low-level client of a service. A resource would cost a cold start 100 ms more."""
     with _making:  # a session makes one client at a time
         return _session().create_client(service, config=_CONFIG.merge(retrying(retry)))
 
 
 def retrying(retry: Retry) -> Config:
-    """The configuration of a client whose calls botocore tries again."""
+    """Return the configuration of a client whose calls botocore repeats."""
     connect, read = retry.timeouts
     tries = {"mode": "standard", "total_max_attempts": retry.attempts}
     return Config(connect_timeout=connect, read_timeout=read, retries=tries)
 
 
 class OutOfTime(BotoCoreError):  # type: ignore[misc] # botocore ships no types
-    """A call that was not made, since the invocation has no time left for it."""
+    """A call was not made, since the invocation has no time left for it."""
 
     fmt = "The time is over."
 
 
 class Deadline:
-    """The time that the invocation at hand has: unlimited until `start`. After it, clients bound to it make no call."""
+    """The deadline of the current invocation.
+
+    Clients that are bound to it make no calls after it. None before `start`.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._over_at = math.inf
 
     def start(self, seconds: float) -> None:
-        """Give the invocation that begins so many seconds."""
+        """Give the invocation that begins so many seconds from now."""
         self._over_at = self._clock() + seconds
 
     def seconds_left(self) -> float:
-        """Return how many seconds are left."""
+        """Return the seconds that are left."""
         return self._over_at - self._clock()
 
     def bind(self, client: Any) -> None:
-        """Make the client refuse every attempt to call, also botocore's own next one, when the time is over."""
+        """Make the client refuse every attempt of a call after the deadline, botocore's own retries included."""
         client.meta.events.register("before-send", self._check)
 
     def _check(self, **_: Any) -> None:
@@ -96,11 +99,11 @@ class Deadline:
 
 
 def side_by_side(act: Callable[[_T], _R], given: Iterable[_T]) -> Iterable[_R]:
-    """Map, with several calls at once: a slow one holds up no other."""
+    """Map with several calls in parallel, so that a slow call does not delay the others."""
     todo = list(given)
     if len(todo) < 2:
         return map(act, todo)
-    from concurrent.futures import ThreadPoolExecutor  # what most POSTs and batches do not need
+    from concurrent.futures import ThreadPoolExecutor  # most POSTs and batches do not need it
 
     with ThreadPoolExecutor(max_workers=_SIDE_BY_SIDE) as pool:
         return list(pool.map(act, todo))
@@ -115,16 +118,16 @@ def _session() -> botocore.session.Session:
 
 
 class _DirectLoader(Loader):  # type: ignore[misc] # botocore ships no types
-    """Botocore's, which would look through the folders of all its 400 services, twice, to tell that there is ours."""
+    """botocore's loader with a short list of services. The original searches the folders of 400 services, twice."""
 
     def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002 - botocore's signature
         ours = ["cloudwatch", "dynamodb", "logs", "s3", "sns", "sqs"]
-        return [*ours, "signin", "sso", "sso-oidc", "sts"]  # and those that give credentials
+        return [*ours, "signin", "sso", "sso-oidc", "sts"]  # the last ones provide credentials
 
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Turn whatever botocore raises into StoreFailed, which says nothing about what was applied."""
+    """Raise every error of botocore as StoreFailed, which does not tell whether the call was applied."""
     try:
         yield
     except (ClientError, BotoCoreError, ResponseParserError) as error:

@@ -1,4 +1,4 @@
-"""The one bucket (S3): whole objects, by name."""
+"""The bucket (S3): reads and writes whole objects by name."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.ports import ArchiveObject
 
-# What S3 answers if an object is no longer the one that was read: changed, being changed, or gone.
+# S3's codes for an object that is no longer the one that was read: changed, being changed, or gone.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _MOVED_ON = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
-#: What S3 answers about an object that is gone to who may list the bucket, and to who may not, as the aggregator.
+#: S3's codes for a missing object: if the caller may list the bucket, and if not, as the aggregator.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 GONE, GONE_OR_HIDDEN = ("NoSuchKey",), ("NoSuchKey", "AccessDenied")
 
 
 class Bucket:
-    """One bucket, named once. Every method raises StoreFailed. `client`: returns the client, made on first use."""
+    """One bucket. Every method raises StoreFailed. `client`: returns the client, made on first use."""
 
     def __init__(self, client: Callable[[], Any], name: str) -> None:
         self._client = client
@@ -33,7 +33,7 @@ class Bucket:
             self._client().put_object(Bucket=self._name, Key=name, Body=body, ContentType=content_type)
 
     def replace(self, name: str, body: bytes, content_type: str, *, etag: str) -> bool:
-        """Put an object if the one that is there has this etag; False if it has moved on."""
+        """Put an object in place of the one with this etag. Return False if the object has changed or is gone."""
         with translated_errors():
             try:
                 self._client().put_object(
@@ -46,7 +46,7 @@ class Bucket:
         return True
 
     def get(self, name: str, gone: Sequence[str] = GONE) -> tuple[bytes, str] | None:
-        """Return an object and its etag; None if it is gone."""
+        """Return an object and its etag, or None if it does not exist."""
         with translated_errors():
             try:
                 answer = self._client().get_object(Bucket=self._name, Key=name)
@@ -57,12 +57,12 @@ class Bucket:
             return answer["Body"].read(), answer["ETag"]
 
     def delete(self, name: str) -> None:
-        """Delete an object, if it is there."""
+        """Delete an object, if it exists."""
         with translated_errors():
             self._client().delete_object(Bucket=self._name, Key=name)
 
     def find(self, prefix: str, *, after: str = "") -> Iterator[ArchiveObject]:
-        """Yield the objects whose names start with `prefix` and come after `after`, in the order of their names."""
+        """Yield the objects whose names start with `prefix` and sort after `after`, in the order of their names."""
         options = {"StartAfter": after} if after else {}
         pages = self._client().get_paginator("list_objects_v2").paginate(Bucket=self._name, Prefix=prefix, **options)
         with translated_errors():

@@ -1,4 +1,4 @@
-"""What the functions' logs say of the chunks received in an hour: which were queued, and which were committed."""
+"""Reads the functions' logs: the hashes of the chunks of an hour that were queued, and that were committed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from chalicelib.core.ledger import Logged
 from chalicelib.core.metrics import COMMITTED_CHUNKS, QUEUED_CHUNKS
 from chalicelib.core.windows import HOUR, first_time
 
-# A line is written when its invocation ends.
+# A log line is written when its invocation ends.
 _LATE = timedelta(minutes=15)
-# Of up to 1 MB each; more would be the log of a busy hour: seconds of CPU, and memory.
+# Pages have up to 1 MB. More would be the log of a busy hour, and take seconds of CPU and much memory.
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 _MAX_PAGES = 10
 
 
 class ChunkLog:
-    """`client`: returns the client, made on first use. `name`: the stack's.
+    """The logs of a stack's functions. `client`: returns the client, made on first use. `name`: the stack's name.
 
-    An hour that takes more pages than `max_pages` is not read.
+    An hour with more pages than `max_pages` is not read.
     """
 
     def __init__(self, client: Callable[[], Any], name: str, *, max_pages: int = _MAX_PAGES) -> None:
@@ -32,7 +32,7 @@ class ChunkLog:
         self._max_pages = max_pages
 
     def of_hour(self, hour: str) -> Logged | None:
-        """Return what was logged of the chunks received in an hour; None if that is too much to read."""
+        """Return the logged hashes of the chunks received in an hour, or None if that is too much to read."""
         start = timestamps.parse(first_time(hour))
         queued = self._hashes(QUEUED_CHUNKS, hour, start, HOUR.end(hour) + _LATE)
         committed = self._hashes(COMMITTED_CHUNKS, hour, start, datetime.now(UTC)) if queued is not None else None

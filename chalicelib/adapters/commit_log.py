@@ -1,7 +1,7 @@
-"""The commit log: commit records, and the one transaction that keeps counters, days, marks and sums in step with them.
+"""The commit log: writes commit records in one transaction with the counters, days, marks and ledger sums.
 
-Each module owns the layout of its items: record_item.py the commit records, event_item.py the events that singles
-insert, counters.py the counters and days, marks.py the marks, ledger_sums.py the sums. Here, all are one transaction.
+Other modules own the form of the items: record_item.py the commit records, event_item.py the events of single-event
+chunks, counters.py the counters and days, marks.py the marks, ledger_sums.py the sums.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ from chalicelib.errors import StoreFailed
 
 
 class CommitLog:
-    """`retention` tells how long a record is kept after its chunk was minted, when it was received or replayed."""
+    """`retention`: returns how long a record is stored, counted from when its chunk was minted."""
 
     def __init__(self, table: Table, *, retention: Callable[[], timedelta]) -> None:
         self._table = table
         self._retention = retention
 
     def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
-        """Try once to commit all records. If some were committed before, or are singles that turn out to be
-        duplicates, the outcome says so, and then nothing of this attempt was applied.
+        """Try once to commit all records. If nothing was applied, return what was learnt.
 
-        The counters are computed from `records` at each call, so what was done before is not added again.
+        Nothing is applied if some records were committed before, or if single-event chunks prove to be duplicates. The
+        outcome names them. The counters are computed from `records` at each call, so nothing is added twice.
         """
         if attempt:
             self._table.back_off(attempt, retries.COMMIT)
@@ -48,35 +48,35 @@ class CommitLog:
         except StoreFailed:
             return Outcome(set())
         if taken:
-            return self._outcome(records[position] for position in sorted(taken))  # their own items come first
+            return self._outcome(records[position] for position in sorted(taken))  # parts begin with one per record
         return Outcome({record.chunk_id for record in records})
 
     def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
-        """What it means that the items which these records would have put are there."""
+        """Return what is learnt from the failure of these records: their items exist already."""
         committed, singles = set[str](), dict[str, Key]()
         for record in taken:
             if record.body is None:
                 committed.add(record.chunk_id)
             else:
                 singles[record.chunk_id] = table_keys.event_item(record.project, record.owned[0].ref)
-        with suppress(StoreFailed):  # not known, they are tried again
+        with suppress(StoreFailed):  # without an answer, they are tried again
             known = self._known(singles)
             return known._replace(committed=committed | known.committed)
         return Outcome(committed)
 
     def _known(self, wanted: dict[str, Key]) -> Outcome:
-        """What the items say that chunks would put, by chunk_id: committed, or another's."""
+        """Return the outcome of chunks by their own items: committed, another's event, or unknown."""
         items, unanswered = self._table.get_answered(list(wanted.values()), attributes="pk, sk, c, i, z")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
         committed = {chunk_id for chunk_id, item in there.items() if is_committed(chunk_id, item)}
         unknown = {chunk_id for chunk_id, key in wanted.items() if key in unanswered}
         duplicates = there.keys() - committed
-        # An erased event is nobody's, and one that names a record is a single's that is committed.
+        # An erased event has no owner. An event with `i` is that of a committed single-event chunk.
         owners = {each: there[each]["c"]["S"] for each in duplicates if not there[each].keys() & {"i", "z"}}
         return Outcome(committed, duplicates, owners, unknown)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
-        # A shard of its own for each attempt: two workers rarely write the same counter at once.
+        # A random shard for each attempt, so that two workers rarely write the same counter at once.
         shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
         marked = commit.marked_hours(records)
         shared = commit.share([record for record in records if record.body is not None], _fresh_id)
@@ -91,7 +91,7 @@ class CommitLog:
         ]
 
     def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
-        """Put what says that a chunk is committed, if it is not there: its record, or a single's event."""
+        """Return the part that puts the item which proves the commit: the record, or a single-event chunk's event."""
         if record.body is None:
             item = record_item(record, self._retention())
         else:
@@ -102,7 +102,7 @@ class CommitLog:
         return put_part(item, "attribute_not_exists(pk)")
 
     def look(self, chunks: Iterable[Chunk]) -> Outcome:
-        """What is known of chunks before anything is tried. Raises StoreFailed if nothing is."""
+        """Return what is known of chunks before anything is tried. Raises StoreFailed if nothing is known."""
         wanted: dict[str, Key] = {}
         for chunk in chunks:
             single = table_keys.event_item(chunk.project, chunk.events[0].ref) if chunk.is_single else None
@@ -110,11 +110,11 @@ class CommitLog:
         return self._known(wanted)
 
     def committed(self, chunks: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-        """The chunks (project, chunk_id), of those given, that are committed."""
+        """Return the committed ones of these chunks (project, chunk_id)."""
         return set(self._evidence(chunks))
 
     def record(self, project: str, chunk_id: str) -> CommitRecord | None:
-        """The record of a chunk; of a single the one that it shares with others, unless it was a duplicate."""
+        """Return the record of a chunk, or None. A committed single-event chunk has a record that it may share."""
         item = self._table.get(table_keys.commit_record(project, chunk_id))
         if item and not is_record_of(chunk_id, item):
             return None
@@ -125,9 +125,7 @@ class CommitLog:
         return read_item(item, record_of) if item else None
 
     def _evidence(self, chunks: Iterable[tuple[str, str]]) -> dict[tuple[str, str], Item]:
-        """What says that a chunk is committed, of those that are, by (project, chunk_id): its record, or a single's
-        event.
-        """
+        """Map each committed chunk (project, chunk_id) to the item that proves it: its record, or its event."""
         asked = list(chunks)
         refs = {chunk: ref for chunk in asked if (ref := single_ref(chunk[1]))}
         own = {chunk: table_keys.event_item(chunk[0], ref) for chunk, ref in refs.items()}
@@ -142,14 +140,14 @@ class CommitLog:
         return evidence
 
     def sums(self, project: str, hour: str) -> Iterator[RecordSums]:
-        """What each commit record of an hour says in sum, page by page as the caller reads on."""
+        """Yield the sums of each commit record of an hour. Pages are read as the caller goes on."""
         wanted = table_keys.commit_records_of(hour)
         for pk in table_keys.day_partitions(project, windows.DAY.name_of(hour)):
             for item in self._table.query(pk, first=wanted.first, after=wanted.after):
                 yield read_item(item, sums_of)
 
     def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
-        """The commit records of an hour whose newest events are of minutes with first <= minute <= last; "": any."""
+        """Return an hour's commit records with a newest event in the minutes first <= minute <= last; "": no bound."""
         pks = table_keys.day_partitions(project, windows.DAY.name_of(hour))
         return [
             read_item(item, record_of)
@@ -157,19 +155,19 @@ class CommitLog:
         ]
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
-        """The archive object that each chunk's commit record names, by chunk_id; without those that have no
-        record. `chunks` are (project, chunk_id).
+        """Map chunk_ids to the archive object that their commit record names, or None. Chunks without a record are
+        left out. `chunks`: (project, chunk_id).
         """
         evidence = self._evidence(chunks)
         shared = {
             chunk: table_keys.commit_record(chunk[0], item["i"]["S"]) for chunk, item in evidence.items() if "i" in item
         }
         records = self._table.get_many(list(shared.values()), attributes="pk, sk, o")
-        # Of a record that has expired nobody can say what it named.
+        # A chunk is left out if the record that it shares has expired: nobody knows what that record named.
         named = {chunk: records.get(shared[chunk]) if chunk in shared else item for chunk, item in evidence.items()}
         return {chunk_id: item["o"]["S"] if "o" in item else None for (_, chunk_id), item in named.items() if item}
 
 
 def _fresh_id(minute: str) -> str:
-    """Of a record that singles share: never used twice, since another attempt may share with others."""
+    """Return a new id for a shared record. It is never reused, since another attempt may share with other chunks."""
     return mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))

@@ -1,6 +1,6 @@
-"""The counters: events by project, type and minute; the days that have any; and the totals of days that are over.
+"""The counters: events by project, type and minute, the days with events, and the totals of finished days.
 
-Their items are written in the transaction of a commit or an erasure: `counter_parts` and `day_parts` are parts of it.
+Commits and erasures write these items in their own transaction: `counter_parts` and `day_parts` return parts of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from chalicelib.errors import StoreFailed
 
 
 def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], shard: int) -> list[Item]:
-    """Add to counters: one item for a (project, hour, event type), with an attribute m05 for the minute "05"."""
+    """Return parts that add to counters. An item is a (project, hour, event type), with attributes such as m05."""
     return [
         add_part(table_keys.counter(*counter, shard), {f"m{minute}": count for minute, count in minutes.items()})
         for counter, minutes in increments.items()
@@ -24,7 +24,7 @@ def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], 
 
 
 def day_parts(hours: Iterable[tuple[str, str]], shard: int) -> list[Item]:
-    """List the days of (project, hour) pairs."""
+    """Return parts that list the days of (project, hour) pairs."""
     days = sorted({(project, DAY.name_of(hour)) for project, hour in hours})
     return [put_part(key_item(table_keys.day(project, day, shard))) for project, day in days]
 
@@ -34,7 +34,7 @@ class Counters:
         self._table = table
 
     def days(self, project: str, *, first: str = "", after: str = "", at_most: int | None = None) -> list[str]:
-        """The days from `first` to before `after` that have events, oldest first; the newest so many of them."""
+        """Return the days from `first` to before `after` that have events, oldest first. `at_most`: of the newest."""
         pk = table_keys.days_partition(project)
         items = self._table.query(pk, first=first, after=after, newest_first=True)
         found: dict[str, None] = {}
@@ -45,28 +45,29 @@ class Counters:
         return list(found)[::-1]
 
     def of_days(self, project: str, days: Iterable[str]) -> list[HourCounter]:
-        """Return every counter of some days; a counter may come in several parts."""
+        """Return all counters of some days. One counter may be split into several."""
         pks = [pk for day in days for pk in table_keys.day_partitions(project, day)]
         return [read_item(item, _counter) for item in self._table.query_each(pks, table_keys.COUNTERS)]
 
     def of_day(self, project: str, day: str) -> Iterator[HourCounter]:
-        """Yield every counter of a day, page by page as the caller reads on; a counter may come in several parts."""
+        """Yield all counters of a day, page by page as the caller goes on. One counter may be split into several."""
         for pk in table_keys.day_partitions(project, day):
             for item in self._table.query(pk, first=table_keys.COUNTERS.first, after=table_keys.COUNTERS.after):
                 yield read_item(item, _counter)
 
     def totals(self, project: str, *, first: str, after: str) -> Iterator[DayTotals]:
-        """The totals of those days that were summed up, newest first."""
+        """Yield the totals of the days that have them, newest first."""
         pk = table_keys.totals_partition(project)
         items = self._table.query(pk, first=first, after=after, newest_first=True)
         return readable((item for item in items if "b" in item), _totals)
 
     def sum_up(self, project: str, day: str) -> None:
-        """Keep the totals of a day, made from its counters. Raises StoreFailed, also if they were kept meanwhile by
-        another, whose look at the counters may be older than ours or newer.
+        """Save the totals of a day, made from its counters.
+
+        Raises StoreFailed also if another aggregator saved them meanwhile: its counters may be older than ours.
         """
         key = table_keys.day_totals(project, day)
-        current = self._table.get(key) or {}  # before the counters, as a report is read before what it is made of
+        current = self._table.get(key) or {}  # read before the counters: a save in between makes ours fail
         packed = counting.pack_totals(self.of_day(project, day), at_most=limits.MAX_TOTALS_ENTRIES)
         version = int(current["v"]["N"]) if "v" in current else 0
         item = key_item(key) | {"v": number(version + 1)}

@@ -1,4 +1,4 @@
-"""The item that records the format and the lifetimes of a stage's data, and the refusal of an unknown format."""
+"""The item that records the format and the lifetimes of a stage's data. Unknown formats are refused."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chalicelib.errors import UnknownFormat
 from chalicelib.ports import CURRENT_FORMAT, KNOWN_FORMATS, DataFormat
 
 _DEFAULT = Lifetimes()
-#: Before anything was written.
+#: The begin of the first entry of a stage's lifetimes: before anything was written.
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -45,7 +45,7 @@ class DataFormats:
         return self._current()[0]
 
     def lifetimes(self) -> History:
-        """Return what the lifetimes are and were. Raises UnknownFormat and StoreFailed. Read as `check` reads."""
+        """Return the lifetimes and their history, cached like the format. Raises UnknownFormat and StoreFailed."""
         return self._current()[1]
 
     def _current(self) -> tuple[DataFormat, History]:
@@ -55,7 +55,7 @@ class DataFormats:
         return self._checked[1:]
 
     def take(self, item: Item | None, asked: float | None = None) -> tuple[DataFormat, History]:
-        """Check the item, as it was read with another, and remember it. Raises UnknownFormat."""
+        """Check and cache an item that was read together with others. Raises UnknownFormat."""
         found = self._known_format(item), _history_of(item)
         self._checked = self._clock() if asked is None else asked, *found
         return found
@@ -72,11 +72,11 @@ class DataFormats:
         return found
 
     def create(self, lifetimes: Lifetimes = _DEFAULT) -> bool:
-        """Record the current format, and the lifetimes of a new stage; False if a format is recorded already."""
+        """Record the current format and the lifetimes of a new stage. Return False if a format is recorded already."""
         return self._table.put_if(item_of_a_new_stage(lifetimes), "attribute_not_exists(pk)")
 
     def replace(self, before: DataFormat, after: DataFormat) -> bool:
-        """Record another format; False if the recorded one is no longer `before`."""
+        """Record another format. Return False if the recorded one is no longer `before`."""
         values = {":w": number(before.written), ":o": number(before.oldest)}
         values |= {":written": number(after.written), ":oldest": number(after.oldest)}
         return self._table.update_if(
@@ -84,19 +84,19 @@ class DataFormats:
         )
 
     def replace_lifetimes(self, before: History, after: History) -> bool:
-        """Record other lifetimes; False if the recorded ones are no longer `before`. Functions read them in time."""
+        """Record other lifetimes. Return False if they are no longer `before`. Functions notice when caches expire."""
         values = {":before": _text_of(before), ":after": _text_of(after)}
         is_replaced = self._table.update_if(table_keys.DATA_FORMAT, "SET l = :after", "l = :before", values)
         self._checked = None
         return is_replaced
 
     def is_empty(self) -> bool:
-        """Return whether the table holds nothing at all."""
+        """Return whether the table has no items at all."""
         return self._table.is_empty()
 
 
 def item_of_a_new_stage(lifetimes: Lifetimes = _DEFAULT) -> Item:
-    """Return the item that records the current format, and lifetimes that were always so."""
+    """Return the item with the current format, and with lifetimes that count as always in force."""
     current, ever = number(CURRENT_FORMAT), History(((_ALWAYS, lifetimes),))
     return key_item(table_keys.DATA_FORMAT) | {"w": current, "o": current, "l": _text_of(ever)}
 

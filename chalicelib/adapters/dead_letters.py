@@ -1,4 +1,4 @@
-"""The dead-letter queue (SQS), as the toolbox works on it: look, release, delete, move all."""
+"""The dead-letter queue (SQS) for the toolbox: receive, release, delete and move messages."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ _MAX_ENTRIES = 10
 
 
 class DeadLetters:
-    """`target_url`: the queue that the messages came from. `wait_seconds`: with any at all SQS asks every
-    server of its before it answers that there is nothing.
+    """`target_url`: the queue from which the messages came.
+
+    `wait_seconds`: if it is not 0, SQS asks all its servers before it answers that there is no message.
     """
 
     def __init__(self, client: Any, url: str, *, target_url: str, wait_seconds: int = 1) -> None:
@@ -28,7 +29,10 @@ class DeadLetters:
         self._wait_seconds = wait_seconds
 
     def receive(self, *, hold_seconds: int) -> list[Message]:
-        """Some dead letters, which nobody else sees for so long; none if there are none. Raises StoreFailed."""
+        """Return some dead letters and hide them from others for a time; empty if there are none.
+
+        Raises StoreFailed.
+        """
         with translated_errors():
             answer = self._client.receive_message(
                 QueueUrl=self._url,
@@ -43,14 +47,14 @@ class DeadLetters:
         ]
 
     def release(self, receipt_handles: Sequence[str]) -> None:
-        """Show dead letters to others again at once; those for which it fails are shown when their time is over."""
+        """Make dead letters visible to others at once. If that fails, they become visible when their time ends."""
         for entries in _batches(receipt_handles):
             shown = [entry | {"VisibilityTimeout": 0} for entry in entries]
             with translated_errors():
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
 
     def delete(self, receipt_handles: Sequence[str]) -> int:
-        """Delete dead letters; returns how many are surely gone. One that stays is a harmless copy of a moved one."""
+        """Delete dead letters. Return how many are certainly gone. One that stays is a harmless copy of a moved one."""
         gone = 0
         for entries in _batches(receipt_handles):
             with contextlib.suppress(ClientError, BotoCoreError):
@@ -59,26 +63,27 @@ class DeadLetters:
         return gone
 
     def depth(self) -> int:
-        """About how many dead letters there are, those included that somebody looks at."""
+        """Return the approximate number of dead letters, including those that somebody has received."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         with translated_errors():
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def start_moving_all(self) -> bool:
-        """Have SQS itself move every dead letter back; False where it cannot (https://docs.aws.amazon.com/
-        AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html) or may not have begun.
+        """Make SQS itself move all dead letters back. Return False if it cannot, or may not have begun.
+
+        https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_StartMessageMoveTask.html
         """
         try:
             self._client.start_message_move_task(
                 SourceArn=self._arn(self._url), DestinationArn=self._arn(self._target_url)
             )
         except (ClientError, BotoCoreError):
-            return False  # should it have begun all the same, some messages are moved twice: harmless
+            return False  # if it has begun all the same, some messages are moved twice, which is harmless
         return True
 
     def moving(self) -> tuple[str, int]:
-        """The status of the newest move, in SQS's words, and how many messages it has moved."""
+        """Return the status of the newest move, in SQS's words, and the number of messages moved."""
         with translated_errors():
             answer = self._client.list_message_move_tasks(SourceArn=self._arn(self._url))
         task: dict[str, Any] = next(iter(answer.get("Results", [])), {})

@@ -1,4 +1,4 @@
-"""Takes events out of the table, their commit record and the counters in one step, and keeps their identity."""
+"""Erases events from the table, their commit record and the counters in one step. Their identities stay taken."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Erasure:
     def erase(
         self, project: str, chunk_id: str, events: Sequence[Event], record: CommitRecord | None, *, attempt: int = 0
     ) -> bool:
-        """Try once to erase events that stand and belong to one chunk, all or none; False if something has
-        changed since they and the chunk's record were read, or was in the way. Takes at most MAX_ERASED_AT_ONCE.
+        """Try once to erase events of one chunk, all or none. Takes at most MAX_ERASED_AT_ONCE.
 
-        `record` is None where the chunk has none, and never will.
+        Returns False if an event or the record has changed since it was read, or if other writes were in the way.
+        `record`: None if the chunk has none and never will.
         """
         if attempt:
             self._table.back_off(attempt, retries.ERASE)
@@ -65,11 +65,11 @@ class Erasure:
         self._bucket.put_json(f"erasures/{name}.json", receipt)
 
     def receipts(self) -> list[str]:
-        """Return the names of all receipts."""
+        """Return the names of all receipts of erasures."""
         return [each.name.removeprefix("erasures/").removesuffix(".json") for each in self._bucket.find("erasures/")]
 
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
-        """Whether each event stands or was erased; without those that the table does not have."""
+        """Return whether each event exists or was erased. Events that the table does not have are left out."""
         wanted = {table_keys.event_item(project, ref): ref for ref in refs}
         found = self._table.get_many(list(wanted), attributes="pk, sk, p, z")
         return {wanted[key]: stands(item) for key, item in found.items() if "p" not in item}

@@ -1,4 +1,4 @@
-"""The item of an event: whoever inserts it, and what it says of its owner."""
+"""The items of events, guards and pointers, and the owner that they name."""
 
 from __future__ import annotations
 
@@ -11,31 +11,32 @@ from chalicelib.core.table_keys import Key
 
 
 def event_item(key: Key, chunk_id: str, event_type: str, body: bytes, retention: timedelta) -> Item:
-    """`body`: the event as it is stored, packed with what the item says; `retention`: from when its chunk was
-    minted.
+    """Return the item of an event.
+
+    `body`: the packed stored form. `retention`: counts from when its chunk was minted.
     """
     expiry = int((minted_at(chunk_id) + retention).timestamp())
     return owned_item(key, chunk_id) | {"t": text(event_type), "b": {"B": body}, "x": number(expiry)}
 
 
 def owned_item(key: Key, chunk_id: str) -> Item:
-    """What says whose an event, its guard or its pointer is: `c` of the item that stands in the end."""
+    """Return an item that names its owner in `c`. The item that is stored first decides who owns the event."""
     return key_item(key) | {"c": text(owner_of(chunk_id))}
 
 
 def pointing_item(key: Key, chunk_id: str, ref: EventRef, expires: datetime) -> Item:
-    """A guard or a pointer, which says where its event lies."""
+    """Return a guard or a pointer, which tells where its event is stored."""
     target = {"p": text(ref.time), "u": text(ref.user), "x": number(int(expires.timestamp()))}
     return owned_item(key, chunk_id) | target
 
 
 def pointed_at(item: Item, event_id: str) -> EventRef | None:
-    """Where the event of a guard or pointer lies; None for another item."""
+    """Return where the event of a guard or pointer is stored; None for other items."""
     return EventRef(item["p"]["S"], item["u"]["S"], event_id) if "p" in item else None
 
 
 def chunk_id_of(item: Item, ref: EventRef) -> str:
-    """Of an event; only a single's names the record that it shares."""
+    """Return the chunk_id of an event's chunk. Only a single-event chunk's event names a shared record."""
     owner: str = item["c"]["S"]
     return single_id(owner, ref) if "i" in item else owner
 
@@ -45,5 +46,5 @@ def owner(item: Item) -> str:
 
 
 def stands(item: Item) -> bool:
-    """Whether an item is an event: no pointer, nor what an erased event leaves, which keeps its identity taken."""
+    """Return whether an item is an existing event: neither a pointer nor the rest of an erased event."""
     return not item.keys() & {"p", "z"}

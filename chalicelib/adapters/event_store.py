@@ -1,4 +1,4 @@
-"""The event store: claims identities, and reads events back."""
+"""The event store: claims the identities of events, and reads events."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from chalicelib.errors import StoreFailed
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """An item to insert for its owner, a chunk."""
+    """An item to insert. `owner`: the chunk that inserts it."""
 
     key: Key
     owner: str
@@ -28,9 +28,9 @@ class _Row:
 
 
 class EventStore:
-    """`retention`: how long events, pointers and guards are kept after their chunk was minted.
+    """`retention`: returns how long events, pointers and guards are stored, from when their chunk was minted.
 
-    `max_inserts`: inserts of one call. `side_by_side`: a map that may make its calls at once.
+    `max_inserts`: inserts of one call. `side_by_side`: a map that may make its calls in parallel.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class EventStore:
         self._side_by_side = side_by_side
 
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
-        """Insert each event unless its identity exists, and answer who owns each identity (`Chunk.owner`).
+        """Insert each event unless its identity exists. Return the owner of each identity (`Chunk.owner`).
 
-        None: unknown, whether or not something was written. Claiming again gives the same owners, but for an
-        erased event: nobody owns it any more, not even its chunk, whose copies must not archive it again.
+        None: the owner is unknown, whether or not something was written. A repeated claim returns the same owners. The
+        exception is an erased event: it has no owner any more, so that no copy of its chunk archives it again.
 
-        An event is inserted after whatever else tells it, and only by the owner of that.
+        An event's guards and pointer are inserted first. Only their owner inserts the event itself.
         """
         owners: list[str | None] = [chunk.owner for chunk, _ in claims]
         told_otherwise = [place for place, (_, event) in enumerate(claims) if not event.is_told_by_its_item]
@@ -68,7 +68,7 @@ class EventStore:
         owners: list[str | None],
         row_of: Callable[[Chunk, Event], _Row | None],
     ) -> None:
-        """Insert a row for each claim at these places that is its chunk's own so far; note who owns it in the end."""
+        """Insert a row for each of these claims that its chunk still owns, and set the owner that results."""
         rows = {
             place: row
             for place in places
@@ -144,7 +144,7 @@ class EventStore:
         return {key: owner(item) for key, item in items.items()}
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
-        """One event, by its natural key or where it lies; also by another time if a guard tells it."""
+        """Return an event by its own key or its natural key, or by another time if it has a guard; or None."""
         keys = (
             table_keys.event_item(project, ref),
             table_keys.guard_item(project, ref.user, ref.event_id),
@@ -157,13 +157,13 @@ class EventStore:
         return read_item(item, _event) if item and stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
-        """The events of `refs` in their order, without those that expired or were erased."""
+        """Return events in the order of `refs`. Expired and erased ones are left out."""
         wanted = [table_keys.event_item(project, ref) for ref in refs]
         found = self._table.get_many(wanted)
         return list(readable((found[key] for key in wanted if key in found and stands(found[key])), _event))
 
     def of_user(self, project: str, user: str, *, first: str, after: str) -> Iterator[tuple[EventRef, dict[str, Any]]]:
-        """A user's events with first <= sort key < after, newest first, however many there are."""
+        """Yield all events of a user with first <= sort key < after, newest first."""
         for ref, event in self.search(project, user, event_type=None, first=first, after=after, at_most=None):
             if event is not None:
                 yield ref, event
@@ -171,16 +171,16 @@ class EventStore:
     def search(
         self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
     ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
-        """Those of one type, among the first `at_most` items: erased ones and other types are read too.
+        """Yield a user's events, newest first. `at_most`: the items to read, erased ones and other types included.
 
-        Where the search ends early, the last it yields is how far it came, and None.
+        A search that ends early yields its position and None last.
         """
         options: Item = {}
         if event_type is not None:
             options = {"FilterExpression": "t = :t", "ExpressionAttributeValues": {":t": text(event_type)}}
         pk = table_keys.user_partition(project, user)
         stopped_at = None
-        for items, stopped_at in self._table.pages(  # noqa: B007 - where the last page ended
+        for items, stopped_at in self._table.pages(  # noqa: B007 - used after the loop
             pk, first=first, after=after, newest_first=True, at_most=at_most, **options
         ):
             yield from readable(filter(stands, items), lambda item: (_ref(key_of(item)), _event(item)))
@@ -189,7 +189,7 @@ class EventStore:
 
 
 def _distinct(rows: Sequence[_Row]) -> Iterator[list[_Row]]:
-    """Cut rows where a key comes again: a call takes it once, and of two rows the first is to win."""
+    """Cut rows before a repeated key: a call may hold a key only once, and the first of two rows must win."""
     distinct: dict[Key, _Row] = {}
     for row in rows:
         if row.key in distinct:

@@ -1,4 +1,4 @@
-"""Notes of why a chunk failed last, for whoever finds it in the dead-letter queue."""
+"""Failure notes: why a chunk failed last, for operators who find it in the dead-letter queue."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from chalicelib.core.failures import REASONS, Failure
 
 
 class FailureNotes:
-    """`retention`: how long a note is kept after the chunk failed."""
+    """`retention`: how long a note is stored after the failure."""
 
     def __init__(self, table: Table, *, retention: timedelta) -> None:
         self._table = table
         self._retention = retention
 
     def save(self, chunk: Chunk, failure: Failure) -> None:
-        """Keep why a chunk failed last. Raises StoreFailed."""
+        """Save why a chunk failed last. Raises StoreFailed."""
         item = key_item(table_keys.failure_note(chunk.project, chunk.chunk_id)) | {
             "code": text(failure.code),
             "at": text(failure.at),
@@ -30,7 +30,7 @@ class FailureNotes:
         self._table.put(item)
 
     def of(self, chunks: Iterable[tuple[str, str]]) -> dict[str, Failure]:
-        """Return what was noted of the given chunks (project, chunk_id), by chunk_id."""
+        """Return the failure notes of chunks (project, chunk_id), by chunk_id."""
         wanted = {table_keys.failure_note(*chunk): chunk[1] for chunk in chunks}
         found = self._table.get_many(list(wanted))
         return dict(readable(found.values(), lambda item: (wanted[key_of(item)], _failure(item))))

@@ -1,4 +1,4 @@
-"""The summary store: beside each hour's report what it was cut from, in the table or, if it is large, in S3."""
+"""The store of hour summaries, from which hours' reports are made. Large summaries are stored in S3."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from chalicelib.errors import BROKEN_CONTENT
 
 
 class HourSummaryStore:
-    """`retention`: how long a summary is kept; one that is missed is made anew. `max_item_bytes`: a larger summary,
-    compressed, lies in S3.
+    """`retention`: how long a summary is stored; a missing one is recomputed. `max_item_bytes`: a larger summary,
+    compressed, is stored in S3.
     """
 
     def __init__(
@@ -38,8 +38,9 @@ class HourSummaryStore:
         self._max_item_bytes = max_item_bytes
 
     def save(self, report: Report, summary: HourSummary) -> bool:
-        """Save the next version of an hour's report and its summary in one transaction; False if someone else has
-        put that version.
+        """Save the next version of an hour's report and its summary in one transaction.
+
+        Returns False if another aggregator has saved that version.
         """
         item, replaced = self._prepare(report, summary)
         try:
@@ -50,22 +51,22 @@ class HourSummaryStore:
         return self._tidy(item, replaced, is_kept=is_saved)
 
     def keep(self, report: Report, summary: HourSummary) -> None:
-        """Put the summary of a report that is there, unless the report has moved on."""
+        """Save the summary of an existing report, unless the report has a newer version."""
         item, replaced = self._prepare(report, summary)
         unless, values = _unless_replaced(replaced)
         condition = f"(attribute_not_exists(pk) OR v <= :v) AND {unless}"
         try:
             is_kept = self._table.put_if(item, condition, values | {":v": number(report.version)})
-        except Conflict:  # a newer one is being put
+        except Conflict:  # a newer version is being saved
             is_kept = False
         self._tidy(item, replaced, is_kept=is_kept)
 
     def _prepare(self, report: Report, summary: HourSummary) -> tuple[Item, str | None]:
-        """The item to put, its object being written, and the object that it takes the place of."""
+        """Write the summary's object if it is large. Return the item to put, and the object that it replaces."""
         project, hour = report.window.project, report.window.name
         key = table_keys.hour_summary(project, hour)
         current = self._table.get(key) or {}
-        if "r" in current:  # whoever put the item may have died before
+        if "r" in current:  # the aggregator that put this item may have died before it deleted the object
             self._bucket.delete(f"summaries/{current['r']['S']}")
         item = key_item(key) | {
             "v": number(report.version),
@@ -75,7 +76,7 @@ class HourSummaryStore:
         if len(packed) <= self._max_item_bytes:
             item["b"] = {"B": packed}
         else:
-            name = f"{project}/{hour}/{uuid4().hex}"  # never used again
+            name = f"{project}/{hour}/{uuid4().hex}"  # a new name each time
             self._bucket.put(f"summaries/{name}", packed, "application/zlib")
             item["o"] = text(name)
         if "o" in current:
@@ -83,21 +84,22 @@ class HourSummaryStore:
         return item, current["o"]["S"] if "o" in current else None
 
     def _tidy(self, item: Item, replaced: str | None, *, is_kept: bool) -> bool:
-        """Delete the object that no item names: nothing of an erased user may stay in it."""
+        """Delete the object that no item names, since it may hold data of an erased user. Return `is_kept`."""
         unnamed = replaced if is_kept else item.get("o", {}).get("S")
         if unnamed is not None:
             self._bucket.delete(f"summaries/{unnamed}")
         return is_kept
 
     def of_day(self, project: str, day: str) -> Iterator[tuple[str, HourSummary]]:
-        """Each hour of a day with its summary, one after the other, without those that have expired or been replaced
-        meanwhile.
+        """Yield each hour of a day and its summary, one by one.
+
+        Expired and meanwhile replaced summaries are left out.
         """
         for item in self._table.query(table_keys.hour_summaries_partition(project, day)):
             try:
                 packed = item["b"]["B"] if "b" in item else self._read(item["o"]["S"])
                 summary = hour_summary.unpack(packed) if packed is not None else None
-            except BROKEN_CONTENT:  # a damaged one is recomputed
+            except BROKEN_CONTENT:  # the caller recomputes a damaged summary
                 continue
             if summary is not None:
                 yield key_of(item).sk, summary
@@ -107,7 +109,7 @@ class HourSummaryStore:
         return found[0] if found else None
 
     def unnamed(self, older_than: datetime) -> Iterator[str]:
-        """Yield the objects that no item names, of those last changed before a time: a writer died with them."""
+        """Yield objects that no item names, left by writers that died, if last changed before `older_than`."""
         for each in self._bucket.find("summaries/"):
             name = each.name.removeprefix("summaries/")
             project, hour, _ = name.rsplit("/", 2)
@@ -122,5 +124,5 @@ class HourSummaryStore:
 
 
 def _unless_replaced(name: str | None) -> tuple[str, Item]:
-    """The condition that the item still names the object that was read: another writer's would stay, named nowhere."""
+    """Return the condition that the item still names the object that was read. Else an object would stay unnamed."""
     return ("attribute_not_exists(o)", {}) if name is None else ("o = :o", {":o": text(name)})

@@ -1,4 +1,4 @@
-"""Items of the one table (DynamoDB): how they are written and read, and the parts of a transaction over them."""
+"""Items of the table (DynamoDB): reads and writes them, and makes the parts of a transaction."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _log = logging.getLogger(__name__)
 
 
 class Unreadable(StoreFailed):
-    """An item is not what this product writes."""
+    """An item does not have the form that this product writes."""
 
 
 def read_item(item: Item, read: Callable[[Item], _T]) -> _T:
-    """Return what an item says. Raises Unreadable for one that nothing of ours has written."""
+    """Return the content of an item. Raises Unreadable if this product did not write it."""
     try:
         return read(item)
     except BROKEN_CONTENT as error:
@@ -28,7 +28,7 @@ def read_item(item: Item, read: Callable[[Item], _T]) -> _T:
 
 
 def readable(items: Iterable[Item], read: Callable[[Item], _T]) -> Iterator[_T]:
-    """Yield what items say, each for itself: a damaged one is left out, and logged."""
+    """Yield the contents of items. A damaged item is logged and left out."""
     for item in items:
         try:
             yield read_item(item, read)
@@ -49,12 +49,12 @@ def key_item(key: Key) -> Item:
 
 
 def put_part(item: Item, condition: str | None = None, values: Item | None = None) -> Item:
-    """The part of a transaction that puts an item."""
+    """Return the part of a transaction that puts an item."""
     return {"Put": {"Item": item, **(on_condition(condition, values) if condition else {})}}
 
 
 def add_part(key: Key, added: Mapping[str, int], expiry: int | None = None) -> Item:
-    """The part of a transaction that adds to the numbers of an item; what is not there counts as zero."""
+    """Return the part of a transaction that adds to numbers of an item. A missing number counts as zero."""
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if expiry is not None:
         expression += " SET #x = :x"

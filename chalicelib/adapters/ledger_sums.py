@@ -1,4 +1,4 @@
-"""The ledger's sums of what was committed, by hour of receipt; a commit adds to them in its transaction."""
+"""The ledger's exact sums of committed chunks, by hour of receipt. Each commit adds to them in its transaction."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.core.ledger import Committed
 
 
 def sum_parts(received: Mapping[str, Committed], shard: int, retention: timedelta) -> list[Item]:
-    """Add to the sums of an hour of receipt: `c` chunks, `n` events accepted, `k` stored, `h` the chunks' hashes."""
+    """Return parts that add to the sums of an hour: `c` chunks, `n` accepted events, `k` stored ones, `h` hashes."""
     return [
         add_part(
             table_keys.ledger(hour, shard),
@@ -28,7 +28,7 @@ class LedgerSums:
         self._table = table
 
     def received(self, first: str, after: str) -> dict[str, Committed]:
-        """Return what was committed of the chunks received in the hours with first <= hour < after, by hour."""
+        """Return the committed sums, by hour, of the chunks received in the hours with first <= hour < after."""
         sums: dict[str, Committed] = {}
         for pk in table_keys.LEDGER_PARTITIONS:
             for item in self._table.query(pk, first=first, after=after):

@@ -1,4 +1,4 @@
-"""Logs as JSON, a line each, so that what a client sent can never pass for a line of ours."""
+"""Logs as JSON, one line for each record, so that a text from a client cannot imitate a line of ours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 
 
 class _Formatter(logging.Formatter):
-    """Powertools' formatter, imported when there is something to log: most invocations say nothing."""
+    """Powertools' formatter. It is imported at the first log record, since most invocations log nothing."""
 
     def __init__(self, service: str) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class _Formatter(logging.Formatter):
     def _powertools(self) -> logging.Formatter:
         from aws_lambda_powertools.logging.formatter import LambdaPowertoolsFormatter
 
-        # In ASCII: U+2028 and the like end a line for some readers.
+        # ASCII only: some readers end a line at U+2028 and similar characters.
         return LambdaPowertoolsFormatter(service=self._service, json_serializer=json.dumps)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -27,7 +27,7 @@ class _Formatter(logging.Formatter):
 
 
 def speak_json(service: str) -> None:
-    """From here on everything that the pipeline logs goes to standard output as JSON."""
+    """Make everything that the pipeline logs from now on go to standard output as JSON."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(_Formatter(service))
     log = logging.getLogger("chalicelib")

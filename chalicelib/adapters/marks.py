@@ -1,4 +1,4 @@
-"""The marks on hours whose reports are behind; a commit and an erasure put them in their transaction."""
+"""The marks on hours whose reports are behind. Commits and erasures put them in their own transaction."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from chalicelib.core.windows import DAY, HOUR
 
 
 def mark_parts(hours: Iterable[tuple[str, str]], shard: int, seconds: int | None = None) -> list[Item]:
-    """Put a mark on each (project, hour). Its token holds when it was put, and something that no other has."""
+    """Return parts that put a mark on each (project, hour). Its token holds the time and a unique text."""
     seconds = int(time.time()) if seconds is None else seconds
     put_in = HOUR.name_of(timestamps.sortable(datetime.fromtimestamp(seconds, UTC)))
     values = {":k": text(f"{seconds}-{uuid4().hex}"), ":f": number(seconds)}
@@ -36,12 +36,12 @@ class Marks:
         self._table = table
 
     def all(self) -> Iterator[Mark]:
-        """Yield the marks of hours that gained or lost events since their mark was last removed."""
+        """Yield the marks of all hours that gained or lost events since their last mark was removed."""
         for pk in table_keys.MARKS_PARTITIONS:
             yield from readable(self._table.query(pk), mark_of)
 
     def days(self, project: str, *, at_most: int) -> set[str] | None:
-        """The days of a project of which some report is behind; None if it has more marks than that in one shard."""
+        """Return the days of a project with reports that are behind; None if a shard has more than `at_most` marks."""
         days = set[str]()
         wanted = table_keys.of_project(project)
         for pk in table_keys.MARKS_PARTITIONS:
@@ -60,15 +60,15 @@ class Marks:
             return  # a commit is replacing it
 
     def keep(self, mark: Mark, since: datetime) -> None:
-        """Note from when on a mark that stays stands for events that no report holds."""
+        """Set the time since which events may be missing in reports, on a mark that is not removed."""
         values = {":since": number(int(since.timestamp())), ":before": number(int(mark.since.timestamp()))}
         try:
             self._table.update_if(_key(mark), "SET f = :since", "f = :before", values)
         except Conflict:
-            return  # the next run notes it
+            return  # the next run sets it
 
     def put_off(self, mark: Mark, now: datetime) -> None:
-        """Move a mark behind all others of its project, unless a commit has put it anew since it was read."""
+        """Move a mark behind all others of its project, unless a commit has replaced it since it was read."""
         put_in = HOUR.name_of(timestamps.sortable(now))
         if put_in <= mark.put_in:
             return
@@ -76,7 +76,7 @@ class Marks:
         since = number(int(mark.since.timestamp()))
         old = {"Key": key_item(_key(mark)), "ConditionExpression": "k = :k"}
         delete = {"Delete": old | {"ExpressionAttributeValues": {":k": text(mark.token)}}}
-        # One that a commit has put there meanwhile has a token of its own, which must stay.
+        # A commit may have put a mark there meanwhile. Its token differs, and must stay.
         put = put_part(later | {"k": text(mark.token), "f": since}, "attribute_not_exists(pk)")
         self._table.transact([delete, put])
 
@@ -86,9 +86,9 @@ def _key(mark: Mark) -> Key:
 
 
 def mark_of(item: Item) -> Mark:
-    """Raises ValueError, or KeyError, for what is not a mark."""
+    """Return the mark in an item. Raises ValueError or KeyError if it is not a mark."""
     since = datetime.fromtimestamp(int(item["f"]["N"]), UTC)
     project, put_in, hour, shard = table_keys.parse_mark(key_of(item))
     mark = Mark(project, hour, shard, item["k"]["S"], since, put_in)
-    mark.put_at  # noqa: B018 - raises ValueError where the token tells no time
+    mark.put_at  # noqa: B018 - raises ValueError if the token holds no time
     return mark

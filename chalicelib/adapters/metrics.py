@@ -1,4 +1,4 @@
-"""Metrics: written as log lines that CloudWatch understands (EMF), and read back for the ledger."""
+"""Metrics: writes them as log lines in CloudWatch's format (EMF), and reads them back for the ledger."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from chalicelib.core.chunk_id import chunk_hash
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
 from chalicelib.core.windows import HOUR
 
-# CloudWatch keeps sums by the hour longest: 455 days.
+# CloudWatch stores sums by the hour for the longest time: 455 days.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_concepts.html
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
-# SQS tells CloudWatch every minute, and CloudWatch us some minutes later.
+# SQS reports to CloudWatch every minute, and the value can be read some minutes later.
 _AGE_IS_NEWS = timedelta(minutes=10)
-# Values of one metric in one line; metrics in one line are limited to as many, and the catalogue has fewer.
+# Values of one metric in one line. The number of metrics in a line has the same limit; the catalogue has fewer.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 _MAX_VALUES = 100
 # Hashes in one line, which may have 1 MB:
@@ -30,27 +30,27 @@ _MAX_LOGGED = 5_000
 
 
 class Meter:
-    """Collects what one invocation measures, and writes it as one line when the invocation ends."""
+    """Collects the metrics of one invocation, and writes them as log lines when it ends."""
 
     def __init__(self, service: str) -> None:
         self._service = service
-        self._local = threading.local()  # one invocation a thread
+        self._local = threading.local()  # an invocation runs in one thread
 
     def add(self, name: str, value: float, *, at: datetime | None = None) -> None:
-        """Measure `value`; `at`: when it is to count, now by default. Raises KeyError outside the catalogue."""
+        """Measure a value. `at`: the time for which it counts, now by default. Raises KeyError for unknown names."""
         self._buffer.append((at, name, CATALOGUE[name], value))
 
     def add_seconds_since(self, name: str, moment: datetime) -> None:
         self.add(name, (datetime.now(UTC) - moment).total_seconds())
 
     def add_chunks(self, field: str, chunks: Iterable[tuple[str, str]]) -> None:
-        """Log the hashes of chunks, (hour of receipt, chunk_id), in a field of the line: which the sums do not tell."""
+        """Log the hashes of chunks (hour of receipt, chunk_id) in a field of the line. Sums do not name chunks."""
         added = [f"{hour} {chunk_hash(chunk_id)}" for hour, chunk_id in chunks]
         if added:
             vars(self._local).setdefault("chunks", {}).setdefault(field, []).extend(added)
 
     def flush(self) -> None:
-        """Write what this invocation has measured, a line for each time that was named."""
+        """Write the metrics of this invocation, in at least one line for each time."""
         buffer, self._local.buffer = self._buffer, []
         chunks: dict[str, list[str]] = vars(self._local).pop("chunks", {})
         for moment in dict.fromkeys(at for at, *_ in buffer):
@@ -67,7 +67,7 @@ class Meter:
     def _write(
         self, moment: datetime | None, measured: Iterable[tuple[str, str, float]], chunks: dict[str, list[str]]
     ) -> None:
-        """Lines in the embedded metric format. Powertools writes them too, at 100 µs for each POST."""
+        """Write lines in the embedded metric format. Powertools does the same, but takes 100 µs for each POST."""
         values: dict[str, list[float]] = {}
         units = {}
         for name, unit, value in measured:
@@ -87,7 +87,7 @@ class Meter:
 
 
 class MetricReader:
-    """`service`: whose metrics; `queue_name`: the queue whose own metrics (AWS/SQS) count as its."""
+    """Reads metrics. `service`: the stage's name. `queue_name`: the queue whose own metrics (AWS/SQS) are read."""
 
     def __init__(self, client: Any, service: str, queue_name: str = "") -> None:
         self._client = client
@@ -96,7 +96,7 @@ class MetricReader:
         self._queue_dimensions = [{"Name": "QueueName", "Value": queue_name}]
 
     def by_hour(self, names: Iterable[str], first: datetime, after: datetime) -> dict[str, dict[str, int]]:
-        """The sums of the hours with first <= start < after, by hour and name; those of nothing are left out."""
+        """Return sums by hour and name for the hours with first <= start < after. Hours without values are left out."""
         queries = [self._query(name, name, "Sum", _HOUR_SECONDS) for name in names]
         found: dict[str, dict[str, int]] = {}
         for name, values in self._ask(queries, first, max(after, first + timedelta(hours=1))).items():
@@ -107,19 +107,22 @@ class MetricReader:
     def by_minute(
         self, series: Iterable[tuple[str, str]], first: datetime, after: datetime
     ) -> dict[tuple[str, str], dict[datetime, float]]:
-        """Statistics ("Sum", "p95", ...) of metrics, as (name, statistic), in the minutes that have values."""
+        """Return statistics ("Sum", "p95", ...) by (name, statistic) and minute.
+
+        Minutes without values are left out.
+        """
         wanted = list(series)
         queries = [self._query(f"{name}_{stat}".lower(), name, stat, _MINUTE_SECONDS) for name, stat in wanted]
         found = self._ask(queries, first, after)
         return {each: found[query["Id"]] for each, query in zip(wanted, queries, strict=True)}
 
     def last_hour_of(self, name: str, first: datetime, after: datetime) -> datetime | None:
-        """Return the start of the newest hour in which a metric was more than zero; None if there is none."""
+        """Return the start of the newest hour in which a metric was above zero, or None."""
         found = self._ask([self._query(name, name, "Sum", _HOUR_SECONDS)], first, after)[name]
         return max((start for start, value in found.items() if value), default=None)
 
     def alarms(self) -> dict[str, datetime | None]:
-        """Map the name of each alarm of the stage to the time since when it rings; None if it does not."""
+        """Map the name of each alarm of the stage to the time since when it rings, or None if it does not."""
         prefix = f"{self._service}-"
         with translated_errors():
             pages = self._client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
@@ -128,11 +131,11 @@ class MetricReader:
         return {
             name: alarm["StateUpdatedTimestamp"].astimezone(UTC) if alarm["StateValue"] == "ALARM" else None
             for name, alarm in names.items()
-            if "-" not in name  # another stage's, whose name goes on after this stage's
+            if "-" not in name  # an alarm of another stage, whose name begins with this stage's name
         }
 
     def oldest_message_seconds(self, now: datetime) -> float | None:
-        """How long the oldest message of the queue had waited when SQS last said so; None if it has not lately."""
+        """Return the age of the queue's oldest message in SQS's newest report, or None without a recent report."""
         metric = {
             "Namespace": "AWS/SQS",
             "MetricName": "ApproximateAgeOfOldestMessage",
@@ -150,7 +153,7 @@ class MetricReader:
     def _ask(
         self, queries: Sequence[dict[str, Any]], first: datetime, after: datetime
     ) -> dict[str, dict[datetime, float]]:
-        """The values of each query, by its id and their time."""
+        """Return the values of each query, by its id and by time."""
         found: dict[str, dict[datetime, float]] = {query["Id"]: {} for query in queries}
         with translated_errors():
             pages = self._client.get_paginator("get_metric_data").paginate(

@@ -1,4 +1,4 @@
-"""The project store: projects with their settings, their catalogues, and what is kept of keys."""
+"""The project store: projects with their settings, their catalogues, and the records of keys."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from chalicelib.core.access_key import AccessKey
 from chalicelib.core.project import Project
 
 _SETTINGS = {each.name for each in fields(Project)} - {"name", "schemas", "version", "unknown"}
-# Of a catalogue, compressed: an item takes 400 KB.
+# The size of a compressed catalogue. An item takes 400 KB.
 MAX_CATALOGUE_BYTES = 350_000
 
 
 class ProjectStore:
-    """`formats`: checks the stage's data format, whose item is read together with a project's settings."""
+    """`formats`: checks the stage's data format. Its item is read together with a project's settings."""
 
     def __init__(self, table: Table, formats: DataFormats) -> None:
         self._table = table
         self._formats = formats
 
     def get(self, name: str) -> Project | None:
-        """Return a project's settings without its schemas. Raises UnknownFormat."""
+        """Return a project's settings without its schemas, or None. Raises UnknownFormat."""
         key = table_keys.project(name)
         items = self._table.get_many([key, table_keys.DATA_FORMAT])
         self._formats.take(items.get(table_keys.DATA_FORMAT))
@@ -39,7 +39,7 @@ class ProjectStore:
         return list(readable(self._table.query(table_keys.PROJECTS), _project))
 
     def save(self, project: Project, *, replacing: Project | None) -> bool:
-        """Put a project in place of the one that was read, None for none; False if it is no longer that."""
+        """Put a project in place of `replacing`, or None for a new one. Return False if that is outdated."""
         version = number(replacing.version + 1 if replacing else 1)
         item = key_item(table_keys.project(project.name)) | {"b": text(_settings_text(project)), "v": version}
         if replacing is None:
@@ -47,12 +47,12 @@ class ProjectStore:
         return self._table.put_if(item, "v = :v", {":v": number(replacing.version)})
 
     def schemas(self, project: str, version: str) -> dict[str, str]:
-        """The JSON Schemas of a version of a catalogue, as text, by event type."""
+        """Return the JSON Schemas of a version of a catalogue, as texts by event type."""
         item = self._table.get(table_keys.catalogue(project, version))
         return read_item(item, _schemas) if item else {}
 
     def save_schemas(self, project: str, schemas: dict[str, str]) -> str:
-        """Keep a catalogue under a version made from its content. Raises ValueError if it is too large."""
+        """Save a catalogue. Return its version, a hash of its content. Raises ValueError if it is too large."""
         plain = json.dumps(schemas, sort_keys=True).encode()
         packed, version = zlib.compress(plain), hashlib.sha256(plain).hexdigest()[:16]
         if len(packed) > MAX_CATALOGUE_BYTES:
@@ -89,7 +89,7 @@ def _settings_text(project: Project) -> str:
 
 
 def _project(item: Item) -> Project:
-    """A setting that is not there has its default, and one that this release does not know changes nothing."""
+    """Return the project in an item. A missing setting gets its default. Unknown settings are preserved."""
     found = json.loads(item["b"]["S"])
     known = {name: found.pop(name) for name in _SETTINGS & found.keys()}
     known["dropped"] = frozenset(known.get("dropped", ()))

@@ -1,4 +1,4 @@
-"""The quarantine: each message whole, as an object of the bucket, and an entry for it in the table."""
+"""The quarantine: each whole message is an object of the bucket, with an entry in the table."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from chalicelib.errors import StoreFailed
 
 
 class Quarantine:
-    """`commits`: knows which chunks were committed after all. Every method raises StoreFailed."""
+    """`commits`: shows which chunks have been committed meanwhile. Every method raises StoreFailed."""
 
     def __init__(self, table: Table, bucket: Bucket, commits: CommitLog) -> None:
         self._table = table
@@ -24,31 +24,31 @@ class Quarantine:
         self._commits = commits
 
     def add(self, entry: Quarantined, content: str) -> None:
-        """Keep a message, and list it; the first entry stays.
+        """Store a message and list it. An existing entry stays as it is.
 
-        The object first: an entry without its object would promise what is not there.
+        The object is written first, so that no entry exists without its object.
         """
         self._bucket.put_json(_object_name(entry), content)
         self._table.put_if(_item(entry), "attribute_not_exists(pk)")
 
     def content(self, entry: Quarantined) -> str:
-        """Return what was kept of a message."""
+        """Return the stored object of a message."""
         found = self._bucket.get(_object_name(entry))
         if found is None:
             raise StoreFailed(f"{_object_name(entry)} is gone")
         return found[0].decode()
 
     def remove(self, entry: Quarantined) -> None:
-        """Remove a message and its entry. The object first: while the entry is there, somebody tries again."""
+        """Remove a message and its entry. The entry goes last, so that a failed removal is tried again."""
         self._bucket.delete(_object_name(entry))
         self._table.delete(table_keys.quarantine_record(entry.project, entry.name))
 
     def waiting(self) -> Iterator[Quarantined]:
-        """Yield the entries of the whole stage, without chunks that were committed after all."""
+        """Yield the entries of the whole stage, except those whose chunks have been committed meanwhile."""
         return (entry for entry, is_resolved in self._entries() if not is_resolved)
 
     def resolved(self) -> Iterator[Quarantined]:
-        """Yield the entries whose chunks were committed after all."""
+        """Yield the entries whose chunks have been committed meanwhile."""
         return (entry for entry, is_resolved in self._entries() if is_resolved)
 
     def _entries(self) -> Iterator[tuple[Quarantined, bool]]:
@@ -58,7 +58,7 @@ class Quarantine:
             yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
 
     def code_of(self, project: str, chunk_id: str) -> str | None:
-        """Return why a chunk is in quarantine, None if it is not listed."""
+        """Return why a chunk is in the quarantine, or None if it is not."""
         item = self._table.get(table_keys.quarantine_record(project, chunk_id))
         return str(item["code"]["S"]) if item else None
 

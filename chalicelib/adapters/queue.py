@@ -20,7 +20,7 @@ _MAX_BATCH_BYTES = 1024 * 1024
 
 
 def read_messages(lambda_event: dict[str, Any]) -> list[Message]:
-    """The messages in the event that Lambda's SQS trigger hands to a function."""
+    """Return the messages in a Lambda event of an SQS trigger."""
     return [
         make_message(record["body"], record["receiptHandle"], record.get("messageId", ""), record.get("attributes", {}))
         for record in lambda_event["Records"]
@@ -55,7 +55,7 @@ class Queue:
             sent = self._send_batch(bodies, positions)
             queued |= sent
             if len(sent) < len(positions):
-                break  # the POST is answered with 503 in any case
+                break  # the POST gets 503 in any case
         return queued
 
     def _send_batch(self, bodies: Sequence[str], positions: Iterable[int]) -> set[int]:
@@ -67,7 +67,7 @@ class Queue:
             try:
                 answer = self._client.send_message_batch(QueueUrl=self._url, Entries=entries)
             except (ClientError, BotoCoreError):
-                continue  # perhaps applied: a second copy of a chunk is harmless, a lost one is not
+                continue  # it may have been applied: a second copy of a chunk is harmless, a loss is not
             done = {int(entry["Id"]) for entry in answer.get("Successful", [])}
             queued |= done
             waiting -= done
@@ -76,14 +76,14 @@ class Queue:
         return queued
 
     def depth(self) -> int:
-        """About how many messages it holds, waiting or being processed; right when nothing has moved for a minute."""
+        """Return the approximate number of messages, those in processing included. It is exact after a quiet minute."""
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
         with translated_errors():
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
-        """Delete finished messages. One that stays comes back and is found done, so nothing is retried."""
+        """Delete finished messages, without retries. A message that stays is delivered again and found to be done."""
         for start in range(0, len(receipt_handles), _MAX_ENTRIES):
             batch = receipt_handles[start : start + _MAX_ENTRIES]
             entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(batch)]

@@ -1,4 +1,4 @@
-"""Counts the events of a project and minute, and the old hours of a project and day, against its limits."""
+"""Counts a project's events of a minute, and its old hours of a day, up to a limit."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from chalicelib.adapters.items import number
 from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 
-# A set of so many hours takes some 150 KB, and may grow by a POST's 2,500: an item takes 400 KB.
+# A set of 10,000 hours takes about 150 KB, and one POST may add 2,500. An item takes 400 KB.
 _HOURS_OF_AN_ITEM = 10_000
 
 
 class QuotaCounter:
-    """One item a project and minute: a write unit each time, and only for projects that have a quota. For old hours one
-    item a project and day, or several where the limit is high.
+    """Counts against quotas. A minute of a project is one item, and each count costs a write unit.
+
+    The old hours of a project and day are one item, or several if the limit is high.
     """
 
     def __init__(self, table: Table, *, retention: timedelta) -> None:
@@ -26,7 +27,7 @@ class QuotaCounter:
         self._retention = retention
 
     def take(self, project: str, minute: str, events: int, *, quota: int) -> bool:
-        """Add events to a minute that is not yet full; False if it is."""
+        """Add events to a minute. Return False if the minute had already reached the quota."""
         values = {
             ":n": number(events),
             ":quota": number(quota),
@@ -36,9 +37,7 @@ class QuotaCounter:
         return self._table.update_if(key, "ADD n :n SET x = :x", "attribute_not_exists(n) OR n < :quota", values)
 
     def take_hours(self, project: str, day: str, hours: Collection[str], *, limit: int) -> set[str]:
-        """Add hours to the old ones of a project and day, unless there are `limit` of them; answers all that are
-        among them then.
-        """
+        """Add hours to the old hours of a project and day, unless the limit is reached. Return all hours counted."""
         parts = max(1, -(-limit // _HOURS_OF_AN_ITEM))
         expiry = int(time.time() + (timedelta(days=1) + self._retention).total_seconds())
         by_part: dict[int, list[str]] = defaultdict(list)

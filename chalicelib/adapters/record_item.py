@@ -1,4 +1,4 @@
-"""The item of a commit record: how it lies in the table."""
+"""The item of a commit record."""
 
 from __future__ import annotations
 
@@ -46,17 +46,17 @@ def record_of(item: Item) -> CommitRecord:
 
 
 def sums_of(item: Item) -> RecordSums:
-    """What a record says in sum, without its events."""
+    """Return the sums of a record, without its events."""
     return summary.unpack_sums(item["s"]["B"], erased=int(item["e"]["N"]) if "e" in item else 0)
 
 
 def update_part(before: CommitRecord, after: CommitRecord) -> Item:
-    """The part of a transaction that replaces what a record owns, if it still is as it was before."""
+    """Return the part of a transaction that replaces the events of a record, if nobody has changed it."""
     return {
         "Update": {
             "Key": key_item(table_keys.commit_record(before.project, before.chunk_id)),
             "UpdateExpression": "SET s = :summary, k = :stored, e = :erased",
-            # A record only ever loses events: as many as before are the same as before.
+            # A record only ever loses events, so an equal number means the same events.
             "ConditionExpression": "k = :before",
             "ExpressionAttributeValues": {
                 ":summary": {"B": commit.pack_summary(after)},
@@ -69,12 +69,13 @@ def update_part(before: CommitRecord, after: CommitRecord) -> Item:
 
 
 def is_record_of(chunk_id: str, item: Item) -> bool:
-    """Whether the record under the key of a chunk_id is that chunk's: only that of a single names one in its id."""
+    """Return whether the record under a chunk's key belongs to this chunk_id. `d` marks a single-event chunk's."""
     return ("d" in item) == (chunk_id != owner_of(chunk_id))
 
 
 def is_committed(chunk_id: str, item: Item) -> bool:
-    """Whether the item under a chunk's own key says so: a record does, and a single's event if it is the single's,
-    erased or not, and names the record that it shares.
+    """Return whether the item under a chunk's own key proves its commit.
+
+    A record always does. An event does if the single-event chunk owns it, erased or not, and it names a record.
     """
     return "c" not in item or ("i" in item and item["c"]["S"] == owner_of(chunk_id))

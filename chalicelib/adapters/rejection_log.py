@@ -1,4 +1,4 @@
-"""Keeps rejected events for some days."""
+"""Stores rejected events for some days."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from chalicelib.adapters.items import Item, key_item, key_of, number, readable
 from chalicelib.adapters.table import Table
 from chalicelib.core import table_keys
 
-if TYPE_CHECKING:  # which a cold start needs only to reject
+if TYPE_CHECKING:  # most cold starts reject nothing
     from chalicelib.core.rejection import RejectedPost
 
 
 class RejectionLog:
-    """One item a POST, for some days."""
+    """The rejected events of each POST, as one item."""
 
     def __init__(self, table: Table, *, retention: timedelta) -> None:
         self._table = table
@@ -33,7 +33,7 @@ class RejectionLog:
         self._table.put(item)
 
     def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]:
-        """The posts with first <= name < after, newest first."""
+        """Yield the posts with first <= name < after, newest first."""
         pk = table_keys.rejections_partition(project)
         return readable(self._table.query(pk, first=first, after=after, newest_first=True), _post)
 

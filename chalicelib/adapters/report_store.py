@@ -1,4 +1,4 @@
-"""The report store: each window's newest report, and which windows need another look."""
+"""The report store: the newest report of each window, and the list of unfinished windows."""
 
 from __future__ import annotations
 
@@ -24,9 +24,10 @@ class ReportStore:
         return read_item(item, _report) if item else None
 
     def save(self, report: Report, also: Sequence[Item] = ()) -> bool:
-        """Put the next version of a report, and list its window as unfinished; False if someone else
-        has put that version. One transaction: a version that nobody would publish cannot exist. `also`: parts
-        that are applied with it, if their conditions hold as well. Raises StoreFailed.
+        """Save the next version of a report, and list its window as unfinished, in one transaction.
+
+        So every version is published. Returns False if another aggregator has saved that version. `also`: further parts
+        of the transaction. Raises StoreFailed.
         """
         version = {"v": number(report.version)}
         put = put_part(report_item(report), "attribute_not_exists(pk) OR v < :v", {":v": version["v"]})
@@ -34,15 +35,15 @@ class ReportStore:
         return not self._table.transact([put, put_part(unfinished), *also])
 
     def archive(self, report: Report, document: str) -> None:
-        """Keep a version of a report for good, as an object of its own."""
+        """Store a version of a report for good, as a separate object."""
         window = report.window
         name = f"reports/project={window.project}/grain={window.grain}/{window.name}/v{report.version}.json"
         self._bucket.put_json(name, document)
 
     def mark_published(self, report: Report) -> None:
-        """Note that subscribers got this version, unless the report has moved on."""
+        """Record that subscribers got this version, unless the report has a newer one."""
         version = {":v": number(report.version)}
-        with suppress(Conflict):  # it is moving on
+        with suppress(Conflict):  # a newer version is being saved
             self._table.update_if(table_keys.report(report.window), "SET p = :v", "v = :v", version)
 
     def unfinished(self) -> Iterator[Window]:
@@ -51,12 +52,12 @@ class ReportStore:
         return readable(items, lambda item: table_keys.parse_unfinished(key_of(item)))
 
     def finish(self, report: Report) -> None:
-        """Take a window off the unfinished, unless a newer version has been put."""
-        with suppress(Conflict):  # one is being put
+        """Remove a window from the unfinished ones, unless the report has a newer version."""
+        with suppress(Conflict):  # a newer version is being saved
             self._table.delete_if(table_keys.unfinished(report.window), "v = :v", {":v": number(report.version)})
 
     def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
-        """The reports of the windows with first <= name < after, newest first."""
+        """Yield the reports of the windows with first <= name < after, newest first."""
         pk = table_keys.report_partition(project, grain)
         return (read_item(item, _report) for item in self._table.query(pk, first=first, after=after, newest_first=True))
 

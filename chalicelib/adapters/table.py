@@ -1,4 +1,4 @@
-"""Calls to the one table (DynamoDB): whole queries, batched reads, conditional writes, transactions."""
+"""Calls to the table (DynamoDB): whole queries, batched reads, conditional writes and transactions."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ _MAX_BATCH_GET = 100
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchExecuteStatement.html
 MAX_INSERTS = 25
 _CONDITION_FAILED = "ConditionalCheckFailed"
-# Reasons of a cancellation that pass by themselves: somebody else writes an item, or too much is written at once.
+# Temporary reasons of a cancellation: a competing write, or throttling.
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 _PASSING = {"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"}
 
 
 class NotTogether(StoreFailed):
-    """A call refuses all its statements because of one."""
+    """One invalid statement made DynamoDB refuse the whole call."""
 
 
 class Cancelled(NotApplied):
-    """Nothing of a transaction was applied, and no condition failed. `passes`: trying again soon may succeed."""
+    """Nothing of a transaction was applied, and no condition failed. `passes`: a retry may soon succeed."""
 
     def __init__(self, reasons: set[str]) -> None:
         super().__init__(f"transaction cancelled: {', '.join(sorted(reasons)) or 'no reason given'}")
@@ -38,11 +38,11 @@ class Cancelled(NotApplied):
 
 
 class Conflict(NotApplied):
-    """A write of one item was not applied, since a transaction is writing the item."""
+    """A write of one item was not applied, since a transaction is writing the same item."""
 
 
 class Table:
-    """One table, named once. Reads are consistent: the protocol decides by them."""
+    """The stage's table. Reads are strongly consistent, since the protocol depends on them."""
 
     def __init__(self, client: Any, name: str, pause: Callable[[float], None] = time.sleep) -> None:
         self._client = client
@@ -60,16 +60,16 @@ class Table:
         return item
 
     def get_many(self, keys: Sequence[Key], attributes: str | None = None) -> dict[Key, Item]:
-        """The items that exist, by key. Raises StoreFailed unless every key was answered."""
+        """Return the existing items by key. Raises StoreFailed unless DynamoDB answered for every key."""
         found, unanswered = self.get_answered(keys, attributes)
         if unanswered:
             raise StoreFailed("keys stayed unprocessed")
         return found
 
     def get_answered(self, keys: Sequence[Key], attributes: str | None = None) -> tuple[dict[Key, Item], set[Key]]:
-        """The items that exist, by key, and the keys that stayed unanswered, since much else is read there.
+        """Return the existing items by key, and the keys for which throttling left no answer.
 
-        Raises StoreFailed if a call fails whole.
+        Raises StoreFailed if a whole call fails.
         """
         found, unanswered = dict[Key, Item](), set[Key]()
         wanted = list(dict.fromkeys(keys))
@@ -86,7 +86,7 @@ class Table:
         return found, unanswered
 
     def _batch_get(self, request: Item) -> tuple[list[Item], list[Item]]:
-        """What was found, and the keys that stayed unprocessed."""
+        """Return the items found, and the keys that stayed unprocessed."""
         found = list[Item]()
         for attempt in range(retries.READ.attempts):
             if attempt:
@@ -103,7 +103,7 @@ class Table:
     def query(
         self, pk: str, *, first: str = "", after: str = "", newest_first: bool = False, **options: Any
     ) -> Iterator[Item]:
-        """Every item of a partition with first <= sk < after, page by page as the caller reads on."""
+        """Yield all items of a partition with first <= sk < after. Pages are read as the caller goes on."""
         for items, _ in self.pages(pk, first=first, after=after, newest_first=newest_first, **options):
             yield from items
 
@@ -117,14 +117,14 @@ class Table:
         at_most: int | None = None,
         **options: Any,
     ) -> Iterator[tuple[list[Item], str | None]]:
-        """The same in pages, each with the sk of the last item that was read, unless it is the last page.
+        """Yield pages of the same items. Each comes with the sk of the last item read, or None on the last page.
 
-        `at_most`: how many items are read in all (more than 1), those that a filter leaves out too.
+        `at_most`: the number of items to read (more than 1), including those that a filter leaves out.
         """
         condition, values = "pk = :pk", {":pk": text(pk)}
         if after and first >= after:
             return
-        if first and after:  # a key condition takes one range, and BETWEEN includes its end
+        if first and after:  # a key condition takes one range, and BETWEEN includes its upper end
             condition += " AND sk BETWEEN :first AND :after"
             values |= {":first": text(first), ":after": text(after)}
         elif first:
@@ -153,7 +153,7 @@ class Table:
             at_most = at_most and at_most - page["ScannedCount"]
 
     def query_each(self, pks: Iterable[str], wanted: Range) -> list[Item]:
-        """The items of several partitions, read side by side."""
+        """Return the items of several partitions, read in parallel."""
         pages = side_by_side(lambda pk: list(self.query(pk, first=wanted.first, after=wanted.after)), pks)
         return [item for page in pages for item in page]
 
@@ -170,21 +170,21 @@ class Table:
             self._client.delete_item(TableName=self._name, Key=key_item(key))
 
     def put_if(self, item: Item, condition: str, values: Item | None = None) -> bool:
-        """Put an item on a condition; False where the condition failed."""
+        """Put an item on a condition. Return False if the condition failed."""
         return _succeeds(self._client.put_item, TableName=self._name, Item=item, **on_condition(condition, values))
 
     def delete_if(self, key: Key, condition: str, values: Item) -> bool:
-        """Delete an item on a condition; False where the condition failed."""
+        """Delete an item on a condition. Return False if the condition failed."""
         wanted = on_condition(condition, values)
         return _succeeds(self._client.delete_item, TableName=self._name, Key=key_item(key), **wanted)
 
     def update_if(self, key: Key, update: str, condition: str, values: Item) -> bool:
-        """Update an item on a condition; False where the condition failed."""
+        """Update an item on a condition. Return False if the condition failed."""
         changed = {"UpdateExpression": update, **on_condition(condition, values)}
         return _succeeds(self._client.update_item, TableName=self._name, Key=key_item(key), **changed)
 
     def extend(self, key: Key, texts: Iterable[str], *, limit: int, expiry: int) -> set[str]:
-        """Add texts to the set of an item unless it holds `limit` or more; answers what it holds then."""
+        """Add texts to the set of an item, unless it holds `limit` or more. Return the whole set."""
         added: Item = {":s": {"SS": sorted(texts)}, ":limit": number(limit), ":x": number(expiry)}
         with translated_errors():
             try:
@@ -203,7 +203,7 @@ class Table:
         return set(item.get("s", {}).get("SS", ()))
 
     def insert(self, item: Item) -> Item | None:
-        """Put an item if its key is free; otherwise return the item that is there."""
+        """Put an item if its key is free, and return None. Otherwise return the existing item."""
         with translated_errors():
             try:
                 self._client.put_item(
@@ -222,17 +222,17 @@ class Table:
         return None
 
     def insert_each(self, items: Sequence[Item]) -> list[bool | None]:
-        """Put up to MAX_INSERTS items of different keys, each if its key is free, in one call.
+        """Put up to MAX_INSERTS items with different keys in one call, each if its key is free.
 
-        Returns True for each item that was put, False where the key is taken, and None for what is not known. Raises
-        StoreFailed if nothing is known of any, and NotTogether if each has to be tried alone.
+        Returns True for each item that was put, False if the key is taken, and None if that is unknown. Raises
+        StoreFailed if nothing is known, and NotTogether if each item must be tried alone.
         """
         statements = [_insert_statement(self._name, item) for item in items]
         with translated_errors():
             try:
                 answer = self._client.batch_execute_statement(Statements=statements)
             except ClientError as error:
-                # One statement that DynamoDB refuses to parse refuses the whole call.
+                # DynamoDB refuses the whole call if it cannot parse one statement.
                 if error_code(error) != "ValidationException":
                     raise
                 raise NotTogether(str(error)) from error
@@ -240,9 +240,9 @@ class Table:
         return [False if error and error["Code"] == "DuplicateItem" else None if error else True for error in errors]
 
     def transact(self, parts: Sequence[Item]) -> set[int]:
-        """Apply all parts or none. Returns the positions of the parts whose condition failed: then nothing was applied.
+        """Apply all parts or none. Return the positions of the parts whose condition failed; then none was applied.
 
-        Raises Cancelled if nothing was applied for another reason, and StoreFailed if nobody knows.
+        Raises Cancelled if nothing was applied for another reason, and StoreFailed if the result is unknown.
         """
         named = [{kind: {"TableName": self._name, **part}} for each in parts for kind, part in each.items()]
         with translated_errors():
@@ -256,7 +256,7 @@ class Table:
 
 
 def _failed_conditions(cancelled: ClientError) -> set[int]:
-    """The positions of the parts whose condition failed. Raises Cancelled if there are none."""
+    """Return the positions of the parts whose condition failed. Raises Cancelled if there are none."""
     reasons = [reason.get("Code", "None") for reason in cancelled.response.get("CancellationReasons", [])]
     failed = {position for position, reason in enumerate(reasons) if reason == _CONDITION_FAILED}
     if not failed:
@@ -270,7 +270,7 @@ def _insert_statement(table_name: str, item: Item) -> Item:
 
 
 def _succeeds(call: Callable[..., Any], **arguments: Any) -> bool:
-    """Whether a conditional write was applied; False where its condition failed."""
+    """Return whether a conditional write was applied: False if its condition failed."""
     with translated_errors():
         try:
             call(**arguments)

@@ -1,4 +1,4 @@
-"""The topic that reports are published to (SNS)."""
+"""The topic (SNS) to which reports are published."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Topic:
         self._arn = arn
 
     def publish(self, *, subject: str, message: str, attributes: dict[str, str]) -> None:
-        """Publish a message that holds a form for each protocol; attributes serve filters."""
+        """Publish a message with a text for each protocol. Subscribers filter by `attributes`."""
         with translated_errors():
             self._client.publish(
                 TopicArn=self._arn,

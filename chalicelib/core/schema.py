@@ -1,6 +1,6 @@
-"""From what a client sent to an event: the schema, and every rule that could fail later.
+"""Validates a client's event against the schema and all rules that could fail later, and returns an `Event`.
 
-Apart from event.py, since marshmallow takes a tenth of the processor's cold start, which never validates.
+A module apart from event.py, since importing marshmallow takes a tenth of a cold start. The processor never needs it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, a
 from chalicelib.core.payload import BadNumber
 
 _AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
-# Of a name that a client made up, an answer repeats no more.
+# An answer repeats at most so many characters of a name that a client made up.
 _SHOWN_LENGTH = 60
 
 
@@ -28,8 +28,8 @@ def _refusal(code: str, message: str) -> ValidationError:
 
 
 def _composed(text: str, max_length: int) -> str:
-    """The text in NFC; as it is if it is too long in any form."""
-    from chalicelib.core import nfc  # which a cold start needs only for other text than ASCII
+    """Return the text in NFC. A text that is too long in any form is returned unchanged."""
+    from chalicelib.core import nfc  # only texts that are not ASCII need it
 
     if len(text) > 4 * max_length or nfc.shortest(text) > max_length:
         return text
@@ -37,7 +37,7 @@ def _composed(text: str, max_length: int) -> str:
 
 
 class Text(fields.Field[str]):
-    """A non-empty string, in Unicode's NFC: one user is one user however a keyboard composes the name."""
+    """A non-empty string in Unicode's NFC, so that a user is the same however a keyboard composes the name."""
 
     def __init__(self, max_length: int, **options: Any) -> None:
         super().__init__(**options)
@@ -77,23 +77,26 @@ def _declare(row: Field) -> fields.Field[Any]:
 
 
 class _OpenSchema(Schema):
-    """Fields that are not declared become properties."""
+    """A schema whose undeclared fields become properties."""
 
     class Meta:
         unknown = INCLUDE
 
 
-#: What a client may send.
+#: The fields that a client may send.
 EventSchema = _OpenSchema.from_dict({row.name: _declare(row) for row in SENT_FIELDS}, name="EventSchema")
 _DECLARED = EventSchema().fields
-# Without the steps around it, which look for defaults, nulls and validators: there are none.
+# The readers alone: marshmallow's steps around them handle defaults, nulls and validators, and there are none.
 _READERS = [(name, each._deserialize, each.required) for name, each in _DECLARED.items()]  # noqa: SLF001
 _OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the events of a POST share, checked once. `content`: its part in their ids; `refusal`: why none has it."""
+    """The fields that a POST's events share, checked once. `content`: their part in generated event ids.
+
+    `refusal`: why they are invalid; every event of the POST is then rejected.
+    """
 
     size: int = 0
     content: tuple[str, ...] = ()
@@ -114,7 +117,7 @@ NOTHING = Shared()
 
 
 def _without_times_of_sending(context: Mapping[str, Any]) -> dict[str, Any]:
-    """What is the same when a library sends a batch again."""
+    """Return the shared fields that stay the same when a library sends a batch again."""
     batch = context.get("batch", {})
     return {**context, "batch": {name: said for name, said in batch.items() if name not in ("sentAt", "sent_at")}}
 
@@ -136,18 +139,22 @@ def read_event(
     content: Any = None,
     max_bytes: int = limits.MAX_EVENT_BYTES,
 ) -> Event:
-    """The event in `raw`, complete and within every later limit. Raises Rejected.
+    """Return the event in `raw`, complete and within all later limits. Raises Rejected.
 
-    `sent`: when the client sent it, by the clock that gave its timestamp (clock.py); one that says nothing is noted in
-    the context. `counts_from_receipt`: its timestamp follows from when it was received. `user_may_change`: its library
-    may name another user when it sends again; then its anonymous id, if it has both, tells it. `sole_id`: an event_id
-    that it has belongs to no other event of the project. `tolerates_time`: an event whose timestamp cannot be read, or
-    lies in the future, is stored at the received time; its sender has noted it elsewhere.
+    `sent`: when the client sent the event, by the clock of its timestamp (clock.py). An absurd time is noted in the
+    context.
+    `counts_from_receipt`: the timestamp is derived from the time of receipt.
+    `user_may_change`: the library may name another user in a retry. Then the anonymous id identifies the event, if it
+    has both ids.
+    `sole_id`: an event_id from the client is unique in the project.
+    `tolerates_time`: store an event whose timestamp is unreadable or in the future at the time of receipt. The dialect
+    has noted the timestamp elsewhere.
+    `content`: the part of the event that a retry repeats, if that is not all of `raw`.
+    `seen`: counts equal contents in one POST, so that they get different ids.
+    `content_secret`: the key of content hashes, if a hash must not reveal the content.
 
-    An event without an id gets, in this order: a hash of `idempotency_key` and its content, a hash of its content where
-    it has its own time, or `random_id`. So whatever can be recognised when it is sent again is recognised. `content`:
-    what of it is the same then, if that is not all of `raw`. `seen` counts the contents of one POST: equal ones stay
-    apart. `content_secret` keys the hash where the content must not be guessed from it.
+    An event without an id gets the first of these that applies: a hash of `idempotency_key` and its content, a hash of
+    its content if it has a timestamp, or `random_id`. So every event that a retry can repeat is recognised.
     """
     if shared.refusal:
         raise shared.refusal
@@ -190,7 +197,7 @@ def _as_kept(value: Any) -> Any:
 def _time(
     own: datetime | None, sent: datetime | None, received: datetime, *, tolerates_time: bool
 ) -> tuple[datetime, bool]:
-    """When the event happened, and whether the time of sending says nothing. Raises Rejected."""
+    """Return when the event happened, and whether the time of sending was absurd. Raises Rejected."""
     if own is None:
         return received, False
     time, is_absurd = clock.correct(own, sent, received)
@@ -202,7 +209,7 @@ def _time(
 
 
 def _load_timed(raw: Any, shared_size: int, max_bytes: int, *, tolerates_time: bool) -> dict[str, Any]:
-    """The fields of an event; if that is tolerated, without a timestamp that cannot be read. Raises Rejected."""
+    """Return the fields of an event. With `tolerates_time`, drop an unreadable timestamp. Raises Rejected."""
     try:
         return _load(raw, shared_size, max_bytes)
     except Rejected as reason:
@@ -212,7 +219,7 @@ def _load_timed(raw: Any, shared_size: int, max_bytes: int, *, tolerates_time: b
 
 
 def _with_note(context: dict[str, Any], ignored: datetime | None) -> dict[str, Any]:
-    """The context with the time of sending that was ignored, unless it has something of that name."""
+    """Return the context with the ignored time of sending, unless that name is taken."""
     return context if ignored is None else {"ignored_sent_at": timestamps.readable_of(ignored), **context}
 
 
@@ -235,8 +242,9 @@ def _load(raw: Any, shared_size: int, max_bytes: int) -> dict[str, Any]:
 
 
 def _check_fields(raw: dict[str, Any]) -> dict[str, Any]:
-    """What the schema makes of an event. Its fields are asked one by one and the first refusal counts: all
-    that Schema.load adds are the other refusals, at three times the CPU.
+    """Return the fields of an event as the schema reads them. The first invalid field raises Rejected.
+
+    Schema.load would also collect the other errors, at three times the CPU.
     """
     sent = raw.copy()
     for name, read, is_required in _READERS:
@@ -249,7 +257,7 @@ def _check_fields(raw: dict[str, Any]) -> dict[str, Any]:
                 raise Rejected(reason["code"], reason["message"], name) from error
         elif is_required:
             raise Rejected("missing_field", f"{name} is required.", name)
-        else:  # a null id, time or object is what many clients send for "none"
+        else:  # many clients send a null id, time or object for "none"
             sent.pop(name, None)
     return sent
 
@@ -270,7 +278,7 @@ def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)  # to Python, true equals 1
+    return json.dumps(value, sort_keys=True)  # comparing Python values would take true for 1
 
 
 def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
@@ -278,7 +286,7 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
         raise Rejected("too_deep", f"An event nests at most {limits.MAX_DEPTH} levels.")
     child: Any
     for child in container.values() if isinstance(container, dict) else container:
-        kind = type(child)  # exactly what the JSON parser makes
+        kind = type(child)  # the JSON parser makes no subclasses
         if kind is dict or kind is list:
             _check_values(child, depth + 1)
         elif kind is BadNumber:
@@ -286,13 +294,13 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
 
 
 def check_kept(event: Event, max_bytes: int) -> None:
-    """Refuse an event that has become too large by what hides its ids. Raises Rejected."""
+    """Raise Rejected if an event has become too large because its ids were hidden."""
     if _size_of(event.to_json()) > max_bytes:
         raise Rejected("too_large", f"What is kept of this event takes at most {max_bytes} bytes.")
 
 
 def _size_of(document: Mapping[str, Any]) -> int:
-    """In bytes, as JSON. Raises Rejected for text that is not whole."""
+    """Return the bytes of a document as JSON. Raises Rejected for half a character."""
     try:
         return compact.size(document)
     except UnicodeEncodeError as error:

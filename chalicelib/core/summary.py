@@ -1,6 +1,6 @@
-"""What a commit record knows of its events, packed: columns, and ids in the bytes they stand for.
+"""Packs the events of a commit record into columns, with ids as bytes.
 
-An item costs by the KB, twice in a transaction, and is read again for reports.
+Size matters: an item costs by the KB, twice as much in a transaction, and is read again for reports.
 """
 
 from __future__ import annotations
@@ -18,13 +18,15 @@ from chalicelib.core.event import EventRef
 ByType = dict[str, list[EventRef]]
 ValueCounts = dict[str, dict[str, int]]
 
-# The ids that clients and ingestion mint. In other characters, or of other lengths, an id is plain text.
+# The ids that clients and ingestion generate. An id with other characters or another length is stored as text.
 _HEX = re.compile("[0-9a-f]{32}")
 _UUID = re.compile("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class RecordSums(NamedTuple):
-    """What a commit record says in sum: events by type, the user of each, value counts; and how many were erased."""
+    """The sums of a commit record: events by type, the user of each event, value counts, and the number of erased
+    events.
+    """
 
     types: Mapping[str, int]
     users: Iterable[str]
@@ -33,19 +35,19 @@ class RecordSums(NamedTuple):
 
 
 def pack(by_type: ByType, value_counts: ValueCounts) -> bytes:
-    """Compressed columns; after them, where all ids are of one form, 16 bytes each."""
+    """Return the compressed columns. If all ids are hex or UUIDs, 16 bytes for each id follow."""
     columns, raw_ids = _columns(by_type, value_counts)
     return compact.squeeze(columns.encode()) + raw_ids
 
 
 def most_bytes(by_type: ByType, value_counts: ValueCounts) -> int:
-    """What `pack` surely stays below, also where nothing can be compressed."""
+    """Return an upper bound of the size of `pack`'s result, for the case that nothing can be compressed."""
     columns, raw_ids = _columns(by_type, value_counts)
     return len(columns) + len(columns) // 1000 + 64 + len(raw_ids)
 
 
 def unpack(packed: bytes) -> tuple[ByType, ValueCounts]:
-    """The inverse of `pack`."""
+    """Return events and value counts; the inverse of `pack`."""
     stream = zlib.decompressobj()
     counts, times, users, form, ids, value_counts = json.loads(stream.decompress(packed))
     ids = _unfold(ids) if form == "text" else _ids_of(stream.unused_data, form)
@@ -54,7 +56,7 @@ def unpack(packed: bytes) -> tuple[ByType, ValueCounts]:
 
 
 def unpack_sums(packed: bytes, *, erased: int) -> RecordSums:
-    """All that a report needs, without the events."""
+    """Return the sums that a report needs, without building the events."""
     types, _, users, _, _, value_counts = json.loads(zlib.decompressobj().decompress(packed))
     return RecordSums(types, _unfold(users), value_counts, erased)
 
@@ -83,7 +85,7 @@ def _ids_of(raw: bytes, form: str) -> list[str]:
 
 
 def _fold(values: Sequence[str]) -> list[str]:
-    """What all values begin with, what they end with, and what is left of each."""
+    """Return the common start of all values, their common end, and the rest of each."""
     start = commonprefix(values)  # noqa: RUF071 - characters, no parts of a path
     rest = [value[len(start) :] for value in values]
     end = commonprefix([each[::-1] for each in rest])[::-1]  # noqa: RUF071

@@ -1,12 +1,12 @@
-"""The keys of the one table: no other module builds or reads a part of them.
+"""The keys of the one table. No other module builds or reads parts of them.
 
-Every partition key starts with the project and "#" (a project's name never holds one) or, for what belongs to the whole
-stage or may be written by few, with "#" and its kind: what users send never stands before what a policy of IAM
-looks at. What follows last in a key may hold anything.
+Most partition keys start with the project and "#", which a project's name cannot contain. Keys of the whole stage, and
+keys that few functions may write, start with "#" and their kind. IAM policies compare the start of a key. So a text
+that users send is always the last part of a key.
 
     item            partition key                 sort key
     event           PROJECT#e#USER                TIME#EVENT_ID
-    pointer         PROJECT#e#USER                TIME#EVENT_ID, of the natural key of an event that lies elsewhere
+    pointer         PROJECT#e#USER                TIME#EVENT_ID, the natural key of an event that is stored elsewhere
     guard           PROJECT#g#USER                EVENT_ID
     guard of an id  PROJECT#i#EVENT_ID            -
     commit record   PROJECT#d#DAY#SHARD           c#HHMM#OWNER
@@ -42,8 +42,8 @@ from chalicelib.core.chunk_id import hour_of, newest_minute_of, owner_of
 from chalicelib.core.event import EventRef
 from chalicelib.core.windows import Window
 
-# Writes of one hour spread over this many partitions (1,000 write units a second each). It is part
-# of every commit record's key: changing it makes chunks in flight commit twice.
+# The writes of an hour are spread over so many partitions, each with 1,000 write units a second. The number is part of
+# each commit record's key: a change would make chunks in flight commit twice.
 SHARDS = 8
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -74,7 +74,7 @@ def event_item(project: str, ref: EventRef) -> Key:
 
 
 def parse_event_item(key: Key) -> tuple[str, EventRef]:
-    """The project, and what names the event."""
+    """Return the project and the reference of an event."""
     project, _, user = key.pk.partition("#e#")
     time, _, event_id = key.sk.partition("#")
     return project, EventRef(time, user, event_id)
@@ -85,17 +85,17 @@ def guard_item(project: str, user: str, event_id: str) -> Key:
 
 
 def id_guard_item(project: str, event_id: str) -> Key:
-    """The guard of an id that is the event's own whatever its user: a partition each, since such ids sort by time."""
+    """Return the key of a guard by id alone. Each guard has its own partition, since such ids may sort by time."""
     return Key(f"{project}#i#{event_id}", "-")
 
 
 def shard_of(chunk_id: str) -> int:
-    """The shard that holds a chunk's commit record, the same for every attempt."""
+    """Return the shard of a chunk's commit record. It is the same for every attempt."""
     return zlib.crc32(chunk_id.encode()) % SHARDS
 
 
 def day_partitions(project: str, day: str) -> list[str]:
-    """The partitions of a day's commit records, counters and failures."""
+    """Return the partitions of a day's commit records, counters and failure notes."""
     return [_day_partition(project, day, shard) for shard in range(SHARDS)]
 
 
@@ -112,7 +112,7 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    """Without the event that a single's id names, and so its user: what names the chunk is enough."""
+    """Return the key of a chunk's item. It leaves out the event in a chunk_id, and with it the user."""
     owner = owner_of(chunk_id)
     day, hour = windows.day_and_hour(hour_of(owner))
     pk = _day_partition(project, day, shard_of(owner))
@@ -120,7 +120,7 @@ def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
 
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
-    """The project, and the chunk_id; of a single, whose event is a duplicate, its owner."""
+    """Return the project and the chunk_id; for a single-event chunk that is a duplicate, its owner."""
     return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
 
 
@@ -129,7 +129,7 @@ def is_commit_record(key: Key) -> bool:
 
 
 def commit_records_of(hour: str, first: str = "", last: str = "") -> Range:
-    """The commit records of an hour, or of its minutes with first <= minute <= last, in the partitions of its day."""
+    """Return the range of an hour's commit records, or of its minutes with first <= minute <= last."""
     _, hour_of_day = windows.day_and_hour(hour)
     return Range(f"c#{hour_of_day}{first}", f"c#{hour_of_day}{last}~")
 
@@ -144,7 +144,7 @@ def counter(project: str, hour: str, event_type: str, shard: int) -> Key:
 
 
 def parse_counter(key: Key) -> tuple[str, str, str]:
-    """The project, the hour, and the event type."""
+    """Return the project, the hour and the event type."""
     project, _, day, _ = key.pk.split("#")
     _, hour_of_day, event_type = key.sk.split("#", 2)
     return project, windows.join_hour(day, hour_of_day), event_type
@@ -159,7 +159,7 @@ def day(project: str, day: str, shard: int) -> Key:
 
 
 def parse_day(key: Key) -> tuple[str, str]:
-    """The project, and the day."""
+    """Return the project and the day."""
     return key.pk.partition("#")[0], key.sk.partition("#")[0]
 
 
@@ -172,7 +172,7 @@ def day_totals(project: str, day: str) -> Key:
 
 
 def parse_day_totals(key: Key) -> str:
-    """The day. Raises ValueError for another."""
+    """Return the day. Raises ValueError for a key that is not one of day totals."""
     _check(Window(key.pk.partition("#")[0], windows.DAY.name, key.sk))
     return key.sk
 
@@ -202,12 +202,12 @@ MARKS_PARTITIONS = [f"#marks#{shard}" for shard in range(SHARDS)]
 
 
 def mark(project: str, put_in: str, hour: str, shard: int) -> Key:
-    """Of a project's marks those come first that were put in the earliest hour."""
+    """Return the key of a mark. The marks of a project sort by the hour in which they were put."""
     return Key(MARKS_PARTITIONS[shard], f"{project}#{put_in}#{hour}")
 
 
 def parse_mark(key: Key) -> tuple[str, str, str, int]:
-    """The project, the hour of putting, the hour, and the shard. Raises ValueError for what is not a mark."""
+    """Return the project, the hour of putting, the hour and the shard. Raises ValueError for other keys."""
     project, put_in, hour = key.sk.split("#")
     for each in (put_in, hour):
         _check(Window(project, windows.HOUR.name, each))
@@ -215,14 +215,14 @@ def parse_mark(key: Key) -> tuple[str, str, str, int]:
 
 
 def of_project(project: str) -> Range:
-    """The marks of a project, in each of the partitions; and its unfinished windows."""
+    """Return the range of a project's marks in each of their partitions. It also holds for its unfinished windows."""
     return Range(f"{project}#", f"{project}$")
 
 
 class Mark(NamedTuple):
-    """A mark on an hour that gained events; `token` is new with every commit that touches the hour.
+    """A mark on an hour whose reports are behind. `token`: is new with every commit that marks the hour.
 
-    `put_in`: the hour in which it was put first. `since`: from when on events may have come that no report holds.
+    `put_in`: the hour in which the mark was first put. `since`: the earliest time of a commit that no report includes.
     """
 
     project: str
@@ -234,7 +234,7 @@ class Mark(NamedTuple):
 
     @property
     def put_at(self) -> datetime:
-        """When the mark was put, last."""
+        """When the mark was last put."""
         return datetime.fromtimestamp(int(self.token.partition("-")[0]), UTC)
 
 
@@ -250,7 +250,7 @@ def ledger(received_hour: str, shard: int) -> Key:
 
 
 def parse_ledger(key: Key) -> str:
-    """The hour of receipt."""
+    """Return the hour of receipt."""
     return key.sk
 
 
@@ -262,7 +262,7 @@ def unfinished(window: Window) -> Key:
 
 
 def parse_unfinished(key: Key) -> Window:
-    """Raises ValueError, or TypeError, for what is not a window with reports."""
+    """Return the window. Raises ValueError or TypeError for a key that is not one of a reported window."""
     window = Window(*key.sk.split("#"))
     _check(window)
     return window
@@ -274,14 +274,14 @@ def _check(window: Window) -> None:
 
 
 PROJECTS, ACCESS_KEYS = "#projects", "#keys"
-#: What is recorded of the stage itself.
+#: The partition of the stage's own records.
 STAGE = "#stage"
 DATA_FORMAT = Key(STAGE, "format")
 _CATALOGUE, _QUOTA, _REJECTED = "#catalogue#", "#quota#", "#rejected#"
 
-#: Partitions by patterns of IAM, in which `*` is whatever follows.
+#: Partitions as patterns of IAM, in which `*` stands for any text.
 QUOTAS, REJECTIONS = f"{_QUOTA}*", f"{_REJECTED}*"
-#: What operators alone write, with their own rights.
+#: Partitions that only operators may write.
 OPERATORS_PARTITIONS = (PROJECTS, ACCESS_KEYS, STAGE, f"{_CATALOGUE}*")
 
 
@@ -302,7 +302,7 @@ def quota(project: str, minute: str) -> Key:
 
 
 def old_hours(project: str, day: str, parts: int, part: int) -> Key:
-    """What holds a part of the old hours that a project has sent on a day."""
+    """Return the key of one part of the old hours that a project has sent on a day."""
     return Key(quota(project, day).pk, f"{day}#{parts}#{part}")
 
 
@@ -315,7 +315,7 @@ def rejection(project: str, name: str) -> Key:
 
 
 def parse_rejection(key: Key) -> tuple[str, str]:
-    """The project, and the name, which begins with a time. Raises ValueError for another."""
+    """Return the project and the name, which begins with a time. Raises ValueError for other keys."""
     timestamps.parse(key.sk.partition("#")[0])
     return key.pk.removeprefix(_REJECTED), key.sk
 
@@ -324,16 +324,16 @@ QUARANTINE = "#quarantine"
 
 
 def quarantine_record(project: str | None, name: str) -> Key:
-    """Of a chunk by its id; of an undecodable message, and so of no project, by its message id."""
+    """Return the key of a chunk by its id, or of an undecodable message, which has no project, by its message id."""
     return Key(QUARANTINE, f"{project or ''}#{name}")
 
 
 def parse_quarantine_record(key: Key) -> tuple[str | None, str]:
-    """The project if there is one, and the name."""
+    """Return the project, or None, and the name."""
     project, _, name = key.sk.partition("#")
     return project or None, name
 
 
 def is_operators(partition: str) -> bool:
-    """Whether operators alone write the partition."""
+    """Return whether only operators may write the partition."""
     return partition in OPERATORS_PARTITIONS or partition.startswith(_CATALOGUE)

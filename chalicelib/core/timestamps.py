@@ -1,4 +1,4 @@
-"""Event times: one strict rule in, one sortable form inside, one readable form out."""
+"""Event times: one strict rule for input, one sortable form inside, one readable form for output."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any, overload
 
-# ISO 8601 and RFC 3339: calendar, week and ordinal dates, extended or basic, to the hour, minute or second, of which
-# the last may have a fraction. RFC 3339 has the space and the leap second; ISO 8601 has the comma, the end of a day as
-# 24:00, the offset of hours alone and the true minus sign.
+# ISO 8601 and RFC 3339: calendar, week and ordinal dates, extended or basic, with an hour, a minute or a second. The
+# last may have a fraction. RFC 3339 adds the space and the leap second. ISO 8601 adds the comma, 24:00 as the end of a
+# day, offsets in hours alone, and the true minus sign.
 _HOUR, _SIXTY = "(?:[01][0-9]|2[0-3])", "[0-5][0-9]"
 _ISO = re.compile(
     r"(?P<day>[0-9]{4}(?:-[0-9]{2}-[0-9]{2}|[0-9]{4}|-W[0-9]{2}-[1-7]|W[0-9]{2}[1-7])|(?P<ordinal>[0-9]{4}-?[0-9]{3}))"
     rf"(?P<time>[Tt ](?P<hour>{_HOUR}|24)(?::?(?P<minute>{_SIXTY})(?::?(?P<second>{_SIXTY}|60))?)?"
     rf"(?:[.,](?P<fraction>[0-9]{{1,30}}))?(?P<zone>[Zz]|[+\-\u2212]{_HOUR}(?::?{_SIXTY})?)?)?"
 )
-# What nearly every sender writes, and what this product itself does.
+# The form that nearly every sender writes, and this product too.
 _COMMON = re.compile(
     rf"[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}[T ]{_HOUR}:{_SIXTY}:{_SIXTY}(?:\.[0-9]{{1,9}})?(?:Z|[+-]{_HOUR}:{_SIXTY})"
 )
@@ -24,12 +24,12 @@ _MICROSECONDS = {"hour": 3_600_000_000, "minute": 60_000_000, "second": 1_000_00
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 # Seconds reach this in the year 5138, milliseconds reached it in 1973.
 _MILLISECONDS_FROM = 100_000_000_000
-# Seconds reached this in 2001. People who type less mean a year or a date: 2026, 20260517.
+# Seconds reached this in 2001. A smaller number that a person types is a year or a date: 2026, 20260517.
 _TYPED_SECONDS_FROM = 1_000_000_000
 
 
 def parse(value: Any) -> datetime:
-    """ISO 8601 with a zone, or epoch seconds or milliseconds, as UTC. Raises ValueError for all else."""
+    """Return a time in UTC, from ISO 8601 with a zone, epoch seconds or epoch milliseconds. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise ValueError("must be a string or a number")  # noqa: TRY004 - one error for every bad time
     try:
@@ -55,9 +55,9 @@ def _parse_iso(text: str) -> datetime:
 
 
 def _parse_rare(match: re.Match[str], midnight: datetime) -> datetime:
-    """A time to the hour or minute, at the end of its day, in a leap second, or of a day of the year.
+    """Return a time in a rare form: to the hour or minute, at 24:00, in a leap second, or an ordinal date.
 
-    `midnight`: some midnight in its zone.
+    `midnight`: any midnight in the time's zone.
     """
     parts = {name: int(match[name]) for name in ("hour", "minute", "second") if match[name]}
     last, digits = list(parts)[-1], match["fraction"] or "0"
@@ -82,7 +82,10 @@ def _day(match: re.Match[str]) -> date:
 
 
 def in_utc(value: Any) -> Any:
-    """A time as client libraries mean it: in UTC if it names no zone, epoch time if it is digits. All else as it is."""
+    """Return a time as client libraries mean it: UTC if it names no zone, epoch time if it is digits.
+
+    Other values are returned unchanged.
+    """
     if not isinstance(value, str):
         return value
     match = _ISO.fullmatch(value)
@@ -92,25 +95,28 @@ def in_utc(value: Any) -> Any:
 
 
 def parse_loosely(text: str, zone: tzinfo | None = None) -> datetime:
-    """A time as people type it: also a day alone, for its midnight in the zone or UTC, or digits. Raises ValueError."""
+    """Return a time as people type it. Raises ValueError.
+
+    It may also be a day, which means its midnight in the zone or UTC, or epoch seconds or milliseconds.
+    """
     if _DIGITS.fullmatch(text):
         if float(text) < _TYPED_SECONDS_FROM:
             raise ValueError("is too small for epoch seconds. Write a day as 2015-05-17, an early time in ISO 8601")
         return parse(float(text))
     if len(text) == len("2015-05-17"):
         midnight = parse(text + "T00:00:00Z")
-        # Whole minutes, as events are counted: long ago, clocks of zones differed by odd seconds.
+        # Whole minutes, since events are counted by the minute: long ago, zones differed by odd seconds.
         return midnight.replace(tzinfo=zone).astimezone(UTC).replace(second=0) if zone else midnight
-    return parse(text[:11] + text[11:].replace(" ", "+"))  # what a "+" in a URL that is not encoded becomes
+    return parse(text[:11] + text[11:].replace(" ", "+"))  # an unencoded "+" in a URL arrives as a space
 
 
 def sortable(moment: datetime) -> str:
-    """27 characters that sort by time: 2015-05-17T10:05:03.000000Z."""
+    """Return a text of 27 characters that sorts by time: 2015-05-17T10:05:03.000000Z."""
     return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def readable(sortable_time: str) -> str:
-    """The sortable form with milliseconds and microseconds only where there are some: 2015-05-17T10:05:03Z."""
+    """Return the readable form of a sortable time, without needless zeros: 2015-05-17T10:05:03Z."""
     seconds, fraction = sortable_time[:19], sortable_time[20:26]
     if fraction == "000000":
         return f"{seconds}Z"
@@ -122,22 +128,22 @@ def readable_of(moment: datetime) -> str: ...
 @overload
 def readable_of(moment: None) -> None: ...
 def readable_of(moment: datetime | None) -> str | None:
-    """The readable form of a moment, if there is one."""
+    """Return the readable form of a moment, or None."""
     return readable(sortable(moment)) if moment else None
 
 
 def zone_of(name: str) -> tzinfo:
-    """The IANA zone of this name. Raises ValueError."""
+    """Return the IANA zone of this name. Raises ValueError."""
     from zoneinfo import ZoneInfo
 
     try:
         return ZoneInfo(name)
-    except (ValueError, KeyError, OSError) as error:  # no such zone, a folder of zones, no name of a file
+    except (ValueError, KeyError, OSError) as error:  # an unknown zone, a folder of zones, or no file name
         raise ValueError(f"{name[:40]!r} is no IANA time zone") from error
 
 
 def with_zone(readable_time: str, zone: tzinfo | None) -> str:
-    """A readable time as the zone's clocks show it, with their offset."""
+    """Return a readable time in the zone's local time, with its offset."""
     if zone is None:
         return readable_time
     try:

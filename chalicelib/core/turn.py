@@ -1,4 +1,4 @@
-"""A turn of the aggregator: what one project has to do, and in which portions it is done."""
+"""A turn of the aggregator: the work of one project, cut into portions."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from chalicelib.core import timestamps
 from chalicelib.core.table_keys import Mark
 from chalicelib.core.windows import DAY, GRAINS, HOUR, Window, first_time, windows_of
 
-#: A mark stays for a later run while it is younger: its commit record may not be visible yet. A commit is sent within a
-#: minute of its token (the processor's timeout), and DynamoDB applies it within seconds.
+#: A younger mark stays for a later run: its commit record may not be visible yet. A commit is sent within a minute of
+#: its token (the processor's timeout), and DynamoDB applies it within seconds.
 YOUNG = timedelta(minutes=2)
-# It may have been put while a run lasts. A token that is further ahead comes from a clock that nobody can wait for.
+# A mark may be put during a run. A token further ahead comes from a wrong clock, and nobody can wait for it.
 _AHEAD = timedelta(minutes=15)
-#: Hours of a day that are done together, and then the day once: what a run that is killed does again at most.
+#: Hours of a day that are done together, followed by the day once. A killed run repeats at most so many.
 PORTION_HOURS = 6
-#: Portions of a turn: that of the running hour, and that which has waited longest.
+#: Portions of a turn: the one with the running hour, and the one that has waited longest.
 TURN_PORTIONS = 2
 
 
 class Turn(NamedTuple):
-    """The first marks of a project in the order in which they were put, and windows that are listed as unfinished."""
+    """The oldest marks of a project, and its windows that are listed as unfinished."""
 
     project: str
     marks: Sequence[Mark]
@@ -30,7 +30,7 @@ class Turn(NamedTuple):
 
 
 class Portion(NamedTuple):
-    """Marks of some hours of a day, and the windows to make of them."""
+    """Marks of some hours of a day, and the windows to refresh for them."""
 
     marks: list[Mark]
     windows: set[Window]
@@ -41,7 +41,7 @@ def is_young(mark: Mark, now: datetime) -> bool:
 
 
 class _Task(NamedTuple):
-    """`rank`: the running hour first, then by how long it has waited."""
+    """A mark or window to handle. `rank`: the running hour first, then the longest wait."""
 
     rank: tuple[bool, datetime]
     hour: str
@@ -50,7 +50,7 @@ class _Task(NamedTuple):
 
 
 def portions(turn: Turn, now: datetime) -> list[Portion]:
-    """What a turn has to do, a day or a part of one each: the running hour first, then the longest wait."""
+    """Return the portions of a turn, each a day or a part of one: the running hour's first, then the longest wait."""
     running = HOUR.name_of(timestamps.sortable(now))
     tasks = [_of_mark(mark, running) for mark in turn.marks]
     tasks += [_of_window(window) for window in turn.unfinished if window.is_over(now)]
@@ -67,7 +67,7 @@ def portions(turn: Turn, now: datetime) -> list[Portion]:
 
 
 def _of_mark(mark: Mark, running: str) -> _Task:
-    # A mark that was put off has waited for longer than its place says.
+    # The key of a mark that was put off tells a shorter wait than the true one.
     waits_since = max(mark.since, timestamps.parse(first_time(mark.put_in)))
     return _Task((mark.hour != running, waits_since), mark.hour, windows_of(mark.project, mark.hour), mark)
 

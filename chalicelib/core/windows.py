@@ -1,6 +1,6 @@
-"""Time windows: the minutes, hours and days in which times are counted, stored and reported.
+"""Time windows: the minutes, hours and days in which events are counted, stored and reported.
 
-Only this module knows how a window is named and how long it is. Whoever needs another grain adds it to GRAINS.
+Only this module knows the names and lengths of windows. Add further grains to GRAINS.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from chalicelib.core import timestamps
 
 
 class Span(NamedTuple):
-    """Event times from `start` (included) to `end` (excluded); None is open."""
+    """Event times from `start` (included) to `end` (excluded). None: no bound."""
 
     start: datetime | None = None
     end: datetime | None = None
 
     @property
     def first(self) -> str:
-        """Sorts at or before every time in the span."""
+        """A text that sorts at or before every time in the span."""
         return timestamps.sortable(self.start) if self.start else ""
 
     @property
     def after(self) -> str:
-        """Sorts after every time in the span."""
+        """A text that sorts after every time in the span."""
         return timestamps.sortable(self.end) if self.end else "~"
 
     def holds(self, sortable_time: str) -> bool:
@@ -34,12 +34,14 @@ class Span(NamedTuple):
 
 
 class Grain(NamedTuple):
-    """A size of windows, which follow each other without gaps. A window's name is the beginning of its first time
-    in the sortable form, so that names sort by time and a name alone tells when its window starts.
+    """A size of windows. Windows follow each other without gaps.
 
-    `name_of`: from a time in the sortable form, or a finer window's name, to the name of the window that holds it.
-    `longest`: what no window exceeds. `made_of`: the finer grain whose reports its reports are made of; None: they
-    are made of commit records.
+    The name of a window is the beginning of its first time in the sortable form. So names sort by time, and a name
+    tells when its window starts.
+
+    `name_of`: returns the name of the window that holds a sortable time, or a finer window. `longest`: the longest
+    length of a window. `made_of`: the finer grain whose reports its reports are made of, or None if they are made of
+    commit records.
     """
 
     name: str
@@ -49,22 +51,22 @@ class Grain(NamedTuple):
     has_reports: bool = True
 
     def floor(self, moment: datetime) -> datetime:
-        """The start of the window that holds a moment."""
+        """Return the start of the window that holds a moment."""
         return timestamps.parse(first_time(self.name_of(timestamps.sortable(moment))))
 
     def ceil(self, moment: datetime) -> datetime:
-        """The moment itself if a window starts with it, or else the end of the window that holds it."""
+        """Return the moment if a window starts with it, or else the end of the window that holds it."""
         return moment if moment == self.floor(moment) else self.end(self.name_of(timestamps.sortable(moment)))
 
     def end(self, window: str) -> datetime:
-        """The moment at which a window is over; the end of time for its last one."""
+        """Return when a window is over; for the last window of the calendar, its last moment."""
         try:
             return self.floor(timestamps.parse(first_time(window)) + self.longest)
         except OverflowError:
             return datetime.max.replace(tzinfo=UTC)
 
     def windows(self, span: Span) -> tuple[str, str]:
-        """The windows that hold any time of the span are those with first <= name < after."""
+        """Return bounds of the windows that overlap the span: they have first <= name < after."""
         first = self.name_of(span.first) if span.start else ""
         if span.end is None:
             return first, "~"
@@ -72,31 +74,34 @@ class Grain(NamedTuple):
         return first, last if first_time(last) == span.after else f"{last}~"
 
     def whole(self, span: Span) -> Span:
-        """The span of those windows."""
+        """Return the span extended to whole windows."""
         return Span(span.start and self.floor(span.start), span.end and self.ceil(span.end))
 
     def start_on_clocks(self, minute: str, zone: tzinfo | None) -> str:
-        """The readable first second, in UTC, of the window in which a zone's clocks show this minute."""
+        """Return the readable start, in UTC, of the window in which the zone's clocks show this minute."""
         if zone is None:
             return start(self.name_of(minute))
         try:
             local = timestamps.parse(start(minute)).astimezone(zone)
             shown = self.floor(local.replace(tzinfo=UTC)).replace(tzinfo=zone)
-            # A day starts when its midnight is first shown. What clocks show twice of an hour is two windows.
+            # A day starts when its midnight is first shown. An hour that clocks show twice is two windows.
             begins = shown if self.longest >= timedelta(days=1) else _start_at_offset_of(local, shown)
             return timestamps.readable(timestamps.sortable(begins))
-        except OverflowError:  # the first or last day of all time
+        except OverflowError:  # the first or last day of the calendar
             return start(self.name_of(minute))
 
 
 def _start_at_offset_of(local: datetime, shown: datetime) -> datetime:
-    """When clocks began to show an hour (`shown`, its first minute) up to a moment, without being set back."""
+    """Return when clocks began to show an hour. `local`: a moment in it; `shown`: its first minute.
+
+    Of an hour that is shown twice, the result is the start of the showing that contains `local`.
+    """
     offset, zone = local.utcoffset() or timedelta(), local.tzinfo
     begins = shown.replace(tzinfo=UTC) - offset
     before = begins.astimezone(zone).utcoffset() or timedelta()
-    if before < offset:  # set forward: the hour began before, or lacks its first minutes
+    if before < offset:  # clocks were set forward: the hour began before, or lacks its first minutes
         return shown
-    while begins.astimezone(zone).utcoffset() != offset:  # set back in the middle of the hour
+    while begins.astimezone(zone).utcoffset() != offset:  # clocks were set back in the middle of the hour
         begins += timedelta(minutes=1)
     return begins
 
@@ -104,25 +109,25 @@ def _start_at_offset_of(local: datetime, shown: datetime) -> datetime:
 MINUTE = Grain("minute", itemgetter(slice(len("2015-05-17T10:05"))), timedelta(minutes=1), has_reports=False)
 HOUR = Grain("hour", itemgetter(slice(len("2015-05-17T10"))), timedelta(hours=1))
 DAY = Grain("day", itemgetter(slice(len("2015-05-17"))), timedelta(days=1), made_of=HOUR)
-#: By name, from fine to coarse.
+#: The grains by name, from fine to coarse.
 GRAINS = {grain.name: grain for grain in (MINUTE, HOUR, DAY)}
 
-#: The minute of the hour, 00 to 59, in a time or in the name of a minute.
+#: Returns the minute of the hour, 00 to 59, of a time or of a minute's name.
 minute_of_hour: Callable[[str], str] = itemgetter(slice(14, 16))
 
 
 def quarter_of(minute: str) -> str:
-    """The minute of the hour, 00 to 59, at which its quarter begins."""
+    """Return the first minute, 00 to 45, of a minute's quarter of an hour."""
     return f"{int(minute) // 15 * 15:02}"
 
 
 def reported() -> list[Grain]:
-    """The grains that have reports, from fine to coarse."""
+    """Return the grains that have reports, from fine to coarse."""
     return [grain for grain in GRAINS.values() if grain.has_reports]
 
 
 class Window(NamedTuple):
-    """What a report is about: the hour 2015-05-17T10, or the day 2015-05-17, of a project."""
+    """The hour (2015-05-17T10) or day (2015-05-17) of a project that a report describes."""
 
     project: str
     grain: str
@@ -141,7 +146,7 @@ class Window(NamedTuple):
 
 
 def is_reported(window: Window) -> bool:
-    """Whether this could be a window that has reports."""
+    """Return whether the window could have reports."""
     grain = GRAINS.get(window.grain)
     if grain is None or not grain.has_reports or not window.name.isascii():
         return False
@@ -152,27 +157,27 @@ def is_reported(window: Window) -> bool:
 
 
 def windows_of(project: str, hour: str) -> list[Window]:
-    """The windows whose reports an hour is part of, from fine to coarse."""
+    """Return the windows whose reports include an hour, from fine to coarse."""
     return [Window(project, grain.name, grain.name_of(hour)) for grain in reported()]
 
 
 def start(window: str) -> str:
-    """The readable first second of a window."""
+    """Return the first second of a window in the readable form."""
     return window + "0000-01-01T00:00:00Z"[len(window) :]
 
 
 def first_time(window: str) -> str:
-    """The sortable first moment of a window."""
+    """Return the first moment of a window in the sortable form."""
     return window + "0000-01-01T00:00:00.000000Z"[len(window) :]
 
 
 def day_and_hour(hour: str) -> tuple[str, str]:
-    """The two parts of an hour's name: its day, and the hour of the day, 00 to 23."""
+    """Return the two parts of an hour's name: its day, and the hour of the day, 00 to 23."""
     return hour[:10], hour[11:13]
 
 
 def join_hour(day: str, hour_of_day: str) -> str:
-    """The inverse of `day_and_hour`."""
+    """Return the name of an hour; the inverse of `day_and_hour`."""
     return f"{day}T{hour_of_day}"
 
 

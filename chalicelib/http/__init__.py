@@ -1,1 +1,1 @@
-"""Requests and answers: all that knows Chalice, with the static pages."""
+"""The HTTP layer: reads requests and makes answers."""

@@ -1,4 +1,4 @@
-"""What requests are answered: JSON, the pixel, and every error as problem+json (RFC 9457)."""
+"""Answers to requests: JSON, the pixel, and problem+json (RFC 9457) for every error."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from chalicelib.errors import TITLES, Problem, StoreFailed
 
 _log = logging.getLogger(__name__)
 
-#: What browsers are told with every answer; nothing here is for embedding or guessing types.
+#: Headers of every answer: browsers must neither cache it nor guess its type.
 HEADERS: dict[str, Any] = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-# How the headers begin that an error of Chalice's keeps.
+# An error that Chalice itself answers keeps the headers that begin like this.
 _KEPT = ("Allow", "Access-Control-")
 
-# One pixel. Every byte is ASCII, so that it passes API Gateway as text: as bytes it would depend on the
-# Accept header, of which API Gateway reads the first type only.
+# One pixel. All bytes are ASCII, so API Gateway passes them as text. For bytes it would depend on the Accept header, of
+# which API Gateway reads only the first type.
 _GIF = "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;"
 
-#: Browsers of any site may send events, and read nothing else; never with credentials. Pages add headers of their own
-#: (traceparent, baggage): "*" allows all but Authorization, which Chalice names. Older browsers need names.
+#: Web pages of any site may send events and read the answers to that, without credentials. Pages add headers such as
+#: traceparent: "*" allows all except Authorization, which Chalice names. Older browsers need the names.
 #: https://fetch.spec.whatwg.org/#http-new-header-syntax
 CORS = CORSConfig(
     allow_origin="*",
@@ -34,17 +34,17 @@ CORS = CORSConfig(
     expose_headers=["Retry-After"],
     max_age=86400,
 )
-#: The routes that client libraries call: from any web page, whatever they call what they send.
+#: Options of the routes that client libraries call, from any web page and with any content type.
 OPEN: dict[str, Any] = {"content_types": ["*/*"], "cors": CORS}
 
-#: What else Chalice itself refuses is a bad request.
+#: Codes of the errors that Chalice itself answers. Others are bad_request.
 CODES_OF_CHALICE = {405: "method_not_allowed", 415: "unsupported_media_type"}
 
 
 class Application(Chalice):
-    """Chalice, whose routes answer an object, which is a success, or what is raised, which is a problem.
+    """Chalice with routes that return an object for a success, and raise Problem or StoreFailed for an error.
 
-    Chalice itself makes a 500 of every exception that is not of a class of its own, before middleware sees it.
+    Chalice would answer 500 to exceptions of classes that it does not know, before any middleware sees them.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -53,7 +53,7 @@ class Application(Chalice):
         self.register_middleware(_speak_problem_json, "http")
 
     def route(self, path: str, **options: Any) -> Callable[..., Any]:
-        """Declare a route, as Chalice does; one for GET answers HEAD as well."""
+        """Declare a route, as Chalice does. A route for GET answers HEAD as well."""
         if "GET" in options["methods"]:
             options["methods"] = [*options["methods"], "HEAD"]
         register = super().route(path, **options)
@@ -65,7 +65,7 @@ class Application(Chalice):
         return declare
 
     def open_routes(self, routes: Iterable[tuple[str, str]]) -> Callable[..., Any]:
-        """Declare a view for each of these (method, path): routes that web pages of any site may call."""
+        """Declare a view for each (method, path), as routes that web pages of any site may call."""
 
         def declare(view: Callable[..., Any]) -> Callable[..., Any]:
             for method, path in routes:
@@ -88,20 +88,20 @@ def _answering(view: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _told(error: Problem | StoreFailed) -> Problem:
-    """What the caller hears of an error."""
+    """Return the problem that the client sees for an error."""
     if isinstance(error, Problem):
         return error
-    _log.warning("a store failed: %s", error)  # what failed is for the log alone
+    _log.warning("a store failed: %s", error)  # only the log names the failed call
     return Problem("store_unavailable", "The store did not answer. Ask again.", retry_after=5)
 
 
 def answer(body: dict[str, Any]) -> Response:
-    """Always 200: some client libraries take any other success for a failure and send again."""
+    """Return a success, always with status 200: some client libraries retry after any other success."""
     return Response(compact.dump(body), status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
 def for_library(answer: Any) -> Any:
-    """What a library asked for. A script may be kept by browsers for a while: it says nothing of anybody."""
+    """Return an answer to another request of a library. Browsers may cache a script, which holds no private data."""
     if not isinstance(answer, str):
         return answer
     headers = {**HEADERS, "Cache-Control": "public, max-age=3600", "Content-Type": "text/javascript; charset=utf-8"}
@@ -109,7 +109,7 @@ def for_library(answer: Any) -> Any:
 
 
 def pixel(receive: Callable[[], Any]) -> Response:
-    """An image in any case, since a broken one would be seen; a header says why an event was not accepted."""
+    """Return the image in any case, since visitors would see a broken one. A header names the error, if any."""
     headers = {**HEADERS, "Content-Type": "image/gif"}
     try:
         receive()
@@ -120,7 +120,7 @@ def pixel(receive: Callable[[], Any]) -> Response:
 
 
 def _speak_problem_json(event: Any, get_response: Callable[[Any], Response]) -> Response:
-    """Middleware: what Chalice itself answers becomes application/problem+json too, and HEAD gets no body."""
+    """Middleware: turn Chalice's own error answers into application/problem+json, and drop the body for HEAD."""
     response = _as_problem(get_response(event))
     if event.method == "HEAD":
         response.body = ""
@@ -131,7 +131,7 @@ def _as_problem(response: Response) -> Response:
     if response.status_code < 400 or str(response.headers.get("Content-Type", "")).startswith("application/problem"):
         return response
     if response.status_code >= 500:
-        error = Problem("internal_error")  # never what broke: that is in the log
+        error = Problem("internal_error")  # the cause is only logged
     else:
         error = Problem(CODES_OF_CHALICE.get(response.status_code, "bad_request"), response.body.get("Message", ""))
     answered = problem(error)
@@ -140,13 +140,13 @@ def _as_problem(response: Response) -> Response:
 
 
 def problem(error: Problem) -> Response:
-    """The answer that an error is."""
+    """Return the answer for an error."""
     extra = dict(error.extra)
     headers = {**HEADERS, "Content-Type": "application/problem+json"}
     if "retry_after" in extra:
         headers["Retry-After"] = str(extra.pop("retry_after"))
     if error.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = "Bearer"  # not Basic, for which a browser would ask its user
+        headers["WWW-Authenticate"] = "Bearer"  # with Basic, a browser would ask its user for a password
     body = {
         "type": "about:blank",
         "title": TITLES[error.status],

@@ -1,4 +1,4 @@
-"""Files that ship beside the code, and how they are answered: the live page's, and the API's description."""
+"""Serves the files that ship with the code: the live page, the script for web sites and the API's description."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _STATIC = Path(__file__).parent / "static"
 _PAGE = _STATIC / "page"
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 _HTML = "text/html; charset=utf-8"
-# Stands in index.html for the version, a part of every other file's address: a changed file has a new
-# address, and what modules import of one another by relative addresses comes along.
+# The placeholder in index.html for the version, which is part of all other addresses. So a changed file gets a new
+# address, and modules that import each other by relative addresses get matching versions.
 _VERSION_MARK = "VERSION"
 _START = "start.js"
 _NOT_FRAMED = "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-# A page that runs nothing and asks nobody but this stage. Styles set by scripts are none of its business.
+# The page may run its own scripts and request only this stage. Scripts may still set styles.
 _PAGE_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " + _NOT_FRAMED
 )
@@ -33,7 +33,7 @@ _SCRIPT = "m.js"
 
 @dataclass(frozen=True, slots=True)
 class PageFile:
-    """`tag` changes when `text` does; `never_changes`: what is at its address."""
+    """A file of the page. `tag`: changes with `text`. `never_changes`: browsers may cache its address forever."""
 
     text: str
     content_type: str
@@ -42,7 +42,7 @@ class PageFile:
 
 
 def file_at(request: Any) -> Response:
-    """The file that a request asks for. Raises Problem if there is none."""
+    """Return the file at a request's path. Raises Problem if there is none."""
     match request.path:
         case "/":
             return _index(request)
@@ -60,12 +60,12 @@ def _index(request: Any) -> Response:
     path = str(request.context.get("path", "/"))
     if path.endswith("/"):
         return _show(index(), request)
-    # The page's addresses are relative: under a stage's prefix it must end in a slash.
+    # The page has relative addresses, so under a stage's prefix its own address must end in a slash.
     return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
 
 
 def index() -> PageFile:
-    """The page itself, with the addresses of its other files."""
+    """Return the page itself, with the addresses of its other files."""
     text = (_PAGE / "index.html").read_text("utf-8").replace(_VERSION_MARK, current_version())
     return PageFile(text, _HTML, _hash(text.encode()), never_changes=False)
 
@@ -73,7 +73,7 @@ def index() -> PageFile:
 def _asset(version: str, name: str) -> PageFile:
     found = _assets().get(name)
     if found and version != current_version():
-        # During a deployment a page of one version asks functions of another. This script then loads the page again.
+        # During a deployment, a page of one version reaches functions of another. This script then reloads the page.
         found = replace(found, never_changes=False) if name == _START else None
     if found is None:
         raise Problem("no_such_file", "The page has no such file. Load the page again.")
@@ -81,7 +81,7 @@ def _asset(version: str, name: str) -> PageFile:
 
 
 def _show(file: PageFile, request: Any) -> Response:
-    """A file of the page, or 304 where the browser has it."""
+    """Return a file of the page, or 304 if the browser has it."""
     headers: dict[str, str | list[str]] = {
         "ETag": f'W/"{file.tag}"',
         "Cache-Control": f"public, max-age={_A_YEAR}, immutable" if file.never_changes else "no-cache",
@@ -96,13 +96,13 @@ def _show(file: PageFile, request: Any) -> Response:
 
 
 def _script(version: str | None) -> Response:
-    """The script for other sites' pages. An address of a former version has the current one, for an hour."""
+    """Return the script for web sites. The address of a former version serves the current script for an hour."""
     text = _shipped(_SCRIPT)
     age = f"{_A_YEAR}, immutable" if version == _hash(text.encode()) else str(_AN_HOUR)
     headers: dict[str, str | list[str]] = {
         "Cache-Control": f"public, max-age={age}",
         "Content-Type": _TYPES[".js"],
-        "Access-Control-Allow-Origin": "*",  # for `integrity` in the pages
+        "Access-Control-Allow-Origin": "*",  # pages with `integrity` need it
         "Cross-Origin-Resource-Policy": "cross-origin",
         "X-Content-Type-Options": "nosniff",
     }
@@ -110,7 +110,7 @@ def _script(version: str | None) -> Response:
 
 
 def _description_page() -> Response:
-    """The one style inside the page is allowed, and nothing else."""
+    """Return the page with the API's description. Its policy allows only the style inside the page."""
     page = _shipped("docs.html")
     style = page.partition("<style>")[2].partition("</style>")[0]
     style_hash = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -120,7 +120,7 @@ def _description_page() -> Response:
 
 @cache
 def current_version() -> str:
-    """A hash of all files but the index."""
+    """Return a hash of all files except the index."""
     return _hash("\n".join(f"{name} {file.tag}" for name, file in sorted(_assets().items())).encode())
 
 

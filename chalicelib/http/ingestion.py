@@ -1,4 +1,4 @@
-"""Requests of client libraries, in whatever dialect: those with events go to the queue, questions are answered."""
+"""Handles the requests of client libraries: queues their events, and answers their other questions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
-    """The verdicts on a request's events, and what its libraries look for. Raises Problem and StoreFailed.
+    """Ingest the events of a request. Return the verdicts, and the members that its libraries expect.
 
-    The key stands in a header, in the query, or in the body, where only the dialect's reader finds it. The first that
-    has the form of a key decides the project. Before a key is seen, nothing is parsed, and nobody is told more than
-    that a body's size, gzip or encoding is wrong.
+    Raises Problem and StoreFailed.
+
+    The key may be in a header, in the query or in the body, where the dialect's reader finds it. The first text with
+    the form of a key decides the project. Without a valid key, the body is not parsed, and the answer reveals only
+    errors of its size, gzip or encoding.
     """
     incoming = requests.incoming_of(request, now)
     dialect = dialect_of(request.method, request.path, incoming, dialects)
@@ -53,13 +55,13 @@ def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[
 
 
 def receive_pixel(request: Any, *, stage: Pipeline, now: datetime) -> None:
-    """Take in the event of a pixel, unless HEAD only asks for the image. Raises Problem and StoreFailed."""
+    """Ingest the event of a pixel, unless the request is HEAD. Raises Problem and StoreFailed."""
     if request.method != "HEAD":
         receive(request, stage=stage, now=now)
 
 
 def answer_question(request: Any, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> Any:
-    """What a client library asks beside sending, an object or a script; no key is needed."""
+    """Return the answer to another request of a client library, an object or a script. No key is needed."""
     asked = ("GET" if request.method == "HEAD" else request.method, request.path)
     questions = (each for dialect in dialects for each in dialect.questions)
     question = next(each for each in questions if (each.method, each.path) == asked)

@@ -1,4 +1,4 @@
-"""What a request says: its key, its parameters, its sender, and what a dialect reads of it."""
+"""Reads requests: the key, the parameters, the sender, and the parts that dialects need."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from chalicelib.core.dialects import Incoming
 
 
 def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterator[str]:
-    """What stands where a header may hold a key: in one of these names, then as Bearer, or as Basic's user name.
+    """Yield the texts in headers that may be keys: in these headers, then as Bearer, or as Basic's user name.
 
-    Jitsu's libraries insist on a key that is followed by a colon and a secret.
+    Jitsu's libraries insist on a key with a colon and a secret behind it.
     """
     headers: Mapping[str, str] = request.headers
     yield from (headers.get(name, "").partition(":")[0] for name in names)
@@ -27,16 +27,16 @@ def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterat
     try:
         yield base64.b64decode(credentials.strip(), validate=True).decode("ascii").partition(":")[0]
     except (ValueError, binascii.Error):
-        yield credentials  # which is no key of anybody
+        yield credentials  # invalid, so the request is refused with bad_key
 
 
 def key_of(request: Any) -> str | None:
-    """The key of a request that has no body: the first in a header that has the form of one."""
+    """Return the key of a request without a body: the first header's text with the form of a key."""
     return access_key.first_in(keys_of(request))
 
 
 def parameters_of(request: Any) -> dict[str, str]:
-    """The query parameters; of a repeated one the last."""
+    """Return the query parameters. Of a repeated one, the last value counts."""
     return dict(request.query_params or {})
 
 
@@ -51,7 +51,7 @@ def sender_of(request: Any, project: str, now: datetime) -> Sender:
 
 
 def incoming_of(request: Any, now: datetime) -> Incoming:
-    """What a dialect may read of a request."""
+    """Return the parts of a request that a dialect may read."""
     query: Any = request.query_params or {}
     return Incoming(
         body=request.raw_body,  # bytes, whatever content type the client named
@@ -65,7 +65,7 @@ def incoming_of(request: Any, now: datetime) -> Incoming:
 
 
 def _address_of(request: Any) -> str:
-    """A stage's name, or a mapped path, stands between the host and the route's own path."""
+    """Return the stage's address. A stage's name or a mapped path comes between the host and the route's path."""
     scheme = request.headers.get("x-forwarded-proto", "http")
     prefix = str(request.context.get("path", "")).rstrip("/").rsplit("/", request.path.count("/"))[0]
     return f"{scheme}://{request.headers.get('host', '')}{prefix}"

@@ -1,6 +1,6 @@
-"""What client libraries send, each in its own dialect, as raw events in Millrace's own form.
+"""The dialects of client libraries. Each turns requests into raw events in Millrace's own form.
 
-Every dialect is a function from a request to a `Post`; none loses a field. `registry` says where each is spoken;
+A dialect is a function from a request to a `Post`, and loses no field. `registry` lists the paths of each dialect.
 docs/clients.md has the rules.
 """
 
@@ -20,8 +20,8 @@ from chalicelib.core.event import Rejected, as_id, is_text
 class Incoming:
     """A request as dialects see it. Header names are in lower case.
 
-    `body`: as it came, or opened, which readers need: without gzip. `query`: of a repeated parameter the last value;
-    `repeated` has all of these. `path`: the parameters in its path. `address`: where its sender reaches this stage.
+    `body`: as received, or, for readers, opened (without gzip). `query`: the last value of each parameter. `repeated`:
+    all values of the repeated ones. `path`: the parameters in the path. `address`: the stage's address for its clients.
     """
 
     body: bytes
@@ -33,16 +33,15 @@ class Incoming:
     repeated: Mapping[str, list[str]] = field(default_factory=dict)
 
     def values(self, name: str) -> list[str]:
-        """All that the query says under this name."""
+        """Return all values of a query parameter."""
         return self.repeated.get(name) or [self.query[name]] if name in self.query else []
 
 
 class RawEvent(NamedTuple):
-    """What `read_event` takes of an event, by the same names; nothing is checked yet.
+    """The arguments of `read_event` for one event, by the same names. Nothing is checked yet.
 
-    `max_bytes`: what its dialect's events may take.
-    `rejected`: what is wrong with it by the dialect's own rules; `fields` is then as it came. `key`: the write key that
-    it names itself.
+    `max_bytes`: the limit of its dialect. `rejected`: the violation of the dialect's own rules; `fields` is then
+    unchanged. `key`: the write key in the event itself.
     """
 
     fields: Any
@@ -58,10 +57,10 @@ class RawEvent(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """What a request says. `key`: the write key that the client library put into the body, beside the events.
+    """The content of a request. `key`: the write key that the client library put into the body, beside the events.
 
-    `shared`: what its envelope says of all events, which is checked, hidden and held once. Its `context` joins theirs,
-    and its `batch` is kept there under that name.
+    `shared`: the fields of the batch that apply to all events. They are checked, hidden and stored once. Its `context`
+    is merged into each event's context, and its `batch` is stored there under that name.
     """
 
     events: list[RawEvent]
@@ -70,11 +69,11 @@ class Post:
 
     @property
     def keys(self) -> list[str]:
-        """Each write key that the body names, once."""
+        """The write keys in the body, each once."""
         return list(dict.fromkeys(key for key in (self.key, *(event.key for event in self.events)) if key))
 
     def without_events_of(self, keys: Collection[str]) -> list[RawEvent]:
-        """The events; one that names one of these keys, or whose request does, is rejected."""
+        """Return the events, with those rejected that name one of these keys, or whose body does."""
         if not keys:
             return self.events
         refusal = Rejected("other_key")
@@ -85,7 +84,7 @@ class Post:
 
 
 def moment_of(value: Any) -> datetime | None:
-    """A time of the envelope; what is none counts as absent, since the events are good without it."""
+    """Return a time of the batch, or None if it is invalid: the events are valid without it."""
     try:
         return timestamps.parse(timestamps.in_utc(value))
     except ValueError:
@@ -93,25 +92,25 @@ def moment_of(value: Any) -> datetime | None:
 
 
 def is_given(value: Any) -> bool:
-    """Whether a value says something. What libraries send for "none" does not: null, an empty text, list or object.
+    """Return whether a value is given. Libraries send null, an empty text, list or object for "none".
 
-    Millrace's own form, which people write by hand, knows null alone and refuses an empty id by name.
+    Millrace's own form does not use this: people write it by hand, so an empty id is rejected by name.
     """
     return value not in (None, "", [], {})
 
 
 def given(fields: Mapping[str, Any], *names: str) -> Any:
-    """The first of these fields that is given; None if there is none."""
+    """Return the first of these fields that is given, or None."""
     return next((value for name in names if is_given(value := fields.get(name))), None)
 
 
 def text_in(fields: Mapping[str, Any], *names: str) -> str | None:
-    """The first of these fields that is a text."""
+    """Return the first of these fields that is a non-empty text, or None."""
     return next((value for name in names if isinstance(value := fields.get(name), str) and value), None)
 
 
 def id_in(fields: Mapping[str, Any], *names: str, max_length: int) -> str | int | float | None:
-    """The first of these fields that can be an id, in data of which the sender need not have thought as ids."""
+    """Return the first of these fields that is valid as an id, or None. Its sender may not have meant it as one."""
     return next((value for name in names if _is_id(value := fields.get(name), max_length)), None)
 
 
@@ -129,7 +128,7 @@ def only(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """A field as an object: PHP's libraries send [] for an empty one, and anything else is kept under its name."""
+    """Return a field as an object. PHP's libraries send [] for an empty one; other values are stored under the name."""
     value = fields.get(name)
     if isinstance(value, dict):
         return value
@@ -137,16 +136,16 @@ def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def shared_of(context: dict[str, Any], batch: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """What an envelope says of all events, as far as it says something."""
+    """Return the shared fields of a batch, without empty parts."""
     return {name: said for name, said in (("context", context), ("batch", batch)) if said}
 
 
 def _differ(one: Any, other: Any) -> bool:
-    return repr(one) != repr(other)  # to Python, true equals 1, however deep
+    return repr(one) != repr(other)  # comparing Python values would take true for 1, at any depth
 
 
 def add_free(fields: dict[str, Any], name: str, rest: Mapping[str, Any]) -> dict[str, Any]:
-    """Add an object that says something, under this name or, where it is taken, one like it. Answers the fields."""
+    """Add a non-empty object under this name, with "_" appended if the name is taken. Return the fields."""
     while rest and name in fields:
         name += "_"
     if rest:
@@ -155,7 +154,7 @@ def add_free(fields: dict[str, Any], name: str, rest: Mapping[str, Any]) -> dict
 
 
 def add_absent(fields: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Add those of `more` whose names are free; answer those whose names hold another value."""
+    """Add the entries of `more` whose names are free. Return the entries whose names hold another value."""
     clashing = {name: value for name, value in more.items() if name in fields and _differ(value, fields[name])}
     fields.update({name: value for name, value in more.items() if name not in fields})
     return clashing

@@ -19,29 +19,29 @@ from chalicelib.core.event import CLOUDEVENT_PEOPLE, CLOUDEVENT_STAND_INS, DATA_
 from chalicelib.errors import Problem
 
 _REQUIRED = ("specversion", "id", "source", "type")
-#: What is read: 1.0 by its own rules, and 0.3, which differs in how an event in JSON holds base64.
+#: The supported versions: 1.0 by its own rules, and 0.3, which encodes binary data differently.
 _VERSIONS = ("1.0", "0.3")
 _JSON = re.compile(r"[^/]+/([^/]+\+)?json")
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"')
 
 
 def is_one(fields: Mapping[str, Any]) -> bool:
-    """Whether a JSON object is a CloudEvent, under whatever content type it came."""
+    """Return whether a JSON object is a CloudEvent, whatever its content type."""
     return all(name in fields for name in _REQUIRED) and "event_type" not in fields
 
 
 def open_body(incoming: Incoming) -> bytes:
-    """The plain body; in binary mode the data of an event, which may be any bytes, also gzip. Raises Problem."""
+    """Return the plain body. In binary mode, the data may be any bytes, gzip included. Raises Problem."""
     if media_type(incoming.headers).startswith("application/cloudevents"):
         return payload.open_text(incoming.body)
-    # Of the transport; other gzip is the data.
+    # Only a compression of the transport is removed. Other gzip is the event's data.
     if incoming.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         return payload.inflate(incoming.body)
     return payload.within_size(incoming.body)
 
 
 def read(incoming: Incoming) -> Post:
-    """The CloudEvents of a request, of which a batch may hold none. Raises Problem."""
+    """Return the CloudEvents of a request. A batch may be empty. Raises Problem."""
     content_type = media_type(incoming.headers)
     if not content_type.startswith("application/cloudevents"):
         return Post([_binary(incoming, content_type)])
@@ -56,7 +56,7 @@ def read(incoming: Incoming) -> Post:
 
 
 def read_one(event: Any) -> RawEvent:
-    """A CloudEvent in Millrace's own form; rejected if it is none."""
+    """Return a CloudEvent in Millrace's own form. An invalid one is rejected."""
     if not isinstance(event, dict):
         return RawEvent(event)
     for name in _REQUIRED:
@@ -71,7 +71,7 @@ def read_one(event: Any) -> RawEvent:
     properties = dict(data) if isinstance(data, dict) else {"data": data} if "data" in event else {}
     more = add_absent(properties, {"data_base64": event["data_base64"]} if "data_base64" in event else {})
     user, anonymous = _people(event, properties)
-    # What is the user is kept as such and not twice: a project may want it hidden.
+    # The user is stored once, as such: a copy in the context would escape a project that hides users.
     told = [name for name in (*CLOUDEVENT_PEOPLE.users, *CLOUDEVENT_STAND_INS.users) if user == event.get(name)]
     fields = {
         "event_type": event["type"],
@@ -86,9 +86,9 @@ def read_one(event: Any) -> RawEvent:
 
 
 def _people(event: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The user and the anonymous id. Where nobody is named, the source is the one: as it is, or if long its hash.
+    """Return the user and the anonymous id. If nobody is named, the source is the anonymous id, or its hash if long.
 
-    Only the two extension attributes are meant as ids. What is no id in data or subject names nobody.
+    Only the two extension attributes are meant as ids. In data or subject, an invalid id is ignored.
     """
     user = given(event, *CLOUDEVENT_PEOPLE.users)
     for fields, names in ((data, DATA_PEOPLE.users), (event, CLOUDEVENT_STAND_INS.users)):
@@ -103,12 +103,12 @@ def _people(event: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any
 
 
 def _decoded(event: dict[str, Any]) -> dict[str, Any]:
-    """An event of version 0.3, whose data is base64, as binary data of its content type."""
+    """Return an event of version 0.3 whose base64 data is decoded like binary data of its content type."""
     try:
         body = base64.b64decode(event.get("data") or "", validate=True)
         data = _data(body, str(event.get("datacontenttype") or "application/json"))
     except (ValueError, TypeError, Problem):
-        return event  # which is kept as it is, with the encoding that it names
+        return event  # unchanged, with the encoding that it names
     return without(event, "data", "datacontentencoding") | data
 
 
@@ -117,13 +117,13 @@ def _rejected(event: Any, code: str, message: str, field: str) -> RawEvent:
 
 
 def _identity(source: str, event_id: str) -> str:
-    """CloudEvents are told apart by source and id together; a source, being a URI, holds no space."""
+    """Return the event_id: source and id together identify a CloudEvent. A source is a URI, so it has no space."""
     identity = f"{source.replace(' ', '%20')} {event_id}"
     return identity if len(identity) <= limits.MAX_EVENT_ID_LENGTH else stable_id(source, event_id)
 
 
 def _binary(incoming: Incoming, content_type: str) -> RawEvent:
-    """Attributes from ce- headers, data from the body."""
+    """Return the event of a binary request: attributes from ce- headers, data from the body."""
     event: dict[str, Any] = {}
     for header, value in incoming.headers.items():
         if header.startswith("ce-"):
@@ -142,13 +142,13 @@ def _binary(incoming: Incoming, content_type: str) -> RawEvent:
 
 
 def _data(body: bytes, content_type: str) -> dict[str, Any]:
-    """Binary data as the JSON event format has it: JSON, text, or base64. Raises Problem."""
+    """Return binary data in the form of the JSON event format: JSON, text or base64. Raises Problem."""
     media_type = content_type.partition(";")[0].strip().lower()
     if _JSON.fullmatch(media_type):
         return {"data": payload.decode(body)}
     if not media_type:
         with contextlib.suppress(Problem):
-            return {"data": payload.decode(body)}  # nobody said that it is JSON
+            return {"data": payload.decode(body)}  # without a content type, JSON is tried first
     if not media_type or media_type.startswith("text/"):
         with contextlib.suppress(UnicodeDecodeError):
             return {"data": body.decode("utf-8")}
@@ -156,9 +156,9 @@ def _data(body: bytes, content_type: str) -> dict[str, Any]:
 
 
 def _check_passed(body: bytes, media_type: str) -> None:
-    """Raises Problem for bytes that do not pass API Gateway whole.
+    """Raise Problem if API Gateway has damaged the bytes.
 
-    It makes text of all types but some, with a mark in place of what is no UTF-8.
+    It turns bodies of most types into text, and replaces bytes that are not UTF-8.
     """
     try:
         is_whole = "\ufffd" not in body.decode("utf-8")
@@ -171,7 +171,7 @@ def _check_passed(body: bytes, media_type: str) -> None:
 
 
 def _header_text(value: str) -> str:
-    # Only as a whole: to look for quotes inside it takes the square of its length.
+    # Only a text that is quoted as a whole: a search for quotes inside it would take quadratic time.
     if quoted := _QUOTED.fullmatch(value.strip()):
         value = re.sub(r"\\(.)", r"\1", quoted[1])
     return unquote_to_bytes(value).decode("utf-8")

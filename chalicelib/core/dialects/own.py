@@ -1,4 +1,4 @@
-"""Millrace's own form: POST /events, and the pixel for where there is no script."""
+"""Millrace's own form: POST /events, and the pixel for places without scripts."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from chalicelib.core.dialects import Incoming, Post, RawEvent, given, shared_of,
 from chalicelib.core.dialects.registry import OWN, PIXEL
 from chalicelib.core.event import SENT_FIELDS, Rejected
 
-#: The fields that a query can tell, by name.
+#: The fields that a query can hold, by name.
 PIXEL_FIELDS = {row.name: row.kind for row in SENT_FIELDS if row.kind != "object"}
-# What an event has only if it names a key, or is a CloudEvent.
+# An event with one of these names a key, or is a CloudEvent.
 _UNLIKE_OWN = {*OWN.key_in_body, "specversion"}
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of POST /events; a CloudEvent among them is read as one. Raises Problem."""
+    """Return the events of POST /events. CloudEvents among them are read as such. Raises Problem."""
     document = payload.decode(incoming.body)
     beside = document if payload.has_events(document) else {}
     kept = without(beside, "events", *OWN.key_in_body)
@@ -38,9 +38,9 @@ def _own(raw: Any) -> RawEvent:
 
 
 def read_pixel(incoming: Incoming) -> Post:
-    """The one event that a query string tells; what is not a field of an event is a property.
+    """Return the one event in a query string. A parameter that is not a field becomes a property.
 
-    A property that is told more than once is the list of its values; a field must have one.
+    A repeated property becomes the list of its values. A repeated field rejects the event.
     """
     query = {name: values[0] if len(values := incoming.values(name)) == 1 else values for name in incoming.query}
     fields: dict[str, Any] = {}
@@ -56,7 +56,7 @@ def read_pixel(incoming: Incoming) -> Post:
 
 
 def _time_of(text: str) -> Any:
-    """A time as queries read it, in a form that events may have; what is none is left for validation to refuse."""
+    """Return a query's time in a form that events may have. An invalid time stays, and validation rejects it."""
     try:
         moment = timestamps.parse_loosely(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""PostHog's capture calls: a batch, an array or one event; plain, gzip, or base64 in a form.
+"""PostHog's capture calls: a batch, an array or one event, as plain JSON, gzip, or base64 in a form.
 
 https://posthog.com/docs/api/capture and .../docs/data/timestamps
 """
@@ -37,7 +37,7 @@ from chalicelib.core.dialects.registry import POSTHOG
 from chalicelib.core.event import POSTHOG_PEOPLE, as_id
 from chalicelib.errors import Problem
 
-# What the libraries ask for beside sending: no flags, no recordings, no surveys, and how bodies may be packed.
+# The answers to the libraries' other requests: no flags, recordings or surveys, and the supported compressions.
 _NO_EXTRAS = {
     "supportedCompression": ["gzip", "gzip-js", "base64"],
     "hasFeatureFlags": False,
@@ -55,18 +55,18 @@ _PLACED = (
     *(*POSTHOG_PEOPLE.users, *POSTHOG.key_in_body),
 )
 
-#: When a batch, or an event, was sent: some versions of the Python library write the second.
+#: When a batch or event was sent. Some versions of the Python library write the second name.
 _SENT = ("sent_at", "sentAt")
 _SENT_HEADER = "posthog-request-timestamp"  # of Capture v1
 
-# An object with base64 in `data`, beside a few plain fields: told before anything is parsed.
+# An object with base64 in `data`, beside a few plain fields. It is recognised before anything is parsed.
 _FIELD = rb'\s*"(?!event"|batch")\w+"\s*:\s*(?:"[^"\\]*"|[\w.+-]+)\s*'
 _WRAPPED = re.compile(rb"\s*\{(?:" + _FIELD + rb',){0,9}\s*"data"\s*:\s*"([^"]*)"\s*(?:,' + _FIELD + rb"){0,9}\}\s*")
 _MILLISECONDS = re.compile(r"[0-9]{13}")
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of a capture call. Raises Problem."""
+    """Return the events of a capture call. Raises Problem."""
     document, beside = _document(incoming.body)
     if isinstance(document, dict) and isinstance(document.get("batch"), list):
         messages, document = document["batch"], without(document, "batch")
@@ -79,26 +79,26 @@ def read(incoming: Incoming) -> Post:
 
 
 def searched(body: bytes) -> bytes:
-    """The bytes in which a key is looked for: also in a form and in base64. Nothing is parsed."""
+    """Return the bytes in which to look for a key, unpacked from a form and base64. Nothing is parsed."""
     with contextlib.suppress(Problem):
         body, _ = _unwrapped(body)
     plain = _plain(body)
     wrapped = _WRAPPED.fullmatch(plain)
-    return _unbase64(wrapped[1].replace(b"\\/", b"/")) if wrapped else plain  # as PHP writes a slash
+    return _unbase64(wrapped[1].replace(b"\\/", b"/")) if wrapped else plain  # PHP escapes slashes
 
 
 def flags(_incoming: Incoming) -> dict[str, Any]:
-    """The feature flags, of which there are none."""
+    """Return the feature flags: none."""
     return _NO_FLAGS | _NO_EXTRAS
 
 
 def extras(_incoming: Incoming) -> dict[str, Any]:
-    """Which of its extras the browser library shall load: none."""
+    """Return the extras that the browser library shall load: none."""
     return _NO_EXTRAS
 
 
 def results(verdicts: list[dict[str, Any]], events: Sequence[RawEvent]) -> dict[str, Any]:
-    """The verdicts as Capture v1 has them: by the uuid of the event. A library sends none of these again."""
+    """Return the verdicts in the form of Capture v1: by the uuid of the event. Libraries send none of them again."""
     sent = [each.fields if isinstance(each.fields, dict) else {} for each in events]
     return {
         "results": {
@@ -117,20 +117,20 @@ def _result(verdict: dict[str, Any]) -> dict[str, str]:
 
 
 def extras_script(incoming: Incoming) -> str:
-    """The same as a script, which the library loads first."""
+    """Return the same as a script, which the library loads first."""
     config = json.dumps({incoming.path["key"]: {"config": _NO_EXTRAS, "siteApps": []}})
     return f"window._POSTHOG_REMOTE_CONFIG = {config}"
 
 
 def no_extra(_incoming: Incoming) -> str:
-    """What the library loads for an extra before it knows that there are none."""
+    """Return an empty script for an extra that the library loads before it knows that there are none."""
     return ""
 
 
 def _document(body: bytes) -> tuple[Any, dict[str, Any]]:
-    """The JSON in a body, and what stands beside it where it is the field `data` of a form or an object.
+    """Return the JSON in a body. If it is the field `data` of a form or object, return the other fields too.
 
-    navigator.sendBeacon sends forms; bare base64 and base64 in `data` have been other ways to pack it.
+    navigator.sendBeacon sends forms. Older libraries sent bare base64, or base64 in `data`.
     """
     packed, beside = _unwrapped(body)
     document = payload.decode(_plain(packed))
@@ -142,7 +142,7 @@ def _document(body: bytes) -> tuple[Any, dict[str, Any]]:
 
 
 def _unwrapped(body: bytes) -> tuple[bytes, dict[str, Any]]:
-    """The field `data` of a form, and its other fields; or the body itself. Raises Problem."""
+    """Return the field `data` of a form and its other fields, or the body itself. Raises Problem."""
     if not body.startswith(b"data="):
         return body, {}
     try:
@@ -153,7 +153,7 @@ def _unwrapped(body: bytes) -> tuple[bytes, dict[str, Any]]:
 
 
 def _plain(body: bytes) -> bytes:
-    """JSON as it is, or from base64."""
+    """Return a body's JSON, decoded from base64 if necessary."""
     body = body.removeprefix(BOM_UTF8)
     return body if body.lstrip()[:1] in (b"{", b"[") or not body.strip() else _unbase64(body)
 
@@ -163,9 +163,9 @@ def _unbase64(body: bytes) -> bytes:
         # A plus sign that was not percent-encoded in a form comes as a space.
         decoded = base64.b64decode(body.replace(b" ", b"+"), validate=True)
     except (binascii.Error, ValueError):
-        return body  # not base64: then it is for the JSON parser to say what is wrong
+        return body  # not base64: the JSON parser will name the error
     try:
-        # Older browser libraries encode each half of a surrogate pair by itself.
+        # Older browser libraries encode the halves of a surrogate pair separately.
         return decoded.decode("utf-8", "surrogatepass").encode("utf-16", "surrogatepass").decode("utf-16").encode()
     except UnicodeError:
         return decoded
@@ -173,7 +173,7 @@ def _unbase64(body: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class _Clock:
-    """What a request says of its times. `sent`: when it was sent, by the client's clock; imports are not corrected."""
+    """The times of a request. `sent`: when it was sent, by the client's clock. Times of imports are not corrected."""
 
     received: datetime
     sent: datetime | None
@@ -182,7 +182,7 @@ class _Clock:
 
     @classmethod
     def of(cls, envelope: dict[str, Any], incoming: Incoming) -> _Clock:
-        # Without sent_at the browser's library says so in the query.
+        # Without sent_at, the browser's library puts the time into the query.
         milliseconds = incoming.query.get("_", "")
         in_query = moment_of(int(milliseconds)) if _MILLISECONDS.fullmatch(milliseconds) else None
         is_import = envelope.get("historical_migration") is True
@@ -190,16 +190,16 @@ class _Clock:
         return cls(incoming.received, moment_of(sent), in_query, is_import)
 
     def sent_of(self, message: dict[str, Any]) -> datetime | None:
-        """When the client sent a message."""
+        """Return when the client sent a message."""
         own = given(message, *_SENT)
         return (self.sent if own is None else moment_of(own)) or self.sent_in_query
 
 
 def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
-    """`key`: that of the envelope."""
+    """Return one event. `key`: the key of its batch."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    content = without(message, *_SENT, "offset")  # a retry has others
+    content = without(message, *_SENT, "offset")  # a retry changes these
     properties, named = _properties(message, key)
     user = given(message, *POSTHOG_PEOPLE.users)
     user = given(properties, *POSTHOG_PEOPLE.users) if user is None else user
@@ -232,9 +232,9 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
 
 
 def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any], str | None]:
-    """The properties without the key, and the key that the event names; `key`: that of its envelope.
+    """Return the properties without the key, and the key that the event names. `key`: the key of its batch.
 
-    The browser's library puts the key among the properties as `token`, where other senders have tokens of their own.
+    The browser's library puts the key among the properties as `token`. Other senders may have their own tokens there.
     """
     properties = dict(object_in(message, "properties"))
     token = text_in(properties, "token")
@@ -244,7 +244,7 @@ def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any
 
 
 def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) -> tuple[Any, datetime | None]:
-    """The event's time, and when the client sent it if that time is its clock's."""
+    """Return the event's time, and when it was sent by the same clock, or None if the time is not that clock's."""
     timestamp, offset = given(message, "timestamp"), message.get("offset")
     if timestamp is not None:
         own = message.get("historical_migration")
@@ -253,6 +253,6 @@ def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) ->
             return timestamps.in_utc(timestamp), None
         return timestamps.in_utc(timestamp), clock.sent_of(message)
     if isinstance(offset, int | float) and not isinstance(offset, bool):
-        with contextlib.suppress(OverflowError):  # an absurd offset is no time
+        with contextlib.suppress(OverflowError):  # an absurd offset counts as no time
             return timestamps.sortable(clock.received - timedelta(milliseconds=offset)), None
     return None, None

@@ -1,7 +1,7 @@
-"""The dialects that are taken in, as data: a new one is a module that reads it and an entry here.
+"""The table of dialects. To add a dialect, write a module that reads it and add an entry here.
 
-app.py declares a route for each of their paths. What reads a request is named as MODULE:FUNCTION of this package, and
-imported when a request needs it: a cold start pays for one dialect.
+app.py declares a route for each path. Functions are named as MODULE:FUNCTION of this package and imported when a
+request needs them, so that a cold start pays for one dialect.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from chalicelib.core.dialects import Incoming, RawEvent
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a dialect's libraries ask beside sending. `answer` names the function that makes an object or a script."""
+    """Another request of a dialect's libraries, besides sending.
+
+    `answer`: the function that returns an object or script.
+    """
 
     method: str
     path: str
@@ -28,13 +31,15 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How events come in.
+    """One form in which events are received.
 
-    `reader` names the function from an opened request to its Post; `opener`, where bodies are not just UTF-8, the one
-    that makes them plain bytes; `searched`, where a key can be inside base64, the one that shows it. `fits`: whether a
-    request is in this dialect, for all dialects of a path but the last. All but the first do what costs little: nobody
-    has shown a key yet. `answer`: what the libraries look for beside Millrace's own verdicts; `results` names the
-    function that makes more of these verdicts and the events. `libraries` are named in the docs.
+    `reader`: the function from an opened request to its Post. `opener`: the function that returns the plain body, if
+    bodies are not plain UTF-8 or gzip. `searched`: the function that returns the text in which to look for a key, if
+    a key may be inside base64. `fits`: returns whether a request has this dialect; the last dialect of a path needs
+    none. `fits` and these functions must be cheap, since no key has been checked yet; only `reader` parses.
+
+    `answer`: what the libraries expect in addition to Millrace's verdicts. `results`: the function that makes more of
+    it from verdicts and events. `libraries`: the names for the docs.
     """
 
     name: str
@@ -54,13 +59,13 @@ class Dialect:
 
     @property
     def routes(self) -> list[tuple[str, str]]:
-        """Method and path of each place where it is spoken."""
+        """The method and path of each of its routes."""
         return [(self.method, path) for path in self.paths]
 
     def opened(self, incoming: Incoming) -> Incoming:
-        """The request with its plain body, of which nothing is parsed.
+        """Return the request with its plain body, which is not parsed.
 
-        Raises Problem for what anybody is told, with a key or without: a bad size, gzip or encoding.
+        Raises Problem for a wrong size, gzip or encoding. These errors are shown even without a key.
         """
         from chalicelib.core import payload
 
@@ -68,11 +73,11 @@ class Dialect:
         return replace(incoming, body=body)
 
     def answered(self, verdicts: list[dict[str, Any]], events: Sequence[RawEvent]) -> dict[str, Any]:
-        """What the libraries look for, of these verdicts on these events."""
+        """Return the members of an answer that the libraries expect, for these verdicts on these events."""
         return {**self.answer, **(load(self.results)(verdicts, events) if self.results else {})}
 
     def keys_in(self, body: bytes) -> Iterator[str]:
-        """The texts of an opened body that have the form of a key."""
+        """Yield the texts of an opened body that have the form of a key."""
         return access_key.found_in(load(self.searched)(body) if self.searched else body)
 
 
@@ -146,22 +151,22 @@ POSTHOG = Dialect(
 POSTHOG_V1 = replace(
     POSTHOG, name="PostHog, Capture v1", paths=("/i/v1/analytics/events",), results=".posthog:results", questions=()
 )
-#: Of the dialects of one path, the first that fits a request reads it.
+#: All dialects. Of the dialects of one path, the first that fits a request reads it.
 DIALECTS = (CLOUDEVENTS, OWN, PIXEL, SEGMENT, UNSERVED, POSTHOG, POSTHOG_V1)
 
-#: Method and path of each route, once: of those that take events in a body, and of those that answer a question.
+#: Method and path of each route, once: routes that receive events in a body, and routes that answer questions.
 SENDING = tuple(dict.fromkeys(route for each in DIALECTS if each is not PIXEL for route in each.routes))
 ASKING = tuple((each.method, each.path) for dialect in DIALECTS for each in dialect.questions)
 
 
 def dialect_of(method: str, path: str, incoming: Incoming, dialects: Iterable[Dialect] = DIALECTS) -> Dialect:
-    """The dialect of a request. `path` is that of its route."""
+    """Return the dialect of a request. `path`: the path of its route."""
     at_path = (each for each in dialects if method == each.method and path in each.paths)
     return next(each for each in at_path if each.fits is None or each.fits(incoming))
 
 
 def load(reference: str) -> Callable[..., Any]:
-    """The function that an entry names."""
+    """Return the function that an entry names."""
     module, _, function = reference.partition(":")
     found: Callable[..., Any] = getattr(import_module(module, __package__), function)
     return found

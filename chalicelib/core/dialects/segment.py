@@ -1,4 +1,4 @@
-"""Segment's calls, which RudderStack, Customer.io, Hightouch, Jitsu and June speak too.
+"""Segment's calls. RudderStack, Customer.io, Hightouch, Jitsu and June use them too.
 
 https://segment.com/docs/connections/spec/common and .../sources/catalog/libraries/server/http-api
 """
@@ -30,9 +30,9 @@ from chalicelib.errors import Problem
 #: The browser library shortens the names of calls to their initials.
 CALLS = {name[0]: name for name in ("alias", "group", "identify", "page", "screen", "track")}
 _BATCHES = {"b", "batch", "import"}
-# What these calls say of a page, a group or a user; it joins the properties.
+# Fields of some calls that name a page, a group or a user. They become properties.
 _NAMED = ("name", "category", "groupId", "previousId")
-# What has a place of its own in an event; keys are not kept.
+# Fields with their own place in an event. Keys are not stored.
 _PLACED = (
     *("type", "messageId", "timestamp", "properties", "traits", "context"),
     *(*SEGMENT_PEOPLE.users, *SEGMENT_PEOPLE.anonymous, *SEGMENT.key_in_body, *_NAMED),
@@ -40,7 +40,7 @@ _PLACED = (
 
 
 def read(incoming: Incoming) -> Post:
-    """The events of a call, which its path names. Raises Problem, for another call too."""
+    """Return the events of a call, which the path names. Raises Problem, for an unknown call too."""
     document, call = payload.decode(incoming.body), incoming.path["call"]
     if call in _BATCHES:
         envelope = document if isinstance(document, dict) else {}
@@ -48,7 +48,7 @@ def read(incoming: Incoming) -> Post:
         shared = shared_of(object_in(envelope, "context"), without(envelope, "batch", "context", *SEGMENT.key_in_body))
         sent = moment_of(envelope.get("sentAt"))
         events = [_event(each, sent) for each in batch]
-        if call == "import":  # of the past, by whatever clock
+        if call == "import":  # old events, whose clock is unknown
             events = [event._replace(sent=None) for event in events]
         return Post(events, text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
@@ -58,16 +58,16 @@ def read(incoming: Incoming) -> Post:
 
 
 def settings(incoming: Incoming) -> dict[str, Any]:
-    """What Segment's browser library asks before it sends: this stage is its destination, and calls are not counted.
+    """Return the settings that Segment's browser library loads first: this stage is the only destination.
 
-    If calls were counted, it would report them to the vendor's own host. With a second destination, it would load more
-    of itself from there.
+    The library's own metrics are off, since it would report them to the vendor. A second destination would make it
+    load more of itself from the vendor.
     """
     return _settings("Segment.io", incoming)
 
 
 def settings_of_customerio(incoming: Incoming) -> dict[str, Any]:
-    """The same for Customer.io's, which is made of Segment's and has another name for its own destination."""
+    """Return the same settings for Customer.io's library, which has another name for its own destination."""
     return _settings("Customer.io Data Pipelines", incoming)
 
 
@@ -78,7 +78,7 @@ def _settings(destination: str, incoming: Incoming) -> dict[str, Any]:
 
 
 def source_config(incoming: Incoming) -> dict[str, Any]:
-    """What RudderStack's browser library asks before it sends: a source without destinations or reports of its own."""
+    """Return the settings that RudderStack's browser library loads first: no destinations and no own reports."""
     off = {"enabled": False}
     source = {
         "id": "millrace",
@@ -94,10 +94,10 @@ def source_config(incoming: Incoming) -> dict[str, Any]:
 
 
 def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -> RawEvent:
-    """`batch_sent`: when its envelope was sent. `name`: the call's, of its path."""
+    """Return one event. `batch_sent`: when its batch was sent. `name`: the call that the path names."""
     if not isinstance(message, dict):
         return RawEvent(message)
-    content = without(message, "sentAt")  # a retry has another
+    content = without(message, "sentAt")  # a retry changes it
     context = dict(object_in(message, "context"))
     call = name or message.get("type")
     properties, rest = _properties(message, context, call)
@@ -107,7 +107,7 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
     timestamp, original = given(message, "timestamp"), given(message, "originalTimestamp")
     if timestamp is not None:
         rest["originalTimestamp" if original is None else "timestamp"] = timestamp
-    # With both times, the first is already corrected, or was set by hand and is not this clock's.
+    # With both times, `timestamp` is already corrected, or was set by hand and does not come from this clock.
     sent = None
     if timestamp is None or original is None:
         sent = moment_of(message["sentAt"]) if is_given(message.get("sentAt")) else batch_sent
@@ -122,7 +122,7 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
             "context": add_free(context, "segment", rest),
         },
         sent,
-        user_may_change=True,  # the browser's library names the user of the moment
+        user_may_change=True,  # in a retry, the browser's library names the current user
         tolerates_time=True,
         content=content,
         key=text_in(message, *SEGMENT.key_in_body),
@@ -130,13 +130,13 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
 
 
 def _properties(message: dict[str, Any], context: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The properties with what joins them, and what cannot join because its name is taken."""
+    """Return the properties with the fields that join them, and the fields whose names are taken."""
     properties, traits = dict(object_in(message, "properties")), object_in(message, "traits")
     named = {name: message[name] for name in _NAMED if is_given(message.get(name))}
     if call == "track":
         return properties, {**named, **({"traits": traits} if traits else {})}
     if call == "identify" and not traits:
-        # RudderStack's Python library has them in the context alone, where they stay.
+        # RudderStack's Python library has the traits only in the context, where they stay too.
         add_absent(properties, object_in(context, "traits"))
     clashing = add_absent(properties, traits)
     return properties, add_absent(properties, named) | ({"traits": clashing} if clashing else {})

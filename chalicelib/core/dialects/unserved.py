@@ -1,4 +1,4 @@
-"""Calls of other families on a path of a dialect: they are refused, where they would be stored with a wrong time."""
+"""Refuses the calls of unsupported libraries on a shared path: their events would be stored with a wrong time."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from chalicelib.core.dialects import Incoming, posthog
 from chalicelib.errors import Problem
 
 _OPENPANELS_HEADER = "openpanel-client-id"
-#: Each of Mixpanel's libraries names itself so. By hand, its calls have a time among the properties, in seconds or
-#: milliseconds, and nothing of what PostHog's have.
+#: Each of Mixpanel's libraries has this property. A call written by hand has a time among the properties, in seconds or
+#: milliseconds, and none of the fields of PostHog's calls.
 _MIXPANELS = re.compile(rb'"mp_lib"\s*:')
 _TIME = re.compile(rb'"time"\s*:\s*\d{9}')
 _POSTHOGS = re.compile(rb'"(?:\$lib|api_key|uuid|timestamp|offset|sent_at|sentAt)"\s*:')
 
 
 def is_one(incoming: Incoming) -> bool:
-    """Whether a request to /track is Mixpanel's or OpenPanel's. Nothing is parsed."""
+    """Return whether a request to /track comes from Mixpanel's or OpenPanel's libraries. Nothing is parsed."""
     if _OPENPANELS_HEADER in incoming.headers:
         return True
     body = posthog.searched(incoming.body)
@@ -25,7 +25,7 @@ def is_one(incoming: Incoming) -> bool:
 
 
 def refuse(incoming: Incoming) -> NoReturn:
-    """Raise Problem, with the field in which Mixpanel's libraries look for what is wrong."""
+    """Raise Problem. The member `error` is the one that Mixpanel's libraries show."""
     family = "OpenPanel" if _OPENPANELS_HEADER in incoming.headers else "Mixpanel"
     message = f"Calls of {family}'s libraries are not taken. Send with a library that docs/clients.md names."
     raise Problem("library_not_taken", message, error=message)

@@ -1,6 +1,7 @@
-"""JSON Schema (draft 7) as functions that count their steps, so that no value keeps a check busy.
+"""Compiles JSON Schema (draft 7) to functions that count their steps, so that every check ends in time.
 
-Libraries cannot be stopped inside a value. `millrace/ops/schema_check.py` refuses what is not understood here.
+A library's check cannot be stopped inside a value. `millrace/ops/schema_check.py` refuses schemas that this module does
+not support.
 """
 
 from __future__ import annotations
@@ -10,17 +11,17 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
-# What breaks the schema, and the names and positions that lead there. No exception, since alternatives fail often.
+# The violated rule, and the path of names and positions to it. Not an exception, since alternatives fail often.
 Failure = tuple[str, tuple[str | int, ...]]
-# Takes a value and the steps that are left, a list of one number, and takes from it what the check costs.
+# A check takes a value and a list of one number, the steps that are left. It subtracts its own cost from that.
 Check = Callable[[Any, list[int]], Failure | None]
-# Makes the check of a subschema.
+# Returns the check of a subschema.
 Subschema = Callable[[Any], Check]
-# Makes the check of some keywords of a schema.
+# Returns the check of some keywords of a schema.
 Maker = Callable[[Mapping[str, Any], Subschema], Check]
 
 _STEPS_OF_A_RATIO = 14
-# Enough for any schema.
+# More steps than any schema needs.
 _ALL_STEPS = 1_000_000
 _NOT_ALLOWED: Failure = "is not allowed", ()
 _KINDS: dict[str, set[type]] = {
@@ -35,30 +36,30 @@ _KINDS: dict[str, set[type]] = {
 
 
 class OutOfSteps(Exception):
-    """A value needs more steps than it may take."""
+    """A check needs more steps than it may take."""
 
 
 def spend(left: list[int], steps: int) -> None:
-    """Take steps that a check is about to need. Raises OutOfSteps."""
+    """Subtract the steps that a check is about to take. Raises OutOfSteps."""
     left[0] -= steps
     if left[0] < 0:
         raise OutOfSteps
 
 
 def compile_schema(schema: Any) -> Check:
-    """The check that a schema is. Raises ValueError, LookupError or TypeError for one that the toolbox would refuse."""
+    """Return the check of a schema. Raises ValueError, LookupError or TypeError if the toolbox would refuse it."""
     return _Compiler(schema).check_of(schema)
 
 
 class _Compiler:
-    """Makes each subschema a function. References are followed once."""
+    """Compiles each subschema to a function. Each reference is compiled once."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._references: dict[str, Check | None] = {}
 
     def check_of(self, schema: Any) -> Check:
-        """The check of a subschema."""
+        """Return the check of a subschema."""
         if isinstance(schema, bool):
             return partial(_answer, None if schema else _NOT_ALLOWED)
         if "$ref" in schema:
@@ -70,7 +71,7 @@ class _Compiler:
 
         def check(value: Any, left: list[int]) -> Failure | None:
             spend(left, steps)
-            kind = type(value)  # what JSON is made of has no subclasses
+            kind = type(value)  # parsed JSON has no subclasses
             if kind not in kinds and not (whole_floats and kind is float and value % 1 == 0):
                 return wrong_kind
             for each in checks:
@@ -98,14 +99,14 @@ def _answer(failure: Failure | None, _value: Any, left: list[int]) -> Failure | 
 
 
 def _kinds_of(type_names: str | list[str]) -> tuple[set[type], bool, Failure]:
-    """The classes that values of these types have, whether floats do that are whole, and how others fail."""
+    """Return the classes of values of these types, whether whole floats are allowed too, and the failure of others."""
     names = [type_names] if isinstance(type_names, str) else type_names
     kinds = set[type]().union(*(_KINDS[name] for name in names))
     return kinds, "integer" in names, (f"must be {' or '.join(names)}", ())
 
 
 def _identity(value: Any, left: list[int]) -> Any:
-    """Equal for equal JSON values, and hashable: 1 equals 1.0 and not true."""
+    """Return a hashable value that is equal for equal JSON values: 1 equals 1.0 but not true."""
     kind = type(value)
     if kind is list:
         spend(left, len(value))
@@ -125,7 +126,7 @@ def _is_one_of(value: Any, allowed: set[Any], left: list[int]) -> bool:
 
 
 def _is_multiple(value: float, unit: float, left: list[int]) -> bool:
-    # As decimals: 0.3 is a multiple of 0.1. As ratios, since no quotient is too large for one.
+    # As decimals, so that 0.3 is a multiple of 0.1. As ratios, so that no quotient overflows.
     spend(left, _STEPS_OF_A_RATIO)
     (over, under), (unit_over, unit_under) = (Decimal(repr(each)).as_integer_ratio() for each in (value, unit))
     return over * unit_under % (under * unit_over) == 0
@@ -146,8 +147,9 @@ def _matcher(pattern: str) -> Callable[[str, list[int]], bool]:
 
 
 class _Leaf(NamedTuple):
-    """A keyword about a value itself, of these kinds. `fits` takes the value, what `prepare` makes of the keyword's own
-    value, and the steps that are left.
+    """A keyword about a value of these kinds. `fits`: takes the value, the result of `prepare`, and the steps left.
+
+    `prepare`: takes the keyword's own value.
     """
 
     kinds: tuple[type, ...]
@@ -169,7 +171,7 @@ def _leaf_check(rule: _Leaf, given: Any) -> Check:
 _NUMBER, _TEXT, _LIST, _OBJECT = (int, float), (str,), (list,), (dict,)
 _ANY = (type(None), bool, *_NUMBER, *_TEXT, *_LIST, *_OBJECT)
 _SIZES = (("Length", _TEXT, "characters"), ("Items", _LIST, "items"), ("Properties", _OBJECT, "fields"))
-# The cheap ones first.
+# Ordered from cheap to expensive.
 _LEAVES = {
     "enum": _Leaf(_ANY, _is_one_of, "must be one of the schema's values", _identities),
     "const": _Leaf(_ANY, _is_one_of, "must be one of the schema's values", lambda given: _identities([given])),
@@ -267,7 +269,7 @@ def _one_of(schema: Mapping[str, Any], check_of: Subschema) -> Check:
 
     def check(value: Any, left: list[int]) -> Failure | None:
         fitting = (each(value, left) is None for each in checks)
-        if any(fitting) and not any(fitting):  # those after the first
+        if any(fitting) and not any(fitting):  # the second call continues after the first match
             return None
         return "fits none or several of the alternatives", ()
 
@@ -285,7 +287,7 @@ def _if(schema: Mapping[str, Any], check_of: Subschema) -> Check:
     return lambda value, left: (otherwise if condition(value, left) else then)(value, left)
 
 
-# By the keywords that ask for them, the cheap ones first.
+# By the keywords that need them, from cheap to expensive.
 _MAKERS: dict[tuple[str, ...], Maker] = {
     ("required",): _required,
     ("properties", "patternProperties", "additionalProperties"): _fields,

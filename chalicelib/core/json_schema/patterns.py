@@ -1,6 +1,6 @@
-"""Patterns with the meaning of ECMA 262 (flag u), run by RE2 in linear time, whatever the pattern and the text.
+"""Regular expressions of ECMA 262 (flag u), run by RE2 in linear time for any pattern and text.
 
-What RE2 cannot run, such as a look ahead or a reference back, is refused by name.
+A construct that RE2 cannot run, such as a lookahead or a back reference, is refused by name.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ import re2
 from chalicelib.core.json_schema import spend
 
 MAX_REPEATS = 1000
-# RE2 may stand at all positions of a pattern at once. Each takes 5 ns for a byte, and a step of a check 150 ns.
+# RE2 may follow all positions of a pattern at once: each takes 5 ns for a byte. A step of a check takes 150 ns.
 _WORK_A_STEP = 30
 _STEPS_A_SEARCH = 8
 _MAX_POSITIONS = 5_000
 
-# As ECMA 262 has them; RE2's own \s knows ASCII alone, and its dot takes all but \n.
+# The sets of ECMA 262. RE2's own \s is ASCII only, and its dot excludes only \n.
 _SPACES = (
     *((0x9, 0xD), (0x20, 0x20), (0xA0, 0xA0), (0x1680, 0x1680), (0x2000, 0x200A)),
     *((0x2028, 0x2029), (0x202F, 0x202F), (0x205F, 0x205F), (0x3000, 0x3000), (0xFEFF, 0xFEFF)),
@@ -36,7 +36,7 @@ _PROPERTY = re.compile(r"([pP])\{(?:(General_Category|gc|Script|sc)=)?(\w+)\}")
 
 
 class BadPattern(ValueError):
-    """What a pattern has that is not ECMA 262, or that cannot run in linear time."""
+    """A pattern is not valid in ECMA 262, or cannot run in linear time."""
 
 
 def _literal(code: int) -> str:
@@ -59,7 +59,7 @@ _SETS = {"d": r"\d", "D": r"\D", "w": r"\w", "W": r"\W", "s": _ranges(_SPACES), 
 
 
 def matcher(pattern: str) -> Callable[[str, list[int]], bool]:
-    """Whether a text has a match, for the steps that are left. Raises BadPattern."""
+    """Return a function that tests a text for a match, within the steps left. Raises BadPattern."""
     translation, options = _Translation(pattern), re2.Options()
     options.log_errors, options.never_capture = False, True
     try:
@@ -79,7 +79,10 @@ def matcher(pattern: str) -> Callable[[str, list[int]], bool]:
 
 
 class _Translation:
-    """A pattern on its way to RE2's syntax, from left to right. `positions`: its parts, repeated ones as often."""
+    """Translates a pattern to RE2's syntax, from left to right.
+
+    `positions`: its parts, repeated ones counted each time.
+    """
 
     def __init__(self, pattern: str) -> None:
         self._pattern = pattern
@@ -115,7 +118,7 @@ class _Translation:
         return self._pattern[self._at - 1]
 
     def _part(self) -> tuple[str, int]:
-        """The next part but a quantifier, and how many positions it has to repeat."""
+        """Return the next part that is not a quantifier, and the number of positions that a repetition multiplies."""
         if group := self._take(_GROUP):
             self._groups.append(0)
             return _group(group), 0
@@ -132,7 +135,7 @@ class _Translation:
         return self._one_of(character), 1
 
     def _one_of(self, character: str) -> str:
-        """One character, or one of a set."""
+        """Return the translation of one character or one set."""
         if character == ".":
             return _DOT
         if character == "[":
@@ -155,7 +158,7 @@ class _Translation:
                 parts.append(f"{_literal(first)}-{_literal(last)}")
             else:
                 parts.append(_literal(first) if isinstance(first, int) else first)
-        if not parts:  # all, or nothing
+        if not parts:  # an empty class matches nothing, a negated one matches everything
             parts, negated = [rf"\x00-\x{{{_LAST:X}}}"], not negated
         return f"[{'^' * negated}{''.join(parts)}]"
 
@@ -166,7 +169,7 @@ class _Translation:
         return 0x8 if self._take(re.compile("b")) else self._escape()
 
     def _escape(self) -> int | str:
-        """What an escape stands for: a character, or a set of them as the inside of a class."""
+        """Return the meaning of an escape: a character, or the inside of a class."""
         if code := self._take(_HEX):
             return self._pair(int(next(filter(None, code.groups())), 16))
         if named := self._take(_PROPERTY):
@@ -185,7 +188,7 @@ class _Translation:
         return ord(character)
 
     def _pair(self, code: int) -> int:
-        """The character of a surrogate pair that is escaped by halves."""
+        """Return the character of a surrogate pair whose halves are escaped separately."""
         if 0xD800 <= code < 0xDC00 and (low := self._take(re.compile(r"\\u(D[C-F][0-9A-F]{2})", re.IGNORECASE))):
             return 0x10000 + (code - 0xD800) * 0x400 + int(low[1], 16) - 0xDC00
         return code
