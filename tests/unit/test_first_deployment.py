@@ -65,3 +65,12 @@ def test_the_page_of_costs_says_the_same() -> None:
     idle, project = bill.idle(Assumptions(), ALARMS)["in all"], bill.active_project(Assumptions())["in all"]
     assert f"| a stage that nobody uses | {idle:.2f} |" in page
     assert f"| each project that always has new events | {project:.2f} |" in page
+
+
+def test_the_runbook_prices_an_idle_stage_by_the_same_lines() -> None:
+    prices = (PROJECT / "docs" / "operating.md").read_text().partition("## What it costs")[2].partition("\n## ")[0]
+    shown = [f"{float(price):.2f}" for price in re.findall(r"\$([\d.]+) \|$", prices, re.MULTILINE)]
+    idle = bill.idle(Assumptions(), ALARMS)
+    lines = "alarms", "dashboard", "metrics", "Lambda", "DynamoDB reads", "SQS", "GetMetricData"
+    assert shown == [f"{idle[line]:.2f}" for line in lines]
+    assert f"{bill.IDLE_RUN['read_units']} read units each" in prices
