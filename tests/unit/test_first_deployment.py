@@ -54,7 +54,7 @@ def test_the_console_shows_what_the_stage_is_set_to() -> None:
 
 
 def test_what_does_not_grow_with_events_costs_what_the_page_says() -> None:
-    rows = re.findall(r"^\| [\d,.]+ .* a POST \| .* \| (\d+) \| ([\d.]+) \| .* \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| [\d,.]+ .* per POST \| .* \| (\d+) \| ([\d.]+) \| .* \|$", PAGE, re.MULTILINE)
     idle, project = bill.idle(Assumptions(), ALARMS)["in all"], bill.active_project(Assumptions())["in all"]
     assert set(rows) == {(f"{idle:.0f}", f"{project:.2f}")}
     assert len(rows) == 6
