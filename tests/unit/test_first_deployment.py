@@ -74,3 +74,9 @@ def test_the_runbook_prices_an_idle_stage_by_the_same_lines() -> None:
     lines = "alarms", "dashboard", "metrics", "Lambda", "DynamoDB reads", "SQS", "GetMetricData"
     assert shown == [f"{idle[line]:.2f}" for line in lines]
     assert f"{bill.IDLE_RUN['read_units']} read units each" in prices
+
+
+def test_the_page_of_scaling_starts_from_the_settings_of_a_new_stage() -> None:
+    page = (PROJECT / "docs" / "scaling.md").read_text()
+    assert f"Millrace sets {Throttle().requests_a_second} requests per second (`API_REQUESTS_A_SECOND`)" in page
+    assert f"Millrace sets {Trigger().workers} functions (`MAX_WORKERS`)" in page
