@@ -19,13 +19,13 @@ from millrace.ops.dead_letters import DeadLetterScan
 _MEANING = {
     "accepted": "queued: the sum of the next six",
     "stored": "in the table, counted, archived",
-    "duplicates": "came again and changed nothing",
-    "in_flight": "on their way",
+    "duplicates": "sent again, changed nothing",
+    "in_flight": "waiting or being processed",
     "dead": "dead letters: see millrace dlq",
     "quarantined": "kept whole: see millrace quarantine",
-    "missing": "accepted, and nowhere",
+    "missing": "accepted, but found nowhere",
     "rejected": "refused at ingestion, not in the sum",
-    "unanswered": "of accepted: stored, though their client was told to send again",
+    "unanswered": "part of accepted: stored, although the client got an error",
 }
 
 

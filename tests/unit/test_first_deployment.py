@@ -54,7 +54,7 @@ def test_the_console_shows_what_the_stage_is_set_to() -> None:
 
 
 def test_what_does_not_grow_with_events_costs_what_the_page_says() -> None:
-    rows = re.findall(r"^\| [\d,.]+ .* a POST \| .* \| (\d+) \| ([\d.]+) \| .* \|$", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| [\d,.]+ .* per POST \| .* \| (\d+) \| ([\d.]+) \| .* \|$", PAGE, re.MULTILINE)
     idle, project = bill.idle(Assumptions(), ALARMS)["in all"], bill.active_project(Assumptions())["in all"]
     assert set(rows) == {(f"{idle:.0f}", f"{project:.2f}")}
     assert len(rows) == 6
@@ -65,3 +65,18 @@ def test_the_page_of_costs_says_the_same() -> None:
     idle, project = bill.idle(Assumptions(), ALARMS)["in all"], bill.active_project(Assumptions())["in all"]
     assert f"| a stage that nobody uses | {idle:.2f} |" in page
     assert f"| each project that always has new events | {project:.2f} |" in page
+
+
+def test_the_runbook_prices_an_idle_stage_by_the_same_lines() -> None:
+    prices = (PROJECT / "docs" / "operating.md").read_text().partition("## What it costs")[2].partition("\n## ")[0]
+    shown = [f"{float(price):.2f}" for price in re.findall(r"\$([\d.]+) \|$", prices, re.MULTILINE)]
+    idle = bill.idle(Assumptions(), ALARMS)
+    lines = "alarms", "dashboard", "metrics", "Lambda", "DynamoDB reads", "SQS", "GetMetricData"
+    assert shown == [f"{idle[line]:.2f}" for line in lines]
+    assert f"{bill.IDLE_RUN['read_units']} read units each" in prices
+
+
+def test_the_page_of_scaling_starts_from_the_settings_of_a_new_stage() -> None:
+    page = (PROJECT / "docs" / "scaling.md").read_text()
+    assert f"Millrace sets {Throttle().requests_a_second} requests per second (`API_REQUESTS_A_SECOND`)" in page
+    assert f"Millrace sets {Trigger().workers} functions (`MAX_WORKERS`)" in page

@@ -72,11 +72,11 @@ export function stageTiles(stage) {
 
 const PARTS = [
   ["stored", "Stored", "in the table, counted, archived"],
-  ["duplicates", "Duplicates", "came again and changed nothing"],
-  ["in_flight", "In flight", "on their way"],
+  ["duplicates", "Duplicates", "sent again, changed nothing"],
+  ["in_flight", "In flight", "waiting or being processed"],
   ["dead", "Dead letters", "failed too often"],
   ["quarantined", "Quarantined", "kept whole, not processed"],
-  ["missing", "Missing", "accepted, and nowhere"],
+  ["missing", "Missing", "accepted, but found nowhere"],
 ];
 
 export function showLedger(stage) {
