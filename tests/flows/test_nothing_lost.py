@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Iterator
 from itertools import count
 from typing import Any
@@ -15,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from chalicelib.core.dialects import segment
-from chalicelib.core.dialects.registry import DIALECTS, POSTHOG
+from chalicelib.core.dialects.registry import DIALECTS, PIXEL, POSTHOG
 from fake_stage import FakeStage
 from recorded import leaves
 
@@ -79,6 +80,7 @@ CALLS: dict[str, tuple[str, Any]] = {
         for call in segment.CALLS.values()
     },
     "posthog batch": ("/batch", lambda event, beside: {**beside, "batch": [event]}),
+    "posthog v1": ("/i/v1/analytics/events", lambda event, beside: {**beside, "batch": [event]}),
     "posthog event": ("/e", lambda event, _: event),
     "posthog array": ("/i/v0/e", lambda event, _: [event]),
     "posthog data": ("/capture", lambda event, beside: {**beside, "data": packed(event)}),
@@ -151,6 +153,12 @@ def test_every_value_of_a_request_is_kept_or_its_event_is_refused_by_name(call: 
         # A time is kept as the moment that it is.
         sent = [leaf for leaf in sent if leaf not in {str(event.get("timestamp")), str(event.get("time"))}]
     assert set(sent) <= {*kept(STAGE), "track"}
+
+
+def test_every_dialect_is_tried() -> None:
+    tried = [path for path, _ in CALLS.values()]
+    patterns = {dialect.name: re.sub("{.*?}", "[^/]+", "|".join(dialect.paths)) for dialect in DIALECTS}
+    assert {name for name, at in patterns.items() if not any(re.fullmatch(at, path) for path in tried)} == {PIXEL.name}
 
 
 def test_what_the_test_sends_is_often_accepted() -> None:

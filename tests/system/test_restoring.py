@@ -18,7 +18,6 @@ from waiting import eventually
 
 LINES = gzip.decompress((Path(__file__).parents[2] / "examples" / "access.log.gz").read_bytes()).decode().splitlines()
 EARLY, LATE = LINES[:60], LINES[60:90]
-KEPT_FIELDS = ("event_type", "event_id", "user_id", "anonymous_id", "timestamp", "properties", "context")
 
 
 @pytest.fixture(scope="module")
@@ -86,8 +85,6 @@ def test_a_lost_archive_is_written_anew_by_sending_an_export(broken_stack: Local
 
     export = tmp_path / "all.jsonl"
     stack.run("export", str(export))
-    events = [json.loads(line) for line in export.read_text().splitlines()]
-    lines = [json.dumps({name: event[name] for name in KEPT_FIELDS if name in event}) for event in events]
     stack.forget_events()  # in place of a new stage
-    assert send(stack, lines)["stored"] == before == total(stack)
+    assert send(stack, export.read_text().splitlines())["stored"] == before == total(stack)
     assert json.loads(stack.run("replay", "--json"))["fed"] == before

@@ -1,15 +1,27 @@
-"""The API's description for people: one can find an operation in it, try it, and come back."""
+"""The API's description is that of the code. People can find an operation in it, try it, and come back."""
 
 from __future__ import annotations
 
 import re
 
+import app
+from millrace.api_docs import openapi
 from millrace.api_docs.docs_page import EXAMPLES, render
-from millrace.api_docs.openapi import document
 
-DOCUMENT = document()
+DOCUMENT = openapi.document()
 PAGE = render(DOCUMENT)
 OPERATIONS = {(method, path) for path, methods in DOCUMENT["paths"].items() for method in methods}
+
+
+def test_the_committed_files_are_what_the_code_says() -> None:
+    for name, text in openapi.files().items():
+        assert (openapi.FOLDER / name).read_text() == text, "run `make openapi`"
+
+
+def test_every_route_is_described() -> None:
+    described = {(path, method.upper()) for path, methods in DOCUMENT["paths"].items() for method in methods}
+    routes = {(path, method) for path, methods in app.app.routes.items() for method in methods if method != "HEAD"}
+    assert described == routes - {(path, "GET") for path in ("/docs", "/", "/m.js", "/assets/{version}/{name}")}
 
 
 def test_its_contents_lead_to_every_operation() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +17,13 @@ LEAST = {
     "BUCKET_NAME": "bucket",
     "TOPIC_ARN": "arn:topic",
 }
+ROOT = Path(__file__).parents[2]
+#: The text of all modules; in that of the settings, `self` is the settings.
+PRODUCT = (ROOT / "app.py").read_text() + "".join(
+    each.read_text().replace("self.", "settings." if each.name == "settings.py" else "self.")
+    for folder in ("chalicelib", "millrace")
+    for each in (ROOT / folder).rglob("*.py")
+)
 
 
 def test_a_stage_needs_no_more_than_its_resources() -> None:
@@ -43,6 +51,11 @@ def test_defaults_in_the_environment_are_those_of_the_code() -> None:
         LEAST["TOPIC_ARN"],
         cursor_secret="\n".join(LEAST.values()),
     )
+
+
+@pytest.mark.parametrize("name", Settings.__slots__)
+def test_a_setting_is_read_somewhere(name: str) -> None:
+    assert re.search(rf"settings\.{name}\b", PRODUCT), f"no code reads settings.{name}"
 
 
 def test_every_missing_name_is_in_one_message() -> None:

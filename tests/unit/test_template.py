@@ -13,6 +13,7 @@ import yaml
 from chalice.app import Rate, ScheduledEventConfig
 
 import app
+from chalicelib.core.chunk import STORED_FIELDS
 from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.core.metrics import CATALOGUE, NAMESPACE
 from chalicelib.settings import (
@@ -123,6 +124,11 @@ def test_queues_and_bucket_keep_things_for_their_lifetimes() -> None:
     assert rules["summaries/"]["ExpirationInDays"] == kept.hour_summary_objects.days
     assert [prefix for prefix, rule in rules.items() if "ExpirationInDays" in rule] == ["summaries/"]
     assert properties("Table")["TimeToLiveSpecification"] == {"AttributeName": "x", "Enabled": True}
+
+
+def test_every_stored_field_is_a_column_of_the_archive_s_table() -> None:
+    columns = properties("ArchiveEvents")["TableInput"]["StorageDescriptor"]["Columns"]
+    assert columns == [{"Name": row.name, "Type": "string"} for row in STORED_FIELDS]
 
 
 def test_outputs_are_settings_and_give_all_that_have_no_default() -> None:
