@@ -15,7 +15,7 @@ import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from bench import draining, growth, latency, questions, report, reporting, side_by_side
+from bench import draining, growth, latency, libraries, questions, report, reporting, side_by_side
 from millrace.pricing import recording
 from millrace.pricing.stub import Stub
 
@@ -44,6 +44,7 @@ def main() -> None:
     rounds, cold_rounds, seconds = (2, 3, 4) if quick else (5, 7, 20)
     results = {
         "side_by_side": side_by_side.run(rounds, cold_rounds),
+        "libraries": libraries.run(rounds),
         "growth": growth.run(quick=quick),
         "aggregator": reporting.run(largest=options.largest),
         "questions": questions.run(),

@@ -35,6 +35,7 @@ def write(results: dict[str, Any], **facts: Any) -> str:
     parts = [
         _HEAD.format(**facts),
         *_side_by_side(side),
+        *libraries(results["libraries"]),
         *_cost(results["cost"]),
         *_growth(results["growth"]),
         *aggregator(results["aggregator"]),
@@ -83,6 +84,23 @@ def _side_by_side(side: dict[str, Any]) -> list[str]:
         ),
         "## Memory\n",
         _table(list(side["memory"]), ["peak MB"], lambda name, _: f"{side['memory'][name]:.0f}", {}),
+    ]
+
+
+def libraries(cases: dict[str, dict[str, float]]) -> list[str]:
+    """The section on the events of client libraries."""
+    columns = {"cpu_us": "µs of CPU", "of_equal": "of own form, equal size", "of_own": "of own form, the workload"}
+    return [
+        "## Processor: events of client libraries\n",
+        "Requests of the real libraries with the workload's events, 12 messages of 20 events a batch: µs of CPU for "
+        "each event. The ratios are medians over pairs: to the same events in own form, of equal stored size, and to "
+        "the workload in own form, whose events are smaller.\n",
+        _table(
+            list(cases),
+            list(columns),
+            lambda case, what: f"{cases[case][what]:,.{0 if what == 'cpu_us' else 2}f}",
+            columns,
+        ),
     ]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from chalicelib.core import compact, lifetimes, limits, timestamps
 from chalicelib.core.chunk_id import hour_of, minted_at, owner_of, single_id
-from chalicelib.core.event import FIELDS, FLAGS, Event, Field
+from chalicelib.core.event import FIELDS, FLAGS, Event, EventRef, Field
 from chalicelib.core.windows import HOUR, MINUTE
 from chalicelib.errors import Undecodable
 
@@ -52,6 +52,8 @@ class Chunk:
 
     A *single* (single-event chunk) holds one small, recent event, whose item is also the commit record. Its chunk_id
     ends with the key of the event. So ingestion decides once whether a chunk is a single, and no retry decides again.
+
+    `dumped`: the stored forms that were already made, by event. The table and the archive share them.
     """
 
     chunk_id: str
@@ -59,6 +61,7 @@ class Chunk:
     events: tuple[Event, ...]
     repeats: int = 0
     renewed: datetime | None = None
+    dumped: dict[EventRef, bytes] = field(init=False, default_factory=dict, repr=False, compare=False)
 
     @property
     def project(self) -> str:
@@ -247,10 +250,12 @@ def _context(own: dict[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
     An empty value of the event does not override a shared value. An overridden shared value is stored under `batch`.
     """
     common, batch = shared.get("context", {}), shared.get("batch", {})
-    own = {name: value for name, value in own.items() if name not in common or value not in (None, "", [], {})}
-    hidden = {
-        name: common[name] for name in common.keys() & own if compact.dump(common[name]) != compact.dump(own[name])
-    }
+    hidden = {}
+    if not common.keys().isdisjoint(own):
+        own = {name: value for name, value in own.items() if name not in common or value not in (None, "", [], {})}
+        hidden = {
+            name: common[name] for name in common.keys() & own if compact.dump(common[name]) != compact.dump(own[name])
+        }
     context, name = {**common, **own}, "batch"
     if batch or hidden:
         while name in context:

@@ -155,8 +155,9 @@ def _check_depth(container: dict[str, Any] | list[Any], depth: int) -> None:
     if depth > _MAX_DEPTH:
         raise Undecodable("an event nests too deep")
     child: Any
-    for child in container.values() if isinstance(container, dict) else container:
-        if isinstance(child, dict | list):
+    for child in container.values() if type(container) is dict else container:
+        kind = type(child)  # exactly what the JSON parser makes
+        if kind is dict or kind is list:
             _check_depth(child, depth + 1)
 
 

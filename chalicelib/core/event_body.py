@@ -37,7 +37,11 @@ class StoredEvent:
 
     @classmethod
     def of(cls, event: Event, chunk: Chunk) -> Self:
-        return cls(compact.dump(stored_form(event, chunk)).encode())
+        """Return an event of the chunk in its stored form, which is made once."""
+        ref = event.ref
+        if ref not in chunk.dumped:
+            chunk.dumped[ref] = compact.dump(stored_form(event, chunk)).encode()
+        return cls(chunk.dumped[ref])
 
     def body(self, event: Event, chunk: Chunk) -> bytes:
         """Return the body of the event's item."""
