@@ -223,13 +223,29 @@ def test_without_its_right_to_send_the_api_says_503(deployment: Deployment) -> N
     assert deployment.post({**EVENT, "event_id": "4"}).status_code == 200
 
 
-def test_a_machine_without_chalice_s_note_deploys_to_the_same_stage(deployment: Deployment) -> None:
+def test_a_lost_stack_and_a_lost_note_of_chalice_are_made_again_by_one_deployment(deployment: Deployment) -> None:
+    """Somebody deletes the stack, and another machine deploys. The API, the events and what waits are still there."""
     (deployment.folder / ".chalice" / "deployed" / "dev.json").unlink()
+    cloudformation = deployment.client("cloudformation")
+    cloudformation.delete_stack(StackName=NAME)
+    eventually(lambda: stack_status(deployment) == "DELETE_COMPLETE", "the stack to be gone")
+
     assert deployment.run("millrace", "deploy", "--stage", "dev").strip() == deployment.url
+    described = cloudformation.list_stack_resources(StackName=NAME)["StackResourceSummaries"]
+    assert {"Table", "Chunks", "DeadLetters", "Archive"} <= {each["LogicalResourceId"] for each in described}
     assert deployment.get("/nowhere")["code"] == "not_found"
     assert len(deployment.client("apigateway").get_rest_apis()["items"]) == 1
     assert trigger(deployment)  # there is one
     assert len(deployment.get("/events", user_id="ann")["events"]) >= 3
+
+    receipt = f"/chunks/{deployment.post({**EVENT, 'event_id': 'after the loss'}).json()['chunks'][0]}"
+    eventually(lambda: deployment.get(receipt)["status"] == "committed", "an event to be processed again")
+    assert "not_a_chunk" in deployment.run("millrace", "quarantine", "list", "--stage", "dev", "--json")
+
+
+def stack_status(deployment: Deployment) -> str:
+    stacks = deployment.client("cloudformation").list_stacks()["StackSummaries"]
+    return str(next(each["StackStatus"] for each in stacks if each["StackName"] == NAME))
 
 
 def test_a_stage_that_is_taken_down_keeps_its_events_and_comes_back(
