@@ -188,9 +188,9 @@ def process(event: Any) -> None:
 
 @app.schedule(Rate(SCHEDULE_MINUTES, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
-    """Recompute the reports of what changed, and publish them; then check the ledger."""
+    """Recompute the reports of what changed, and publish them; then settle the quarantine and check the ledger."""
     from chalicelib.flows import aggregate as aggregator
-    from chalicelib.flows import reconciliation
+    from chalicelib.flows import quarantine, reconciliation
 
     stage = pipeline().checked()
     try:
@@ -208,6 +208,7 @@ def aggregate(_event: Any) -> dict[str, int]:
             **stage.pace,
         )
     finally:
+        quarantine.settle(stage.quarantine)
         reconciliation.check(
             ledger_sums=stage.ledger_sums,
             quarantine=stage.quarantine,

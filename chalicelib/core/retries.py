@@ -45,6 +45,8 @@ REPORT = Retry("Making a report while another aggregator does", 2)
 SCHEDULED = Retry("A scheduled run of the aggregator, by Lambda", 1)
 # Only other erasures, and commits of the same counters, are in the way.
 ERASE = Retry("Erasing the events of a chunk", 8, 0.05)
+# Only others that quarantine or settle at the same moment are in the way.
+QUARANTINE = Retry("Listing a message in the quarantine, or taking it off", 5, 0.05)
 REWRITE = Retry("Rewriting an archive object without a user's lines", 8)
 # Chalice has just made a deployment, and an account may make one in 5 seconds: wait for it.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
