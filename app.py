@@ -30,9 +30,7 @@ def _enter(*kinds: str) -> tuple[Pipeline, Project, dict[str, str]]:
     """Return the stage, the project of the request's key and the parameters. The key must be of one of `kinds`."""
     from chalicelib.http import requests
 
-    stage, request = pipeline(), app.current_request
-    project = stage.access.project_for(requests.key_of(request), *kinds, now=_now())
-    return stage, project, requests.parameters_of(request)
+    return requests.enter(app.current_request, pipeline(), *kinds, now=_now())
 
 
 @app.open_routes(registry.SENDING)
@@ -188,9 +186,9 @@ def process(event: Any) -> None:
 
 @app.schedule(Rate(SCHEDULE_MINUTES, unit=Rate.MINUTES))
 def aggregate(_event: Any) -> dict[str, int]:
-    """Refresh and publish the reports of changed windows. Then check the ledger, even if the reports failed."""
+    """Refresh and publish the reports of changed windows. Then settle the quarantine and check the ledger."""
     from chalicelib.flows import aggregate as aggregator
-    from chalicelib.flows import reconciliation
+    from chalicelib.flows import quarantine, reconciliation
 
     stage = pipeline().checked()
     try:
@@ -208,6 +206,7 @@ def aggregate(_event: Any) -> dict[str, int]:
             **stage.pace,
         )
     finally:
+        quarantine.settle(stage.quarantine)
         reconciliation.check(
             ledger_sums=stage.ledger_sums,
             quarantine=stage.quarantine,

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from chalicelib.core.chunk import decode
 from chalicelib.errors import StoreFailed
-from chalicelib.flows.quarantine import remove_resolved
+from chalicelib.flows.quarantine import settle
 from chalicelib.ports import Message
 from injector import Crash
 from millrace.ops import dead_letter_moves, dead_letters, quarantine_replay
@@ -110,7 +110,7 @@ class Quarantining(Replaying):
             ):
                 continue
         self.send_again(stage)
-        remove_resolved(stage.quarantine)
+        settle(stage.quarantine)
 
     def send_again(self, stage: Stage) -> None:
         entries = quarantine_replay.selected(stage.quarantine, Selection(), 0)

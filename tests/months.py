@@ -19,7 +19,7 @@ from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.project import Project
 from chalicelib.core.windows import Span, Window
 from chalicelib.flows.ingest import ingest
-from chalicelib.flows.quarantine import quarantine_chunk, remove_resolved
+from chalicelib.flows.quarantine import quarantine_chunk
 from chalicelib.ports import Message
 from expiry import Expiry
 from fakes import FakeEventStore, FakeMeter, FakeQueue
@@ -120,7 +120,6 @@ class Months:
 
     def renew(self) -> ReplayOutcome:
         """`millrace quarantine replay --renew`; the messages wait in the queue."""
-        remove_resolved(self.world.quarantine)
         outcome = ReplayOutcome()
         entries = quarantine_replay.selected(self.world.quarantine, Selection(), 0)
         for _ in quarantine_replay.replay(

@@ -64,6 +64,9 @@ class Findings:
         self.unfinished = [item for item in items if item["pk"]["S"] == "#unfinished"]
         self.ledger = [item for item in items if item["pk"]["S"].startswith("#ledger#")]
         self.quarantined = {i["sk"]["S"]: i for i in items if i["pk"]["S"] == "#quarantine"}
+        self.quarantine_places = {i["sk"]["S"] for i in items if i["pk"]["S"] == "#quarantine-by-time"}
+        totals = [i for i in items if i["pk"]["S"] == "#quarantine-sums" and i["sk"]["S"].startswith("-#")]
+        self.quarantine_count = sum(int(item["c"]["N"]) for item in totals)
         objects = read_objects(clients, bucket_name, PREFIXES)
         self.summary_objects = {name: body for name, body in objects.items() if name.startswith("summaries/")}
         self.objects = {name: json.loads(body) for name, body in objects.items() if name.startswith("quarantine/")}
@@ -79,6 +82,10 @@ class Findings:
         listed = set(map(quarantined_object, self.quarantined))
         found = [f"listed without its object: {name}" for name in listed - set(self.objects)]
         found += [f"an object that is not listed: {name}" for name in set(self.objects) - listed]
+        listed_at = {f"{item['q']['S']}#{name}" for name, item in self.quarantined.items()}
+        found += [] if listed_at == self.quarantine_places else ["the quarantine by time has other entries"]
+        total = len(self.quarantined)
+        found += [] if self.quarantine_count == total else [f"{self.quarantine_count} counted, {total} in quarantine"]
         kept = sorted(document["message"] for document in self.objects.values())
         return found + (
             [] if kept == sorted(bodies) else [f"{len(kept)} messages are in quarantine, not those expected"]

@@ -1,17 +1,23 @@
-"""The quarantine: each whole message is an object of the bucket, with an entry in the table."""
+"""The quarantine: each whole message is an object of the bucket, with an entry in the table.
+
+Entries are also sorted by time, and counted in sums. So nobody reads the whole quarantine to know its size.
+"""
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from itertools import islice
 
 from chalicelib.adapters.bucket import Bucket
 from chalicelib.adapters.commit_log import CommitLog
-from chalicelib.adapters.items import Item, key_item, key_of, number, readable, text
-from chalicelib.adapters.table import Table
-from chalicelib.core import table_keys
+from chalicelib.adapters.items import Item, add_part, key_item, key_of, number, put_part, readable, text
+from chalicelib.adapters.table import Cancelled, Table
+from chalicelib.core import commit, retries, table_keys
 from chalicelib.core.chunk_id import check_id
 from chalicelib.core.failures import REASONS, Quarantined
+from chalicelib.core.ledger import Amount
+from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 
 
@@ -24,12 +30,15 @@ class Quarantine:
         self._commits = commits
 
     def add(self, entry: Quarantined, content: str) -> None:
-        """Store a message and list it. An existing entry stays as it is.
+        """Store a message, list it and count it. An existing entry stays as it is.
+
 
         The object is written first, so that no entry exists without its object.
         """
         self._bucket.put_json(_object_name(entry), content)
-        self._table.put_if(_item(entry), "attribute_not_exists(pk)")
+        listed = _attributes(entry)
+        put = put_part(key_item(_key(entry)) | listed, "attribute_not_exists(pk)")
+        self._change(entry, [put, put_part(key_item(_place(entry)) | listed)], 1)
 
     def content(self, entry: Quarantined) -> str:
         """Return the stored object of a message."""
@@ -41,21 +50,59 @@ class Quarantine:
     def remove(self, entry: Quarantined) -> None:
         """Remove a message and its entry. The entry goes last, so that a failed removal is tried again."""
         self._bucket.delete(_object_name(entry))
-        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))
+        delete = {"Key": key_item(_key(entry)), "ConditionExpression": "attribute_exists(pk)"}
+        self._change(entry, [{"Delete": delete}, {"Delete": {"Key": key_item(_place(entry))}}], -1)
+
+    def _change(self, entry: Quarantined, parts: list[Item], entries: int) -> None:
+        """List an entry or take it off, and count it; nothing where that is done already."""
+        for attempt in range(retries.QUARANTINE.attempts):
+            if attempt:
+                self._table.back_off(attempt, retries.QUARANTINE)
+            try:
+                self._table.transact([*parts, *_sum_parts(entry, entries)])
+            except Cancelled as cancelled:
+                if not cancelled.passes or attempt + 1 == retries.QUARANTINE.attempts:
+                    raise
+            else:
+                return
+
+    def count(self) -> int:
+        """Return how many messages are in quarantine, with those whose chunks were committed a short while ago."""
+        return self._sum(*table_keys.QUARANTINE_TOTALS).chunks
+
+    def received(self, first: str, after: str) -> Amount:
+        """Return the sums of the chunks that ingestion received in the hours with first <= hour < after."""
+        return self._sum(first, after)
+
+    def _sum(self, first: str, after: str) -> Amount:
+        sums = readable(self._table.query(table_keys.QUARANTINE_SUMS, first=first, after=after), _amount)
+        return sum(sums, Amount())
+
+    def newest(self, at_most: int) -> list[Quarantined]:
+        """Return the entries that came last, newest first."""
+        items = self._table.query(table_keys.QUARANTINE_BY_TIME, newest_first=True, Limit=at_most)
+        return list(islice(readable(items, _entry), at_most))
 
     def waiting(self) -> Iterator[Quarantined]:
         """Yield the entries of the whole stage, except those whose chunks have been committed meanwhile."""
-        return (entry for entry, is_resolved in self._entries() if not is_resolved)
-
-    def resolved(self) -> Iterator[Quarantined]:
-        """Yield the entries whose chunks have been committed meanwhile."""
-        return (entry for entry, is_resolved in self._entries() if is_resolved)
-
-    def _entries(self) -> Iterator[tuple[Quarantined, bool]]:
         entries = readable(self._table.query(table_keys.QUARANTINE), _entry)
         while batch := list(islice(entries, 100)):
-            committed = self._commits.committed((each.project, each.name) for each in batch if each.project)
-            yield from ((entry, (entry.project, entry.name) in committed) for entry in batch)
+            committed = self._committed(batch)
+            yield from (entry for entry in batch if entry not in committed)
+
+    def look_for_committed(self, at_most: int) -> list[Quarantined]:
+        """Return the entries whose chunks were committed after all, among the next so many after the last look."""
+        place = self._table.get(table_keys.QUARANTINE_TURN) or {}
+        start = place.get("p", {}).get("S", "")
+        items = list(islice(self._table.query(table_keys.QUARANTINE, first=start, Limit=at_most), at_most))
+        end = f"{key_of(items[-1]).sk}\0" if len(items) == at_most else ""
+        if end != start:  # before they are removed: one that cannot be removed must not hold up the others
+            self._table.put(key_item(table_keys.QUARANTINE_TURN) | {"p": text(end)})
+        return self._committed(list(readable(items, _entry)))
+
+    def _committed(self, entries: list[Quarantined]) -> list[Quarantined]:
+        committed = self._commits.committed((each.project, each.name) for each in entries if each.project)
+        return [entry for entry in entries if (entry.project, entry.name) in committed]
 
     def code_of(self, project: str, chunk_id: str) -> str | None:
         """Return why a chunk is in the quarantine, or None if it is not."""
@@ -63,12 +110,20 @@ class Quarantine:
         return str(item["code"]["S"]) if item else None
 
 
+def _key(entry: Quarantined) -> Key:
+    return table_keys.quarantine_record(entry.project, entry.name)
+
+
+def _place(entry: Quarantined) -> Key:
+    return table_keys.quarantine_place(entry.quarantined, entry.project, entry.name)
+
+
 def _object_name(entry: Quarantined) -> str:
     return f"quarantine/{'' if entry.project else 'undecodable/'}{entry.name}.json"
 
 
-def _item(entry: Quarantined) -> Item:
-    return key_item(table_keys.quarantine_record(entry.project, entry.name)) | {
+def _attributes(entry: Quarantined) -> Item:
+    return {
         "code": text(entry.code),
         "n": number(entry.accepted),
         "r": text(entry.received),
@@ -76,8 +131,22 @@ def _item(entry: Quarantined) -> Item:
     }
 
 
+def _sum_parts(entry: Quarantined, entries: int) -> list[Item]:
+    """Add to the sums `c` of entries and `n` of their events: of all, and of an hour of receipt for the ledger."""
+    shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
+    hours = commit.in_ledger([(entry.received, entry.name)]) if entry.project else []
+    sums = {"c": entries, "n": entries * entry.accepted}
+    return [add_part(table_keys.quarantine_sums(hour, shard), sums) for hour in (None, *(hour for hour, _ in hours))]
+
+
+def _amount(item: Item) -> Amount:
+    return Amount(int(item["c"]["N"]), int(item["n"]["N"]))
+
+
 def _entry(item: Item) -> Quarantined:
-    project, name = table_keys.parse_quarantine_record(key_of(item))
+    key = key_of(item)
+    is_place = key.pk == table_keys.QUARANTINE_BY_TIME
+    project, name = (table_keys.parse_quarantine_place if is_place else table_keys.parse_quarantine_record)(key)
     code = item["code"]["S"]
     if code not in REASONS:
         raise ValueError("no reason for which a message is kept")

@@ -47,6 +47,8 @@ REPORT = Retry("The aggregator makes a report that another aggregator also makes
 SCHEDULED = Retry("Lambda starts a scheduled run of the aggregator", 1)
 # Only other erasures, and commits of the same counters, cause conflicts.
 ERASE = Retry("An erasure erases the events of a chunk", 8, 0.05)
+# Only other functions that list or remove entries at the same moment cause conflicts.
+QUARANTINE = Retry("A function lists a message in the quarantine, or removes it", 5, 0.05)
 REWRITE = Retry("An erasure rewrites an archive object", 8)
 # An account may make one deployment in 5 seconds, and Chalice has just made one.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html

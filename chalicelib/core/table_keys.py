@@ -25,9 +25,11 @@ that users send is always the last part of a key.
     data format     #stage                        format
     mark            #marks#SHARD                  PROJECT#HOUR_OF_PUTTING#HOUR
     unfinished      #unfinished                   PROJECT#GRAIN#WINDOW
-    turn            #turn                         -
+    turn            #turn                         -, or quarantine
     ledger          #ledger#SHARD                 HOUR
     quarantined     #quarantine                   PROJECT#CHUNK_ID, or #MESSAGE_ID of an undecodable message
+    its place       #quarantine-by-time           TIME_OF_QUARANTINING#PROJECT#CHUNK_ID, or the same with a MESSAGE_ID
+    its sums        #quarantine-sums              HOUR_OF_RECEIPT#SHARD, or -#SHARD for those of all hours
 """
 
 from __future__ import annotations
@@ -240,6 +242,8 @@ class Mark(NamedTuple):
 
 #: The project whose turn began last.
 TURN = Key("#turn", "-")
+#: Up to where the quarantine was looked through last.
+QUARANTINE_TURN = Key("#turn", "quarantine")
 
 
 LEDGER_PARTITIONS = [f"#ledger#{shard}" for shard in range(SHARDS)]
@@ -320,7 +324,7 @@ def parse_rejection(key: Key) -> tuple[str, str]:
     return key.pk.removeprefix(_REJECTED), key.sk
 
 
-QUARANTINE = "#quarantine"
+QUARANTINE, QUARANTINE_BY_TIME, QUARANTINE_SUMS = "#quarantine", "#quarantine-by-time", "#quarantine-sums"
 
 
 def quarantine_record(project: str | None, name: str) -> Key:
@@ -332,6 +336,26 @@ def parse_quarantine_record(key: Key) -> tuple[str | None, str]:
     """Return the project, or None, and the name."""
     project, _, name = key.sk.partition("#")
     return project or None, name
+
+
+def quarantine_place(time: str, project: str | None, name: str) -> Key:
+    """Of an entry among all others, by when it was quarantined."""
+    return Key(QUARANTINE_BY_TIME, f"{time}#{quarantine_record(project, name).sk}")
+
+
+def parse_quarantine_place(key: Key) -> tuple[str | None, str]:
+    """The project if there is one, and the name."""
+    return parse_quarantine_record(Key(QUARANTINE, key.sk.partition("#")[2]))
+
+
+_ALL_HOURS = "-"
+#: The sums of all entries.
+QUARANTINE_TOTALS = Range(f"{_ALL_HOURS}#", f"{_ALL_HOURS}$")
+
+
+def quarantine_sums(received_hour: str | None, shard: int) -> Key:
+    """The sums of the chunks received in an hour, or of all entries."""
+    return Key(QUARANTINE_SUMS, f"{received_hour or _ALL_HOURS}#{shard}")
 
 
 def is_operators(partition: str) -> bool:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 
 from chalicelib import ports
 from chalicelib.core import failures, timestamps
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Quarantined
+from chalicelib.errors import BROKEN_CONTENT, StoreFailed
 from chalicelib.ports import Message
+
+#: Entries that a run of the aggregator looks at: with a quarantine of 100,000 each is looked at every five hours.
+SETTLE_AT_ONCE = 2_000
+
+_log = logging.getLogger(__name__)
 
 
 def quarantine_chunk(
@@ -65,9 +72,17 @@ def _content(message: Message, *, code: str, now: datetime, received: datetime, 
     )
 
 
-def remove_resolved(quarantine: ports.Quarantine) -> int:
-    """Remove the entries whose chunks have been committed meanwhile. Return their number. Raises StoreFailed."""
-    resolved = list(quarantine.resolved())
-    for entry in resolved:
-        quarantine.remove(entry)
-    return len(resolved)
+def settle(quarantine: ports.Quarantine, *, at_most: int = SETTLE_AT_ONCE) -> int:
+    """Remove entries whose chunks have been committed meanwhile. Return their number.
+
+    Each call looks at the next `at_most` entries after those of the call before. A later call tries a failed removal
+    again.
+    """
+    removed = 0
+    try:
+        for entry in quarantine.look_for_committed(at_most):
+            quarantine.remove(entry)
+            removed += 1
+    except (StoreFailed, *BROKEN_CONTENT) as error:
+        _log.warning("settled entries stay in the quarantine for now: %s", error)
+    return removed

@@ -43,7 +43,7 @@ def reconcile(
     by_hour = metrics.by_hour(names, first, after)
     measured = {hour: Measured(*(numbers.get(name, 0) for name in names[:3])) for hour, numbers in by_hour.items()}
     waiting_chunks, dead_letters = queue.depth(), dead()
-    quarantined = _amount(quarantine, _hour(first), _hour(after))
+    quarantined = quarantine.received(_hour(first), _hour(after))
     committed = ledger_sums.received(_hour(first), _hour(after))
     return Ledger(
         hours=_judged(measured, committed, chunk_log),
@@ -77,11 +77,6 @@ def _logged(chunk_log: ports.ChunkLog, hour: str) -> Logged | None:
     except (StoreFailed, *BROKEN_CONTENT) as error:
         _log.warning("the log of %s cannot be read: %s", hour, error)
         return None
-
-
-def _amount(quarantine: ports.Quarantine, first: str, after: str) -> Amount:
-    entries = (entry for entry in quarantine.waiting() if entry.project and first <= entry.received < after)
-    return sum((Amount(1, entry.accepted) for entry in entries), Amount())
 
 
 def check(

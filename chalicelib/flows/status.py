@@ -111,7 +111,6 @@ def _minutes(metrics: ports.MetricReader, now: datetime) -> list[Document]:
 
 def _newest(quarantine: ports.Quarantine) -> Document:
     """Return the number of messages in the quarantine, and the newest of them with their reasons."""
-    entries = sorted(quarantine.waiting(), key=lambda entry: entry.quarantined, reverse=True)
     newest = [
         {
             "project": entry.project,
@@ -121,9 +120,9 @@ def _newest(quarantine: ports.Quarantine) -> Document:
             "accepted": entry.accepted,
             "quarantined_at": timestamps.readable(entry.quarantined),
         }
-        for entry in entries[:_NEWEST]
+        for entry in quarantine.newest(_NEWEST)
     ]
-    return {"count": len(entries), "newest": newest}
+    return {"count": quarantine.count(), "newest": newest}
 
 
 def _or_none(ask: Callable[[], Any]) -> Any:

@@ -6,11 +6,15 @@ import base64
 import binascii
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chalicelib.core import access_key, limits
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import Incoming
+
+if TYPE_CHECKING:
+    from chalicelib.core.project import Project
+    from chalicelib.wiring import Pipeline
 
 
 def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterator[str]:
@@ -35,9 +39,13 @@ def key_of(request: Any) -> str | None:
     return access_key.first_in(keys_of(request))
 
 
-def parameters_of(request: Any) -> dict[str, str]:
-    """Return the query parameters. Of a repeated one, the last value counts."""
-    return dict(request.query_params or {})
+def enter(request: Any, stage: Pipeline, *kinds: str, now: datetime) -> tuple[Pipeline, Project, dict[str, str]]:
+    """Return the stage, the project of the key, and the query parameters: of a repeated one, the last value.
+
+    Raises Problem unless the key is of one of these kinds.
+    """
+    project = stage.access.project_for(key_of(request), *kinds, now=now)
+    return stage, project, dict(request.query_params or {})
 
 
 def sender_of(request: Any, project: str, now: datetime) -> Sender:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import click
 
-from chalicelib.flows.quarantine import remove_resolved
 from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
@@ -34,7 +33,6 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
     Example:
       millrace quarantine list --project acme --code too_old
     """
-    _settle(pipeline)
     rows = [
         quarantine_replay.to_json(entry) for entry in quarantine_replay.selected(pipeline.quarantine, selection, limit)
     ]
@@ -74,8 +72,6 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
       millrace quarantine replay --dry-run
       millrace quarantine replay --code too_old --renew
     """
-    if not dry_run:
-        _settle(pipeline)
     entries, outcome = (
         quarantine_replay.selected(pipeline.quarantine, selection, limit),
         quarantine_replay.ReplayOutcome(),
@@ -100,8 +96,3 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool,
     output.show(document, as_json=as_json, counted="entries")
     if not outcome.is_clean:
         raise SystemExit(3)
-
-
-def _settle(pipeline: Pipeline) -> None:
-    if count := remove_resolved(pipeline.quarantine):
-        output.say(f"{count} chunks were processed after all and have left the quarantine.")

@@ -47,6 +47,7 @@ RIGHTS = {
     "aggregate": [
         Right("dynamodb", "table", ("get_item", "batch_get_item", "query", "put_item", "update_item", "delete_item")),
         Right("s3", "archive", ("put_object",), folders=("reports",)),
+        Right("s3", "archive", ("delete_object",), folders=("quarantine",)),
         Right("s3", "archive", ("put_object", "get_object", "delete_object"), folders=("summaries",)),
         Right("sns", "topic", ("publish",)),
         *_DEPTHS,

@@ -25,7 +25,7 @@ SLOW_ON_MOTO = {
     "test_a_commit_takes_all_that_one_transaction_may_hold",
     "test_a_commit_takes_as_many_singles_as_one_transaction_may_hold",
     "test_a_mark_that_was_put_anew_stays",
-    "test_a_quarantined_chunk_that_is_committed_is_resolved",
+    "test_quarantined_chunks_that_are_committed_are_found_portion_by_portion",
     "test_as_many_as_one_transaction_takes_are_erased_at_once",
     "test_events_beyond_one_page_of_an_answer_are_all_found",
     "test_hostile_users_and_ids_are_kept_apart_and_found",

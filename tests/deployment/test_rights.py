@@ -15,7 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 from chalice.test import Client
 
 import app
-from builders import make_chunk, make_event
+from builders import make_chunk, make_event, make_quarantined
 from chalicelib import wiring
 from chalicelib.adapters import aws
 from chalicelib.core import chunk as chunks
@@ -145,6 +145,7 @@ class Functions:
         for number in range(3):
             if number < 2:
                 self._commit_much(number)
+                self._commit_what_is_in_quarantine()
             app.app.handler_map["aggregate"](event, None)
 
     def _commit_much(self, number: int) -> None:
@@ -153,6 +154,11 @@ class Functions:
         record = commit.make_record(chunk, chunk.events, "object", ())
         values = {secrets.token_hex(100): 1 for _ in range(200)}
         self.stage.commits.commit([replace(record, value_counts={"page": values})])
+
+    def _commit_what_is_in_quarantine(self) -> None:
+        chunk = make_chunk(make_event("kept"))
+        self.stage.quarantine.add(make_quarantined(chunk), "kept")
+        self.stage.commits.commit([commit.make_record(chunk, chunk.events, "object", ())])
 
     def _messages(self) -> list[str]:
         url = self.stage.settings.queue_url

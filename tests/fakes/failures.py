@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from chalicelib.core import commit
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.failures import Failure, Quarantined
+from chalicelib.core.ledger import Amount
 from chalicelib.errors import StoreFailed
 from fakes.commits import FakeCommitLog
 
@@ -34,6 +36,7 @@ class FakeQuarantine:
     commits: FakeCommitLog = field(default_factory=FakeCommitLog)
     entries: dict[tuple[str | None, str], Quarantined] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
+    looked_at: int = 0
     fails: bool = False
 
     def add(self, entry: Quarantined, content: str) -> None:
@@ -52,15 +55,30 @@ class FakeQuarantine:
         self.entries.pop((entry.project, entry.name), None)
 
     def waiting(self) -> Iterator[Quarantined]:
-        return (entry for entry in self._in_order() if not self._is_resolved(entry))
+        return (entry for entry in self._in_order() if not self._is_committed(entry))
 
-    def resolved(self) -> Iterator[Quarantined]:
-        return (entry for entry in self._in_order() if self._is_resolved(entry))
+    def count(self) -> int:
+        return len(self.entries)
+
+    def received(self, first: str, after: str) -> Amount:
+        chunks = [entry for entry in self.entries.values() if entry.project]
+        counted = [each for each in chunks if commit.in_ledger([(each.received, each.name)])]
+        found = (Amount(1, each.accepted) for each in counted if first <= each.received < after)
+        return sum(found, Amount())
+
+    def newest(self, at_most: int) -> list[Quarantined]:
+        return sorted(self.entries.values(), key=lambda entry: entry.quarantined, reverse=True)[:at_most]
+
+    def look_for_committed(self, at_most: int) -> list[Quarantined]:
+        entries = self._in_order()
+        looked_at = entries[self.looked_at : self.looked_at + at_most]
+        self.looked_at = self.looked_at + at_most if len(looked_at) == at_most else 0
+        return [entry for entry in looked_at if self._is_committed(entry)]
 
     def _in_order(self) -> list[Quarantined]:
         return sorted(self.entries.values(), key=lambda entry: f"{entry.project or ''}#{entry.name}")
 
-    def _is_resolved(self, entry: Quarantined) -> bool:
+    def _is_committed(self, entry: Quarantined) -> bool:
         return entry.project is not None and bool(self.commits.committed([(entry.project, entry.name)]))
 
     def code_of(self, project: str, chunk_id: str) -> str | None:

@@ -189,8 +189,12 @@ VARIANTS = {
          "        scan.delete([*done, *waiting])\n        moved = move(waiting)\n"),
     ]),
     "a settled record removed before its object": Variant("quarantine", "adapters/quarantine.py", [
-        ("        self._bucket.delete(_object_name(entry))\n        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n",
-         "        self._table.delete(table_keys.quarantine_record(entry.project, entry.name))\n        self._bucket.delete(_object_name(entry))\n"),
+        ("        self._bucket.delete(_object_name(entry))\n        delete = ", "        delete = "),
+        ("key_item(_place(entry))}}], -1)\n", "key_item(_place(entry))}}], -1)\n        self._bucket.delete(_object_name(entry))\n"),
+    ]),
+    "the quarantine counted beside its entry": Variant("quarantine", "adapters/quarantine.py", [
+        ("                self._table.transact([*parts, *_sum_parts(entry, entries)])\n",
+         "                self._table.transact(_sum_parts(entry, entries))\n                self._table.transact(parts)\n"),
     ]),
     "a quarantined chunk sent under a new id": Variant("quarantine", "../millrace/ops/quarantine_replay.py", [
         ("        return body\n",

@@ -13,6 +13,7 @@ from chalicelib.core.dialects import RawEvent
 from chalicelib.core.ledger import Amount, Ledger
 from chalicelib.flows import reconciliation
 from chalicelib.flows.ingest import ingest
+from chalicelib.flows.quarantine import settle
 from fakes import FakeDeadLetters, FakeMeter
 
 EVENTS = [
@@ -71,6 +72,7 @@ def test_what_is_quarantined_balances_until_it_is_committed_and_only_in_its_peri
     stock = reconcile(world)
     assert (stock.quarantined, stock.balances, stock.missing_chunks) == (Amount(1, quarantined.accepted), True, 0)
     world.process(messages[0])
+    settle(world.quarantine)
     assert (reconcile(world).quarantined, reconcile(world).balances) == (Amount(), True)
 
 

@@ -61,14 +61,15 @@ def test_it_holds_the_ledger_of_the_days_that_the_ledger_looks_back() -> None:
 
 def test_it_names_what_is_in_quarantine_with_the_reason_newest_first() -> None:
     world = World()
-    for number in range(12):
+    names = [make_chunk().chunk_id for _ in range(12)]
+    for number, name in enumerate(names):
         moment = f"2026-05-17T10:00:{number:02}.000000Z"
-        world.quarantine.add(Quarantined("default", f"chunk-{number}", "too_old", 3, moment, moment), "")
+        world.quarantine.add(Quarantined("default", name, "too_old", 3, moment, moment), "")
     found = look(world)["quarantined"]
     assert (found["count"], len(found["newest"])) == (12, 10)
     assert found["newest"][0] == {
         "project": "default",
-        "name": "chunk-11",
+        "name": names[11],
         "code": "too_old",
         "reason": REASONS["too_old"],
         "accepted": 3,

@@ -14,11 +14,11 @@ from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.event import Event
-from chalicelib.core.failures import Failure
-from chalicelib.errors import ProcessingFailed
-from chalicelib.flows.quarantine import quarantine_chunk, remove_resolved
+from chalicelib.core.failures import Failure, Quarantined
+from chalicelib.errors import ProcessingFailed, StoreFailed
+from chalicelib.flows.quarantine import quarantine_chunk, settle
 from chalicelib.ports import Message
-from fakes import FakeEventStore
+from fakes import FakeEventStore, FakeQuarantine
 
 VIEW = ("acme", "page_view")
 AGE = LIFETIMES.max_chunk_age
@@ -203,10 +203,26 @@ def test_what_was_quarantined_and_then_committed_leaves_the_quarantine() -> None
             each, make_message(each), code="unfinished", last_delivered=None,
             quarantine=world.quarantine, now=NOW,
         )  # fmt: skip
-    assert remove_resolved(world.quarantine) == 0
+    assert settle(world.quarantine) == 0
     world.take(chunk)
-    assert remove_resolved(world.quarantine) == 1
+    assert settle(world.quarantine) == 1
     assert set(world.quarantine.entries) == {("acme", other.chunk_id)}
     assert other.chunk_id in world.quarantine.contents
     assert chunk.chunk_id not in world.quarantine.contents
-    assert remove_resolved(world.quarantine) == 0
+    assert settle(world.quarantine) == 0
+
+
+def test_an_entry_that_cannot_be_removed_stays_and_does_not_hold_up_those_of_the_next_look() -> None:
+    class CannotRemove(FakeQuarantine):
+        def remove(self, entry: Quarantined) -> None:
+            if entry.name == stuck.chunk_id:
+                raise StoreFailed("the bucket does not answer")
+            super().remove(entry)
+
+    world, stuck, other = World(), chunk_of("e1"), chunk_of("e2")
+    quarantine = CannotRemove(world.commits)
+    for each in (stuck, other):
+        quarantine.add(make_quarantined(each), "kept")
+    world.take(stuck, other)
+    assert [settle(quarantine, at_most=1) for _ in range(2)] == [0, 1]
+    assert set(quarantine.entries) == {("acme", stuck.chunk_id)}

@@ -12,7 +12,7 @@ from builders import HISTORY, LIFETIMES, NOW, World, make_chunk, make_event, mak
 from chalicelib.core import chunk as chunks
 from chalicelib.core.chunk import Chunk
 from chalicelib.errors import ProcessingFailed
-from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable, remove_resolved
+from chalicelib.flows.quarantine import quarantine_chunk, quarantine_undecodable, settle
 from chalicelib.ports import Message
 from millrace.ops import erasure, quarantine_replay
 from millrace.ops.erasure import Erased, Person, erased_since, receipt_name
@@ -62,7 +62,7 @@ def test_a_quarantined_chunk_is_sent_as_it_was_and_its_commit_ends_its_quarantin
     assert len(list(world.quarantine.waiting())) == 12
     process_queue(world)
     assert list(world.quarantine.waiting()) == []
-    assert remove_resolved(world.quarantine) == 12
+    assert settle(world.quarantine) == 12
     assert world.quarantine.contents == {}
     assert world.counted() == {VIEW: 12}
 
