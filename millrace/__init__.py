@@ -1,1 +1,1 @@
-"""The operator's toolbox: the local stack, and commands that talk to a stage."""
+"""The operator's toolbox: the local stack, and the commands for a stage."""

@@ -1,4 +1,4 @@
-"""`python -m millrace` is `millrace`."""
+"""Makes `python -m millrace` the same as `millrace`."""
 
 from millrace.cli import main
 

@@ -1,4 +1,4 @@
-"""The `millrace` command: every command of the toolbox, by its module."""
+"""The `millrace` command: lists the commands and the modules that implement them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import click
 from chalicelib.ports import CURRENT_FORMAT
 from millrace.command_error import CommandError
 
-#: The sections of the help, and which module of millrace/commands/ has which commands.
+#: The sections of the help. Each maps commands to their module in millrace/commands/.
 _SECTIONS = {
     "Run it here": {"up": "running", "demo": "running", "env": "running"},
     "Send and ask": {
@@ -52,7 +52,10 @@ _COMMANDS = {name: module for commands in _SECTIONS.values() for name, module in
 
 
 class _Toolbox(click.Group):
-    """Imports a command when it is asked for: all of them would take as long as most of them run."""
+    """The group of all commands.
+
+    It imports only the command that runs: importing all would take as long as many run.
+    """
 
     def list_commands(self, _context: click.Context) -> list[str]:
         return list(_COMMANDS)
@@ -71,7 +74,7 @@ class _Toolbox(click.Group):
                 formatter.write_dl([(name, each.get_short_help_str(room)) for name, each in commands.items() if each])
 
     def invoke(self, context: click.Context) -> Any:
-        """Run a command. Raises CommandError for whatever goes wrong on this machine and in AWS."""
+        """Run a command. Raises CommandError for expected errors of this machine and of AWS."""
         try:
             try:
                 return super().invoke(context)
@@ -79,18 +82,18 @@ class _Toolbox(click.Group):
                 _flush()
         except OSError as error:
             if error.errno == errno.EPIPE:
-                raise  # nobody reads any more: click ends quietly
+                raise  # the reader of our output has gone: click ends quietly
             raise CommandError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}") from error
         except sqlite3.Error as error:
             raise CommandError(f"A temporary file cannot be written: {error}") from error
         except Exception as error:
             if _is_of_aws(error):
-                raise CommandError(f"AWS could not be asked: {error}. See AWS_PROFILE and AWS_REGION.") from error
+                raise CommandError(f"A call to AWS failed: {error}. Check AWS_PROFILE and AWS_REGION.") from error
             raise
 
 
 def _flush() -> None:
-    """Print what is still to be printed. Where that fails, drop it: Python would try again at its end."""
+    """Print buffered output. If that fails, discard the rest, since Python would try to print it again at exit."""
     try:
         sys.stdout.flush()
     except OSError:
@@ -99,7 +102,7 @@ def _flush() -> None:
 
 
 def _is_of_aws(error: Exception) -> bool:
-    """Whether the AWS SDK raised it; commands that do without the SDK do not import it for this."""
+    """Return whether the AWS SDK raised the error. Commands without the SDK do not import it for this check."""
     exceptions, parsers = (sys.modules.get(f"botocore.{name}") for name in ("exceptions", "parsers"))
     if exceptions is None or parsers is None:
         return False
@@ -114,7 +117,7 @@ def main() -> None:
 
 
 def use_region(environ: MutableMapping[str, str]) -> None:
-    """Let AWS_REGION count: the SDK and Chalice read AWS_DEFAULT_REGION alone. Raises CommandError if they differ.
+    """Make AWS_REGION count: the SDK and Chalice read only AWS_DEFAULT_REGION. Raises CommandError if they differ.
 
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
     """

@@ -1,4 +1,4 @@
-"""The error that a command ends with: one sentence for a person, and an exit code."""
+"""The error that ends a command: a message for people, and an exit code."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import click
 
 
 class CommandError(click.ClickException):
-    """Exit code 1. The sentence says what went wrong and what to do next."""
+    """Exit code 1. The message says what went wrong and what to do next."""
 
 
 class Interrupted(CommandError):
-    """Ctrl-C. The sentence says what was done until then; the exit code is that of a shell."""
+    """Ctrl-C. The message says what was done until then. The exit code is the usual one of shells."""
 
     exit_code = 130  # 128 + SIGINT

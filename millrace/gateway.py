@@ -1,4 +1,4 @@
-"""What API Gateway answers without asking a function, said as the API says it: on AWS and by the local stack."""
+"""The errors that API Gateway answers by itself, in the API's own form. The local stack answers with the same."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ NO_SUCH_PATH = Problem("not_found")
 BODY_TOO_LARGE = Problem("body_too_large", "The request is over 10 MB.")
 _KEPT_OUT = Problem("forbidden", "A rule of this stage's operators keeps the request out.")
 
-#: By type of gateway response. What is not named here is for authorizers, usage plans, and validators, of which
-#: there are none: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
+#: By type of gateway response. The other types are for authorizers, usage plans and validators, which are not used:
+#: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 _PROBLEMS: dict[str, Problem] = {
     "MISSING_AUTHENTICATION_TOKEN": NO_SUCH_PATH,
-    # Mostly an unknown path with a key: API Gateway takes the Authorization header for a bad signature, and its own
-    # answer would repeat the key.
+    # The usual cause is an unknown path in a request with a key: API Gateway takes the Authorization header for a bad
+    # signature. Its own answer would repeat the key.
     "DEFAULT_4XX": NO_SUCH_PATH,
     "RESOURCE_NOT_FOUND": NO_SUCH_PATH,
     "BAD_REQUEST_BODY": Problem("bad_request", "The request's body cannot be read."),
@@ -37,7 +37,7 @@ _PROBLEMS: dict[str, Problem] = {
 
 
 def answer(error: Problem) -> Response:
-    """A problem that scripts of any site may read, since API Gateway knows no route whose rules it could follow."""
+    """Return the answer for an error. Web pages of any site may read it, since no route's rules apply."""
     response = answers.problem(error)
     response.headers.update(answers.CORS.get_access_control_headers())
     return response
@@ -50,11 +50,11 @@ def _documented(error: Problem) -> dict[str, Any]:
         "responseParameters": {
             f"gatewayresponse.header.{name}": f"'{text}'" for name, text in response.headers.items()
         },
-        # Of templates it takes the one for JSON; what the body is called says the header. It fills in variables
-        # ($context...), of which there are none, and knows no loops or conditions.
+        # API Gateway uses the template for JSON, whatever the Content-Type says. It replaces variables ($context...),
+        # which the body does not contain, and knows no loops or conditions.
         "responseTemplates": {"application/json": response.body},
     }
 
 
-#: As PutGatewayResponse and the extension x-amazon-apigateway-gateway-responses of OpenAPI take them, by type.
+#: The arguments of PutGatewayResponse, and of OpenAPI's x-amazon-apigateway-gateway-responses, by type.
 RESPONSES = {kind: _documented(error) for kind, error in _PROBLEMS.items()}

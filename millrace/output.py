@@ -1,4 +1,4 @@
-"""One style of output: data on stdout, as tables for people or JSON lines for programs; the rest on stderr."""
+"""The output of commands: data on stdout, as tables for people or JSON lines for programs; messages on stderr."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-if TYPE_CHECKING:  # rich takes as long as all that a command for programs does beside its work
+if TYPE_CHECKING:  # importing rich would double the time of a command that prints JSON
     from rich.console import Console
     from rich.progress import Progress
 
 
-# What is printed comes from events: nothing in it is a style, a name of an emoji, or a place to break the line.
+# Texts come from events, so they must not be interpreted: no styles, no emoji names, no added line breaks.
 _PLAIN: Any = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
 
 
@@ -30,35 +30,35 @@ def _talk() -> Console:
 
 
 _GAP = "  "
-# A column is not cut below this.
+# A column is not made narrower than this.
 _LEAST_WIDTH = 16
-# Characters that change how the text around them is read: https://www.unicode.org/reports/tr9/
+# Characters that change the reading direction of the text around them: https://www.unicode.org/reports/tr9/
 _BIDI = set("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _CONTROL = {"Cc", "Cs", "Zl", "Zp"}
-# Of both kinds what JSON leaves as it is.
+# The characters of both kinds that JSON does not escape.
 _STEERING = re.compile(f"[\x7f-\x9f\u2028\u2029{''.join(_BIDI)}]")
 
 
 def say(message: str) -> None:
-    """Text for the person at the terminal, whatever it contains."""
+    """Print a message for the person at the terminal. The text may contain anything."""
     _talk().print(_printable_lines(message))
 
 
 def print_json(documents: Iterable[dict[str, Any]]) -> None:
-    """One document a line."""
+    """Print documents as JSON, one per line."""
     for document in documents:
         sys.stdout.write(to_json(document) + "\n")
 
 
 def to_json(document: Any) -> str:
-    """A document as one line of JSON, with text as it is, but for what steers a terminal."""
+    """Return a document as one line of JSON. Only characters that steer a terminal are escaped."""
     return _STEERING.sub(lambda match: f"\\u{ord(match[0]):04x}", json.dumps(document, ensure_ascii=False))
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
-    """A table; what comes from events is shown as text, whatever it contains.
+    """Print a table. Texts from events are shown safely.
 
-    On a terminal that is too narrow, the last columns are cut; columns stand in the order of their importance.
+    A terminal that is too narrow cuts the last columns, so list the most important columns first.
     """
     from rich.cells import cell_len
 
@@ -72,7 +72,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
 
 
 def show_rows(rows: Iterable[dict[str, Any]], names: Iterable[str], *, as_json: bool) -> None:
-    """Rows as JSON, or as a table of the fields with these names."""
+    """Print rows as JSON, or as a table of the fields with these names."""
     if as_json:
         print_json(rows)
         return
@@ -81,7 +81,7 @@ def show_rows(rows: Iterable[dict[str, Any]], names: Iterable[str], *, as_json: 
 
 
 def show(document: dict[str, Any], *, as_json: bool, counted: str = "") -> None:
-    """A document as JSON, or as a table of its fields; `counted`: what their numbers count."""
+    """Print a document as JSON, or as a table of its fields. `counted`: the unit of their numbers."""
     if as_json:
         print_json([document])
     else:
@@ -93,7 +93,7 @@ def _cell_of(value: Any) -> str:
 
 
 def fitted(widths: Sequence[int], room: int) -> list[int]:
-    """The widths of columns, of which the last are narrowed first, the first never, and none to nothing."""
+    """Return the widths of columns that fit. The last columns are narrowed first; the first column never is."""
     fitted = list(widths)
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     for index in range(len(widths) - 1, 0, -1):
@@ -114,12 +114,12 @@ def _cell(text: str, width: int) -> str:
 
 
 def compact(value: Any) -> str:
-    """A value of an event on one line."""
+    """Return a value of an event on one line."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def print_line(text: str) -> None:
-    """One line, at once, whatever it contains."""
+    """Print one line at once. The text may contain anything."""
     click.echo(printable(text))
 
 
@@ -128,7 +128,7 @@ def print_text(text: str) -> None:
 
 
 def progress() -> Progress:
-    """A progress bar, shown on a terminal only."""
+    """Return a progress bar that is shown only on a terminal."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (
@@ -142,7 +142,7 @@ def progress() -> Progress:
 
 
 def printable(text: str) -> str:
-    """The text as it is, but for characters that steer a terminal or turn the direction of reading."""
+    """Return the text without characters that steer a terminal or change the reading direction."""
     if text.isascii() and text.isprintable():
         return text
     return "".join("\ufffd" if each in _BIDI or unicodedata.category(each) in _CONTROL else each for each in text)

@@ -1,4 +1,4 @@
-"""Clients of the AWS SDK for commands, with the settings of the user."""
+"""AWS clients for commands, with the user's own settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from chalicelib.adapters.aws import refuse_others
 
 
 def client(service: str, **options: Any) -> Any:
-    """A client whose calls fail where something else than AWS answers."""
+    """Return a client whose calls fail if a proxy or portal answers in place of AWS."""
     made = boto3.client(service, **options)
     made.meta.events.register("before-parse", refuse_others)
     return made

@@ -20,7 +20,7 @@ Say = Callable[[str], None]
 _Description = dict[str, Any]
 
 _CALLS_AT_ONCE = 8
-# States of a stack whose table is not there: its creation failed, or it is deleted.
+# The states of a stack without a table: its creation failed, or it is deleted.
 _WITHOUT_DATA = ("CREATE_FAILED", "ROLLBACK", "DELETE", "REVIEW")
 
 
@@ -29,7 +29,7 @@ def _quiet(_: str) -> None:
 
 
 class Stack:
-    """A stack by its name, in the account and region of the environment. Every method raises CommandError."""
+    """A stack in the account and region of the environment. Every method raises CommandError."""
 
     def __init__(
         self,
@@ -39,42 +39,42 @@ class Stack:
         clients: Callable[[str], Any] = sdk.client,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`say`: told each step of a resource; `clients`: makes the AWS client of a service."""
+        """`say`: is called with each step of a resource. `clients`: makes the AWS client of a service."""
         self.name, self._say, self._clients, self._sleep = name, say, clients, sleep
         self._cloudformation = clients("cloudformation")
 
     def environment(self) -> dict[str, str]:
-        """Return the environment that the stack gives to its functions; empty where there is no stack with data."""
+        """Return the functions' environment from the stack's outputs; empty without a stack that has data."""
         stack = self._described()
         if stack is None or stack["StackStatus"].startswith(_WITHOUT_DATA):
             return {}
         return {_in_capitals(output["OutputKey"]): output["OutputValue"] for output in stack.get("Outputs", [])}
 
     def resources(self, kind: str) -> list[str]:
-        """Return the physical ids of its resources of one type, such as AWS::CloudWatch::Alarm."""
+        """Return the physical ids of the stack's resources of one type, such as AWS::CloudWatch::Alarm."""
         pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
         found = [each for page in pages for each in page["StackResourceSummaries"]]
         return [each["PhysicalResourceId"] for each in found if each["ResourceType"] == kind]
 
     def apply(self, template: Path, parameters: Mapping[str, str]) -> dict[str, str]:
-        """Create or update the stack; returns the functions' environment. Safe to repeat.
+        """Create or update the stack. Return the functions' environment. Safe to repeat.
 
-        A parameter that is not given gets the template's default, whatever it was before. Data that a stack of this
-        name left is taken into the new one. An operation that is in progress is awaited first.
+        A parameter that is not given gets the template's default, whatever it was before. Data that an earlier stack
+        of this name left is imported. An operation in progress is awaited first.
         """
         stack, text = self._settled(), template.read_text()
-        if stack and stack["StackStatus"].startswith(_WITHOUT_DATA):  # it can only be deleted
+        if stack and stack["StackStatus"].startswith(_WITHOUT_DATA):  # CloudFormation allows only its deletion
             self._delete()
             stack = None
         if not stack and (retained := self._retained()):
-            self._say(f"There is data of a stack {self.name} that is gone: taking it into the new one.")
+            self._say(f"A former stack {self.name} has left data: importing it into the new one.")
             self._change("IMPORT", _with_resources(text, retained), parameters, ResourcesToImport=retained)
             stack = self._described()
         self._change("UPDATE" if stack else "CREATE", text, parameters)
         return self.environment()
 
     def delete(self, template: Path, parameters: Mapping[str, str]) -> bool:
-        """Delete the stack and all that it retains, with every event; returns whether there was anything.
+        """Delete the stack, all data that it retains included. Return whether there was anything to delete.
 
         Safe to repeat: data that a failed deletion left without a stack is found by its name.
         """
@@ -82,14 +82,14 @@ class Stack:
         if stack:
             if _is_whole(stack):
                 self.apply(template, {**parameters, "Protected": "false"})
-            for bucket in self._buckets():  # it may take hours: CloudFormation need not wait for it
+            for bucket in self._buckets():  # first, since it may take hours, longer than CloudFormation waits
                 self._empty(bucket)
             self._delete()
         left = list(self._delete_retained())
         return bool(stack or left)
 
     def _change(self, kind: str, template: str, parameters: Mapping[str, str], **more: Any) -> None:
-        """Make a change, if there is one, and wait for its end."""
+        """Apply a change, if there is one, and wait until it is complete."""
         try:
             change_set = self._cloudformation.create_change_set(
                 StackName=self.name,
@@ -110,7 +110,7 @@ class Stack:
             raise CommandError(f"The stack {self.name} could not be applied: {events.reason()}")
 
     def _is_change(self, change_set: str) -> bool:
-        """Whether a change set, once it is worked out, changes anything; one that does not is discarded."""
+        """Return whether a change set changes anything. One that does not is deleted."""
         describe = self._cloudformation.describe_change_set
         while (found := describe(ChangeSetName=change_set))["Status"] != "CREATE_COMPLETE":
             if found["Status"] == "FAILED":
@@ -129,7 +129,7 @@ class Stack:
             raise CommandError(f"The stack {self.name} could not be deleted: {events.reason()}")
 
     def _settled(self, events: _Events | None = None) -> _Description | None:
-        """Wait while an operation is in progress, however long; returns the stack, None if there is none."""
+        """Wait until no operation is in progress. Return the stack, or None if there is none."""
         while stack := self._described():
             if events:
                 events.look()
@@ -142,7 +142,7 @@ class Stack:
         return None
 
     def _described(self) -> _Description | None:
-        """Return the stack; None only if AWS says that there is none."""
+        """Return the stack, or None if AWS says that it does not exist."""
         try:
             stack: _Description = self._cloudformation.describe_stacks(StackName=self.name)["Stacks"][0]
         except (ClientError, BotoCoreError) as error:
@@ -152,7 +152,7 @@ class Stack:
         return None if stack["StackStatus"] == "DELETE_COMPLETE" else stack
 
     def _retained(self) -> list[dict[str, Any]]:
-        """Return the resources that a stack of this name retains, and that exist, as an import names them."""
+        """Return the existing resources that a stack of this name has retained, in the form of an import."""
         sqs, dynamodb, table = self._clients("sqs"), self._clients("dynamodb"), f"{self.name}-table"
         found = [("Archive", "AWS::S3::Bucket", {"BucketName": bucket}) for bucket in self._buckets()]
         for resource, queue in (("DeadLetters", f"{self.name}-dead-letters"), ("Chunks", f"{self.name}-chunks")):
@@ -165,7 +165,7 @@ class Stack:
         return [dict(zip(names, each, strict=True)) for each in found]
 
     def _delete_retained(self) -> Iterator[str]:
-        """Delete what the stack has retained; yields the id of each resource."""
+        """Delete the resources that the stack has retained. Yield the id of each."""
         for resource in self._retained():
             [identifier] = resource["ResourceIdentifier"].values()
             match resource["ResourceType"]:
@@ -182,13 +182,13 @@ class Stack:
             yield identifier
 
     def _buckets(self) -> list[str]:
-        """Return the archive's bucket, if there is one: its name ends with the account and the region."""
+        """Return the archive's bucket in a list, or nothing. Its name ends with the account and the region."""
         s3 = self._clients("s3")
         form = rf"{self.name}-\d{{12}}-{s3.meta.region_name}"
         return [each["Name"] for each in s3.list_buckets()["Buckets"] if re.fullmatch(form, each["Name"])]
 
     def _empty(self, bucket: str) -> None:
-        """Delete all objects, a thousand in a call and some calls at a time."""
+        """Delete all objects: a thousand in a call, several calls in parallel."""
         s3, deleted = self._clients("s3"), 0
 
         def delete(page: dict[str, Any]) -> int:
@@ -208,7 +208,7 @@ class Stack:
 
 
 class _Events:
-    """What happens to the resources of a stack, from now on."""
+    """The events of a stack's resources from now on."""
 
     def __init__(self, cloudformation: Any, name: str, say: Say) -> None:
         self._cloudformation, self._name, self._say = cloudformation, name, say
@@ -216,7 +216,7 @@ class _Events:
         self._failures: list[str] = []
 
     def look(self) -> None:
-        """Say each step that has ended since the last look."""
+        """Print each step that has ended since the last call."""
         for event in reversed([each for each in self._newest() if each["EventId"] not in self._seen]):
             self._seen.add(event["EventId"])
             resource, status = event["LogicalResourceId"], event["ResourceStatus"]
@@ -227,11 +227,11 @@ class _Events:
                 self._say(f"  {resource} {status}")
 
     def reason(self) -> str:
-        """Return why the operation failed: the reason of the first resource that did."""
+        """Return why the operation failed: the reason of the first failed resource."""
         return next(iter(self._failures), "CloudFormation gives no reason.")
 
     def _newest(self) -> list[dict[str, Any]]:
-        """Return a page of events, newest first: far more than a second brings."""
+        """Return a page of events, newest first. A page is far more than a second brings."""
         try:
             answer = self._cloudformation.describe_stack_events(StackName=self._name)
         except ClientError:  # there is no stack
@@ -241,13 +241,13 @@ class _Events:
 
 
 def parameters_in(template: Path) -> list[str]:
-    """The names of a template's parameters."""
+    """Return the names of a template's parameters."""
     section = re.search(r"^Parameters:\n((?: .*\n|\n)*)", template.read_text(), re.MULTILINE)
     return re.findall(r"^  (\w+):", section[1], re.MULTILINE) if section else []
 
 
 def _with_resources(template: str, resources: Sequence[Mapping[str, Any]]) -> str:
-    """Return a template of these resources alone, without outputs, as an import needs it.
+    """Return a template with only these resources and without outputs, as an import requires.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/resource-import.html
     """
@@ -261,13 +261,13 @@ def _with_resources(template: str, resources: Sequence[Mapping[str, Any]]) -> st
 
 
 def _is_whole(stack: _Description) -> bool:
-    """Whether its last operation did what it should; an update that was rolled back is not whole."""
+    """Return whether the stack's last operation succeeded. A rolled back update did not."""
     status = stack["StackStatus"]
     return status.endswith("_COMPLETE") and "ROLLBACK" not in status
 
 
 def _unless_missing(call: Callable[..., Any], code: str, **arguments: Any) -> Any:
-    """A call's answer; None where AWS says that the resource does not exist."""
+    """Return a call's answer, or None if AWS says that the resource does not exist."""
     try:
         return call(**arguments)
     except ClientError as error:

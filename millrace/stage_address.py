@@ -1,4 +1,4 @@
-"""How a command reaches a stage: the local one that runs, or a deployed one through its stack's outputs."""
+"""Finds a stage for a command: the running local stack, or a deployed stage through its stack's outputs."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from chalicelib.errors import UnknownFormat
 from chalicelib.settings import Settings
 from millrace.command_error import CommandError
 
-if TYPE_CHECKING:  # it brings the AWS SDK, which a command that speaks HTTP does without
+if TYPE_CHECKING:  # commands that only use HTTP do not import the AWS SDK
     from chalicelib.wiring import Pipeline
 
-#: Where Chalice notes what it deployed; a file a stage.
+#: Chalice's records of what it deployed, one file for each stage.
 _DEPLOYED = Path(".chalice/deployed")
 _CONFIG = Path(".chalice/config.json")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
@@ -26,7 +26,7 @@ _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 @dataclass(frozen=True)
 class Running:
-    """Its address, its process, and the environment that its functions see."""
+    """A running local stack: its address, its process, and the environment of its functions."""
 
     url: str
     pid: int
@@ -34,7 +34,7 @@ class Running:
 
 
 def running_stack(state: Path) -> Running | None:
-    """The stack that runs with this state, if one does."""
+    """Return the stack that runs with this state, or None."""
     with contextlib.suppress(OSError, ValueError, TypeError):
         running = Running(**json.loads((state / "running.json").read_text()))
         os.kill(running.pid, 0)
@@ -43,7 +43,7 @@ def running_stack(state: Path) -> Running | None:
 
 
 def stage_url(stage: str | None, state: Path) -> str:
-    """The address of a deployed stage, or of the local stack. Raises CommandError."""
+    """Return the address of a deployed stage, or of the local stack. Raises CommandError."""
     if stage is None:
         return local_stack_at(state).url
     try:
@@ -56,7 +56,7 @@ def stage_url(stage: str | None, state: Path) -> str:
 
 
 def reachable_url(rest_api: dict[str, str]) -> str:
-    """The address of an API that Chalice deployed, also where AWS_ENDPOINT_URL names another AWS."""
+    """Return the address of a deployed API, even if AWS_ENDPOINT_URL names another AWS."""
     endpoint = os.environ.get("AWS_ENDPOINT_URL")
     if endpoint:
         stage = rest_api["rest_api_url"].rstrip("/").rpartition("/")[2]
@@ -67,8 +67,7 @@ def reachable_url(rest_api: dict[str, str]) -> str:
 def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = False) -> Pipeline:
     """Return the ports of a stage, with this machine's AWS credentials or the local stack's.
 
-    Raises CommandError and StoreFailed.
-    A stage whose data has an unknown format is refused, unless `of_any_format`.
+    Raises StoreFailed, and CommandError for an unknown data format, unless `of_any_format`.
     """
     from chalicelib.wiring import Pipeline
 
@@ -81,9 +80,9 @@ def stage_pipeline(stage: str | None, state: Path, *, of_any_format: bool = Fals
 
 
 def lead_to(environment: Mapping[str, str]) -> None:
-    """Let this process know no AWS but the one of `environment`, and no proxy.
+    """Make this process use only the AWS of `environment`, and no proxy.
 
-    Settings of the user would lead its calls to the real AWS, to another emulator, or to a proxy.
+    The user's settings could lead its calls to the real AWS, to another emulator, or to a proxy.
     """
     for name in list(os.environ):
         if name.startswith("AWS_") or name.lower() in _PROXIES:
@@ -92,7 +91,7 @@ def lead_to(environment: Mapping[str, str]) -> None:
 
 
 def checked(pipeline: Pipeline) -> Pipeline:
-    """Return the pipeline, if this version knows its data's format. Raises CommandError and StoreFailed."""
+    """Return the pipeline after checking its data format. Raises CommandError and StoreFailed."""
     try:
         return pipeline.checked()
     except UnknownFormat as error:
@@ -109,7 +108,7 @@ def local_stack_at(state: Path) -> Running:
 
 
 def _chosen(stage: str) -> dict[str, str]:
-    """What this checkout sets for the stage's functions."""
+    """Return the environment that this checkout sets for the stage's functions."""
     with contextlib.suppress(OSError, ValueError):
         stages = json.loads(_CONFIG.read_text()).get("stages", {})
         return {name: str(value) for name, value in stages.get(stage, {}).get("environment_variables", {}).items()}
@@ -117,7 +116,7 @@ def _chosen(stage: str) -> dict[str, str]:
 
 
 def _environment(stage: str) -> dict[str, str]:
-    """Return what the functions of a deployed stage see; without functions, what stack and checkout would give them."""
+    """Return the environment of a deployed stage's functions, or that of its stack and checkout if it has none."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from millrace import sdk

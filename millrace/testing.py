@@ -1,7 +1,7 @@
-"""A pytest plugin: tests of your own tracking against a pipeline of their own. docs/testing-your-tracking.md
+"""A pytest plugin that tests your own tracking against a real pipeline. See docs/testing-your-tracking.md.
 
-Installed with the package; ask for the fixture `millrace`. Every run of pytest in the environment imports this module,
-also one that asks for nothing: what takes time is imported where it is used.
+It is installed with the package and provides the fixture `millrace`. Every run of pytest in the environment imports
+this module, even if no test needs it. So imports that take time are inside functions.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ import pytest
 if TYPE_CHECKING:
     from millrace.io.client import Client
 
-# A busy machine may take long.
+# A busy machine may need long.
 _START_SECONDS = 300
 _SETTLE_SECONDS = 120
 _END_SECONDS = 120
-# In botocore's form: option of its file, variable of the environment, value, conversion.
+# In botocore's form: option of its file, environment variable, value, conversion.
 _NO_SETTINGS_OF_THE_USER = {
     "profile": (None, None, None, None),
     "config_file": (None, None, os.devnull, None),
@@ -37,35 +37,35 @@ _MAX_REQUESTS = 25
 
 @dataclass(frozen=True)
 class Events:
-    """What arrived. Every answer waits until all that was posted is processed."""
+    """The received events. Every query waits until all posted events are processed."""
 
     client: Client
     environment: dict[str, str]
 
     def all(self) -> dict[str, int]:
-        """How many events were accepted and stored, and how many were rejected."""
+        """Return how many events were stored and how many were rejected."""
         good, bad = len(self.good()), len(self.bad())
         return {"total": good + bad, "good": good, "bad": bad}
 
     def good(self, event_type: str | None = None, user_id: str | None = None) -> list[dict[str, Any]]:
-        """The stored events, oldest first by their own time."""
+        """Return the stored events, oldest first by their own time."""
         self._settle()
         rows = self.client.pages("/events", "events", 0, event_type=event_type, user_id=user_id)
         return list(rows)[::-1]
 
     def bad(self) -> list[dict[str, Any]]:
-        """Every rejected event, each with its code, field and message."""
+        """Return the rejected events, each with its code, field and message."""
         return [row for row in self._refused() if not row["accepted"]]
 
     def warned(self) -> list[dict[str, Any]]:
-        """The events that were accepted although they break their schema, as a catalogue that only warns does."""
+        """Return the events that were accepted although they violate their schema: the catalogue only warns."""
         return [row for row in self._refused() if row["accepted"]]
 
     def _refused(self) -> list[dict[str, Any]]:
         return list(self.client.pages("/rejections", "rejections", 0))
 
     def reset(self) -> None:
-        """Forget everything that was posted; projects, keys and catalogues stay."""
+        """Delete all events. Projects, keys and catalogues stay."""
         from chalicelib.core.table_keys import is_operators
 
         self._settle()
@@ -105,7 +105,7 @@ class Events:
 
     @cached_property
     def _session(self) -> Any:
-        """Of the stack alone, whatever the tests' own environment says of AWS."""
+        """An AWS session for the stack, independent of the AWS settings of the tests' environment."""
         import botocore.session
 
         session = botocore.session.Session(_NO_SETTINGS_OF_THE_USER)
@@ -116,7 +116,7 @@ class Events:
 
 @dataclass(frozen=True)
 class Millrace:
-    """A running local stack: point what you test at `url`, then look at `events`."""
+    """A running local stack. Send events to `url`, then query `events`."""
 
     url: str
     events: Events
@@ -124,12 +124,12 @@ class Millrace:
 
 @pytest.fixture(scope="session")
 def millrace_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Millrace]:
-    """One local stack for the whole test run, in a process and a folder of its own."""
+    """One local stack for the whole test run, in its own process and folder."""
     state = tmp_path_factory.mktemp("millrace")
     command = [sys.executable, "-m", "millrace", "up", "--attached", "--state", str(state), "--port", "0"]
     log = state / "up.log"
     with log.open("w") as output:
-        environment = {**os.environ, "REJECTED_POSTS_A_MINUTE": "0"}  # a test that finds none must be right
+        environment = {**os.environ, "REJECTED_POSTS_A_MINUTE": "0"}  # so that every rejection is stored
         process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output)
     try:
         yield _wait_until_ready(state, process, log)
@@ -138,7 +138,7 @@ def millrace_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Millrac
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """End a local stack that was started with a pipe as its standard input."""
+    """Stop a local stack that was started with a pipe as its standard input."""
     process.terminate()
     try:
         process.wait(timeout=_END_SECONDS)
@@ -151,7 +151,7 @@ def end(process: subprocess.Popen[Any]) -> None:
 
 @pytest.fixture
 def millrace(millrace_stack: Millrace) -> Millrace:
-    """The local stack, empty."""
+    """The local stack without events."""
     millrace_stack.events.reset()
     return millrace_stack
 
@@ -162,7 +162,7 @@ def _wait_until_ready(state: Path, process: subprocess.Popen[bytes], log: Path) 
 
     deadline = time.monotonic() + _START_SECONDS
     while time.monotonic() < deadline and process.poll() is None:
-        if running := running_stack(state):  # it notes its address when everything runs
+        if running := running_stack(state):  # it writes its address once everything runs
             return Millrace(running.url, Events(Client(running.url), running.environment))
         time.sleep(0.05)
     pytest.fail(f"The local stack did not start:\n{log.read_text()}")

@@ -1,1 +1,1 @@
-"""The description of the API, generated from the code."""
+"""Generates the description of the API from the code."""

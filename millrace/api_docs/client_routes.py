@@ -1,4 +1,4 @@
-"""The routes of client libraries in the API's description: docs/clients.md says what becomes of what they send."""
+"""The routes of client libraries in the API's description. docs/clients.md explains how their events are read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ from chalicelib.core.dialects.registry import DIALECTS, PIXEL
 
 Json = dict[str, Any]
 
-_IN_BODY = "As its libraries send it, the key in the body or as Basic's user name; plain or gzip. See docs/clients.md."
+_IN_BODY = (
+    "As its libraries send it, with the key in the body or as Basic's user name; plain or gzip. See docs/clients.md."
+)
 _PROBLEMS = (400, 401, 403, 413, 422, 429)
 _ANYTHING: Json = {"required": True, "content": {"application/json": {"schema": {}}}}
 _IMAGE: Json = {
@@ -22,12 +24,12 @@ _IMAGE: Json = {
         "content": {"image/gif": {"schema": {}}},
     }
 }
-# What a parameter in a path may be, where it is no key.
+# The allowed values of parameters in paths, except keys.
 _VALUES = {"call": ["batch", "b", "import", *segment.CALLS.values(), *segment.CALLS]}
 
 
 def paths(operation: Callable[..., Json], security: list[Json]) -> Json:
-    """Their paths; `operation` describes one of them."""
+    """Return the described paths. `operation`: describes one of them."""
     taking: Json = {"answer": "Accepted", "security": security, "requestBody": _ANYTHING}
     public: Json = {"answer": "Description", "problems": (), "security": []}
     described: Json = {}
@@ -44,7 +46,7 @@ def paths(operation: Callable[..., Json], security: list[Json]) -> Json:
 
 
 def _libraries() -> dict[str, list[str]]:
-    """Whose libraries send to a path."""
+    """Return the libraries that send to each path."""
     found: dict[str, list[str]] = {}
     for dialect in DIALECTS:
         for path in dialect.paths if dialect.method == "POST" else ():
@@ -67,8 +69,8 @@ def _parameters(path: str) -> Json:
 
 def _pixel() -> Json:
     return {
-        "summary": "Send an event by an image",
-        "description": "For mail and pages without script. Any other parameter is a property of the event.",
+        "summary": "Send an event with an image",
+        "description": "For mail and pages without scripts. Any other parameter becomes a property of the event.",
         "security": [],
         "parameters": [
             {"name": name, "in": "query", "schema": {"type": "string"}} for name in (*PIXEL_FIELDS, *PIXEL.key_in_query)

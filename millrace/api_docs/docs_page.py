@@ -1,4 +1,4 @@
-"""The API's description as a page: one file, no script, nothing from elsewhere."""
+"""Renders the API's description as a page: one file, without scripts and other resources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ pre { overflow: auto; padding: .75rem; background: #8881; border-radius: .25rem;
 """.strip()
 
 
-#: Requests for operations of the product's own, by method and path. HOST is the stage's address.
+#: Example requests for Millrace's own operations, by method and path. HOST is the stage's address.
 EXAMPLES = {
     ("post", "/events"): """curl -s HOST/events -H 'Authorization: Bearer WRITE_KEY' \\
   -d '[{"event_type": "page_view", "user_id": "u123", "page": "/home"},
@@ -39,7 +39,7 @@ EXAMPLES = {
 
 
 def render(document: dict[str, Any]) -> str:
-    """The whole page. Its style is the only inline part, so that a hash of it is all that a policy must allow."""
+    """Return the page. Its style is the only inline part, so the policy has to allow only the hash of that."""
     info = document["info"]
     described = [
         (method, path, each) for path, methods in document["paths"].items() for method, each in methods.items()
@@ -79,7 +79,7 @@ def _anchor(method: str, path: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Text with code between backticks."""
+    """Return text as HTML, with code between backticks."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
 
 

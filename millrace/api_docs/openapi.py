@@ -1,8 +1,8 @@
-"""Writes the API's description: OpenAPI 3.1 from the schemas of the code, and a page for people from that.
+"""Writes the API's description: OpenAPI 3.1 from the schemas of the code, and a page for people.
 
     python -m millrace.api_docs.openapi     (make openapi)
 
-Both files are committed and served as they are; a test compares them with what this module makes.
+Both files are committed and served unchanged. A test compares them with the output of this module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def main() -> None:
 
 
 def files() -> dict[str, str]:
-    """The served files, by name."""
+    """Return the served files by name."""
     described = document()
     return {"openapi.json": json.dumps(described, indent=1) + "\n", "docs.html": render(described)}
 
@@ -48,7 +48,7 @@ def document() -> Json:
     }
 
 
-# The empty alternative: on a stage that is declared open a request without a key speaks for the project `default`.
+# The empty alternative: on an open stage, a request without a key belongs to the project `default`.
 _WRITE: list[Json] = [{"bearer": []}, {"basic": []}, {"write_key": []}, {}]
 _READ = _WRITE
 _SECURITY_SCHEMES: Json = {
@@ -70,13 +70,13 @@ def _paths() -> Json:
         "/events": {
             "post": _operation(
                 "Send events",
-                "One event, an array, or an object with `events`; plain or gzip. Each event is answered for by itself. "
-                "CloudEvents come in any of their three modes: structured, batched, or binary, with attributes as ce- "
+                "One event, an array, or an object with `events`; plain or gzip. Each event gets its own verdict. "
+                "CloudEvents are accepted in all three modes: structured, batched, or binary, with attributes as ce- "
                 "headers and data of any type as the body.",
                 answer="Accepted",
                 problems=(400, 401, 403, 413, 422, 429),
                 security=_WRITE,
-                parameters=[_header("Idempotency-Key", "Gives events without an id stable ones.")],
+                parameters=[_header("Idempotency-Key", "Gives events without an id the same ids in every attempt.")],
                 requestBody={
                     "required": True,
                     "content": {name: {"schema": ref(each)} for name, each in _BODIES.items()},
@@ -92,7 +92,7 @@ def _paths() -> Json:
         "/chunks/{chunk_id}": {
             "get": _operation(
                 "Get a receipt",
-                "What became of a chunk: a write key or a read key may ask.",
+                "The status of a chunk. A write key or a read key is needed.",
                 answer="Receipt",
                 problems=(401, 403, 404, 429),
                 parameters=[_path("chunk_id")],
@@ -101,7 +101,7 @@ def _paths() -> Json:
         "/counts": {
             "get": _question(
                 "Count events",
-                "Distinct events by type; `from` and `to` are whole minutes.",
+                "Distinct events by type. `from` and `to` are whole minutes.",
                 "Counts",
                 ("event_type", *_SPAN, "grain_of_counts", "tz"),
             )
@@ -110,23 +110,23 @@ def _paths() -> Json:
         "/rejections": {
             "get": _question(
                 "Find rejected events",
-                "Newest first by receipt; kept for a week, a sample where there are very many.",
+                "Newest first by receipt. Stored for a week; of very many, only a sample.",
                 "Rejections",
                 ("code", *_SPAN, *_PAGE),
             )
         },
         "/status": {
             "get": _operation(
-                "How the stage does",
-                "Its queue, dead letters, last hour by minute, and ledger: for read keys of the operators' project; "
-                "`stage` is null for others. A part that cannot be asked is null.",
+                "Get the health of the stage",
+                "Its queue, dead letters, last hour by minute, and ledger, for read keys of the operators' project. "
+                "`stage` is null for other keys. A part that cannot be read is null.",
                 answer="Status",
                 problems=(401, 403, 429),
             ),
         },
-        "/health": {"get": _operation("Whether the stage is set up", answer="Health", problems=(), security=[])},
+        "/health": {"get": _operation("Check that the stage is set up", answer="Health", problems=(), security=[])},
         "/openapi.json": {
-            "get": _operation("This description", answer="Description", problems=(), security=[]),
+            "get": _operation("Get this description", answer="Description", problems=(), security=[]),
         },
     }
     clients = client_routes.paths(_operation, _WRITE)
@@ -151,7 +151,7 @@ def _operation(
 
 
 def _problems(status: int) -> str:
-    """The codes of a status; the schema of problems says what they mean."""
+    """Return the codes of a status. The schema of problems explains them."""
     return f"{TITLES[status]}: {', '.join(code for code, each in ERROR_CODES.items() if each.status == status)}."
 
 
@@ -176,22 +176,24 @@ def _header(name: str, description: str) -> Json:
 _SPAN, _PAGE = ("from", "to"), ("limit", "cursor")
 _DAY_OR_TIME = "A day (2015-05-17), or ISO 8601 with a zone, or epoch seconds from 1,000,000,000 on, or milliseconds"
 _PARAMETERS = {
-    "user_id": _query("user_id", {"type": "string", "maxLength": limits.MAX_USER_LENGTH}, "Only this user's."),
-    "event_type": _query("event_type", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only of this type."),
-    "code": _query("code", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only with this code."),
-    "from": _query("from", {"type": "string"}, f"{_DAY_OR_TIME}; included."),
-    "to": _query("to", {"type": "string"}, f"{_DAY_OR_TIME}; not included."),
-    "grain_of_counts": _query("grain", {"enum": list(GRAINS), "default": HOUR.name}, "The windows."),
+    "user_id": _query("user_id", {"type": "string", "maxLength": limits.MAX_USER_LENGTH}, "Only events of this user."),
+    "event_type": _query("event_type", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only this type."),
+    "code": _query("code", {"type": "string", "maxLength": limits.MAX_TYPE_LENGTH}, "Only this code."),
+    "from": _query("from", {"type": "string"}, f"{_DAY_OR_TIME}; inclusive."),
+    "to": _query("to", {"type": "string"}, f"{_DAY_OR_TIME}; exclusive."),
+    "grain_of_counts": _query("grain", {"enum": list(GRAINS), "default": HOUR.name}, "The length of the windows."),
     "tz": _query(
-        "tz", {"type": "string"}, "An IANA zone (Europe/Berlin): windows and days are those of its clocks; else UTC."
+        "tz", {"type": "string"}, "The IANA time zone of windows and days, such as Europe/Berlin. Default: UTC."
     ),
-    "grain_of_reports": _query("grain", REPORTED | {"default": HOUR.name}, "The windows."),
+    "grain_of_reports": _query("grain", REPORTED | {"default": HOUR.name}, "The length of the windows."),
     "limit": _query(
         "limit",
         {"type": "integer", "minimum": 1, "maximum": limits.MAX_PAGE, "default": limits.DEFAULT_PAGE},
-        "At most so many.",
+        "The largest number of results.",
     ),
-    "cursor": _query("cursor", {"type": "string"}, "`next` of the page before; until it is null, there may be more."),
+    "cursor": _query(
+        "cursor", {"type": "string"}, "`next` of the previous page. There are more pages until it is null."
+    ),
 }
 
 

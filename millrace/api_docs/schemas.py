@@ -1,4 +1,4 @@
-"""The schemas of the API's description, from the tables of the code."""
+"""The schemas of the API's description, generated from the tables of the code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ REPORTED: Json = {"enum": [grain.name for grain in reported()]}
 
 
 def ref(name: str) -> Json:
-    """The place of a schema."""
+    """Return a reference to a schema."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -33,7 +33,7 @@ _TIME: Json = {"type": "string", "format": "date-time"}
 
 
 def schemas() -> Json:
-    """Every schema that the description refers to, by name."""
+    """Return all schemas that the description refers to, by name."""
     sent = _sent_event()
     many = {"type": "array", "items": ref("SentEvent"), "minItems": 1, "maxItems": limits.MAX_EVENTS_PER_POST}
     rejected = {
@@ -52,7 +52,7 @@ def schemas() -> Json:
         "identified_by": {
             "type": "array",
             "items": {"enum": ["event_id", "user_id", "anonymous_id", "timestamp", "content", "Idempotency-Key"]},
-            "description": "What must be the same when it is sent again. Empty: then it is a new event.",
+            "description": "The fields that a second attempt must repeat to be recognised. Empty: it is a new event.",
         },
     }
     verdicts = {"type": "array", "items": {"oneOf": [ref("AcceptedEvent"), ref("RejectedEvent")]}}
@@ -74,7 +74,7 @@ def schemas() -> Json:
         },
         "CloudEvent": {
             "type": "object",
-            "description": "CloudEvents 1.0, the JSON format. `data` becomes the properties.",
+            "description": "CloudEvents 1.0 in the JSON format. `data` becomes the properties.",
             "required": ["specversion", "id", "source", "type"],
             "properties": {
                 **{name: {"type": "string", "minLength": 1} for name in ("id", "source", "type")},
@@ -156,7 +156,7 @@ def _rejection(rejected: Json) -> Json:
 def _sent_event() -> Json:
     return {
         "type": "object",
-        "description": f"At most {limits.MAX_EVENT_BYTES} bytes. What is not named here becomes a property.",
+        "description": f"At most {limits.MAX_EVENT_BYTES} bytes. Other fields become properties.",
         "properties": {row.name: _sent(row) for row in SENT_FIELDS},
         "required": [row.name for row in SENT_FIELDS if row.is_required],
         "anyOf": [

@@ -1,1 +1,1 @@
-"""The commands of the toolbox, a module for each topic; cli.py lists them."""
+"""The commands of the toolbox, with one module for each topic. cli.py lists them."""

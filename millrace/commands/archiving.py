@@ -1,4 +1,4 @@
-"""Commands that work on the archive: replay, sweep, and erase, which works on the table as well."""
+"""The commands for the archive: replay, sweep and erase. Erase works on the table too."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ project_option = click.option("--project", help="Only this project; default: all
 @click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @project_option
 @span_options
-@click.option("--after", metavar="OBJECT", default="", help="Go on after this object, as an interrupted replay says.")
-@click.option("--expired", is_flag=True, help="Also what has expired in the table: only into an empty table.")
+@click.option("--after", metavar="OBJECT", default="", help="Continue after this object, named by an interrupted run.")
+@click.option("--expired", is_flag=True, help="Include events that expired in the table. Only for an empty table.")
 @click.option(
     "--wait", type=click.FloatRange(min=0), default=300, show_default=True, help="Seconds to wait for receipts."
 )
@@ -50,10 +50,10 @@ def replay(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Feed archived events to the pipeline again, by event time; what is stored is a duplicate.
+    """Send archived events through the pipeline again, by event time. Stored events become duplicates.
 
-    Restores events and counters into an empty table, and adds nothing to a healthy one. Safe while the
-    pipeline runs, and safe to repeat. Exits with 3 if something was unreadable or not processed in time.
+    Restores events and counters into an empty table, and adds nothing to a healthy one. Safe while the pipeline runs,
+    and safe to repeat. Exit status 3 if lines were unreadable or events were not processed in time.
 
     \b
     Examples:
@@ -61,13 +61,13 @@ def replay(
       millrace replay --json
     """
     now = datetime.now(UTC)
-    # Counters stay when events expire: what could expire before it is processed would be counted twice.
+    # Counters outlive events: an event that expires before its replay is processed would be counted twice.
     selection = Selection(time_span(span), project, event_type, None if expired else pipeline.lifetimes, now)
     totals = Replayed()
     with output.progress() as bar:
         objects = archive_scan.objects_of(pipeline.archive, selection.span)
         if after and after not in {each.name for each in objects}:
-            raise CommandError(f"No archived object of this span has the name {after!r}, as --after says.")
+            raise CommandError(f"--after: no archived object of these times has the name {after!r}. Check the name.")
         objects = [each for each in objects if each.name > after]
         task, last = bar.add_task("replaying", total=len(objects)), after
         receipts = Receipts[tuple[str, str]](lambda chunk: _receipt(pipeline, *chunk), totals, wait, output.say)
@@ -88,7 +88,7 @@ def replay(
                     pass
         except (StoreFailed, KeyboardInterrupt) as error:
             where = f"--after {last}" if last else "the same command"
-            raise CommandError(f"The replay was interrupted ({error or 'Ctrl-C'}). Go on with {where}.") from error
+            raise CommandError(f"The replay was interrupted ({error or 'Ctrl-C'}). Continue with {where}.") from error
         task = bar.add_task("receipts", total=totals.chunks_in_flight)
         for count in receipts.collect():
             bar.advance(task, count)
@@ -115,19 +115,19 @@ def _receipt(pipeline: Pipeline, chunk_id: str, project: str) -> dict[str, objec
     "--user",
     type=SENT_TEXT,
     required=True,
-    help="The user_id, or the anonymous_id of events that have no user_id; -: a JSON string on standard input.",
+    help="The user_id, or the anonymous_id of events without a user_id. -: a JSON string on standard input.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @dry_run_option
 @pipeline_options
 def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bool, as_json: bool) -> None:
     """Erase a user's events from table, counts, reports and archive, for good.
 
-    What is left is the events' identities, so that an event that is sent again is not taken for a new one.
-    Events from before the user was known lie under an anonymous id. A device may have several users, so that these
-    events are left: the anonymous ids that the user's events name are printed, for erasures of their own.
+    Only the events' identities are kept, so that an event that is sent again is not stored as a new one. Events from
+    before the user was known are stored under an anonymous id. They are not erased, since several users may share a
+    device. The command prints the anonymous ids that the user's events name. Erase these separately.
 
-    Prints a receipt and keeps it in the archive. Exits with 3 if events were left.
+    Prints a receipt and stores it in the archive. Exit status 3 if events were left.
 
     \b
     Examples:
@@ -158,24 +158,24 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
     for anonymous_id, number in left.items():
         output.say(f"Events left under the anonymous id {anonymous_id!r}, which the user's events name: {number}.")
     if len(_ids_of(pipeline, person)) > 1:
-        output.say("Looked under the id as sent, and under the hash that the project keeps in its place.")
+        output.say("Searched under the id as sent, and under the hash that the project stores instead.")
     if not any(asdict(totals).values()):
-        output.say(f"Nothing was found of {user!r} in {project!r}. Check both names: a user id is case-sensitive.")
+        output.say(f"No events of {user!r} were found in {project!r}. Check both names: a user id is case-sensitive.")
     if not totals.is_settled:
-        output.say("Some events were left: in flight, or in quarantine. Run it again when the queue is empty.")
+        output.say("Some events were left: in flight or in the quarantine. Run it again when the queue is empty.")
     if not totals.is_complete:
         raise SystemExit(3)
 
 
 def _ids_of(pipeline: Pipeline, person: Person) -> list[Person]:
-    """The person under each id that events may be stored under: as sent, and as a privacy switch makes of it."""
+    """Return the person under each id that events may have: as sent, and as the project's privacy settings store it."""
     project = pipeline.projects.get(person.project)
     hidden = project.user_as_stored(person.user) if project else person.user
     return [replace(person, user=user) for user in dict.fromkeys((person.user, hidden))]
 
 
 def _erase(eraser: Eraser) -> dict[str, int]:
-    """Erase; answer how many events are left under the person's anonymous ids."""
+    """Erase events and archived lines. Return how many events are left under the person's anonymous ids."""
     with output.progress() as bar:
         task = bar.add_task("events", total=None)
         for count in eraser.erase_events():
@@ -193,13 +193,12 @@ def _erase(eraser: Eraser) -> dict[str, int]:
 @dry_run_option
 @pipeline_options
 def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_json: bool) -> None:
-    """Remove archived objects that crashes left: those of which every line is committed with another object.
+    """Remove archived objects that crashes left: objects whose every line is committed with another object.
 
-    Removes hour summaries that crashes left, too, whatever --from and --to are.
+    Also removes hour summaries that crashes left, whatever --from and --to are.
 
-    Looks at what was processed between --from and --to; never at what is so young that a worker may still
-    commit it, nor at what is so old that commit records may have expired. Exits with 3 if an object holds
-    lines that cannot be read.
+    Examines objects that were processed between --from and --to. Skips objects so young that a worker may still commit
+    them, and so old that their commit records may have expired. Exit status 3 if an object holds unreadable lines.
 
     \b
     Example:

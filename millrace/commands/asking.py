@@ -1,4 +1,4 @@
-"""Commands that ask a stage: events, counts, reports, rejections."""
+"""The commands that query a stage: events, counts, reports, rejections."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from millrace.io.client import Client
 @click.command()
 @click.option("--user", type=SENT_TEXT, help="Only this user's events.")
 @click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0: all.")
 @span_options
 @client_options
 def events(
@@ -42,13 +42,13 @@ def events(
 @click.command()
 @click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
 @click.option("--grain", type=click.Choice(list(GRAINS)), default=HOUR.name, show_default=True)
-@click.option("--tz", metavar="ZONE", help="Hours and days of this zone's clocks, as Europe/Berlin; default: UTC.")
+@click.option("--tz", metavar="ZONE", help="Hours and days of this time zone, e.g. Europe/Berlin; default: UTC.")
 @span_options
 @client_options
 def counts(
     client: Client, span: dict[str, str], event_type: str | None, grain: str, tz: str | None, *, as_json: bool
 ) -> None:
-    """Count distinct events by type, in minutes, hours or days.
+    """Count distinct events by type, for minutes, hours or days.
 
     \b
     Examples:
@@ -64,7 +64,7 @@ def counts(
 
 @click.command()
 @click.option("--grain", type=click.Choice([grain.name for grain in reported()]), default=DAY.name, show_default=True)
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0: all.")
 @span_options
 @client_options
 def report(client: Client, span: dict[str, str], grain: str, limit: int, *, as_json: bool) -> None:
@@ -83,12 +83,12 @@ def report(client: Client, span: dict[str, str], grain: str, limit: int, *, as_j
 
 
 @click.command()
-@click.option("--code", help="Only rejections with this code, as schema_violation.")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option("--code", help="Only rejections with this code, e.g. schema_violation.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0: all.")
 @span_options
 @client_options
 def rejections(client: Client, span: dict[str, str], code: str | None, limit: int, *, as_json: bool) -> None:
-    """List rejected events, newest first, and accepted ones that break their schema. They are kept for a week.
+    """List rejected events, newest first, and accepted ones that violate their schema. They are stored for a week.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""The command that prices the pipeline, from what it is seen to do."""
+"""The command that prices the pipeline from a measured workload."""
 
 from __future__ import annotations
 
@@ -22,31 +22,33 @@ _PEERS = recording.PROJECT / "bench" / "results.json"
 
 @click.command()
 @click.option(
-    "--events", "events", type=click.IntRange(1, 2500), multiple=True, default=(1, 20, 100), help="Events a POST."
+    "--events", "events", type=click.IntRange(1, 2500), multiple=True, default=(1, 20, 100), help="Events per POST."
 )
 @click.option(
-    "--rate", type=click.FloatRange(min=1), default=1e6, show_default=True, help="Events a day, at a steady rate."
+    "--rate", type=click.FloatRange(min=1), default=1e6, show_default=True, help="Events per day, at a steady rate."
 )
 @click.option(
     "--messages",
     type=click.IntRange(1, 10_000),
     multiple=True,
-    help="Messages a batch, in place of those that the rate brings together within BATCH_WINDOW_SECONDS.",
+    help="Messages per batch. Default: as many as arrive at this rate within BATCH_WINDOW_SECONDS.",
 )
 @click.option(
-    "--provisioned", is_flag=True, help="A table with provisioned capacity, used to 70 %, in place of on demand."
+    "--provisioned", is_flag=True, help="Price a table with provisioned capacity, used to 70 %, not one on demand."
 )
 @click.option(
     "--api",
     type=click.Choice(["rest", "http", "url"]),
     default="rest",
     show_default=True,
-    help="REST API, HTTP API, or a function's own address.",
+    help="REST API, HTTP API, or a Lambda function URL.",
 )
-@click.option("--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="Megabytes a function.")
-@click.option("--call-ms", type=float, default=6, show_default=True, help="How long a call to AWS takes; not measured.")
 @click.option(
-    "--cpu-scale", type=float, default=1, show_default=True, help="How much slower a vCPU of Lambda is than this one."
+    "--memory", type=click.IntRange(128, 10240), default=512, show_default=True, help="Megabytes per function."
+)
+@click.option("--call-ms", type=float, default=6, show_default=True, help="Assumed milliseconds of a call to AWS.")
+@click.option(
+    "--cpu-scale", type=float, default=1, show_default=True, help="How much slower a vCPU of Lambda is than this CPU."
 )
 @json_option
 def cost(
@@ -61,12 +63,12 @@ def cost(
     cpu_scale: float,
     as_json: bool,
 ) -> None:
-    """Price a million events, by line, from a workload that is run now against a stub of AWS.
+    """Print the price of a million events, by line, from a workload that runs now against a stub of AWS.
 
-    Calls, units and bytes are measured; list prices are dated; free tiers are left out. A function's duration
-    is its measured CPU on its share of a vCPU (memory / 1769 MB), plus --call-ms for each call to AWS. How many
-    messages come together in a batch follows from --rate and the environment's BATCH_SIZE and
-    BATCH_WINDOW_SECONDS; it is a range, since AWS does not say how its pollers share a window.
+    Calls, units and bytes are measured. List prices are dated, and free tiers are left out. A function's duration is
+    its measured CPU time on its share of a vCPU (memory / 1769 MB), plus --call-ms for each call to AWS. The number of
+    messages in a batch follows from --rate and the environment's BATCH_SIZE and BATCH_WINDOW_SECONDS. It is a range,
+    since AWS does not say how its pollers share a window.
 
     \b
     Examples:
@@ -105,9 +107,9 @@ def cost(
 
 
 def _record(cases: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]:
-    """What each pipeline was seen to do: ours now, the others when the benchmark last ran.
+    """Return the measured work of each pipeline: ours now, the others from the benchmark's last run.
 
-    `cases`: events a POST and messages a batch.
+    `cases`: events per POST and messages per batch.
     """
     if not (recording.PROJECT / "app.py").exists():
         raise CommandError("The functions are measured in the project's folder, and app.py is not there.")
@@ -123,7 +125,7 @@ def _record(cases: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]
 
 
 def _record_captured(sizes: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]:
-    """What each library's events were seen to take, by case; `sizes`: events a POST and messages a batch."""
+    """Return the measured work for each library's events, by case. `sizes`: events per POST and messages per batch."""
     recorded = {}
     with Stub() as stub:
         worker = recording.Worker(recording.OURS, stub)
@@ -136,7 +138,7 @@ def _record_captured(sizes: Sequence[tuple[int, int]]) -> dict[str, list[dict[st
 
 
 def _print_captured(by_case: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
-    """Rows are libraries. Their events take different numbers of bytes."""
+    """Print a row for each library. Their events differ in size."""
     columns = [_case(row) for row in by_case[captured.OWN]]
     output.print_text("Dollars for a million events of each library, at events a POST x messages a batch")
     output.print_table(
@@ -173,7 +175,7 @@ def _documents(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) 
 
 
 def _print_ingestion(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
-    """Columns are cases, named by events a POST and messages a batch."""
+    """Print a column for each case, named by events per POST and messages per batch."""
     ours = recorded["ours"]
     costs = [bill.ingestion(row, assumed) for row in ours]
     output.print_text("Dollars for a million events, at events a POST x messages a batch")
@@ -189,7 +191,7 @@ def _print_ingestion(recorded: dict[str, list[dict[str, Any]]], assumed: Assumpt
 
 
 def _print_what_ifs(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
-    """The same workloads elsewhere: one line for each change, and for each of the other pipelines."""
+    """Print prices of the same workloads under other conditions, and of the other pipelines."""
     ours = recorded["ours"]
     changes = {
         "as above": assumed,
@@ -213,7 +215,7 @@ def _print_what_ifs(recorded: dict[str, list[dict[str, Any]]], assumed: Assumpti
 
 
 def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions, rate: float) -> None:
-    """At the rate itself, which the columns' batches follow from."""
+    """Print monthly prices at the given rate, from which the columns' batch sizes follow."""
     ours = recorded["ours"]
     months = assumed.retention_days / bill.DAYS_A_MONTH
     rows: list[tuple[str, ...]] = []

@@ -1,4 +1,4 @@
-"""Commands for the dead-letter queue: dlq list, show, replay, quarantine."""
+"""The commands for the dead-letter queue: dlq list, show, replay, quarantine."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ _COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", 
 
 @click.group()
 def dlq() -> None:
-    """Look at dead letters, send them back, or move them to the quarantine. None is ever just deleted."""
+    """List dead letters, send them back, or move them to the quarantine. None is ever just deleted."""
 
 
 @dlq.command(name="list")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0: all.")
 @selection_options
 @pipeline_options
 def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
-    """List dead letters and why they are there; they stay where they are.
+    """List dead letters and the reasons of their failures. They stay in the queue.
 
     \b
     Example:
@@ -45,7 +45,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
 @click.argument("name", metavar="ID")
 @pipeline_options
 def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
-    """Show one dead letter whole: by its chunk_id, or by its message id where it is undecodable.
+    """Show one whole dead letter, by its chunk_id, or by its message id if it is undecodable.
 
     \b
     Example:
@@ -54,20 +54,19 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
     with _round(pipeline) as scan:
         found = next(_selected(scan, Selection(chunk=name)), None)
     if found is None:
-        raise CommandError(f"No dead letter that can be seen now has the id {name}. List them with: millrace dlq list")
+        raise CommandError(f"No visible dead letter has the id {name}. List them with: millrace dlq list")
     output.show(found.to_json() | {"message": found.message.body}, as_json=as_json)
 
 
 @dlq.command()
-@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0: all.")
 @dry_run_option
 @selection_options
 @pipeline_options
 def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    """Send dead letters back to the queue, to be processed; safe to run again at any time.
+    """Send dead letters back to the queue to be processed. Safe to repeat at any time.
 
-    Without a filter SQS moves them all by itself, where it can.
-    Exits with 3 if something had to stay.
+    Without a filter, SQS itself moves them all if it can. Exit status 3 if any message could not be moved.
 
     \b
     Examples:
@@ -87,14 +86,14 @@ def replay(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: boo
 
 
 @dlq.command()
-@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0: all.")
 @dry_run_option
 @selection_options
 @pipeline_options
 def quarantine(pipeline: Pipeline, selection: Selection, limit: int, *, dry_run: bool, as_json: bool) -> None:
-    """Move dead letters whole into the quarantine, where they do not expire; safe to run again at any time.
+    """Move whole dead letters into the quarantine, where they do not expire. Safe to repeat at any time.
 
-    From there `millrace quarantine replay` sends chunks again. Exits with 3 if something had to stay.
+    From there, `millrace quarantine replay` sends chunks again. Exit status 3 if any message could not be moved.
 
     \b
     Example:
@@ -135,7 +134,7 @@ def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
 
 
 def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
-    output.say("SQS moves them all by itself. Ctrl-C does not stop it.")
+    output.say("SQS itself moves them all. Ctrl-C does not stop it.")
     with output.progress() as bar:
         task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
         for moved in dead_letter_moves.move_all(pipeline.dead_letters):
@@ -148,6 +147,6 @@ def _finish(outcome: MoveOutcome, *, as_json: bool) -> None:
         output.say(problem)
     output.show(outcome.to_json(), as_json=as_json, counted="messages")
     if outcome.failed or outcome.copies_left:
-        output.say("Some could not be moved or stayed as copies. Run the same again; copies are harmless.")
+        output.say("Some could not be moved or stayed as copies. Run the command again; copies are harmless.")
     if not outcome.is_clean:
         raise SystemExit(3)

@@ -1,4 +1,4 @@
-"""Commands that deploy a stage, check it, and take it down."""
+"""The commands that deploy a stage, check it, and take it down."""
 
 from __future__ import annotations
 
@@ -12,16 +12,18 @@ from millrace.command_error import CommandError
 from millrace.commands.options import json_option
 
 stage_argument = click.option(
-    "--stage", envvar="MILLRACE_STAGE", required=True, help="The stage's name, as dev or prod."
+    "--stage", envvar="MILLRACE_STAGE", required=True, help="The stage's name, e.g. dev or prod."
 )
 
 
 @click.command()
 @stage_argument
-@click.option("--alarm-email", default="", help="Who gets the alarms by mail, from now on; AWS asks them to confirm.")
-@click.option("--smoke-test/--no-smoke-test", default=True, show_default=True, help="Send one event at the end.")
+@click.option("--alarm-email", default="", help="Address for alarms from now on. AWS asks the recipient to confirm.")
+@click.option(
+    "--smoke-test/--no-smoke-test", default=True, show_default=True, help="Send one event after the deployment."
+)
 def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
-    """Create or update a stage in the AWS account of the environment, and try it out. Safe to repeat.
+    """Create or update a stage in the environment's AWS account, and test it. Safe to repeat.
 
     \b
     Examples:
@@ -47,10 +49,10 @@ def deploy(stage: str, alarm_email: str, *, smoke_test: bool) -> None:
 
 @click.command()
 @stage_argument
-@click.option("--delete-data", is_flag=True, help="Delete queues, table and archive too, with all events.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--delete-data", is_flag=True, help="Also delete queues, table and archive, with all events.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def destroy(stage: str, *, delete_data: bool, yes: bool) -> None:
-    """Take a stage's functions and API down. Its stack, with queues, table and archive, stays unless --delete-data.
+    """Delete a stage's functions and API. Its stack, with queues, table and archive, is kept unless --delete-data.
 
     \b
     Example:
@@ -66,12 +68,12 @@ def destroy(stage: str, *, delete_data: bool, yes: bool) -> None:
 
 
 @click.command()
-@click.option("--stage", envvar="MILLRACE_STAGE", help="Of one stage only.")
-@click.option("--check", is_flag=True, help="Write nothing; exit with 3 if a policy isn't what the code needs.")
+@click.option("--stage", envvar="MILLRACE_STAGE", help="Only this stage.")
+@click.option("--check", is_flag=True, help="Write nothing. Exit status 3 if a policy is not what the code needs.")
 def policies(stage: str | None, *, check: bool) -> None:
-    """Write the IAM policies of the stages that were deployed from here, as the code needs them now.
+    """Write the IAM policies that the code needs now, for the stages that were deployed from this folder.
 
-    They are .chalice/policy-STAGE-FUNCTION.json, and `chalice deploy` uses them.
+    The files are .chalice/policy-STAGE-FUNCTION.json. `chalice deploy` uses them.
 
     \b
     Example:
@@ -93,7 +95,7 @@ def policies(stage: str | None, *, check: bool) -> None:
             if not check:
                 rights.write(project, environment, name)
     if check and stale:
-        output.say("Write them with `millrace policies`, look at the difference, and deploy.")
+        output.say("Write them with `millrace policies`, review the difference, and deploy.")
         raise SystemExit(3)
 
 
@@ -101,7 +103,7 @@ def policies(stage: str | None, *, check: bool) -> None:
 @stage_argument
 @json_option
 def doctor(stage: str, *, as_json: bool) -> None:
-    """Check a deployed stage for what goes wrong silently; exits with 3 if something is wrong.
+    """Check a deployed stage for silent failures. Exit status 3 if something is wrong.
 
     \b
     Example:
@@ -127,17 +129,22 @@ def doctor(stage: str, *, as_json: bool) -> None:
 @click.option(
     "--access-log/--no-access-log",
     default=None,
-    help="API Gateway's access log. It needs a role in the account's settings; default: if there is one.",
+    help="API Gateway's access log. It needs a role in the account's settings. Default: on if there is one.",
 )
 @click.option(
-    "--format", "form", type=click.Choice(["sam", "terraform"]), default="sam", show_default=True, help="Of the files."
+    "--format",
+    "form",
+    type=click.Choice(["sam", "terraform"]),
+    default="sam",
+    show_default=True,
+    help="Format of the files.",
 )
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
 def package(stage: str, folder: Path, *, access_log: bool | None, form: str) -> None:
     """Write a stage as a template and a zip into FOLDER, for another tool to deploy.
 
-    SAM has the functions alone; the stage's stack must exist: millrace deploy, once, or stack.yaml deployed by the
-    pipeline. Terraform has the whole stage, the stack included, and needs no account.
+    SAM contains only the functions, so the stage's stack must exist: run millrace deploy once, or let the pipeline
+    deploy stack.yaml. Terraform contains the whole stage with its stack, and needs no account to write.
 
     \b
     Examples:

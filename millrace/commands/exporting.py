@@ -1,4 +1,4 @@
-"""Commands that hand events on: to files, to the terminal as they come, and scripts to the shell."""
+"""The commands that print events: to files, and to the terminal as they arrive; and shell completion."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from millrace.io import export as exporting
 from millrace.io.client import Client, Refused
 from millrace.io.exchange import NoAnswer
 
-# Between an event's own time and the moment it can be queried lie seconds; clients' clocks add some.
+# An event can be queried some seconds after its own time. Clients' clocks add some more.
 _LOOK_BACK = timedelta(minutes=2)
 _SERVER_ERRORS = 500
 
@@ -43,9 +43,9 @@ def export(
 ) -> None:
     """Write events, newest first, to FILE (default: standard output).
 
-    FILE takes its name when it is whole: an export that breaks off leaves what was there. Formats are JSON lines,
-    CSV (cells that a spreadsheet would execute get an apostrophe), and Parquet.
-    --json prints how many there were, unless the events themselves go to standard output.
+    FILE is replaced only when the export is complete: an interrupted export leaves the old file. Formats are JSON
+    lines, CSV (cells that a spreadsheet would execute get an apostrophe), and Parquet.
+    --json prints the number of events, unless the events themselves go to standard output.
 
     \b
     Examples:
@@ -66,18 +66,20 @@ def export(
 
 
 @click.command()
-@click.option("-f", "--follow", is_flag=True, help="Go on until Ctrl-C.")
+@click.option("-f", "--follow", is_flag=True, help="Continue until Ctrl-C.")
 @click.option("--user", type=SENT_TEXT, help="Only this user's events.")
 @click.option("--type", "event_type", type=SENT_TEXT, help="Only events of this type.")
-@click.option("--every", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds between looks.")
+@click.option(
+    "--every", type=click.FloatRange(min=0.2), default=1.0, show_default=True, help="Seconds between queries."
+)
 @client_options
 def tail(
     client: Client, user: str | None, event_type: str | None, every: float, *, follow: bool, as_json: bool
 ) -> None:
-    """Print the events of the last two minutes, by their own time, oldest first; with -f also those to come.
+    """Print the events of the last two minutes by their own time, oldest first. With -f, also print new ones.
 
-    Events that are sent with an older time (a backfill) do not show here. With -f, a stage that does not answer
-    is waited for.
+    Events that are sent with an older time, such as imports, are not shown. With -f, the command waits for a stage
+    that does not answer.
 
     \b
     Example:
@@ -98,14 +100,14 @@ def tail(
                 for row in reversed(rows):
                     if row["key"] not in seen:
                         _print_event(row, as_json=as_json)
-                seen = {row["key"] for row in rows}  # an event that is no more among them will not be again
+                seen = {row["key"] for row in rows}  # an event older than the look back never returns
             if not follow:
                 return
             time.sleep(every)
 
 
 def _may_pass(error: CommandError) -> bool:
-    """Whether the stage may answer later, as after a restart."""
+    """Return whether the stage may answer later, for example after a restart."""
     return isinstance(error, NoAnswer) or (isinstance(error, Refused) and error.status >= _SERVER_ERRORS)
 
 
@@ -119,7 +121,7 @@ def _print_event(row: dict[str, Any], *, as_json: bool) -> None:
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes millrace's commands and options in a shell.
+    """Print a script that completes millrace's commands and options in a shell.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Commands for keys: create, list, rotate, revoke."""
+"""The commands for keys: create, list, rotate, revoke."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from millrace import output
 from millrace.commands.options import making_options, pipeline_options
 from millrace.ops import registry
 
-_project = click.option("--project", default="default", show_default=True, help="The project that the key is for.")
+_project = click.option("--project", default="default", show_default=True, help="The key's project.")
 _kind = click.option(
     "--kind",
     type=click.Choice(KINDS),
@@ -25,7 +25,7 @@ _kind = click.option(
 
 @click.group()
 def keys() -> None:
-    """Keys with which clients send events and query them."""
+    """Manage the keys with which clients send and query events."""
 
 
 @keys.command()
@@ -33,7 +33,7 @@ def keys() -> None:
 @_kind
 @making_options
 def create(pipeline: Pipeline, project: str, kind: str, *, as_json: bool) -> None:
-    """Make a key, and the project if need be; the key is shown this once.
+    """Create a key, and the project if it does not exist. The key is shown only once.
 
     \b
     Example:
@@ -47,7 +47,7 @@ def create(pipeline: Pipeline, project: str, kind: str, *, as_json: bool) -> Non
 @click.option("--project", help="Only this project's keys.")
 @pipeline_options
 def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None:
-    """List keys by their ids; the keys themselves are kept nowhere.
+    """List keys by their ids. The keys themselves are not stored.
 
     \b
     Example:
@@ -58,7 +58,7 @@ def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None
 
 
 @keys.command()
-@click.option("--project", required=True, help="The project whose keys end.")
+@click.option("--project", required=True, help="The project whose keys are replaced.")
 @_kind
 @click.option(
     "--grace-hours",
@@ -69,7 +69,7 @@ def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None
 )
 @pipeline_options
 def rotate(pipeline: Pipeline, project: str, kind: str, grace_hours: float, *, as_json: bool) -> None:
-    """Make a key in place of all others of the project and kind, which end after a time of grace.
+    """Create a key that replaces all others of the project and kind. Those stop working after a grace period.
 
     \b
     Example:
@@ -85,7 +85,7 @@ def rotate(pipeline: Pipeline, project: str, kind: str, grace_hours: float, *, a
 @click.argument("key_id", metavar="ID")
 @pipeline_options
 def revoke(pipeline: Pipeline, key_id: str, *, as_json: bool) -> None:
-    """End a key, named by its ID as `keys list` shows it. It stops working within half a minute.
+    """Revoke a key by its ID, as `keys list` shows it. It stops working within half a minute.
 
     \b
     Example:
@@ -102,7 +102,7 @@ def _show_new(key: str, project: str, kind: str, *, as_json: bool) -> None:
     if as_json:
         output.print_json([{"key": key, "project": project, "kind": kind}])
         return
-    output.say(f"A {kind} key of {project}, shown this once:")
+    output.say(f"A {kind} key of {project}. It is shown only once:")
     click.echo(key)
 
 

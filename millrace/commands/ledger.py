@@ -36,7 +36,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
     """Print what became of everything received in a period (default: the last 13 days), and whether it balances.
 
     accepted = stored + duplicates + in flight + dead + quarantined + missing. Periods are whole hours of receipt.
-    Exits with 3 if something is missing, or may be.
+    Exit status 3 if something is missing or may be missing.
 
     \b
     Example:
@@ -70,6 +70,6 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
 
 
 def _whole_hours(span: dict[str, str | None], now: datetime, look_back: timedelta) -> tuple[datetime, datetime]:
-    """The hours that hold the times of the span."""
+    """Return the whole hours that contain the span, by default from `look_back` ago until now."""
     wanted = time_span(span)
     return HOUR.floor(wanted.start or now - look_back), HOUR.ceil(wanted.end or now)

@@ -1,4 +1,4 @@
-"""Options that commands share, and what they turn into before a command sees them."""
+"""Options that several commands share, and the arguments that commands get for them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ state_option = click.option(
     envvar="MILLRACE_STATE",
     default=".millrace",
     show_default=True,
-    help="Folder that keeps the local stack's state (MILLRACE_STATE).",
+    help="Folder with the local stack's state (MILLRACE_STATE).",
 )
 stage_option = click.option("--stage", envvar="MILLRACE_STAGE", help="A deployed stage; default: the local stack.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one document a line.")
-dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing; say what would be done.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, one document per line.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Change nothing, and print what would be done.")
 
 
 def client_options(command: Command) -> Command:
-    """Options for the stage that a command speaks HTTP to, handed on as `client`, and for how it prints."""
+    """Add the options of commands that use a stage's HTTP API. The command gets a `client`, and `as_json`."""
 
     @functools.wraps(command)
     def with_client(*, url: str | None, stage: str | None, state: Path, key: str | None, **options: Any) -> Any:
-        from millrace.io.client import Client  # not for commands that speak to AWS alone
+        from millrace.io.client import Client  # commands that only use AWS do not need it
 
         return command(client=Client(url or stage_address.stage_url(stage, state), key, say=output.say), **options)
 
@@ -45,15 +45,15 @@ def client_options(command: Command) -> Command:
     key = click.option(
         "--key",
         envvar="MILLRACE_KEY",
-        help="A key of the project; better in MILLRACE_KEY, where no process list shows it.",
+        help="A key of the project. MILLRACE_KEY is safer: no process list shows it.",
     )
     return url(key(stage_option(state_option(json_option(with_client)))))
 
 
 def pipeline_options(command: Command, *, makes_project: bool = False) -> Command:
-    """Options for the stage whose queue, table and archive a command works on, handed on as `pipeline`.
+    """Add the options of commands that use a stage's queue, table and archive. The command gets a `pipeline`.
 
-    A project that does not exist is a mistake, unless the command makes it.
+    A project that does not exist is an error, unless the command creates it.
     """
 
     @functools.wraps(command)
@@ -69,35 +69,37 @@ def pipeline_options(command: Command, *, makes_project: bool = False) -> Comman
                 output.say(f"The project {project} is new.")
         except StoreFailed as error:
             raise CommandError(
-                f"The stage did not answer. Run it again: what was done stays done. ({error})"
+                f"The stage did not answer. Run the command again: finished work is kept. ({error})"
             ) from error
 
     return stage_option(state_option(json_option(with_pipeline)))
 
 
-#: The same for a command that makes a project, and then says so.
+#: The same for a command that may create a project, and then says so.
 making_options = functools.partial(pipeline_options, makes_project=True)
 
 
 def time_span(span: dict[str, str | None]) -> Span:
-    """The span that `span_options` hands on, for a command that doesn't leave it to the stage."""
+    """Return the span of `span_options`, for a command that evaluates it itself."""
     return read_span(span["from"], span["to"])
 
 
 def span_options(command: Command) -> Command:
-    """Options for the times that a command asks for, handed on as `span`."""
+    """Add the options for a range of times. The command gets a `span`."""
 
     @functools.wraps(command)
     def with_span(*, start: str | None, end: str | None, **options: Any) -> Any:
         read_span(start, end)
         return command(span={"from": start, "to": end}, **options)
 
-    first = click.option("--from", "start", metavar="TIME", help="First time, as 2015-05-17 or 2015-05-17T10:00:00Z.")
-    return first(click.option("--to", "end", metavar="TIME", help="The time after the last.")(with_span))
+    first = click.option(
+        "--from", "start", metavar="TIME", help="Begin, inclusive, e.g. 2015-05-17 or 2015-05-17T10:00:00Z."
+    )
+    return first(click.option("--to", "end", metavar="TIME", help="End, exclusive.")(with_span))
 
 
 def selection_options(command: Command) -> Command:
-    """Options for which messages a command is about, handed on as `selection`."""
+    """Add the options that select messages. The command gets a `selection`."""
 
     @functools.wraps(command)
     def with_selection(
@@ -106,7 +108,7 @@ def selection_options(command: Command) -> Command:
         selection = Selection(project, code, chunk, read_span(span["from"], span["to"]))
         return command(selection=selection, **options)
 
-    only = click.option("--project", help="Only this project's.")
-    why = click.option("--code", type=click.Choice(list(REASONS)), help="Only what is there for this reason.")
+    only = click.option("--project", help="Only messages of this project.")
+    why = click.option("--code", type=click.Choice(list(REASONS)), help="Only messages that failed for this reason.")
     which = click.option("--chunk", metavar="ID", help="Only this chunk, or this undecodable message.")
     return only(why(which(span_options(with_selection))))

@@ -1,4 +1,4 @@
-"""Commands for projects: list, show, set."""
+"""The commands for projects: list, show, set."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _names = functools.partial(click.option, multiple=True, metavar="NAME", type=SEN
 
 @click.group()
 def projects() -> None:
-    """Projects: what they may send, and what of it is kept."""
+    """Manage projects: what they may send, and which values are stored."""
 
 
 @projects.command("list")
@@ -52,24 +52,26 @@ def show(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 
 @projects.command("set")
 @click.argument("project")
-@click.option("--quota", type=click.IntRange(min=0), help="Events a minute; 0: any number.")
+@click.option("--quota", type=click.IntRange(min=0), help="Events per minute; 0: no limit.")
 @click.option(
-    "--old-hours", type=click.IntRange(min=0), help="Different hours older than yesterday, a day; 0: any number."
+    "--old-hours", type=click.IntRange(min=0), help="Different hours older than yesterday, per day; 0: no limit."
 )
-@click.option("--earliest", metavar="TIME", help="Reject events of an earlier time; 'any' takes every time again.")
-@click.option("--identify-by", type=click.Choice(IDENTIFY_BY), help="What tells an event with an id that comes again.")
-@click.option("--max-event-bytes", type=click.IntRange(min=0), help="Of one event; 0: what its dialect allows.")
-@click.option("--ip", type=click.Choice(IP_MODES), help="What becomes of IP addresses.")
-@_names("--drop-property", "dropped", help="Never keep this; may be repeated.")
-@_names("--keep-property", "kept", help="Keep this again; may be repeated.")
-@click.option("--drop-emails/--keep-emails", "drops_emails", default=None, help="Keep no mail addresses.")
-@click.option("--hash-user-ids/--keep-user-ids", "hashes_users", default=None, help="Keep a keyed hash of user ids.")
-@click.option("--catalogue", type=click.Choice(CATALOGUE_MODES), help="What an event against its schema gets.")
+@click.option("--earliest", metavar="TIME", help="Reject events with an earlier time; 'any': accept every time again.")
+@click.option("--identify-by", type=click.Choice(IDENTIFY_BY), help="What identifies an event that has an event_id.")
+@click.option("--max-event-bytes", type=click.IntRange(min=0), help="Largest event; 0: the limit of its dialect.")
+@click.option("--ip", type=click.Choice(IP_MODES), help="How IP addresses are stored.")
+@_names("--drop-property", "dropped", help="Never store this property; may be repeated.")
+@_names("--keep-property", "kept", help="Store this property again; may be repeated.")
+@click.option("--drop-emails/--keep-emails", "drops_emails", default=None, help="Store no mail addresses.")
+@click.option("--hash-user-ids/--keep-user-ids", "hashes_users", default=None, help="Store a keyed hash of user ids.")
+@click.option(
+    "--catalogue", type=click.Choice(CATALOGUE_MODES), help="What happens to events that violate their schema."
+)
 @making_options
 def set_project(pipeline: Pipeline, project: str, *, as_json: bool, **settings: Any) -> None:
-    """Change a project's settings, or make it; what is not named stays. Holds within half a minute.
+    """Change a project's settings, or create the project. Other settings stay. Takes effect within half a minute.
 
-    Settings hold for events that come from then on; what is stored already stays as it is.
+    Settings apply to events that arrive from then on. Stored events stay as they are.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""Commands for the quarantine: list, show, replay."""
+"""The commands for the quarantine: list, show, replay."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ _COLUMNS = ("id", "project", "code", "events", "received_at", "quarantined_at")
 
 @click.group()
 def quarantine() -> None:
-    """Look at what was quarantined, and send it again. It stays until its chunk is committed."""
+    """List quarantined messages, and send them again. An entry stays until its chunk is committed."""
 
 
 @quarantine.command(name="list")
-@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0 for all.")
+@click.option("--limit", type=click.IntRange(min=0), default=20, show_default=True, help="How many; 0: all.")
 @selection_options
 @pipeline_options
 def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
-    """List what is in quarantine, and why.
+    """List the messages in the quarantine and why they are there.
 
     \b
     Example:
@@ -43,7 +43,7 @@ def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool
 @click.argument("name", metavar="ID")
 @pipeline_options
 def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
-    """Show one entry whole: by its chunk_id, or by its message id where it is undecodable.
+    """Show one whole entry, by its chunk_id, or by its message id if it is undecodable.
 
     \b
     Example:
@@ -53,19 +53,19 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
         kept = json.loads(pipeline.quarantine.content(entry))
         output.show(quarantine_replay.to_json(entry) | kept, as_json=as_json)
         return
-    raise CommandError(f"Nothing in quarantine has the id {name}. List what is there with: millrace quarantine list")
+    raise CommandError(f"No entry of the quarantine has the id {name}. List them with: millrace quarantine list")
 
 
 @quarantine.command()
-@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0 for all.")
-@click.option("--renew", is_flag=True, help="Give chunks that are too old a new age.")
+@click.option("--limit", type=click.IntRange(min=0), default=0, show_default=True, help="How many; 0: all.")
+@click.option("--renew", is_flag=True, help="Reset the age of chunks that are too old.")
 @dry_run_option
 @selection_options
 @pipeline_options
 def replay(pipeline: Pipeline, selection: Selection, limit: int, *, renew: bool, dry_run: bool, as_json: bool) -> None:
-    """Send quarantined chunks again, under their own chunk_id; safe to run again at any time.
+    """Send quarantined chunks again, under their own chunk_id. Safe to repeat at any time.
 
-    An entry leaves the quarantine when its chunk is committed. Exits with 3 if something had to stay.
+    An entry leaves the quarantine when its chunk is committed. Exit status 3 if any entry could not be sent.
 
     \b
     Examples:

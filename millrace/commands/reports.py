@@ -1,4 +1,4 @@
-"""Commands about reports: list them, and recompute them from the archive."""
+"""The commands for reports: list them, and recompute them from the archive."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ reports.add_command(report, "list")
 
 
 @reports.command()
-@click.option("--project", help="Only this project; default: all that the archive knows.")
+@click.option("--project", help="Only this project; default: all projects in the archive.")
 @span_options
 @pipeline_options
 def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | None], as_json: bool) -> None:
-    """Compute hour and day reports from the archive, and print where the live ones differ.
+    """Compute hour and day reports from the archive, and print where the live reports differ.
 
-    The span is rounded to whole days. Prints nothing and exits with 0 if all agree, with 3 if not.
+    The range is extended to whole days. Prints nothing if all agree. Exit status 3 if any differ.
 
     \b
     Example:
@@ -58,8 +58,8 @@ def rebuild(*, pipeline: Pipeline, project: str | None, span: dict[str, str | No
         columns = ("project", "grain", "start", "live", "archive")
         output.print_table(columns, [[output.compact(each[name]) for name in columns] for each in found])
     if found and any(True for _ in pipeline.marks.all()):
-        output.say("Some hours wait for the aggregator: ask again after its next run.")
+        output.say("Some hours wait for the aggregator: run the command again after its next run.")
     if archived.unreadable:
-        output.say(f"{archived.unreadable} lines of the archive cannot be read.")
+        output.say(f"{archived.unreadable} lines of the archive are unreadable.")
     if found or archived.unreadable:
         raise SystemExit(3)

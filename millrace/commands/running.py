@@ -1,4 +1,4 @@
-"""Commands that run the local stack, and say what it is."""
+"""The commands for the local stack: up, demo, env."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CURL = """\
 
 
 def _path(_context: object, _parameter: object, given: str) -> str:
-    """A path as it stands before a route: with a slash in front, and none at its end."""
+    """Return a path with a slash in front and none at the end."""
     if not re.fullmatch(r"[\w./-]*", given):
         raise click.BadParameter("a path has letters, digits, and ., _, - and / alone.")
     return "".join(f"/{part}" for part in given.split("/") if part)
@@ -29,24 +29,28 @@ def _path(_context: object, _parameter: object, given: str) -> str:
 
 @click.command()
 @click.option("--port", type=click.IntRange(0, 65535), envvar="PORT", default=8000, show_default=True, help="0: any.")
-@click.option("--path", metavar="PATH", default="", callback=_path, help="Serve below it, as a deployed stage is.")
+@click.option(
+    "--path", metavar="PATH", default="", callback=_path, help="Serve below this path, as deployed stages do."
+)
 @click.option(
     "--host",
     "hosts",
     metavar="NAME",
     multiple=True,
-    help="Another name by which requests reach this machine, as host.docker.internal.",
+    help="Another name of this machine in requests, e.g. host.docker.internal.",
 )
-@click.option("--closed", is_flag=True, help="Want keys, as a deployed stage does.")
+@click.option("--closed", is_flag=True, help="Require keys, as a deployed stage does.")
 @state_option
-@click.option("--fresh", is_flag=True, help="Forget all events first.")
-@click.option("--attached", is_flag=True, help="End with standard input: for programs, which it then never outlives.")
+@click.option("--fresh", is_flag=True, help="Delete all events first.")
+@click.option(
+    "--attached", is_flag=True, help="Stop when standard input ends, so that no program leaves a stack behind."
+)
 @click.option(
     "--aggregate-every",
     type=click.FloatRange(min=0.1),
     default=5,
     show_default=True,
-    help="Seconds between two runs of the aggregator, while anything changes; on AWS it is 5 minutes.",
+    help="Seconds between runs of the aggregator, while anything changes. On AWS it is 5 minutes.",
 )
 def up(
     port: int,
@@ -75,8 +79,8 @@ def up(
     with local_stack(state.resolve(), port=port, aggregate_seconds=aggregate_every, **options) as (running, crashed):
         if crashed:
             output.say(
-                "The emulator was killed last time: its state is the last snapshot, some seconds older. "
-                "What clients sent since then, they must send again; that is harmless."
+                "The emulator was killed last time. Its state comes from the last snapshot, some seconds earlier. "
+                "Clients must send again what they sent since then; that is harmless."
             )
         click.echo(f"Millrace runs at {running.url} - try:\n\n{_CURL.format(url=running.url)}\n\nCtrl-C ends it.")
         wait_for_the_end()
@@ -86,7 +90,7 @@ def up(
 @click.command()
 @state_option
 def env(state: Path) -> None:
-    """Print the running local stack's environment, for tools that need it.
+    """Print the environment of the running local stack, for other tools.
 
     \b
     Example:
@@ -100,14 +104,14 @@ def env(state: Path) -> None:
 @click.option("--rate", type=click.FloatRange(min=0.1, max=500), default=20, show_default=True, help="Events a second.")
 @click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8000, show_default=True)
 @click.option("--url", envvar="MILLRACE_URL", help="The address of a stage; default: the local stack.")
-@click.option("--key", envvar="MILLRACE_KEY", help="A write key of the project; better in MILLRACE_KEY.")
+@click.option("--key", envvar="MILLRACE_KEY", help="A write key of the project; safer in MILLRACE_KEY.")
 @stage_option
 @state_option
 def demo(*, rate: float, port: int, url: str | None, key: str | None, stage: str | None, state: Path) -> None:
-    """Stream 10,000 requests of a real web site as if they happened now, so that the live page moves.
+    """Stream 10,000 requests of a real web site as if they happened now, so that the live page shows traffic.
 
-    Some come twice, as from a client that retries, and some are refused. Starts the local stack if no stage is
-    named and it isn't running. Ctrl-C ends it.
+    Some events come twice, as from a client that retries, and some are rejected. Starts the local stack if no stage is
+    named and it is not running. Ctrl-C stops it.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Commands for event catalogues: push, list, show, remove."""
+"""The commands for event catalogues: push, list, show, remove."""
 
 from __future__ import annotations
 
@@ -15,24 +15,25 @@ from millrace.commands.sent_text import SENT_TEXT
 from millrace.ops import catalogue_files
 from millrace.ops.catalogue_files import Schemas
 
-_project = click.option("--project", default="default", show_default=True, help="The project whose catalogue it is.")
+_project = click.option("--project", default="default", show_default=True, help="The catalogue's project.")
 
 
 @click.group()
 def schemas() -> None:
-    """Event catalogues: what the properties of each event type must be, as JSON Schema."""
+    """Manage event catalogues: JSON Schemas for the properties of each event type."""
 
 
 @schemas.command()
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_project
-@click.option("--prune", is_flag=True, help="Remove the schemas that FOLDER does not hold.")
+@click.option("--prune", is_flag=True, help="Remove schemas that are not in FOLDER.")
 @dry_run_option
 @pipeline_options
 def push(pipeline: Pipeline, folder: Path, project: str, *, prune: bool, dry_run: bool, as_json: bool) -> None:
-    """Put the schemas of FOLDER in force: each *.json is of the event type that it is named after.
+    """Register the schemas in FOLDER. The name of each *.json file is its event type.
 
-    All hold at once, within half a minute. `millrace projects set PROJECT --catalogue warn` (or enforce) applies them.
+    All take effect at once, within half a minute. `millrace projects set PROJECT --catalogue warn` (or enforce) makes
+    the project use them.
 
     \b
     Example:
@@ -73,7 +74,7 @@ def list_schemas(pipeline: Pipeline, project: str, *, as_json: bool) -> None:
 @_project
 @pipeline_options
 def show(pipeline: Pipeline, event_type: str, project: str, *, as_json: bool) -> None:
-    """Show the schema of an event TYPE, as it is applied.
+    """Show the registered schema of an event TYPE.
 
     \b
     Example:
@@ -92,7 +93,7 @@ def show(pipeline: Pipeline, event_type: str, project: str, *, as_json: bool) ->
 @dry_run_option
 @pipeline_options
 def remove(pipeline: Pipeline, event_type: str, project: str, *, dry_run: bool, as_json: bool) -> None:
-    """Check events of this TYPE no longer.
+    """Remove the schema of an event TYPE, so that its events are not checked any more.
 
     \b
     Example:

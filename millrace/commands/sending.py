@@ -1,4 +1,4 @@
-"""The command that sends events."""
+"""The command that sends events from a file."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from millrace.io.sending import BadLines, Sender, Totals
 @click.command()
 @click.argument("file", type=click.File("rb"), default="-")
 @click.option("--format", "format_name", type=click.Choice(list(READERS)), default="auto", show_default=True)
-@click.option("--source", metavar="NAME", help="The server that wrote FILE: the same line of another is another event.")
+@click.option("--source", metavar="NAME", help="The server that wrote FILE. Equal lines of two servers are two events.")
 @click.option(
     "--wait", type=click.FloatRange(min=0), default=120, show_default=True, help="Seconds to wait for receipts."
 )
@@ -28,12 +28,13 @@ from millrace.io.sending import BadLines, Sender, Totals
 def send(
     client: Client, file: BufferedReader, format_name: str, source: str | None, wait: float, *, as_json: bool
 ) -> None:
-    """Send events from FILE (default: standard input), plain or gzip; sending it again adds nothing.
+    """Send events from FILE (default: standard input), plain or gzip. Sending a file again adds nothing.
 
-    FILE holds JSON objects, one a line, or an access log of Apache or nginx, each request as a page_view: the common
-    or combined format, with or without a virtual host before a line and more fields behind it. Bad lines are
-    reported by number and cost only themselves. Exits with 3 if a line was not readable, rejected, or not
-    processed in time, and with 1 if the sending broke off.
+    FILE holds JSON objects, one per line, or an access log of Apache or nginx, whose requests become page_view events.
+    The log has the common or combined format, optionally with a virtual host before and more fields behind.
+
+    Bad lines are reported by number, and the others are still sent. Exit status 3 if a line was unreadable, rejected
+    or not processed in time, and 1 if the sending was interrupted.
 
     \b
     Examples:
@@ -64,7 +65,7 @@ def _counted(lines: Iterable[Line], totals: Totals) -> Iterator[Line]:
 
 
 def _send(events: Iterable[LineEvent], sender: Sender, receipts: Receipts[str], totals: Totals) -> None:
-    """Send all that can be sent, and collect the receipts of it in any case. Raises CommandError."""
+    """Send events, and collect their receipts even if the sending fails. Raises CommandError."""
     broken: tuple[type[CommandError], str] | None = None
     with output.progress() as bar:
         try:
@@ -83,6 +84,6 @@ def _send(events: Iterable[LineEvent], sender: Sender, receipts: Receipts[str], 
     if broken:
         kind, message = broken
         raise kind(
-            f"{message} {totals.accepted} events were accepted until then. Send the file again: what was accepted "
-            "will be duplicates, which change nothing."
+            f"{message} {totals.accepted} events were accepted before. Send the file again: accepted events will "
+            "be duplicates, which change nothing."
         )

@@ -1,4 +1,4 @@
-"""Values that clients made up: an id of a user, an event type, the name of a property."""
+"""The type of options for texts that clients made up: user ids, event types, names of properties."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import click
 
 
 class SentText(click.ParamType[str]):
-    """Any text that an event may hold. "-" stands for a JSON string on standard input, since no argument of a process
-    holds NUL, and a terminal passes few control characters on.
+    """Any text that an event may contain. "-" reads a JSON string from standard input.
+
+    Some characters need this: arguments cannot contain NUL, and terminals intercept control characters.
     """
 
     name = "text"
@@ -33,7 +34,7 @@ class SentText(click.ParamType[str]):
         except ValueError:
             value = None
         if not isinstance(value, str | int) or isinstance(value, bool):
-            self.fail('"-" needs a JSON string on standard input, as "ann\\u0000".', param, ctx)
+            self.fail('"-" needs a JSON string on standard input, e.g. "ann\\u0000".', param, ctx)
         return str(value)
 
 

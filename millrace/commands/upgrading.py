@@ -1,4 +1,4 @@
-"""The command that brings a stage's data to the format of this version."""
+"""The command that upgrades a stage's data to the format of this version."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from millrace.commands.options import stage_option, state_option
 @stage_option
 @state_option
 def upgrade(stage: str | None, state: Path) -> None:
-    """Bring a stage's data to the format of this version, while it runs. Safe to repeat.
+    """Upgrade a stage's data to the format of this version, while the stage runs. Safe to repeat.
 
     On an empty stage this records the format. Deploy the new version first: it knows both formats.
 
@@ -29,5 +29,7 @@ def upgrade(stage: str | None, state: Path) -> None:
     try:
         recorded = bring_up_to_date(stage_address.stage_pipeline(stage, state, of_any_format=True), output.say)
     except StoreFailed as error:
-        raise CommandError(f"The stage did not answer. Run this again: it goes on where it was. ({error})") from error
+        raise CommandError(
+            f"The stage did not answer. Run this again: it continues where it stopped. ({error})"
+        ) from error
     output.say(f"The stage's data has format {recorded.written}.")

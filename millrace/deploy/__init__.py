@@ -1,1 +1,1 @@
-"""A stage in an AWS account: its stack, its functions' rights, its deployment, and what may be wrong with it."""
+"""Deploys a stage to an AWS account: its stack, its functions and their rights. Checks what may be wrong with it."""

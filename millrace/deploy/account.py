@@ -1,4 +1,4 @@
-"""What an account allows, where a stage needs more: a young account starts with less than its quotas' defaults."""
+"""Checks the quotas of an account. A new account has less than the documented defaults."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping
 from chalicelib.settings import Trigger
 from millrace import sdk
 
-# What an on-demand table takes from its first second on:
+# The write units that an on-demand table offers from its first second on:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/on-demand-capacity-mode.html
 _TABLE_UNITS = 4000
 
 
 def shortages(environment: Mapping[str, str], stage: str) -> Iterator[tuple[str, str]]:
-    """What is too little, and what to do about it. Raises ClientError.
+    """Yield each quota that is too small for a stage, with advice. Raises ClientError.
 
     https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     """

@@ -1,4 +1,4 @@
-"""Bytecode for the package, which Chalice leaves out: without it every cold start compiles every module anew."""
+"""Adds bytecode to the package, which Chalice leaves out. Without it, every cold start would compile every module."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from py_compile import PycInvalidationMode
 
 import chalice.app
 
-# Chalice packages what is in chalicelib/ and, beside the libraries, what is in this folder.
+# Chalice packages chalicelib/, the libraries, and this folder.
 _VENDOR = "vendor"
-# Where Lambda unpacks it.
+# The folder in which Lambda unpacks the package.
 _UNPACKED = Path("/var/task")
 _REQUIRED = re.compile(r"^([\w.-]+)==", re.MULTILINE)
 
 
 def write(project: Path) -> None:
-    """Compile what Chalice will package, for the Python that runs this, which is also the one that Chalice deploys for.
+    """Compile the modules that Chalice will package, for the Python that runs this: Chalice deploys for the same.
 
-    Bytecode names its source by hash: Python checks it at every import, so that whatever became of the source since
-    is compiled and never ignored. It costs nothing that can be measured. The package is the same to the byte wherever
-    it is made: what a process has imported, and its hash seed, leave traces in bytecode, so that a fresh one compiles.
+    Bytecode names its source by hash, and Python checks it at every import. So a source that has changed since is
+    compiled again, at a cost too small to measure. The package is the same to the byte on every machine: a fresh
+    process compiles, since the imports of a process and its hash seed leave traces in bytecode.
     """
     compiling = [sys.executable, "-m", "millrace.deploy.bytecode", str(project)]
     subprocess.run(compiling, env={**os.environ, "PYTHONHASHSEED": "0"}, check=True)
@@ -37,7 +37,7 @@ def write(project: Path) -> None:
 
 def _write(project: Path) -> None:
     for cache in [*(project / "chalicelib").rglob("__pycache__"), *(project / _VENDOR).rglob("__pycache__")]:
-        shutil.rmtree(cache)  # also of other Pythons, which would be packaged too
+        shutil.rmtree(cache)  # including bytecode of other Pythons, which Chalice would package too
     for source in (project / "chalicelib").rglob("*.py"):
         _compile(source, source.relative_to(project), project)
     for source, name in [(project / "app.py", Path("app.py")), *_libraries(project)]:
@@ -45,16 +45,16 @@ def _write(project: Path) -> None:
 
 
 def _libraries(project: Path) -> Iterator[tuple[Path, Path]]:
-    """The modules of what requirements.txt names, as far as it is installed here, and of Chalice's runtime."""
+    """Yield the installed modules of the libraries in requirements.txt, and those of Chalice's runtime."""
     runtime = Path(inspect.getfile(chalice.app)).parent
-    for name in ("__init__.py", "app.py"):  # all that chalice/deploy/packager.py takes of it
+    for name in ("__init__.py", "app.py"):  # chalice/deploy/packager.py takes only these
         yield runtime / name, Path("chalice", name)
     for required in _REQUIRED.findall((project / "requirements.txt").read_text()):
         try:
             files = distribution(required).files or []
         except PackageNotFoundError:
             continue
-        # A script lies outside, in bin/.
+        # Scripts are outside the package, in bin/.
         modules = [file for file in files if file.suffix == ".py" and ".." not in file.parts]
         yield from ((Path(str(file.locate())), Path(file)) for file in modules)
 

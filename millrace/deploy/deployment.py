@@ -1,4 +1,4 @@
-"""Deploys a stage and takes it down: the stack, the rights, Chalice's part, and what Chalice cannot set."""
+"""Deploys a stage and takes it down: the stack, the rights, Chalice's part, and the settings that Chalice lacks."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def stack_name(stage: str) -> str:
 
 
 def prepare(project: Path, stage: str, say: Say) -> None:
-    """Apply the stack, and write what a plain `chalice deploy` of the stage needs.
+    """Apply the stack, and write the files that a plain `chalice deploy` of the stage needs.
 
-    A new stage is not protected yet, so that a failed creation can be rolled back, and has no alarms yet, since there
-    are no functions that they could watch.
+    A new stage is not protected yet, so that a failed creation can be rolled back. It has no alarms yet, since its
+    functions do not exist.
     """
     chosen = stages.chosen(project, stage)
     is_new = not outputs_now(stage)
@@ -47,23 +47,22 @@ def prepare(project: Path, stage: str, say: Say) -> None:
 
 
 def _apply(project: Path, stage: str, say: Say, *, whole: bool) -> dict[str, str]:
-    """`whole`: with alarms, and protected."""
+    """Apply the stack. `whole`: with alarms and protection. Return its outputs."""
     chosen = parameters(project, stage, watched=whole, protected=whole)
     return Stack(stack_name(stage), say).apply(project / "stack.yaml", chosen)
 
 
 def parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> dict[str, str]:
-    """Return the stack's parameters: those that are set for the stage, and those that follow. Raises CommandError."""
+    """Return the stack's parameters: those set for the stage, and those that follow. Raises CommandError."""
     tls_only = not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:")
     decided = {"Watched": watched, "Protected": protected, "TlsOnly": tls_only}
     return stages.parameters(project, stage) | {name: str(value).lower() for name, value in decided.items()}
 
 
 def refuse_unfit_data(stage: str, chosen: Mapping[str, str], say: Say) -> None:
-    """Refuse, before the stack changes, a stage whose data has an unknown format, or lifetimes that break a rule, or
-    whose queue would lose messages.
+    """Raise CommandError, before the stack changes, if this version must not deploy over the stage's data.
 
-    Raises CommandError.
+    The data may have an unknown format or lifetimes that break a rule, or a queue would lose messages.
     """
     if environment := outputs_now(stage):
         upgrade.prepare({**chosen, **environment}, say)
@@ -71,7 +70,7 @@ def refuse_unfit_data(stage: str, chosen: Mapping[str, str], say: Say) -> None:
 
 
 def deploy(project: Path, stage: str, say: Say) -> str:
-    """Create or update a stage; returns its address. Safe to repeat. Raises CommandError."""
+    """Create or update a stage. Return its address. Safe to repeat. Raises CommandError."""
     prepare(project, stage, say)
     say("Deploying the functions ...")
     chalice(project, "deploy", "--stage", stage)
@@ -86,9 +85,9 @@ def deploy(project: Path, stage: str, say: Say) -> str:
 
 
 def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
-    """Take a stage's functions down. Its stack stays, without alarms, unless `delete_data`. Safe to repeat.
+    """Delete a stage's functions. The stack stays, without alarms, unless `delete_data`. Safe to repeat.
 
-    Raises CommandError, also where there is no such stage.
+    Raises CommandError, as for a stage that does not exist.
     """
     stack, template = Stack(stack_name(stage), say), project / "stack.yaml"
     has_stack = bool(stack.environment())
@@ -110,14 +109,14 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
 
 
 def read(project: Path, stage: str) -> doctor.Stage:
-    """A deployed stage, as the doctor looks at it. Raises CommandError."""
+    """Return a deployed stage for the doctor. Raises CommandError."""
     recovery.recover(project, stage)
     resources = deployed(project, stage)
     return doctor.Stage(stage, project, outputs(project, stage), resources)
 
 
 def outputs(project: Path, stage: str) -> dict[str, str]:
-    """The environment that the stage's stack gives, as recorded here or as AWS says. Raises CommandError."""
+    """Return the outputs of the stage's stack, as recorded here or as AWS reports them. Raises CommandError."""
     recorded = stages.recorded(project).get(stage)
     if recorded is not None:
         return recorded
@@ -127,12 +126,12 @@ def outputs(project: Path, stage: str) -> dict[str, str]:
 
 
 def outputs_now(stage: str) -> dict[str, str]:
-    """The environment that the stage's stack gives now; empty where there is no stack. Raises CommandError."""
+    """Return the current outputs of the stage's stack; empty if there is no stack. Raises CommandError."""
     return Stack(stack_name(stage)).environment()
 
 
 def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:
-    """What Chalice deployed for a stage, by its names. Raises CommandError."""
+    """Return the resources that Chalice deployed for a stage, by name. Raises CommandError."""
     try:
         resources = json.loads(recovery.deployed_file(project, stage).read_text())["resources"]
     except (OSError, ValueError, KeyError) as error:
@@ -141,7 +140,7 @@ def deployed(project: Path, stage: str) -> dict[str, dict[str, Any]]:
 
 
 def chalice(project: Path, *arguments: str, **environment: str) -> None:
-    """Run Chalice's own command, with more `environment`; its output goes to our stderr. Raises CommandError."""
+    """Run a command of Chalice, with additional `environment`. Its output goes to stderr. Raises CommandError."""
     command = [str(Path(sys.executable).with_name("chalice")), *arguments]
     known = {**os.environ, **environment}
     done = subprocess.run(command, cwd=project, env=known, stdout=sys.stderr, check=False, input=b"")
@@ -150,7 +149,7 @@ def chalice(project: Path, *arguments: str, **environment: str) -> None:
 
 
 def place() -> str:
-    """The account that the credentials belong to, and the region. Raises CommandError."""
+    """Return a text with the account of the credentials and the region. Raises CommandError."""
     try:
         sts = _client("sts")
         return f"account {sts.get_caller_identity()['Account']}, region {sts.meta.region_name}"

@@ -1,4 +1,4 @@
-"""Checks what goes wrong silently in a deployed stage; each finding says what to do."""
+"""Checks a deployed stage for silent failures. Each finding comes with advice."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from millrace.stack import Stack
 
 # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html: six times the function's timeout.
 _VISIBILITY_FACTOR = 6
-# With bytecode a package has some 3.5 MB; boto3, which Lambda brings, would add 15.
+# With bytecode, a package has about 3.5 MB. boto3, which Lambda provides, would add 15.
 _MOST_PACKAGE_BYTES = 10 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What was looked at; what is wrong with it and what to do, or nothing if it is as it should be."""
+    """The result of a check: what is wrong and what to do, or empty texts if all is well."""
 
     check: str
     wrong: str = ""
@@ -37,7 +37,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Stage:
-    """A deployed stage: its name, its checkout, what is recorded of it, and what Chalice deployed."""
+    """A deployed stage: its name, its checkout, the recorded outputs of its stack, and Chalice's resources."""
 
     name: str
     project: Path
@@ -50,7 +50,7 @@ class Stage:
 
 
 def examine(stage: Stage) -> Iterator[Finding]:
-    """Every check in turn. One that AWS does not let us make is a finding too."""
+    """Yield the findings of all checks. A check that AWS does not allow is a finding too."""
     for check in CHECKS:
         name = (check.__doc__ or "").strip()
         try:
@@ -129,7 +129,7 @@ def dead_letters_are_kept(stage: Stage) -> Wrong:
 
 
 def table_is_safe(stage: Stage) -> Wrong:
-    """The table expires old items, can be restored, and refuses to be deleted"""
+    """The table expires old items, can be restored, and is protected against deletion"""
     client, name = sdk.client("dynamodb"), stage.environment["TABLE_NAME"]
     ttl = client.describe_time_to_live(TableName=name)["TimeToLiveDescription"]
     if ttl.get("TimeToLiveStatus") not in ("ENABLED", "ENABLING") or ttl.get("AttributeName") != "x":
@@ -183,7 +183,7 @@ def rights_are_the_codes(stage: Stage) -> Wrong:
     """The functions' roles allow what the code needs, and nothing else"""
     iam = sdk.client("iam")
     for function, needed in policies.policies(stage.environment, stage.name).items():
-        role = _configuration(stage, function)["Role"].rpartition("/")[2]  # SAM gives it a name of its own
+        role = _configuration(stage, function)["Role"].rpartition("/")[2]  # SAM chooses its own role names
         found = [
             iam.get_role_policy(RoleName=role, PolicyName=name)["PolicyDocument"]
             for name in iam.list_role_policies(RoleName=role)["PolicyNames"]
@@ -194,7 +194,7 @@ def rights_are_the_codes(stage: Stage) -> Wrong:
 
 
 def alarms_reach_somebody(stage: Stage) -> Wrong:
-    """Alarms exist and somebody is told"""
+    """Alarms exist and somebody receives them"""
     names = Stack(stage.stack_name).resources("AWS::CloudWatch::Alarm")
     alarms = sdk.client("cloudwatch").describe_alarms(AlarmNames=names)["MetricAlarms"] if names else []
     if not alarms:
@@ -230,14 +230,14 @@ def account_has_room(stage: Stage) -> Wrong:
 
 
 def errors_have_one_form(stage: Stage) -> Wrong:
-    """API Gateway says its own errors as the API says its"""
+    """API Gateway's own errors have the form of the API's errors"""
     api = stage.resources["rest_api"]["rest_api_id"]
-    # The whole list has some 20; pages are not used.
+    # The whole list has about 20 entries; API Gateway does not use pages for it.
     answers = sdk.client("apigateway").get_gateway_responses(restApiId=api)["items"]
     found = {each["responseType"]: each for each in answers}
     if any(found.get(kind, {}) | response != found.get(kind) for kind, response in gateway.RESPONSES.items()):
         yield (
-            "They come as API Gateway makes them: 403 for an unknown path, and no code.",
+            "They have API Gateway's own form: 403 for an unknown path, and no code.",
             f"A plain chalice deploy does that. {_redeploy(stage)}",
         )
 

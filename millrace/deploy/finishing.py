@@ -1,4 +1,4 @@
-"""Settings that Chalice cannot make, made after it: safe to repeat, and kept by later deployments."""
+"""Makes the settings that Chalice cannot make, after it has deployed. Safe to repeat; later deployments keep them."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from chalicelib.settings import SCHEDULE_MINUTES, Throttle
 from millrace import gateway, sdk
 from millrace.scheduled_event import scheduled_event
 
-# A person reads it in CloudWatch. The route stands for the path: paths hold write keys, and ids of chunks and events
-# hold those of users. Queries hold both and are left out.
+# For people who read CloudWatch. The log has the route in place of the path: paths contain write keys, and ids of
+# chunks and events contain those of users. Queries contain both and are left out.
 ACCESS_LOG_FORMAT = (
     '{"requestId":"$context.requestId","time":"$context.requestTime","method":"$context.httpMethod",'
     '"path":"$context.resourcePath","status":"$context.status","latency":"$context.responseLatency",'
     '"bytes":"$context.responseLength","error":"$context.error.message"}'
 )
 
-#: JSON logs, and of Lambda's own lines only warnings: three lines a call would cost more than the call's logs.
+#: JSON logs. Of Lambda's own lines only warnings: three lines for each call would cost more than our own logs.
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 INVOKING = {
     "MaximumRetryAttempts": retries.SCHEDULED.attempts - 1,
@@ -34,13 +34,13 @@ FUNCTIONS = ("api_handler", "process", "aggregate")
 def finish(
     stage: str, environment: Mapping[str, str], resources: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]
 ) -> None:
-    """`environment`: of the functions; `resources`: what Chalice deployed, by its names."""
+    """Make the settings. `environment`: that of the functions. `resources`: Chalice's resources, by name."""
     say("Setting what Chalice leaves open ...")
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])
     aggregator = resources["aggregate"]["lambda_arn"]
     sdk.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
-    # The first run of a new schedule comes after its first period: the alarm on a silent aggregator need not wait.
+    # A new schedule runs first after one period. Run once now, so that the alarm on a silent aggregator can end.
     sdk.client("lambda").invoke(FunctionName=aggregator, InvocationType="Event", Payload=json.dumps(scheduled_event()))
     api = resources["rest_api"]["rest_api_id"]
     _put_answers(stage, api)
@@ -49,9 +49,9 @@ def finish(
 
 
 def confirm_mails(topic_arn: str, parameters: Mapping[str, str], say: Callable[[str], None]) -> None:
-    """Ask the alarms' address again to confirm, if it has let the first mail expire.
+    """Send the alarms' address a new mail to confirm, if the first one has expired.
 
-    Its link is valid for two days, and CloudFormation sends no second one:
+    A mail's link is valid for two days, and CloudFormation sends no second one:
     https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
     """
     address = parameters.get("AlarmEmail")
@@ -66,7 +66,7 @@ def confirm_mails(topic_arn: str, parameters: Mapping[str, str], say: Callable[[
 
 
 def may_log_access() -> bool:
-    """Whether the account lets API Gateway write logs. False too where that cannot be asked.
+    """Return whether the account lets API Gateway write logs; False if that cannot be read.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-logging.html
     """
@@ -83,7 +83,7 @@ def _log_as_json(function: str) -> None:
 
 
 def _put_answers(stage: str, api: str) -> None:
-    """Have API Gateway say its own errors as we do; each deployment by Chalice makes it forget how."""
+    """Give API Gateway's own errors the form of ours. Each deployment by Chalice resets this."""
     client = sdk.client("apigateway", config=retrying(retries.DEPLOY))
     for kind, response in gateway.RESPONSES.items():
         client.put_gateway_response(restApiId=api, responseType=kind, **response)

@@ -1,4 +1,4 @@
-"""A stage's functions as a template, for those who deploy from a pipeline: what `deploy` does, said in SAM."""
+"""Writes a stage's functions as a SAM template, for deployments by other tools. It matches what `deploy` does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from millrace.deploy import bytecode, deployment, finishing, policies, stages
 
 
 def package(project: Path, stage: str, folder: Path, *, with_access_log: bool) -> None:
-    """Write sam.json and deployment.zip. Raises CommandError where the stage's stack cannot be read."""
+    """Write sam.json and deployment.zip. Raises CommandError if the stage's stack cannot be read."""
     environment = deployment.outputs(project, stage)
     stages.record(project, stage, environment, policies.write(project, environment, stage))
     bytecode.write(project)
@@ -25,7 +25,7 @@ def package(project: Path, stage: str, folder: Path, *, with_access_log: bool) -
 
 
 def additions(stage: str, environment: Mapping[str, str], *, with_access_log: bool) -> dict[str, Any]:
-    """What is merged into Chalice's template: names that log groups and alarms know, and what finishing.py sets."""
+    """Return additions to Chalice's template: the names that log groups and alarms use, and finishing.py's settings."""
     _, partition, _, region, account, _ = environment["TOPIC_ARN"].split(":", 5)
     name = f"millrace-{stage}"
     functions = {"APIHandler": name, "Process": f"{name}-process", "Aggregate": f"{name}-aggregate"}
@@ -42,7 +42,7 @@ def additions(stage: str, environment: Mapping[str, str], *, with_access_log: bo
     }
     settings = {"MethodSettings": [{"ResourcePath": "/*", "HttpMethod": "*", **throttling}]}
     answers = {"DefinitionBody": {"x-amazon-apigateway-gateway-responses": gateway.RESPONSES}}
-    # Without the version SAM makes a second stage, named Stage, which nothing throttles.
+    # Without the version, SAM makes a second stage, named Stage, which is not throttled.
     resources["RestAPI"] = {"Properties": {**settings, **answers, "OpenApiVersion": "2.0"}}
     if with_access_log:
         resources["RestAPI"]["Properties"]["AccessLogSetting"] = access_log

@@ -1,6 +1,6 @@
-"""The IAM policy of each deployed function: the reviewed calls of rights.py, on the stage's own resources.
+"""Makes the IAM policy of each deployed function, from the calls and resources in rights.py.
 
-Chalice's policy builder turns the calls into IAM actions.
+Chalice's policy builder turns calls into IAM actions.
 """
 
 from __future__ import annotations
@@ -18,10 +18,11 @@ from millrace.deploy.rights import RIGHTS, Right
 
 Policy = dict[str, Any]
 
-# Chalice's tables of 2022 lack PartiQL: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
+# Chalice's tables are from 2022 and lack PartiQL:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 _NEWER_ACTIONS = {"dynamodb": {"partiql_insert": ["dynamodb:PartiQLInsert"]}}
 
-# Each has the condition key, as a single call, in a batch and in a transaction:
+# These actions have the condition key in single calls, batches and transactions:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 _WRITES = [
     f"dynamodb:{name}"
@@ -51,7 +52,7 @@ def arns(environment: Mapping[str, str], stage: str) -> dict[str, str]:
         "table": f"arn:{partition}:dynamodb:{here}:table/{environment['TABLE_NAME']}",
         "archive": f"arn:{partition}:s3:::{environment['BUCKET_NAME']}",
         "topic": topic,
-        "metrics": "*",  # CloudWatch knows no finer right
+        "metrics": "*",  # CloudWatch has no finer permission
         "logs": logs,
         "API's log": f"{logs}:*",
         "processor's log": f"{logs}-process:*",
@@ -67,10 +68,10 @@ def policies(environment: Mapping[str, str], stage: str) -> dict[str, Policy]:
 def _policy(function: str, rights: list[Right], names: Mapping[str, str]) -> Policy:
     statements = [_statement(right, names) for right in rights]
     if function == "process":
-        # Lambda's poller acts with the role of the function that it calls.
+        # Lambda's poller uses the role of the function that it calls.
         statements.append(_allow("Poller", sorted(SQS_EVENT_SOURCE_POLICY["Action"]), [names["queue"]]))
     statements.append(_operators_alone(names["table"]))
-    # The stack makes the log groups, so that they have a retention: no right to make others.
+    # The stack makes the log groups with a retention, so functions need no right to make others.
     suffix = "" if function == "api_handler" else f"-{function}"  # as Chalice names functions
     statements.append(_allow("Logs", ["logs:CreateLogStream", "logs:PutLogEvents"], [f"{names['logs']}{suffix}:*"]))
     return {"Version": "2012-10-17", "Statement": statements}
@@ -81,7 +82,7 @@ def _statement(right: Right, names: Mapping[str, str]) -> Policy:
     words = (right.resource, *right.folders, right.partition.strip("*#"), *right.calls)
     statement = _allow("".join(_capitalised(word) for word in words), actions(right), resources)
     if right.partition:
-        # ForAllValues alone is true of a request that names no keys.
+        # ForAllValues alone would also allow a request that names no keys.
         statement["Condition"] = {
             "ForAllValues:StringLike": {_PARTITIONS: [right.partition]},
             "Null": {_PARTITIONS: "false"},
@@ -90,7 +91,7 @@ def _statement(right: Right, names: Mapping[str, str]) -> Policy:
 
 
 def _operators_alone(table: str) -> Policy:
-    """No function writes what operators set, whatever else it may write; a transaction is many such writes."""
+    """Return the statement that denies all functions writes to partitions of operators, in transactions too."""
     return {
         "Sid": "OperatorsAlone",
         "Effect": "Deny",
@@ -111,7 +112,7 @@ def actions(right: Right) -> list[str]:
 
 
 def _capitalised(words: str) -> str:
-    """A statement's id takes letters and digits alone."""
+    """Return words as one capitalised word: the id of a statement takes only letters and digits."""
     return "".join(word.title() for word in words.replace("_", " ").replace("'", "").split())
 
 
@@ -134,7 +135,7 @@ def stale(project: Path, environment: Mapping[str, str], stage: str) -> list[str
 
 
 def write(project: Path, environment: Mapping[str, str], stage: str) -> list[str]:
-    """Write the policy files of a stage; return the functions, each with a file."""
+    """Write the policy files of a stage. Return the functions, each of which has a file."""
     made = policies(environment, stage)
     for function, policy in made.items():
         path = project / ".chalice" / policy_file(stage, function)

@@ -1,8 +1,8 @@
-"""Finds in the account what Chalice deployed, where its own note of it is missing.
+"""Restores Chalice's record of a deployment if it is missing on this machine.
 
-Chalice notes what it made in .chalice/deployed/STAGE.json, on one machine. Without the note a second
-deployment would make a second API, and a second trigger for the queue. The note is made anew from the
-names, which Chalice derives from the application's and the stage's.
+Chalice records its resources in .chalice/deployed/STAGE.json, on one machine. Without the file, a second deployment
+would make a second API and a second trigger for the queue. The file is made again from the names of the resources,
+which Chalice derives from those of the application and the stage.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def deployed_file(project: Path, stage: str) -> Path:
 
 
 def recover(project: Path, stage: str) -> bool:
-    """Write the note if it is missing and the stage was deployed; says whether it did."""
+    """Write the file if it is missing and the stage was deployed. Return whether it was written."""
     path = deployed_file(project, stage)
     if path.exists():
         return False
@@ -39,7 +39,7 @@ def recover(project: Path, stage: str) -> bool:
 
 
 def find(stage: str) -> list[_RESOURCE]:
-    """What there is of a stage, as Chalice notes it."""
+    """Return the existing resources of a stage in the form of Chalice's file."""
     functions = {
         "api_handler": f"millrace-{stage}",
         "process": f"millrace-{stage}-process",
@@ -56,7 +56,7 @@ def find(stage: str) -> list[_RESOURCE]:
 
 
 def refuse_another_region(stage: str) -> None:
-    """Refuse a stage that this account has in another region: a role's name is the account's. Raises CommandError."""
+    """Raise CommandError if this account has the stage in another region: role names are unique in an account."""
     role = f"millrace-{stage}-api_handler"
     if _unless_missing("iam", "get_role", RoleName=role) is None:
         return
@@ -72,7 +72,7 @@ def refuse_another_region(stage: str) -> None:
 
 
 def _function_arn(name: str, stage: str) -> str | None:
-    """Raises CommandError for a function of this name that is not the stage's."""
+    """Return the ARN of a function, or None. Raises CommandError if it belongs to another stage."""
     answer = _unless_missing("lambda", "get_function_configuration", FunctionName=name)
     if answer is None:
         return None
@@ -111,7 +111,7 @@ def _rule(name: str) -> list[_RESOURCE]:
 
 
 def _rest_api(stage: str) -> list[_RESOURCE]:
-    """The API with the stage's name: APIs themselves are all named after the application."""
+    """Return the API that has the stage. All APIs have the application's name."""
     gateway = sdk.client("apigateway")
     for page in gateway.get_paginator("get_rest_apis").paginate():
         for api in [each["id"] for each in page["items"] if each["name"] == "millrace"]:

@@ -1,4 +1,4 @@
-"""Refuses a deployment that would make SQS delete messages: a queue's new retention counts for those in it, too."""
+"""Refuses a deployment that would make SQS delete messages: a new retention applies to waiting messages too."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from chalicelib.core.lifetimes import Lifetimes
 from chalicelib.errors import StoreFailed
 from millrace.command_error import CommandError
 
-#: The queues of a stage by their outputs, and how long the template keeps their messages.
+#: The queues of a stage by their outputs, and the retention that the template gives them.
 _KEPT = {"QUEUE_URL": Lifetimes.queue, "DEAD_LETTER_URL": Lifetimes.dead_letters}
 
 
@@ -24,7 +24,7 @@ def refuse_to_delete_messages(
     clients: Callable[[str], Any] = boto3.client,
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Raise CommandError if a queue holds a message that is older than its retention would be, or may be."""
+    """Raise CommandError if a queue holds a message that is, or may be, older than its new retention."""
     for name, kept in _KEPT.items():
         url = environment[name]
         try:
@@ -34,7 +34,7 @@ def refuse_to_delete_messages(
             metrics = MetricReader(clients("cloudwatch"), environment["STACK_NAME"], url.rsplit("/", 1)[-1])
             oldest = metrics.oldest_message_seconds(now())
         except (BotoCoreError, ClientError, StoreFailed) as error:
-            raise CommandError(f"The messages of {url} cannot be looked at: {error}") from error
+            raise CommandError(f"The messages of {url} cannot be examined: {error}") from error
         if oldest is None and any(int(found[f"ApproximateNumberOfMessages{state}"]) for state in ("", "NotVisible")):
             raise CommandError(
                 f"{url} is to keep messages for {kept.days} days only, and CloudWatch does not say how old its oldest "

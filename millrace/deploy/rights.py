@@ -1,7 +1,7 @@
-"""What each deployed function may do: the AWS calls of its code, reviewed by hand.
+"""The rights of each deployed function: the AWS calls of its code, reviewed by hand.
 
-tests/deployment/test_rights.py records the calls that the functions really make. It fails on a missing right and on a
-superfluous one.
+tests/deployment/test_rights.py records the calls that the functions really make. It fails if a right is missing or
+not needed.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from chalicelib.core.table_keys import QUOTAS, REJECTIONS
 
 
 class Right(NamedTuple):
-    """Calls of a service on a resource. `calls` are methods of boto3's client; policies.py has the resources.
+    """Calls of a service on a resource. `calls`: methods of boto3's client. policies.py resolves the resources.
 
-    `folders`: only these folders of the archive. `partition`: only these partitions of the table, as a pattern.
+    `folders`: only these folders of the archive. `partition`: only partitions of the table that match this pattern.
     """
 
     service: str
@@ -28,7 +28,7 @@ _METRICS = Right("cloudwatch", "metrics", ("get_metric_data",))
 _DEPTHS = [Right("sqs", queue, ("get_queue_attributes",)) for queue in ("queue", "dead letters")]
 
 RIGHTS = {
-    # What faces the internet writes no events, counters or reports, deletes nothing, and does not read the archive.
+    # The API faces the internet: it writes no events, counters or reports, deletes nothing and cannot read the archive.
     "api_handler": [
         Right("dynamodb", "table", ("get_item", "batch_get_item", "query")),
         Right("dynamodb", "table", ("put_item",), partition=REJECTIONS),
@@ -52,7 +52,7 @@ RIGHTS = {
         Right("sns", "topic", ("publish",)),
         *_DEPTHS,
         _METRICS,
-        # Read where the sums of the ledger leave a doubt. What faces the internet reads no logs.
+        # For hours whose ledger sums are uncertain. The API has no right to read logs.
         Right("logs", "API's log", ("filter_log_events",)),
         Right("logs", "processor's log", ("filter_log_events",)),
     ],

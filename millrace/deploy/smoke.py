@@ -1,4 +1,4 @@
-"""The first event of a deployment: posted with a key, processed and found again."""
+"""Tests a deployment with one event: posts it with a key, waits until it is processed, and queries it."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from millrace.io.client import Client
 from millrace.ops import registry
 
 _WAIT_SECONDS = 90
-# A new API, or a new deployment of one, is not everywhere at once.
+# A new API, or a new deployment of one, does not reach all servers at once.
 _ANSWERS_IN_A_ROW, _MOST_SECONDS = 20, 60
-#: Where the event goes: no client's project.
+#: The project of the event, which no client uses.
 PROJECT = "millrace-smoke-test"
 
 
 def try_out(url: str, pipeline: Pipeline) -> str:
-    """Say what was seen to work. Raises CommandError. Its keys are made for this, and removed."""
+    """Return a text on what works. Raises CommandError. Its temporary keys are removed again."""
     event = {"event_type": "smoke_test", "user_id": "millrace", "event_id": uuid4().hex}
     is_open = _await_answers(url)
     if not is_open:
@@ -48,7 +48,7 @@ def try_out(url: str, pipeline: Pipeline) -> str:
 
 
 def _await_answers(url: str) -> bool:
-    """Wait for correct answers in a row; returns whether the stage is open. Raises CommandError."""
+    """Wait for several correct answers in a row. Return whether the stage is open. Raises CommandError."""
     deadline, correct = time.monotonic() + _MOST_SECONDS, 0
     while correct < _ANSWERS_IN_A_ROW:
         try:

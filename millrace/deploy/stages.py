@@ -1,4 +1,4 @@
-"""What is recorded of a stage in .chalice/config.json, for `chalice deploy` to find."""
+"""Reads and writes the stages in .chalice/config.json, where `chalice deploy` finds them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from millrace import stack
 from millrace.command_error import CommandError
 from millrace.deploy.policies import policy_file
 
-# It becomes part of every name; a bucket's has at most 63 characters with "millrace-", the account and the region.
+# The name is part of all names. A bucket's name has at most 63 characters with "millrace-", the account and the region.
 _NAME = re.compile(r"(?!.*millrace-)[a-z][a-z0-9-]{0,25}(?<!-process)(?<!-aggregate)(?<!-)")
 RESERVED = "local"
-#: Stack parameters that follow from what is done with a stage.
+#: Stack parameters that follow from the command. Users do not set them.
 SET_BY_DEPLOY = ("Watched", "Protected", "TlsOnly")
 
 
 def checked_name(stage: str) -> str:
-    """The stage's name, if it can be one. Raises CommandError."""
+    """Return the stage's name if it is valid. Raises CommandError."""
     if not _NAME.fullmatch(stage) or stage == RESERVED:
         raise CommandError(
             f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens; not "
@@ -30,7 +30,7 @@ def checked_name(stage: str) -> str:
 
 
 def read_config(project: Path) -> dict[str, Any]:
-    """Raises CommandError where the folder is no checkout."""
+    """Return Chalice's configuration. Raises CommandError if the folder is not a checkout."""
     try:
         config: dict[str, Any] = json.loads((project / ".chalice" / "config.json").read_text())
     except (OSError, ValueError) as error:
@@ -41,20 +41,20 @@ def read_config(project: Path) -> dict[str, Any]:
 
 
 def recorded(project: Path) -> dict[str, dict[str, str]]:
-    """The functions' environment of each stage that was deployed from this checkout."""
+    """Return the functions' environment of each stage that was deployed from this checkout."""
     stages = read_config(project).get("stages", {})
     environments = {name: stage.get("environment_variables", {}) for name, stage in stages.items()}
     return {name: environment for name, environment in environments.items() if "QUEUE_URL" in environment}
 
 
 def chosen(project: Path, stage: str) -> dict[str, str]:
-    """The environment variables that are set for a stage."""
+    """Return the environment variables that are set for a stage."""
     variables = read_config(project).get("stages", {}).get(stage, {}).get("environment_variables", {})
     return {name: str(value) for name, value in variables.items()}
 
 
 def parameters(project: Path, stage: str) -> dict[str, str]:
-    """The stack parameters that are set for a stage. Raises CommandError for one that a stage cannot set."""
+    """Return the stack parameters that are set for a stage. Raises CommandError for one that a stage cannot set."""
     entry = read_config(project).get("stages", {}).get(stage, {})
     chosen = {name: str(value) for name, value in entry.get("stack_parameters", {}).items()}
     allowed = [each for each in stack.parameters_in(project / "stack.yaml") if each not in SET_BY_DEPLOY]
@@ -74,11 +74,11 @@ def set_parameter(project: Path, stage: str, name: str, value: str) -> None:
 
 
 def record(project: Path, stage: str, environment: Mapping[str, str], functions: Iterable[str]) -> None:
-    """Note the stack's outputs and each function's policy; what else is set for the stage stays."""
+    """Record the stack's outputs and each function's policy file. Other settings of the stage stay."""
     config = read_config(project)
     entry = config.setdefault("stages", {}).setdefault(stage, {})
     entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)
-    # All stages' APIs have one name: CloudWatch tells them apart by this one.
+    # The APIs of all stages have the same name. CloudWatch distinguishes them by this one.
     entry["api_gateway_stage"] = stage
     settings = entry.setdefault("lambda_functions", {})
     for function in functions:
@@ -87,7 +87,7 @@ def record(project: Path, stage: str, environment: Mapping[str, str], functions:
 
 
 def forget(project: Path, stage: str) -> None:
-    """Take back what `record` noted, the stage's stack parameters, and the policy files."""
+    """Remove a stage's records, its stack parameters and its policy files."""
     config = read_config(project)
     entry = config.get("stages", {}).get(stage, {})
     for name in ("environment_variables", "api_gateway_stage", "stack_parameters"):

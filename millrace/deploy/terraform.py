@@ -1,4 +1,4 @@
-"""A stage as Terraform files: Chalice's own, mended, and stack.yaml around what holds state."""
+"""Writes a stage as Terraform files: Chalice's output, corrected, and stack.yaml for the resources with data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from millrace import gateway
 from millrace.deploy import bytecode, deployment, finishing, policies, stages
 
 _ACCOUNT = "${data.aws_caller_identity.chalice.account_id}"
-# `name`, which Chalice takes, is deprecated in version 6 of the provider, and its successor is missing in version 5.
+# Chalice uses `name`, which version 6 of the provider deprecates. Its successor is missing in version 5.
 _REGION = "${data.aws_region.chalice.id}"
 _HERE = f"${{data.aws_partition.chalice.partition}}:%s:{_REGION}:{_ACCOUNT}"
 _OUTPUT = "${aws_cloudformation_stack.stage.outputs.%s}"
@@ -29,16 +29,16 @@ _IS_NEW = {
 
 
 def package(project: Path, stage: str, folder: Path, *, with_access_log: bool) -> None:
-    """Write millrace.tf.json, stack.yaml and deployment.zip. Needs no account. Raises CommandError."""
+    """Write millrace.tf.json, stack.yaml and deployment.zip. Needs no AWS account. Raises CommandError."""
     folder.mkdir(parents=True, exist_ok=True)
     environment = _names(stage)
-    with tempfile.TemporaryDirectory() as copied:  # the names of this stage are none to deploy the checkout with
+    with tempfile.TemporaryDirectory() as copied:  # the checkout must not record this stage's names as deployed
         copy = Path(copied)
         _copy(project, copy)
         stages.record(copy, stage, environment, policies.write(copy, environment, stage))
         bytecode.write(copy)
         packaging = ("package", "--pkg-format", "terraform", "--stage", stage, str(folder))
-        # Chalice wants a region, and writes it nowhere.
+        # Chalice requires a region but does not write it.
         deployment.chalice(copy, *packaging, AWS_DEFAULT_REGION=os.environ.get("AWS_DEFAULT_REGION", "us-east-1"))
     chalices = folder / "chalice.tf.json"
     mended = mend(
@@ -54,7 +54,7 @@ def package(project: Path, stage: str, folder: Path, *, with_access_log: bool) -
 
 
 def _copy(project: Path, copy: Path) -> None:
-    """Copy what Chalice packages, and what it reads."""
+    """Copy the files that Chalice packages or reads."""
     (copy / ".chalice").mkdir()
     for name in ("app.py", "requirements.txt", ".chalice/config.json"):
         shutil.copy(project / name, copy / name)
@@ -62,7 +62,7 @@ def _copy(project: Path, copy: Path) -> None:
 
 
 def _names(stage: str) -> dict[str, str]:
-    """Return the environment of a stage that need not exist: its resources have names that are known before."""
+    """Return the environment of a stage that may not exist yet. Its resources have predictable names."""
     name = f"millrace-{stage}"
     return {
         "STACK_NAME": name,
@@ -77,7 +77,7 @@ def _names(stage: str) -> dict[str, str]:
 def mend(
     files: dict[str, Any], stage: str, *, parameters: Mapping[str, str], throttle: Throttle, with_access_log: bool
 ) -> dict[str, Any]:
-    """Return Chalice's output as Terraform of today takes it, with the stack and what finishing.py sets."""
+    """Return Chalice's output as current Terraform accepts it, with the stack and finishing.py's settings."""
     resource = files["resource"]
     name = f"millrace-{stage}"
     resource["aws_cloudformation_stack"] = {
@@ -102,7 +102,7 @@ def mend(
             "maximum_event_age_in_seconds": finishing.INVOKING["MaximumEventAgeInSeconds"],
         }
     }
-    # Chalice names the rule alike for every stage of an account.
+    # Chalice gives the rule the same name for every stage of an account.
     resource["aws_cloudwatch_event_rule"]["aggregate-event"]["name"] = f"{name}-aggregate-event"
     definition = json.loads(files["locals"]["chalice_api_swagger"])
     definition["x-amazon-apigateway-gateway-responses"] = gateway.RESPONSES
@@ -116,9 +116,9 @@ def mend(
 
 
 def _mend_api(resource: dict[str, Any], stage: str, throttle: Throttle, *, with_access_log: bool) -> None:
-    """Give the API a stage of its own, which Chalice leaves to the deployment: only such a stage has settings."""
+    """Add an API Gateway stage. Chalice makes it in the deployment resource, where it can have no settings."""
     api = "${aws_api_gateway_rest_api.rest_api.id}"
-    # They stand in the definition. Named twice, they are set twice.
+    # The definition contains them. A second list would set them twice.
     del resource["aws_api_gateway_rest_api"]["rest_api"]["binary_media_types"]
     resource["aws_api_gateway_deployment"]["rest_api"] = {
         "rest_api_id": api,

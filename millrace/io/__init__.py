@@ -1,1 +1,1 @@
-"""What goes between files, terminals and a stage: sending, export, log formats."""
+"""Input and output of commands: files, access logs, and requests to a stage."""

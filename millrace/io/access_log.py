@@ -1,7 +1,7 @@
-"""Reads lines of access logs, as Apache and nginx write them, as page_view events.
+"""Reads lines of access logs of Apache and nginx as page_view events.
 
-The common format, the combined format, and what is found around them: a virtual host before a line, more fields
-behind it. https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
+Supports the common and the combined format, with a virtual host before a line and more fields behind it:
+https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import Any
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9:]{8}(?:\.[0-9]{1,6})?) ([+-][0-9]{4})")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# Apache writes a user's name as it is, with its spaces: the first time in brackets ends it.
+# Apache writes a user's name unescaped, spaces included. The first time in brackets ends it.
 _LINE = re.compile(
     r"""(?P<who>.*?)[ ]\[(?P<time>[^\[\]"]{20,40})\][ ]"(?P<request>(?:[^"\\]|\\.)*)"
     [ ](?P<status>[0-9]{3}|-)[ ](?P<bytes>[0-9]+|-)(?P<rest>(?:[ ].*)?)""",
     re.VERBOSE | re.DOTALL,
 )
-# Where a proxy's header stands for the address, several are separated by commas.
+# A proxy's header in place of the address may list several, separated by commas.
 _WHO = re.compile(r"((?:\S+, )*\S+) (\S+) (.+)", re.DOTALL)
-# Servers cut long lines: the last quote may be missing, and the text before the cut is kept.
+# Servers cut long lines. Then the last quote is missing, and the text before the cut is used.
 _QUOTED = re.compile(r' "((?:[^"\\]|\\.)*)(?:"(?= |$)|$)')
 _REQUEST = re.compile(r"(\S+) (.*?)(?: (HTTP/[0-9.]+))?")
 _PORT = re.compile(r"\[(.+)\](?::[0-9]{1,5})?|([^:]+):[0-9]{1,5}")
@@ -47,7 +47,7 @@ def read_line(line: str) -> dict[str, Any]:
 
 
 def _who(text: str) -> tuple[str, dict[str, Any]]:
-    """The client's address, and all else that stands before a line's time."""
+    """Return the client's address, and the other fields before a line's time."""
     virtual_host, _, rest = text.partition(" ")
     if not _is_virtual_host(virtual_host, rest):
         virtual_host, rest = "", text
@@ -60,7 +60,10 @@ def _who(text: str) -> tuple[str, dict[str, Any]]:
 
 
 def _is_virtual_host(word: str, rest: str) -> bool:
-    """Tell `www.example.com 192.0.2.1 - ann` from `192.0.2.1 - Ann Smith` and `192.0.2.1, 192.0.2.2 - ann`."""
+    """Return whether the first word is a virtual host, as in `www.example.com 192.0.2.1 - ann`.
+
+    It is none in `192.0.2.1 - Ann Smith` and in `192.0.2.1, 192.0.2.2 - ann`.
+    """
     following = rest.partition(" ")[0].rstrip(",")
     if not _WHO.fullmatch(rest) or not (word == "-" or _host(word)):
         return False
@@ -68,7 +71,7 @@ def _is_virtual_host(word: str, rest: str) -> bool:
 
 
 def _client(clients: str) -> str:
-    """The first address, since a proxy writes "unknown" for one that it hides; or a host. Raises ValueError."""
+    """Return the first address, or a host. A proxy writes "unknown" for addresses that it hides. Raises ValueError."""
     named = clients.split(", ")
     found = next(filter(None, map(_address, named)), None) or _host(named[0])
     if not found or found == "unknown":
@@ -77,7 +80,7 @@ def _client(clients: str) -> str:
 
 
 def _host(text: str) -> str | None:
-    """The address or the host's name, without the port that some servers write behind it."""
+    """Return the address or host name without the port that some servers append, or None."""
     address = _address(text)
     if not address and (port := _PORT.fullmatch(text)):
         text = port[2] or ""
@@ -101,8 +104,8 @@ def _request(request: str) -> dict[str, str | None]:
 
 
 def _rest(after: str) -> dict[str, str]:
-    """The fields after the size: the referrer and the user agent in quotes, the addresses that nginx's packaged format
-    adds, and all else as it is.
+    """Return the fields after the size: the quoted referrer and user agent, the addresses of nginx's packaged format,
+    and the rest of the line.
     """
     named, position = {}, 0
     for name in ("referrer", "user_agent"):

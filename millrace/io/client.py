@@ -1,6 +1,6 @@
-"""A stage's API: what every command that reads or sends goes through.
+"""The client of a stage's API, for all commands that read or send events.
 
-Only an answer of a stage counts. A page of a load balancer, or JSON of another service, ends in a CommandError.
+Only answers of a stage count. The page of a load balancer, or JSON of another service, raises CommandError.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from chalicelib.core import access_key, limits
 from millrace.command_error import CommandError
 from millrace.io.exchange import Answer, Exchange
 
-#: The fields that commands rely on, of the rows of each list.
+#: The fields of each list's rows on which commands rely.
 _ROWS = {
     "events": ("key", "timestamp", "event_type", "properties"),
     "counts": ("start", "event_type", "count"),
@@ -25,7 +25,7 @@ _ROWS = {
 
 
 class Refused(CommandError):
-    """An answer other than success. `code`: the stage's; "" where something in between answered."""
+    """An answer other than success. `code`: the stage's code; empty if something else answered."""
 
     def __init__(self, answer: Answer) -> None:
         document = answer.document or {}
@@ -33,11 +33,13 @@ class Refused(CommandError):
         if self.code:
             super().__init__(f"{self.status} {self.code}: {document.get('message', '')}")
         else:
-            super().__init__(f"{answer}, and not as a stage does. Is the address right? It begins: {answer.start!r}")
+            super().__init__(
+                f"{answer}, but not in the form of a stage. Is the address right? It begins: {answer.start!r}"
+            )
 
 
 class Client:
-    """Speaks for the project of its key. `say` is told of pauses. Raises CommandError for whatever goes wrong."""
+    """Sends requests for the project of its key. `say`: is called with notices of pauses. Raises CommandError."""
 
     def __init__(
         self,
@@ -49,15 +51,15 @@ class Client:
     ) -> None:
         self.url = _checked(url)
         if key and access_key.id_in(key) is None:
-            raise CommandError("This is not a key of Millrace: one looks like mw_0123456789ab_… or mr_0123456789ab_…")
+            raise CommandError("This is not a key of Millrace: a key looks like mw_0123456789ab_… or mr_0123456789ab_…")
         self._exchange = Exchange(self.url, key, say, pause)
 
     def post_events(self, events: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """The reply to a POST, with a verdict for each event; one whose events are all rejected is a reply too."""
+        """Post events. Return the answer with a verdict for each event, even if all events are rejected."""
         return self.post_texts([json.dumps(event) for event in events])
 
     def post_texts(self, texts: Sequence[str]) -> dict[str, Any]:
-        """The same, for the JSON texts of events."""
+        """Do the same for events as JSON texts."""
         body = f"[{','.join(texts)}]".encode()
         answer = self._exchange.ask("POST", "/events", data=body, headers={"Content-Type": "application/json"})
         reply = {"chunks": [], **(answer.document or {})}
@@ -76,11 +78,11 @@ class Client:
         return self._get(f"/chunks/{chunk_id}", lambda receipt: isinstance(receipt.get("status"), str))
 
     def rows(self, path: str, name: str, **parameters: Any) -> dict[str, Any]:
-        """An answer with a list, and perhaps a cursor for more of it as `next`."""
+        """Return an answer with a list, and perhaps a cursor for more as `next`."""
         return self._get(path, lambda answer: _holds_rows(answer, name), **parameters)
 
     def pages(self, path: str, name: str, limit: int, **parameters: Any) -> Iterator[dict[str, Any]]:
-        """Up to `limit` rows of a list that comes in pages; 0: all."""
+        """Yield up to `limit` rows of a list that comes in pages; 0: all rows."""
         cursor, left = None, limit
         while True:
             size = min(left, limits.MAX_PAGE) if limit else limits.MAX_PAGE
@@ -112,12 +114,14 @@ def _all(kind: type, values: Any) -> bool:
 
 
 def _checked(url: str) -> str:
-    """The address without its last slash. Raises CommandError for what is no address."""
+    """Return the address without its last slash. Raises CommandError if it is not an address."""
     try:
         parts = urlsplit(url)
         is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         is_address = False
     if not is_address:
-        raise CommandError(f"{url!r} is not the address of a stage. One begins with https://, or here with http://")
+        raise CommandError(
+            f"{url!r} is not the address of a stage. It must begin with https://, or locally with http://"
+        )
     return url.rstrip("/")

@@ -1,4 +1,4 @@
-"""The sample log as live traffic: each request happens now, with the mishaps that real traffic has."""
+"""Turns the sample log into live traffic: each request happens now, with the faults of real traffic."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from typing import Any
 from millrace.io.client import Client
 
 _TICK_SECONDS = 0.5
-# Shares of the traffic that come again, as from a client that retries, and that are refused.
+# The shares of events that are sent twice, as by a client that retries, and that are rejected.
 _AGAIN, _REFUSED = 0.02, 0.02
 
 
 def live(events: Iterable[dict[str, Any]], chosen: random.Random, run: str) -> Iterator[dict[str, Any]]:
-    """The events as of now: without their old times, some of them twice, some without their user.
+    """Yield the events without their old times. Some come twice, and some have no user.
 
-    `run` makes their ids those of this run: the same events are others the next time.
+    `run`: makes the event ids unique, so that another run sends different events.
     """
     for event in events:
         event.pop("timestamp", None)
@@ -33,7 +33,7 @@ def live(events: Iterable[dict[str, Any]], chosen: random.Random, run: str) -> I
 def stream(
     client: Client, events: Iterable[dict[str, Any]], per_second: float, pause: Callable[[float], None] = time.sleep
 ) -> Iterator[int]:
-    """Send events at a steady rate until they end; yields how many went at once."""
+    """Send events at a steady rate until they end. Yield the size of each batch."""
     source, due = iter(events), 0.0
     while True:
         due += per_second * _TICK_SECONDS

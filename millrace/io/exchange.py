@@ -1,7 +1,7 @@
-"""One request and its whole answer: redirects, repetitions, pauses, and everything that a network does to both.
+"""Sends one request and reads its whole answer, through redirects, retries, pauses and network failures.
 
-A request is repeated whatever its method: sending again is harmless. urllib3 would repeat it too, but not where the
-body of an answer breaks off.
+All methods are retried, since sending again is harmless. urllib3's own retries do not cover an answer whose body
+breaks off.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ from millrace.command_error import CommandError
 _MAX_REDIRECTS = 5
 _MAX_ANSWER_BYTES = 64 * 1024 * 1024
 _LONGEST_PAUSE_SECONDS = 60
-# A stage answers within 30 seconds. Each byte may come in time and the last one never.
+# A stage answers within 30 seconds. Without this limit, an endless answer would never time out.
 _WHOLE_SECONDS = 180
-# A shorter pause is not worth a word.
+# Shorter pauses are not announced.
 _SAID_SECONDS = 2
-logging.getLogger("urllib3").setLevel(logging.ERROR)  # it prints what it makes of bad answers
+logging.getLogger("urllib3").setLevel(logging.ERROR)  # it warns of malformed answers
 _BROKEN = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, ContentDecodingError)
 
 
 class Answer(NamedTuple):
-    """`document` is None where the body is no JSON object; `start` is what a message may show of it."""
+    """An answer. `document`: None if the body is not a JSON object. `start`: the begin of the body, for messages."""
 
     url: str
     status: int
@@ -50,13 +50,13 @@ class Answer(NamedTuple):
 
 
 class NoAnswer(CommandError):
-    """No whole answer came."""
+    """No complete answer was received."""
 
     pause_seconds = 0.0
 
 
 class Exchange:
-    """Sends requests to one address with one key. `say` is told of pauses."""
+    """Sends requests to one address with one key. `say`: is called with notices of pauses."""
 
     def __init__(
         self,
@@ -71,17 +71,17 @@ class Exchange:
         self._auth = _Bearer(key) if key else None
         self._say, self._pause = say, pause
         self._session = requests.Session()
-        # What is on this machine is not asked through a proxy, nor with a password of ~/.netrc.
+        # A stage on this machine is reached without a proxy, and without a password from ~/.netrc.
         self._session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
 
     def ask(self, method: str, path: str, **arguments: Any) -> Answer:
-        """The answer, whatever it says, after as many attempts as its kind deserves. Raises CommandError."""
+        """Return the answer, of whatever status, after the retries for its kind. Raises CommandError."""
         attempts: Counter[Retry] = Counter()
         while True:
             try:
                 follow = partial(self._follow, method, self.url + path, arguments)
                 outcome: Answer | NoAnswer = _within(self._whole_seconds, self.url, follow)
-                del attempts[RECONNECT]  # only failures in a row count: an idle connection may break again and again
+                del attempts[RECONNECT]  # counts only failures in a row: an idle connection may break many times
             except NoAnswer as failure:
                 outcome = failure
             retry = _retry(method, outcome)
@@ -100,7 +100,7 @@ class Exchange:
         self._pause(seconds)
 
     def _follow(self, method: str, url: str, arguments: dict[str, Any]) -> Answer:
-        """Ask, and ask again where a redirect leads, with the same method and body. Raises CommandError."""
+        """Send a request and follow redirects with the same method and body. Raises CommandError."""
         try:
             for _ in range(_MAX_REDIRECTS + 1):
                 with self._request(method, url, arguments) as response:
@@ -109,17 +109,17 @@ class Exchange:
                         return _read(response)
                 origin, url, arguments = url, urljoin(url, target), {**arguments, "params": None}
                 if (urlsplit(origin).scheme, urlsplit(url).scheme) == ("https", "http"):
-                    raise CommandError(f"{origin} redirects to {url}, where nothing is encrypted.")
+                    raise CommandError(f"{origin} redirects to {url}, which is not encrypted.")
         except SSLError as error:
             raise CommandError(f"The certificate of {self.url} is not valid for it, or not trusted: {error}") from error
         except _BROKEN as error:
             raise NoAnswer(_told(self.url, error)) from error
         except (requests.RequestException, ValueError) as error:
-            raise CommandError(f"{url} cannot be asked: {error}") from error
-        raise CommandError(f"{self.url} redirects in a circle, at last to {url}.")
+            raise CommandError(f"{url} cannot be reached: {error}") from error
+        raise CommandError(f"{self.url} redirects in a circle, last to {url}.")
 
     def _request(self, method: str, url: str, arguments: dict[str, Any]) -> requests.Response:
-        # The key stays with the stage that it was given for.
+        # The key is only sent to the stage for which it was given.
         auth = None if self._session.should_strip_auth(self.url, url) else self._auth  # type: ignore[no-untyped-call]
         return self._session.request(
             method, url, auth=auth, allow_redirects=False, stream=True, timeout=RECONNECT.timeouts, **arguments
@@ -127,27 +127,27 @@ class Exchange:
 
 
 def _within(seconds: float, url: str, ask: Callable[[], Answer]) -> Answer:
-    """What `ask` returns or raises. Raises CommandError after so many seconds, and leaves it alone then."""
+    """Return the result of `ask`. Raises CommandError after so many seconds, and abandons the call."""
     outcome: SimpleQueue[Answer | Exception] = SimpleQueue()
 
     def run() -> None:
         try:
             outcome.put(ask())
-        except Exception as error:  # noqa: BLE001 - it is raised where somebody waits for it
+        except Exception as error:  # noqa: BLE001 - raised again in the calling thread
             outcome.put(error)
 
     threading.Thread(target=run, daemon=True).start()
     try:
         found = outcome.get(timeout=seconds)
     except Empty:
-        raise CommandError(f"{url} has not ended its answer within {seconds:.0f} s.") from None
+        raise CommandError(f"{url} has not completed its answer within {seconds:.0f} s.") from None
     if isinstance(found, Exception):
         raise found
     return found
 
 
 class _Bearer(requests.auth.AuthBase):
-    """The key of each request; as a plain header, a .netrc would take its place."""
+    """Adds the key to each request. A plain header would be replaced by an entry of .netrc."""
 
     def __init__(self, key: str) -> None:
         self._key = key
@@ -158,7 +158,7 @@ class _Bearer(requests.auth.AuthBase):
 
 
 def _retry(method: str, outcome: Answer | NoAnswer) -> Retry | None:
-    """How often such an outcome is tried; None: it would be the same again."""
+    """Return the retries for an outcome; None if another attempt would give the same."""
     if isinstance(outcome, NoAnswer):
         return RECONNECT
     if outcome.status == 429 and method == "POST":
@@ -175,7 +175,7 @@ def _read(response: requests.Response) -> Answer:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
-        if response.ok and body[:1] in (b"", b"{"):  # without a length, breaking off looks like the end
+        if response.ok and body[:1] in (b"", b"{"):  # without a Content-Length, a broken body looks complete
             raise ChunkedEncodingError("the answer breaks off") from error
         document = None
     return Answer(
@@ -188,7 +188,7 @@ def _read(response: requests.Response) -> Answer:
 
 
 def _pause_seconds(retry_after: str | None) -> float:
-    """Seconds, or the time until a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
+    """Return seconds from a number or a date: https://www.rfc-editor.org/rfc/rfc9110#field.retry-after"""
     try:
         return RetryAfter().parse_retry_after(retry_after) if retry_after else 0
     except (InvalidHeader, ValueError, OverflowError):

@@ -1,4 +1,4 @@
-"""Events as files for other tools: JSON lines, CSV that no spreadsheet executes, Parquet."""
+"""Writes events to files for other tools: JSON lines, CSV without executable cells, and Parquet."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ from chalicelib.core.chunk import STORED_FIELDS
 from millrace import output
 from millrace.command_error import CommandError
 
-# What people look for first.
+# The most important columns.
 _FIRST = ("timestamp", "event_type", "user_id", "anonymous_id")
-#: Columns of CSV and Parquet; objects are JSON in one cell each.
+#: The columns of CSV and Parquet. An object is one cell with JSON.
 COLUMNS = tuple(dict.fromkeys((*_FIRST, *(row.name for row in STORED_FIELDS), "key")))
 
 _KINDS = {row.name: row.kind for row in STORED_FIELDS}
 _TYPES = {"text": "VARCHAR", "time": "TIMESTAMPTZ", "object": "JSON"}
 
-# A spreadsheet takes a cell that starts so for a formula: https://owasp.org/www-community/attacks/CSV_Injection
-# It may pass over white space, and take a full-width or small sign for the plain one.
+# A spreadsheet executes a cell that starts like this: https://owasp.org/www-community/attacks/CSV_Injection
+# It may skip white space first, and accept full-width or small forms of the sign.
 _FORMULA_SIGNS = ("=", "+", "-", "@")
 _CELL_CONTROLS = ("\t", "\r", "\n")
 
 
 @contextmanager
 def whole_file(name: str) -> Iterator[BinaryIO]:
-    """A file that takes its name only when it is written to the end; "-" and devices are written to at once."""
+    """Open a file that gets its name only when it is complete. "-" and devices are written directly."""
     path = Path(name)
     if name == "-" or (path.exists() and not path.is_file()):
         with nullcontext(sys.stdout.buffer) if name == "-" else path.open("wb") as file:
             yield file
         return
-    path = path.resolve()  # a link stays one
+    path = path.resolve()  # a link stays a link
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("xb") as file:
@@ -54,16 +54,16 @@ def whole_file(name: str) -> Iterator[BinaryIO]:
 
 
 def write_json(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
-    """One document a line; yields for each event written."""
+    """Write one JSON document per line. Yield 1 for each event."""
     for event in events:
         file.write(output.to_json(event).encode() + b"\n")
         yield 1
 
 
 def write_csv(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
-    """RFC 4180 with a header; a cell that would be a formula gets a leading apostrophe.
+    """Write CSV (RFC 4180) with a header. Cells that a spreadsheet would execute get a leading apostrophe.
 
-    On a terminal, what would steer it is replaced.
+    On a terminal, characters that would steer it are replaced. Yield 1 for each event.
     """
     shown = output.printable if file.isatty() else str
     text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
@@ -72,7 +72,7 @@ def write_csv(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]
     for event in events:
         rows.writerow([shown(safe_cell(cell)) for cell in _cells(event)])
         yield 1
-    text.detach()  # the file stays open: it is the caller's
+    text.detach()  # the file stays open, since the caller owns it
 
 
 def safe_cell(cell: str) -> str:
@@ -81,7 +81,7 @@ def safe_cell(cell: str) -> str:
 
 
 def write_parquet(events: Iterable[dict[str, Any]], file: BinaryIO) -> Iterator[int]:
-    """Times are timestamps in UTC, objects JSON, the rest text; what an event lacks is null. Needs DuckDB."""
+    """Write Parquet: times as UTC timestamps, objects as JSON, others as text, absent fields as null. Needs DuckDB."""
     try:
         import duckdb
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Reads the lines of a file of events, whatever state it is in, in memory that does not grow with it."""
+"""Reads the lines of a file of events, even if it is damaged, in constant memory."""
 
 from __future__ import annotations
 
@@ -12,20 +12,23 @@ from typing import NamedTuple
 
 from chalicelib.core import limits
 
-#: A longer line is no event that a stage takes, however much white space and escapes it has.
+#: A longer line cannot be a valid event, however much white space and escapes it has.
 MAX_LINE_BYTES = limits.MAX_BODY_BYTES // 2
 _PIECE_BYTES = 64 * 1024
-# What comes before the damage in such a piece is lost.
+# The part of such a piece before the damage is lost.
 _GZIP_PIECE_BYTES = 1024
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # https://docs.python.org/3/library/zlib.html#zlib.decompress
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-# A crash of a server, or truncating a log under it, leaves a hole: its bytes read as NUL.
+# A crash of a server, or truncating a log that is in use, leaves a hole of NUL bytes.
 _HOLE = re.compile(rb"\0+")
 
 
 class Line(NamedTuple):
-    """A line without its end. `problem`: why its content is not all of it. `is_ended`: the file cannot add to it."""
+    """A line without its end.
+
+    `problem`: why its content is incomplete. `is_ended`: whether the file cannot add to it.
+    """
 
     number: int
     content: bytes
@@ -36,8 +39,7 @@ class Line(NamedTuple):
 def read_lines(stream: BufferedReader) -> Iterator[Line]:
     """Yield the lines that are not blank, inflated if the stream starts like gzip.
 
-    A byte order mark is no part of a line, and a hole of NUL bytes ends one. Where a file is damaged, a last line says
-    so.
+    Byte order marks are removed, and a hole of NUL bytes ends a line. If the file is damaged, a last line says so.
     """
     start, pieces = _peek(iter(lambda: stream.read1(_PIECE_BYTES), b""))
     if start.startswith(_GZIP):
@@ -48,7 +50,7 @@ def read_lines(stream: BufferedReader) -> Iterator[Line]:
 
 
 def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
-    """The first bytes, and the pieces with them."""
+    """Return the first bytes, and an iterator over all pieces, these bytes included."""
     start = b""
     while len(start) < len(_GZIP) and (piece := next(pieces, b"")):
         start += piece
@@ -56,14 +58,14 @@ def _peek(pieces: Iterator[bytes]) -> tuple[bytes, Iterator[bytes]]:
 
 
 def _inflate(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Inflate the members of a gzip file. Raises EOFError or zlib.error behind all that can be inflated."""
+    """Yield the inflated members of a gzip file. Raises EOFError or zlib.error after all readable data."""
     inflater = zlib.decompressobj(_GZIP_WINDOW)
     for piece in pieces:
         for at in range(0, len(piece), _GZIP_PIECE_BYTES):
             part = piece[at : at + _GZIP_PIECE_BYTES]
             while part:
                 if inflater.eof:
-                    part = part.lstrip(b"\0")  # what some devices fill their last block with
+                    part = part.lstrip(b"\0")  # some devices fill their last block with NUL
                     inflater = zlib.decompressobj(_GZIP_WINDOW) if part else inflater
                 yield inflater.decompress(part)
                 part = inflater.unused_data if part else b""
@@ -76,7 +78,7 @@ def _split(pieces: Iterable[bytes]) -> Iterator[Line]:
     try:
         for piece in pieces:
             first, *others = piece.split(b"\n")
-            if len(content) <= MAX_LINE_BYTES:  # of a longer line this is enough to tell
+            if len(content) <= MAX_LINE_BYTES:  # a line that is already too long need not be kept whole
                 content += first
             for other in others:
                 yield from _lines(number, content)
@@ -88,7 +90,7 @@ def _split(pieces: Iterable[bytes]) -> Iterator[Line]:
 
 
 def _lines(number: int, content: bytes, *, is_ended: bool = True) -> Iterator[Line]:
-    """The line, or what a hole has made of it: the beginning of one line and the whole of another."""
+    """Yield the line. A hole splits it into the beginning of one line and another whole line."""
     parts = content.split(b"\0")
     for part in parts:
         line = part.strip().removeprefix(codecs.BOM_UTF8).strip()

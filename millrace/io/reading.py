@@ -1,4 +1,4 @@
-"""Reads the lines of a file as events, and gives each that has no id one that it always gets."""
+"""Reads the lines of a file as events. An event without an id gets one that is the same in every run."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from millrace.io.lines import MAX_LINE_BYTES, Line
 
 Event = dict[str, Any]
 _EVENT_FIELDS = frozenset(each.name for each in FIELDS)
-#: Takes the number of a line and what is wrong with it.
+#: Takes the number of a line and its fault.
 Report = Callable[[int, str], None]
 
 _OPEN_QUOTE = "a request that the file does not end: send it again when the rest is there"
 
 
 class LineEvent(NamedTuple):
-    """The event of a line, and its JSON text."""
+    """The event in a line, and its JSON text."""
 
     number: int
     event: Event
@@ -32,7 +32,7 @@ class LineEvent(NamedTuple):
 
 
 def read_json(content: bytes) -> Event:
-    """The event of a line of JSON, as its client would send it. Raises ValueError."""
+    """Return the event in a line of JSON. Raises ValueError."""
     if content.startswith(b"["):
         raise ValueError("a JSON array, and a line must be one object: jq -c '.[]' FILE makes lines of it")
     try:
@@ -49,32 +49,35 @@ def read_json(content: bytes) -> Event:
 
 
 def _is_exported(event: Event) -> bool:
-    """Whether `millrace export` wrote the event: then the pipeline added fields to it, such as the time of receipt."""
+    """Return whether `millrace export` wrote the event.
+
+    The pipeline has then added fields, such as the receive time.
+    """
     ref = parse_event_key(str(event.get("key")))
     return ref is not None and ref.event_id == event.get("event_id")
 
 
 def read_log(content: bytes) -> Event:
-    """The event of a line of an access log. Bytes that are not UTF-8 are escaped, as by Apache. Raises ValueError."""
+    """Return the event in a line of an access log. Bytes that are not UTF-8 are escaped. Raises ValueError."""
     return access_log.read_line(_text(content))
 
 
 def read_any(content: bytes) -> Event:
-    """The event of a line of either kind. Raises ValueError."""
+    """Return the event in a line of either kind. Raises ValueError."""
     return read_json(content) if content[:1] in (b"{", b"[") else read_log(content)
 
 
-#: By the name of the format.
+#: The readers by the name of their format.
 READERS: dict[str, Callable[[bytes], Event]] = {"auto": read_any, "json": read_json, "combined": read_log}
 
 
 def read_events(
     lines: Iterable[Line], format_name: str, report: Report, *, source: str | None = None
 ) -> Iterator[LineEvent]:
-    """Yield the events of the lines, and report each line that has none.
+    """Yield the events of the lines. Report each line without a valid event.
 
-    An event without an id gets one from its line, so that it is always the same; equal lines stay different events.
-    `source` tells equal lines of two servers apart.
+    An event without an id gets one made from its line, so that another run gives the same. Equal lines stay different
+    events. `source`: distinguishes equal lines of two servers.
     """
     seen = _Seen()
     for line in lines:
@@ -137,8 +140,8 @@ def _finite(digits: str) -> float:
 
 
 class _Seen:
-    """Counts how often a line has come. SQLite keeps the counts in a temporary file of its own, since their number
-    grows with the file that is read.
+    """Counts how often each line has occurred. SQLite keeps the counts in a temporary file, since they grow with the
+    input.
     """
 
     def __init__(self) -> None:
@@ -149,7 +152,7 @@ class _Seen:
         self._counts.execute("BEGIN")
 
     def times(self, text: str, event: Event) -> int:
-        """How often the line has come, with this time. Times lead the keys: neighbours in the file share a page."""
+        """Count and return the occurrences of a line. Keys begin with the time, so that near lines share a page."""
         key = str(event.get("timestamp"))[:40].encode() + blake2b(text.encode(), digest_size=16).digest()
         (times,) = self._counts.execute(
             "INSERT INTO seen VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1 RETURNING times", (key,)

@@ -1,4 +1,4 @@
-"""Asks for the receipts of chunks until all are processed, and adds up what they say."""
+"""Queries the receipts of chunks until all are processed, and adds up their numbers."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from millrace.command_error import CommandError
 
 _WAIT_SECONDS = 0.2
 _ASK_AT_ONCE = 20
-#: Chunks to wait for while more is sent: more would fill memory.
+#: The most chunks that may wait while more are sent. The limit bounds memory.
 MOST_WAITING = 1000
 
 Chunk = TypeVar("Chunk")
 
 
 class Sums(Protocol):
-    """What receipts add up to; the last two count chunks, not events."""
+    """The sums of receipts. The last two count chunks, not events."""
 
     stored: int
     duplicates: int
@@ -28,7 +28,7 @@ class Sums(Protocol):
 
 
 class Receipts(Generic[Chunk]):
-    """Of chunks that were processed it keeps nothing but the sums. A chunk is whatever `receipt_of` knows it by."""
+    """Collects receipts. It keeps only the sums of finished chunks. `Chunk`: the argument of `receipt_of`."""
 
     def __init__(
         self,
@@ -44,13 +44,13 @@ class Receipts(Generic[Chunk]):
         self._waiting: deque[Chunk] = deque()
 
     def add(self, chunks: Iterable[Chunk]) -> None:
-        """Expect these chunks too. Each counts as in flight until its receipt says more."""
+        """Expect these chunks. Each counts as in flight until its receipt says otherwise."""
         before = len(self._waiting)
         self._waiting.extend(chunks)
         self._sums.chunks_in_flight += len(self._waiting) - before
 
     def collect(self, leave: int = 0) -> Iterator[int]:
-        """Ask until only so many chunks wait or the time is over; yields 1 for each that is finished."""
+        """Query until at most `leave` chunks wait or the time is over. Yield 1 for each finished chunk."""
         deadline = time.monotonic() + self._wait_seconds
         while len(self._waiting) > leave:
             try:
@@ -64,12 +64,12 @@ class Receipts(Generic[Chunk]):
                 time.sleep(_WAIT_SECONDS)
         else:
             return
-        self._wait_seconds = 0  # the others are younger
+        self._wait_seconds = 0  # the remaining chunks are younger, so they are not waited for
         while len(self._waiting) > leave:
             self._waiting.popleft()
 
     def _look(self) -> Iterator[int]:
-        """Ask for the oldest first, and no further than a few that are in flight: the rest is younger."""
+        """Query the oldest chunks. Stop after a few that are in flight, since the rest is younger."""
         in_flight = 0
         while in_flight < min(_ASK_AT_ONCE, len(self._waiting)):
             receipt = self._receipt_of(self._waiting[in_flight])

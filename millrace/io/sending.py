@@ -1,4 +1,4 @@
-"""Sends files of events so that sending one again changes nothing, and adds up what became of them."""
+"""Sends files of events, and adds up the results. Sending a file again changes nothing."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from millrace.io.receipts import MOST_WAITING, Receipts
 
 Say = Callable[[str], None]
 
-# So many lines in a row with the same fault are reported one by one, and the others as a range.
+# The first lines of a row with the same fault are reported one by one, the others as a range.
 _ONE_BY_ONE = 10
-# After so many events that were refused one by one, and none accepted, the fault is not in an event.
+# After so many refused single events and no accepted one, the fault is not in the events: give up.
 _ENOUGH = 10
 _SHOWN_LENGTH = 200
-# A firewall or a limit before the stage may refuse a whole batch because of one event.
+# Statuses with which a firewall or a limit before the stage may refuse a whole batch because of one event.
 _BECAUSE_OF_AN_EVENT = {400, 403, 406, 413, 422}
 
 
 @dataclass
 class Totals:
-    """`lines` = `unreadable` + `accepted` + `rejected`, if all were sent. `stored` and `duplicates` come from the
-    receipts of chunks; the last two count chunks, not events.
+    """The results. If all events were sent, `lines` = `unreadable` + `accepted` + `rejected`.
+
+    `stored` and `duplicates` come from receipts. The last two count chunks, not events.
     """
 
     lines: int = 0
@@ -45,7 +46,7 @@ class Totals:
 
 
 class BadLines:
-    """Reports lines by number: the first of a row with one fault one by one, and its rest as a range."""
+    """Reports bad lines by number: the first ones of a row with the same fault one by one, its rest as a range."""
 
     def __init__(self, say: Say) -> None:
         self._say = say
@@ -61,14 +62,14 @@ class BadLines:
             self._say(f"line {number}: {fault}{shown}")
 
     def finish(self) -> None:
-        """Report the range that is still open."""
+        """Report the pending range."""
         if more := max(self._in_row - _ONE_BY_ONE, 0):
             self._say(f"lines {self._last - more + 1} to {self._last}: the same")
         self._in_row = 0
 
 
 class Sender:
-    """Sends events in batches and adds up the answers."""
+    """Sends events in batches, and adds up the answers."""
 
     def __init__(self, client: Client, totals: Totals, receipts: Receipts[str], say: Say) -> None:
         self._client = client
@@ -77,7 +78,7 @@ class Sender:
         self._rejected = BadLines(say)
 
     def send(self, events: Iterable[LineEvent]) -> Iterator[int]:
-        """Yields the number of events each time a POST is answered. Raises CommandError where it cannot go on."""
+        """Send events. Yield the number of events of each answered POST. Raises CommandError if it cannot continue."""
         try:
             for batch in _batches(events):
                 yield from self._deliver(batch)

@@ -1,3 +1,4 @@
-"""The whole AWS path on one machine: an emulator, and what API Gateway, Lambda's poller and
-EventBridge do around the handlers.
+"""The local stack: the pipeline's AWS path on one machine.
+
+An emulator provides the services. This package does the work of API Gateway, Lambda's poller and EventBridge.
 """

@@ -1,4 +1,4 @@
-"""Starts and ends the emulator process, and says where it answers."""
+"""Starts and stops the emulator's process, and provides its address."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from millrace import output
 from millrace.command_error import CommandError
 
-#: The folder of the checkout; the local stack runs from one.
+#: The folder of the checkout. The local stack needs one.
 PROJECT = Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 _MAIN = Path(__file__).with_name("emulator_main.py")
-# A busy machine may take long; one that hangs must end with a word all the same.
+# A busy machine may take long, but a process that hangs must end with a message.
 _START_SECONDS = 180
 _STOP_SECONDS = 60
 _CHANGES_SECONDS = 60
@@ -28,10 +28,10 @@ _MAX_LOG_BYTES = 1_000_000
 
 
 class Emulator:
-    """A running emulator. `crashed`: the one before it ended without saving its last moments.
+    """A running emulator. `crashed`: the previous one ended without saving its last changes.
 
-    It answers only those who know the secret of its state, which is in `environment`. `enforces_iam`: it offers all
-    its services, as deployments need them, and functions may do what their roles allow.
+    It answers only requests with the secret of its state, which `environment` contains. `enforces_iam`: all services
+    are available, as deployments need them, and functions may do only what their roles allow.
     Raises CommandError, with nothing left running, if it does not start.
     """
 
@@ -39,19 +39,19 @@ class Emulator:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.log = _begin_log(state)
         self._secret = _secret_of(state)
-        # We bind the port and hand it over: nobody can take it in between, and who asks early waits.
+        # We bind the port and hand it over. So no other process can take it, and early requests wait.
         with socket.create_server(("127.0.0.1", 0)) as listener, self.log.open("ab") as log:
-            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # each connection inherits it
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # connections inherit it
             self.port: int = listener.getsockname()[1]
             self.endpoint = f"http://127.0.0.1:{self.port}"
-            # A session of its own: Ctrl-C reaches us alone, and we end it in order. The bare environment
-            # keeps credentials, proxies and this environment's packages out of it.
+            # Its own session: Ctrl-C reaches only us, and we stop the emulator in order. The minimal environment keeps
+            # out credentials, proxies and this environment's packages.
             self._process = subprocess.Popen(
                 [_python(), str(_MAIN), str(state), str(self.port), str(listener.fileno())],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                bufsize=0,  # what it says is waited for: no line may hide in a buffer
+                bufsize=0,  # unbuffered, so that select() sees each line
                 env={
                     "PATH": os.environ.get("PATH", ""),
                     "TMPDIR": str(state),
@@ -68,19 +68,19 @@ class Emulator:
             raise
 
     def environment(self) -> dict[str, str]:
-        """What makes boto3 speak to this emulator, and to nothing else."""
+        """Return the environment with which boto3 uses this emulator and nothing else."""
         return {
             "AWS_ENDPOINT_URL": self.endpoint,
             "AWS_ACCESS_KEY_ID": "000000000000",
             "AWS_SECRET_ACCESS_KEY": "local",
             "AWS_SESSION_TOKEN": self._secret,
             "AWS_DEFAULT_REGION": REGION,
-            "AWS_CONFIG_FILE": os.devnull,  # the user's could name other endpoints
+            "AWS_CONFIG_FILE": os.devnull,  # the user's file could name other endpoints
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         }
 
     def stop(self) -> None:
-        """End it and wait until its state is saved."""
+        """Stop the emulator, and wait until its state is saved."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.close()
@@ -95,11 +95,11 @@ class Emulator:
         return self._process.poll() is None
 
     def wait(self) -> None:
-        """Wait until it has ended, for whatever reason."""
+        """Wait until it has ended for any reason."""
         self._process.wait()
 
     def _wait_until_ready(self, deadline: float) -> bool:
-        """Whether it comes back from a crash."""
+        """Wait until the emulator answers. Return whether it recovered from a crash."""
         said = self._next_line(deadline)
         if said == b"waiting":
             output.say("Another emulator still saves this state. Waiting for it to end ...")
@@ -135,7 +135,7 @@ def changes(environment: Mapping[str, str], *, at_most_seconds: float = _CHANGES
 
 
 def _begin_log(state: Path) -> Path:
-    """The emulator's log; a large one of earlier runs makes room."""
+    """Return the emulator's log file. A large log of earlier runs is moved away."""
     log = state / "emulator.log"
     if log.exists() and log.stat().st_size > _MAX_LOG_BYTES:
         log.replace(state / "emulator.log.1")
@@ -143,7 +143,7 @@ def _begin_log(state: Path) -> Path:
 
 
 def _secret_of(state: Path) -> str:
-    """The secret of a state, which is made with it and can be read by its owner alone."""
+    """Return the secret of a state. It is created with the state, and only the owner can read it."""
     file = state / "secret"
     if not file.exists():
         file.touch(mode=0o600)
@@ -152,7 +152,7 @@ def _secret_of(state: Path) -> str:
 
 
 def _python() -> str:
-    """The interpreter of the emulator's own environment: it pins other versions than we do."""
+    """Return the Python of the emulator's own environment, whose pinned versions differ from ours."""
     python = PROJECT / ".venv-emulator" / "bin" / "python"
     if not python.exists():
         raise CommandError(f"The AWS emulator is not installed. Run `make setup` in {PROJECT}.")

@@ -1,4 +1,4 @@
-"""What the emulator (ministack) lacks and we need; imported by emulator_main.py, in the emulator's own environment."""
+"""Adds missing features to the emulator (ministack). emulator_main.py imports it in the emulator's own environment."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-# Messages become visible with time as well.
+# A poll also looks regularly, since messages become visible with time.
 _LOOK_SECONDS = 0.5
 
 
 def wake_receivers(wait_for_a_change: Callable[[float], Awaitable[None]]) -> None:
-    """Let a long poll look at its queue when something has changed, rather than ten times a second."""
+    """Make a long poll check its queue when something has changed, not ten times a second."""
     import asyncio
 
     from ministack.services import sqs
 
     class Asyncio:
-        """What that module uses of asyncio."""
+        """The parts of asyncio that the emulator's module uses."""
 
         iscoroutine = staticmethod(asyncio.iscoroutine)
 
@@ -30,7 +30,7 @@ def wake_receivers(wait_for_a_change: Callable[[float], Awaitable[None]]) -> Non
 
 
 def close_side_entrances() -> None:
-    """Answer calls of services alone: no paths of the emulator's own, no hosts and paths that stand for a service."""
+    """Answer only calls of services: no paths of the emulator itself, no hosts and paths that stand for a service."""
     from ministack import app
 
     async def nothing(*_: Any, **__: Any) -> None:
@@ -42,7 +42,7 @@ def close_side_entrances() -> None:
 
 
 def complete_api_gateway() -> None:
-    """Add ImportRestApi and PutRestApi, which `chalice deploy` makes an API with."""
+    """Add ImportRestApi and PutRestApi, with which `chalice deploy` makes an API."""
     from ministack.services import apigateway_v1 as gateway
 
     unable = gateway.handle_request
@@ -59,7 +59,7 @@ def complete_api_gateway() -> None:
         mode = query.get("mode", "")
         if method == "POST" and path == "/restapis" and "import" in mode:
             return 201, *gateway._get_rest_api(import_api(body))[1:]
-        if method == "PUT" and "overwrite" in mode:  # make it anew, and give it the old name and stages
+        if method == "PUT" and "overwrite" in mode:  # make a new API, and give it the old one's name and stages
             old, new = path.rpartition("/")[2], import_api(body)
             gateway._resources[old] = gateway._resources[new]
             gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
@@ -74,9 +74,9 @@ def complete_api_gateway() -> None:
 
 
 def complete_iam() -> None:
-    """Ask for the actions that AWS asks for: batches of SQS by their single action, PartiQL by its statements.
+    """Check the actions that AWS checks: for batches of SQS the single action, for PartiQL those of its statements.
 
-    And let conditions see the partitions that a request names, where the partition key is `pk`.
+    Also provide conditions with the partitions that a request names, if the partition key is `pk`.
 
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-api-permissions-reference.html
     https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
@@ -114,7 +114,7 @@ def complete_iam() -> None:
 
 
 def _partitions(document: Any) -> Iterator[str]:
-    """Whatever is given as a `pk` anywhere in a request."""
+    """Yield each `pk` in a request, at any depth."""
     if isinstance(document, list):
         for each in document:
             yield from _partitions(each)

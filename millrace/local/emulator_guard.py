@@ -1,6 +1,6 @@
-"""Lets only the local stack use the emulator; imported by emulator_main.py, in the emulator's own environment.
+"""Lets only the local stack use the emulator. emulator_main.py imports it in the emulator's own environment.
 
-The emulator asks nobody who they are, answers every web page and runs code that is posted to it. Any page in a
+The emulator does not authenticate anybody, answers every web page and runs code that is posted to it. Any page in a
 browser and any user of this machine can reach its port.
 """
 
@@ -10,24 +10,24 @@ import hmac
 import re
 from typing import Any
 
-#: Answered by emulator_main.py itself, and so the only path of its kind that is let through.
+#: The only path with a leading underscore that is let through. emulator_main.py answers it.
 CHANGES = "/_millrace/changes"
-#: What stack.yaml and the functions use. All the emulator's other services stay closed.
+#: The services that stack.yaml and the functions use. All others stay closed.
 SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "s3", "sns", "sqs")
 
-# A browser adds these to requests of pages. No client of the emulator is a browser.
+# Browsers add these headers to requests of pages. No client of the emulator is a browser.
 _BROWSERS_HEADERS = (b"origin", b"sec-fetch-site")
-# A request to an API that was deployed, as any client of that API sends it.
+# A request to a deployed API, as its clients send it.
 _API_CALL = re.compile(r"/restapis/[^/]+/[^/]+/_user_request_(/|$)")
-# Signed with the key of a user or a role. The emulator verifies it, if it enforces IAM.
+# A request that is signed with the key of a user or role. An emulator that enforces IAM verifies it.
 _SIGNATURE = re.compile(rb"AWS4-HMAC-SHA256 Credential=A[KS]IA\w+/")
 
 
 class Guard:
     """An ASGI application in front of the emulator's.
 
-    A request needs the secret as its session token (`X-Amz-Security-Token`), as boto3 sends it. Where the emulator
-    enforces IAM, deployed APIs, users and roles come in without it.
+    A request needs the secret as its session token (`X-Amz-Security-Token`), which boto3 sends. If the emulator
+    enforces IAM, requests to deployed APIs, and those of users and roles, need no secret.
     """
 
     def __init__(self, application: Any, secret: str, *, enforces_iam: bool) -> None:
@@ -47,11 +47,11 @@ class Guard:
             await self._application(scope, receive, _without_cors(send))
 
     def _admits(self, path: str, headers: dict[bytes, bytes]) -> bool:
-        if headers.get(b"host", b"").partition(b":")[0] != b"127.0.0.1":  # DNS may lead any name here
+        if headers.get(b"host", b"").partition(b":")[0] != b"127.0.0.1":  # DNS may resolve any other name to here
             return False
         if any(name in headers for name in _BROWSERS_HEADERS):
             return False
-        if path.startswith("/_") and path != CHANGES:  # they reset, configure and inspect the emulator
+        if path.startswith("/_") and path != CHANGES:  # these paths reset, configure and inspect the emulator
             return False
         if hmac.compare_digest(headers.get(b"x-amz-security-token", b""), self._secret):
             return True

@@ -1,12 +1,12 @@
-"""Runs the AWS emulator (ministack) with a state that survives; a script for the emulator's own environment.
+"""Runs the AWS emulator (ministack) with a persistent state. A script for the emulator's own environment.
 
     python emulator_main.py STATE_DIR PORT LISTENER
 
 LISTENER is the inherited descriptor of a socket that listens on PORT. Prints "waiting" if another emulator has the
-state, and then what it found: "restored", or "restored-after-crash".
+state, and then "restored" or "restored-after-crash".
 
-Ends, saving its state, when its standard input does: so it never outlives the process that started
-it, however that dies. Saves snapshots while it runs, each whole: what services know is one moment's.
+Saves its state and ends when its standard input ends. So it never outlives the process that started it. While it
+runs, it saves consistent snapshots of all services.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ from typing import Any
 from emulator_additions import close_side_entrances, complete_api_gateway, complete_iam, wake_receivers
 from emulator_guard import CHANGES, SERVICES, Guard
 
-# Calls that change nothing a restart should know. Metrics come all the time: they are saved with what else changes.
+# Calls that change nothing that matters after a restart. Metrics come all the time: other changes save them too.
 _READS = (b"ReceiveMessage", b"Query", b"GetItem", b"BatchGetItem", b"Scan", b"GetQueueAttributes", b"MetricData")
 _SNAPSHOT_SECONDS = 3.0
-# Saving a snapshot takes a core: never more than this share of the time.
+# Saving a snapshot uses a whole core, so it may take only this share of the time.
 _MOST_OF_THE_TIME = 0.05
-# Far more than saving takes; a copy of the process may wait for a lock whose holder was not copied.
+# Far longer than saving takes. A copy of the process may hang on a lock whose holder was not copied.
 _LONGEST_SECONDS = 60
 _LOCK_SECONDS = 0.1
 
 
 class Snapshots:
-    """Numbered folders below `root`; the file CURRENT names the newest whole one."""
+    """Snapshot folders below `root`. The file CURRENT names the newest complete one."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -54,7 +54,7 @@ class Snapshots:
         return Path(tempfile.mkdtemp(prefix="snapshot-", dir=self._root))
 
     def finish(self, folder: Path) -> None:
-        """Make a folder the newest, in one step, and forget the others."""
+        """Make a folder the newest in one step, and delete the others."""
         waiting = self._pointer.with_suffix(".new")
         waiting.write_text(folder.name)
         waiting.replace(self._pointer)
@@ -64,7 +64,7 @@ class Snapshots:
 
 
 class Watched:
-    """The emulator's application; counts the calls that may have changed something, and tells how many."""
+    """The emulator's application. It counts the calls that may have changed something, and answers their number."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -91,7 +91,7 @@ class Watched:
                 await self._changed.wait()
 
     async def _answer_while_heard(self, scope: Any, receive: Any, send: Any) -> None:
-        """Drop a long poll whose client is gone: it would hide the next message from all others for a while."""
+        """Cancel a long poll whose client is gone. Else it would hide the next message from others for a while."""
         messages = [await receive()]
         while messages[-1].get("more_body"):
             messages.append(await receive())
@@ -101,7 +101,7 @@ class Watched:
             return next(body, {"type": "http.disconnect"})
 
         answer = asyncio.ensure_future(self._application(scope, receive_again, send))
-        gone = asyncio.ensure_future(receive())  # after the body there is nothing to receive but the end
+        gone = asyncio.ensure_future(receive())  # after the body, only the end of the connection can come
         await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
         gone.cancel()
         if not answer.done():
@@ -123,11 +123,11 @@ async def _save_regularly(watched: Watched, take_snapshot: Callable[[], None]) -
 
 
 async def _done_by_a_copy(action: Callable[[], None]) -> bool:
-    """Whether it worked in a copy of this process, which knows all that is known now: no request waits for it."""
+    """Run an action in a copy of this process, so that no request waits. Return whether it succeeded."""
     copy = os.fork()
     if not copy:
         with contextlib.suppress(BaseException):
-            signal.alarm(_LONGEST_SECONDS)  # it holds the lock of the state, and nobody may be left to end it
+            signal.alarm(_LONGEST_SECONDS)  # a copy without a parent must not hold the lock of the state for ever
             _close_sockets()
             action()
             os._exit(0)
@@ -142,15 +142,15 @@ async def _done_by_a_copy(action: Callable[[], None]) -> bool:
             await asyncio.sleep(0.05)
         return False
     finally:
-        if copy:  # too slow, or everything is to end: what it would save is old by then
+        if copy:  # it is too slow, or this process ends: its snapshot would be outdated
             os.kill(copy, signal.SIGKILL)
             os.waitpid(copy, 0)  # noqa: ASYNC222 - it is dead
 
 
 def _close_sockets() -> None:
-    """Leave connections to the process that was copied: a client must see at once that it closes one."""
+    """Close the copied sockets, so that a client notices at once when the original process closes one."""
     for each in Path("/dev/fd").iterdir():
-        with contextlib.suppress(OSError):  # the descriptor that listed them is closed by now
+        with contextlib.suppress(OSError):  # the descriptor of the listing itself is already closed
             if stat.S_ISSOCK(os.fstat(int(each.name)).st_mode):
                 os.close(int(each.name))
 
@@ -165,7 +165,7 @@ async def _serve(watched: Watched, guard: Guard, listener: int, take_snapshot: C
     config.graceful_timeout = 1
     loop = asyncio.get_running_loop()
     orphaned = asyncio.Event()
-    # Nothing is ever written to standard input: that it can be read means that it ended.
+    # Nothing is ever written to standard input, so it becomes readable only when it ends.
     loop.add_reader(sys.stdin.fileno(), orphaned.set)
     saving = asyncio.create_task(_save_regularly(watched, take_snapshot))
     await serve(guard, config, shutdown_trigger=orphaned.wait)
@@ -181,7 +181,7 @@ def _say(word: str) -> None:
 
 @contextlib.contextmanager
 def _sole_user_of(state: Path) -> Iterator[None]:
-    """An orphan may still be saving what this one is to load."""
+    """Wait until no other emulator uses the state: one that lost its parent may still be saving it."""
     waiting = False
     with (state / "lock").open("w") as lock:
         while True:
@@ -193,7 +193,7 @@ def _sole_user_of(state: Path) -> Iterator[None]:
                     _say("waiting")
                     sys.stderr.write(f"Another emulator has the state in {state}: waiting for it to end.\n")
                 waiting = True
-                if select.select([sys.stdin], [], [], _LOCK_SECONDS)[0]:  # nobody waits for us any more
+                if select.select([sys.stdin], [], [], _LOCK_SECONDS)[0]:  # the process that started us has ended
                     sys.exit(1)
         yield
 
@@ -203,7 +203,7 @@ def main(state: Path, port: int, listener: int) -> None:
     with _sole_user_of(state):
         snapshots = Snapshots(state / "services")
         loaded = snapshots.newest()
-        if loaded is None:  # killed before its first snapshot: objects of services that know nothing of them
+        if loaded is None:  # killed before the first snapshot: no service knows the objects that are left
             shutil.rmtree(state / "objects", ignore_errors=True)
         clean = state / "clean-shutdown"
         _say("restored" if clean.exists() or loaded is None else "restored-after-crash")

@@ -1,4 +1,4 @@
-"""Notices that the emulator has ended, or does not answer, while the local stack runs."""
+"""Watches the emulator while the local stack runs, and reports if it ends or does not answer."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LOOK_SECONDS = 30
 
 @contextlib.contextmanager
 def watched(emulator: Emulator, on_end: Callable[[], None], *, look_seconds: float = _LOOK_SECONDS) -> Iterator[None]:
-    """Say what is wrong with the emulator, as soon as it is; call `on_end` if it ends before this does."""
+    """Report problems of the emulator as they occur. Call `on_end` if it ends before the context does."""
     over = threading.Event()
 
     def wait() -> None:
         emulator.wait()
         if not over.is_set():
-            output.say(f"The AWS emulator has ended by itself. Its log: {emulator.log}")
+            output.say(f"The AWS emulator has ended unexpectedly. Its log: {emulator.log}")
             on_end()
 
     def look() -> None:
@@ -29,7 +29,7 @@ def watched(emulator: Emulator, on_end: Callable[[], None], *, look_seconds: flo
         while not over.wait(look_seconds):
             answers = _answers(emulator, look_seconds)
             if answered and not answers and emulator.is_alive():
-                output.say("The AWS emulator does not answer. If it stays so, press Ctrl-C and start again.")
+                output.say("The AWS emulator does not answer. If this continues, press Ctrl-C and start again.")
             if answers and not answered:
                 output.say("The AWS emulator answers again.")
             answered = answers

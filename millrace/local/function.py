@@ -1,9 +1,9 @@
-"""An event function in a process of its own, like an instance of it on Lambda: called for a queue, or every so often.
+"""Runs an event function in its own process, like an instance on Lambda, for a queue or on a schedule.
 
 python -m millrace.local.function STATE process              a worker of the queue
 python -m millrace.local.function STATE aggregate SECONDS    the schedule
 
-Ends when its standard input does, after the call at hand: so it never outlives the local stack, however that dies.
+It ends after the current call when its standard input ends. So it never outlives the local stack.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from millrace.local.triggers import WAIT_SECONDS, Due, QueueTrigger, Schedule
 
 _log = logging.getLogger(__name__)
 
-# Between starts of one that ends again and again.
+# The pauses between starts of a process that ends repeatedly.
 _FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.5, 30
 _END_SECONDS = 60
 
 
 class FunctionProcess(threading.Thread):
-    """Keeps such a process running, with the environment of this one; if it dies, another takes its place."""
+    """Keeps a function's process running, with the environment of this one. If it dies, another one replaces it."""
 
     def __init__(self, state: Path, *arguments: str) -> None:
         super().__init__(name=f"function {arguments[0]}", daemon=True)
@@ -60,7 +60,7 @@ class FunctionProcess(threading.Thread):
                 self._process = self._start_one()
 
     def end(self) -> None:
-        """Let it finish the call at hand, and begin no other. Does not wait for it."""
+        """Let it finish the current call and begin no other. Does not wait for the end."""
         self._ending.set()
         with self._replacing:
             assert self._process.stdin is not None
@@ -74,12 +74,12 @@ class FunctionProcess(threading.Thread):
             self._process.wait()
 
     def _start_one(self) -> subprocess.Popen[bytes]:
-        # A session of its own: Ctrl-C reaches the local stack alone, which ends everything in order.
+        # Its own session: Ctrl-C reaches only the local stack, which ends everything in order.
         return subprocess.Popen(self._command, stdin=subprocess.PIPE, start_new_session=True)
 
 
 def load_app() -> Any:
-    """The application of app.py."""
+    """Return the application of app.py."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     if str(PROJECT) not in sys.path:
         sys.path.insert(0, str(PROJECT))
@@ -87,7 +87,7 @@ def load_app() -> Any:
 
 
 def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger | Schedule:
-    """What calls a function: the queue that app.py names for it, or else the schedule."""
+    """Return the caller of a function: its queue if app.py names one, or else the schedule."""
     function = app.handler_map[name]
     source = next(each for each in app.event_sources if each.name == name)
     if isinstance(source, SQSEventConfig):
@@ -97,7 +97,7 @@ def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger |
 
 
 def wait_for_standard_input_to_end() -> None:
-    """Past its buffer, whose lock a thread that waits would hold when the interpreter ends."""
+    """Wait without using Python's buffer, whose lock would be held when the interpreter ends."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
 
@@ -109,7 +109,7 @@ def main(state: Path, name: str, *details: str) -> None:
     def call() -> None:
         try:
             caller.run()
-        finally:  # whatever it died of, another process takes its place
+        finally:  # whatever the reason, another process takes its place
             over.set()
 
     def end_with_standard_input() -> None:
@@ -125,4 +125,4 @@ def main(state: Path, name: str, *details: str) -> None:
 
 if __name__ == "__main__":
     main(Path(sys.argv[1]), *sys.argv[2:])
-    os._exit(0)  # taking the interpreter apart would cost a third of what its start does
+    os._exit(0)  # an orderly exit of the interpreter would cost a third of its start

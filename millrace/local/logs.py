@@ -1,4 +1,4 @@
-"""What CloudWatch does with a function's output: keeps the lines, and takes the metrics out of them."""
+"""Does CloudWatch's work on a function's output: stores the lines, and extracts the metrics."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from chalicelib.adapters import aws
 
 _log = logging.getLogger(__name__)
 
-# What comes within so many seconds goes in one call.
+# Metrics that arrive within so many seconds are sent in one call.
 _GATHER_SECONDS = 0.3
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 _MAX_VALUES = 150
-# A call takes 1,000 of them, but 1 MB as well: values and counts of one are 8 KB at most.
+# A call takes 1,000 entries, but also at most 1 MB, and the values and counts of an entry take up to 8 KB.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricData.html
 _MAX_ENTRIES = 100
 # An idle stack writes half a megabyte a day.
@@ -35,7 +35,7 @@ _MAX_LOG_BYTES = 10_000_000
 
 
 class RollingLog:
-    """A file that several processes write lines to. At some size it becomes `NAME.1`, and begins anew."""
+    """A file to which several processes append lines. A full file is renamed to `NAME.1`, and a new one begins."""
 
     def __init__(self, path: Path, max_bytes: int = _MAX_LOG_BYTES) -> None:
         self._path, self._max_bytes = path, max_bytes
@@ -43,7 +43,7 @@ class RollingLog:
 
     def write(self, line: str) -> None:
         with self._writing:
-            if not self._is_current():  # another process has begun a new one
+            if not self._is_current():  # another process has begun a new file
                 self._reopen()
             self._file.write(line + "\n")
             self._file.flush()
@@ -54,7 +54,7 @@ class RollingLog:
         self._file.close()
 
     def _begin_anew(self) -> None:
-        fcntl.flock(self._file, fcntl.LOCK_EX)  # one process alone moves it; closing it lets go
+        fcntl.flock(self._file, fcntl.LOCK_EX)  # only one process may rename it; closing it releases the lock
         if self._is_current():
             self._path.replace(self._path.with_name(f"{self._path.name}.1"))
         self._reopen()
@@ -70,9 +70,9 @@ class RollingLog:
 
 
 class FunctionOutput(io.TextIOBase):
-    """Stands for standard output: lines of the functions go to their log, metrics on to CloudWatch as well.
+    """Replaces standard output: lines of functions go to their log, and metrics also to CloudWatch.
 
-    Anything that is not JSON is not a function's and goes to the terminal.
+    Lines that are not JSON do not come from functions. They go to the terminal.
     """
 
     def __init__(self, terminal: TextIO, log: Path, forwarder: MetricForwarder) -> None:
@@ -114,12 +114,12 @@ def _as_text(line: str) -> str:
 
 
 class MetricForwarder(threading.Thread):
-    """Puts the metrics of EMF lines into CloudWatch, some at a time."""
+    """Sends the metrics of EMF lines to CloudWatch, several in a call."""
 
     def __init__(self, cloudwatch: Any) -> None:
         super().__init__(name="metrics", daemon=True)
         self._cloudwatch = cloudwatch
-        self._lines: SimpleQueue[str | None] = SimpleQueue()  # None is the last
+        self._lines: SimpleQueue[str | None] = SimpleQueue()  # None is the end
         self._ending = threading.Event()
 
     def put(self, line: str) -> None:
@@ -136,7 +136,7 @@ class MetricForwarder(threading.Thread):
             line = None if self._ending.is_set() else self._lines.get()
 
     def end(self) -> None:
-        """Forward what there is, and stop."""
+        """Forward the waiting lines, and stop."""
         self._ending.set()
         self._lines.put(None)
 
@@ -156,7 +156,7 @@ class MetricForwarder(threading.Thread):
 
 @contextlib.contextmanager
 def output_watched(state: Path) -> Iterator[None]:
-    """What functions of this process print goes where CloudWatch would put it."""
+    """Send the output of this process's functions to the places where CloudWatch would put it."""
     forwarder = MetricForwarder(aws.client("cloudwatch"))
     forwarder.start()
     try:
@@ -169,7 +169,7 @@ def output_watched(state: Path) -> Iterator[None]:
 
 
 def _metric_data(lines: Iterable[str]) -> Iterable[tuple[str, list[dict[str, Any]]]]:
-    """What the lines say, values of one metric and second together, in calls of a size that the service takes."""
+    """Yield the metrics of the lines in calls that CloudWatch accepts. Values of one metric and second are combined."""
     values: dict[tuple[str, str, str, str, int], Counter[float]] = {}
     for document in map(json.loads, lines):
         for directive in document["_aws"]["CloudWatchMetrics"]:

@@ -1,4 +1,4 @@
-"""The HTTP side: Chalice's gateway for local tests, behind a server that people may leave running (waitress)."""
+"""The HTTP server of the local stack: Chalice's local gateway behind a robust server (waitress)."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _log = logging.getLogger(__name__)
 # API Gateway's limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 _MAX_PAYLOAD_BYTES = 10 * 1024 * 1024
 _MAX_HEAD_BYTES = 10_240
-# Requests at once; more wait. They wait for the emulator most of their time.
+# Parallel requests; more wait. Most of their time, requests wait for the emulator.
 _THREADS = 16
 _MAX_CONNECTIONS = 500
 _BACKLOG = 128
 _IDLE_SECONDS = 60
 _END_SECONDS = 5
-#: The names of this machine that no DNS of others can lead here.
+#: Names of this machine that no DNS server can redirect to it.
 _HOSTS = ("127.0.0.1", "localhost")
 
 _Answer = tuple[int, dict[str, Any], str | bytes | None]
@@ -41,7 +41,7 @@ _StartResponse = Callable[[str, list[tuple[str, str]]], object]
 
 
 def listen(port: int) -> socket.socket:
-    """Return a socket on 127.0.0.1; a request that comes before `serve` waits. Raises CommandError."""
+    """Return a socket on 127.0.0.1. Requests before `serve` wait. Raises CommandError."""
     try:
         return socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
     except OSError as error:
@@ -50,11 +50,11 @@ def listen(port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def serve(app: Any, config: Any, listener: socket.socket, path: str = "", hosts: Iterable[str] = ()) -> Iterator[None]:
-    """Answer requests in threads of its own; in the end finish those at hand, and take no others.
+    """Answer requests in other threads. At the end, finish the current ones and accept no others.
 
-    `path`: what stands before each route, as the name of a deployed stage does. `hosts`: more names of this machine.
+    `path`: precedes each route, as the name of a deployed stage does. `hosts`: additional names of this machine.
     """
-    app.__class__ = LocalChalice  # keeps the current request per thread
+    app.__class__ = LocalChalice  # it stores the current request per thread
     server = create_server(
         Application(_Gateway(app, config, path), hosts),
         sockets=[listener],
@@ -65,11 +65,11 @@ def serve(app: Any, config: Any, listener: socket.socket, path: str = "", hosts:
         max_request_body_size=_MAX_PAYLOAD_BYTES + 1,
         max_request_header_size=_MAX_HEAD_BYTES + 1,
         clear_untrusted_proxy_headers=False,  # the application sees what clients send, as on AWS
-        asyncore_use_poll=True,  # select knows 1,024 files at most
+        asyncore_use_poll=True,  # select supports at most 1,024 files
         ident=None,
     )
     server.channel_class = _Channel
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns whenever a request waits for a thread
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # it warns of each request that waits for a thread
     thread = threading.Thread(target=server.run, name="http", daemon=True)
     thread.start()
     try:
@@ -81,7 +81,7 @@ def serve(app: Any, config: Any, listener: socket.socket, path: str = "", hosts:
 
 
 class _Gateway(LocalGateway):
-    """Chalice's, below a path."""
+    """Chalice's local gateway, served below a path."""
 
     def __init__(self, app: Any, config: Any, path: str) -> None:
         super().__init__(app, config)
@@ -90,14 +90,14 @@ class _Gateway(LocalGateway):
     def _generate_lambda_event(self, method: str, path: str, headers: Any, body: bytes | None) -> Any:
         route = path.removeprefix(self._path)
         if self._path and (route == path or not (route + "/").startswith(("/", "?"))):
-            raise ValueError(f"{path} is not below {self._path}")  # which is answered as a path that there is not
+            raise ValueError(f"{path} is not below {self._path}")  # answered like any unknown path
         event = super()._generate_lambda_event(method, route if route.startswith("/") else f"/{route}", headers, body)
         event["requestContext"]["path"] = path.partition("?")[0]
         return event
 
 
 class Application:
-    """Hands a request to Chalice as API Gateway would (WSGI). `hosts`: more names of this machine."""
+    """Passes requests to Chalice as API Gateway does (WSGI). `hosts`: additional names of this machine."""
 
     def __init__(self, chalice: LocalGateway, hosts: Iterable[str] = ()) -> None:
         self._chalice = chalice
@@ -111,7 +111,7 @@ class Application:
         return [] if environ["REQUEST_METHOD"] == "HEAD" else [content]
 
     def _answer(self, environ: dict[str, Any]) -> _Answer:
-        # A name that DNS leads here lets a page read the answers as if they were its own site's.
+        # Through a name that DNS resolves to here, a page of another site could read the answers.
         if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in self._hosts:
             names = " and ".join(self._hosts)
             advice = "For another name, start it with: millrace up --host NAME"
@@ -121,9 +121,9 @@ class Application:
         target, content = environ["REQUEST_URI"], environ["wsgi.input"].read() or None
         try:
             response = self._chalice.handle_request(environ["REQUEST_METHOD"], target, _headers(environ), content)
-        except (LocalGatewayException, UnicodeEncodeError):  # the latter as it quotes the Authorization of a request
+        except (LocalGatewayException, UnicodeEncodeError):  # the second comes from quoting an Authorization header
             return _problem(gateway.NO_SUCH_PATH)
-        except Exception:  # noqa: BLE001 - whatever a request meets, the server goes on
+        except Exception:  # noqa: BLE001 - no request may end the server
             _log.exception("a request was not answered")
             return _problem(Problem("internal_error"))
         body = base64.b64decode(response["body"]) if response.get("isBase64Encoded") else response["body"]
@@ -134,12 +134,12 @@ class _Parser(HTTPRequestParser):  # type: ignore[misc] # waitress ships no type
     def parse_header(self, header_plus: bytes) -> None:
         try:
             super().parse_header(header_plus)
-        except ValueError as error:  # what int says of thousands of digits
+        except ValueError as error:  # int() refuses thousands of digits
             raise ParsingError("Content-Length is invalid") from error
 
 
 class _Refusal(ErrorTask):  # type: ignore[misc] # waitress ships no types
-    """Says what is wrong with a request that is not HTTP, or too large, in the form of the API's other errors."""
+    """Answers a request that is not HTTP, or is too large, in the form of the API's other errors."""
 
     def execute(self) -> None:
         error = self.request.error

@@ -1,4 +1,4 @@
-"""What AWS does around the event functions: the queue's trigger and the schedule, as threads."""
+"""Calls the event functions as AWS does: the queue's trigger and the schedule, as threads."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from millrace.scheduled_event import scheduled_event
 _log = logging.getLogger(__name__)
 
 _RECEIVE_AT_ONCE = 10
-# The longest there is: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_ReceiveMessage.html
+# The longest that SQS allows:
 WAIT_SECONDS = 20
 _PAUSE_SECONDS = 0.5
-# What a run leaves for a later one, as some things take time, is done before all counts as still.
+# A run may leave work for a later run. So runs continue for a while after the last change.
 _STILL_SECONDS, _IDLE_SECONDS = 15, 60
 
 
 class QueueTrigger(threading.Thread):
-    """Receives batches and calls the function, as Lambda's event source mapping does: a batch that
-    succeeds is deleted, one that raises comes back when its visibility timeout is over.
+    """Receives batches and calls the function, as Lambda's event source mapping does.
+
+    A batch that succeeds is deleted. One that raises is delivered again after its visibility timeout.
 
     `wait_seconds`: how long a receive may wait for a message.
     """
@@ -55,7 +56,7 @@ class QueueTrigger(threading.Thread):
                     _log.warning("the queue did not answer: %s", error)
 
     def end(self) -> None:
-        """Finish the batch at hand, and begin no other. Does not wait for a receive that waits for messages."""
+        """Finish the current batch and begin no other. Does not wait for a receive without messages."""
         self._ended.set()
         with self._batch_at_hand:
             pass
@@ -65,11 +66,11 @@ class QueueTrigger(threading.Thread):
         if not messages:
             return
         with self._batch_at_hand:
-            if not self._ended.is_set():  # otherwise they come back when their visibility timeout is over
+            if not self._ended.is_set():  # otherwise they are delivered again after their visibility timeout
                 self._deliver(self._fill_up(messages))
 
     def _fill_up(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The batch with what comes before its window closes, unless it becomes full, or all is to end."""
+        """Add messages to a batch until its window closes, it is full, or the trigger ends."""
         closes = time.monotonic() + self._source.maximum_batching_window_in_seconds
         while len(batch) < self._source.batch_size and (left := closes - time.monotonic()) > 0:
             batch += self._receive(self._source.batch_size - len(batch), min(1, math.ceil(left)))
@@ -101,8 +102,8 @@ class QueueTrigger(threading.Thread):
         ]
         try:
             self._function({"Records": records}, None)
-        except Exception as error:  # noqa: BLE001 - a function may fail in any way, and its batch comes back
-            _log.warning("a batch of %d messages comes back: %s", len(records), error)
+        except Exception as error:  # noqa: BLE001 - whatever fails in a function, its batch is delivered again
+            _log.warning("a batch of %d messages will be delivered again: %s", len(records), error)
             return
         for start in range(0, len(messages), _RECEIVE_AT_ONCE):
             entries = [
@@ -113,7 +114,7 @@ class QueueTrigger(threading.Thread):
 
 
 class Schedule(threading.Thread):
-    """Calls a function every so many seconds, where `is_due` agrees."""
+    """Calls a function every so many seconds, if `is_due` returns True."""
 
     def __init__(
         self, function: Callable[..., Any], every_seconds: float, *, is_due: Callable[[], bool] = lambda: True
@@ -129,20 +130,20 @@ class Schedule(threading.Thread):
                 try:
                     if not self._ended.is_set() and self._is_due():
                         self._function(scheduled_event(), None)
-                except Exception as error:  # noqa: BLE001 - a function may fail in any way, and runs again
+                except Exception as error:  # noqa: BLE001 - whatever fails in a function, it runs again
                     _log.warning("the aggregator failed and will run again: %s", error)
 
     def end(self) -> None:
-        """Finish the call at hand, and begin no other."""
+        """Finish the current call and begin no other."""
         self._ended.set()
         with self._call_at_hand:
             pass
 
 
 class Due:
-    """Whether a run can find anything new: something has changed of late, or it is long since it was due.
+    """Decides whether a run can find work: something has changed recently, or the last run is long ago.
 
-    `changes`: grows with every change.
+    `changes`: returns a number that grows with every change.
     """
 
     def __init__(self, changes: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:

@@ -1,4 +1,4 @@
-"""The local stack: emulator, stack, HTTP, trigger and schedule, started and ended as one."""
+"""The local stack: starts and stops emulator, stack, HTTP server, trigger and schedule together."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ from millrace.stack import Stack
 from millrace.stage_address import Running, lead_to, running_stack
 
 STAGE = "local"
-# Two workers at once keep the emulator busy on two cores, and keep us honest about concurrency.
+# Two concurrent workers use two cores of the emulator, and show errors of concurrency.
 WORKERS = 2
-# A message whose worker died comes back after this; AWS waits six times the function's timeout.
+# The messages of a dead worker return after this. On AWS it is six times the function's timeout.
 _VISIBILITY_SECONDS = 15
 
 
@@ -45,10 +45,11 @@ def local_stack(
     aggregate_seconds: float = 5,
     workers: int = WORKERS,
 ) -> Iterator[tuple[Running, bool]]:
-    """Everything running; ends it all, in order, when left. Also says if the last stop was a crash.
+    """Start everything, and stop it in order at the end. Yield the stack, and whether the last stop was a crash.
 
-    `port` 0: any free one. `path`: below which it is served. `hosts`: more names of this machine. `closed`: it wants
-    keys, as deployed stages do. If something does not start, what did is ended. Raises CommandError.
+    `port`: 0 for any free port. `path`: the path below which the API is served. `hosts`: additional names of this
+    machine. `closed`: the stage requires keys, as deployed stages do. If a part does not start, the others are stopped.
+    Raises CommandError.
     """
     with contextlib.ExitStack() as closing:
         closing.enter_context(_private(state))
@@ -74,7 +75,7 @@ def local_stack(
         running = Running(url, os.getpid(), {**emulator.environment(), **functions_see})
         written = state / "running.json.new"
         written.write_text(json.dumps(asdict(running)))
-        written.replace(state / "running.json")  # in one step, and with the rights of a new file
+        written.replace(state / "running.json")  # in one step, with the permissions of a new file
         closing.callback((state / "running.json").unlink)
         closing.enter_context(watched(emulator, end))
         yield running, emulator.crashed
@@ -83,12 +84,12 @@ def local_stack(
 
 
 def end() -> None:
-    """End this process in order, as Ctrl-C does."""
+    """Stop this process in order, as Ctrl-C does."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_with_standard_input() -> None:
-    """Get SIGTERM once nobody holds the other end of it any more. What this process has started ends likewise."""
+    """Stop this process when its standard input ends. The processes that it has started end likewise."""
 
     def watch() -> None:
         wait_for_standard_input_to_end()
@@ -98,10 +99,10 @@ def end_with_standard_input() -> None:
 
 
 def wait_for_the_end() -> None:
-    """Until Ctrl-C or SIGTERM. More of them change nothing: all is ended in order."""
+    """Wait for Ctrl-C or SIGTERM. Further signals change nothing, since everything is stopped in order."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    # Whichever thread the kernel hands a signal to, this thread wakes; a handler alone would wait for it to wake.
+    # The pipe wakes this thread, whichever thread gets the signal. A handler alone would run only once it is awake.
     signal.set_wakeup_fd(writing)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: None)
@@ -110,7 +111,7 @@ def wait_for_the_end() -> None:
 
 @contextlib.contextmanager
 def _private(state: Path) -> Iterator[None]:
-    """Keep a folder, and all that comes into it, from the machine's other users. Raises CommandError."""
+    """Protect a folder and all new files from other users of the machine. Raises CommandError."""
     before = os.umask(0o077)
     try:
         state.mkdir(parents=True, exist_ok=True)
@@ -124,7 +125,7 @@ def _private(state: Path) -> Iterator[None]:
 
 
 def _forget(state: Path) -> None:
-    """Remove what earlier runs have left: all data, and what is logged of it."""
+    """Delete the data and logs of earlier runs."""
     shutil.rmtree(state / "aws", ignore_errors=True)
     for log in state.glob("functions.log*"):
         log.unlink()
@@ -143,7 +144,7 @@ def _sole_user_of(state: Path) -> Iterator[None]:
 
 
 def _configuration() -> Config:
-    """Chalice's configuration of the stage; from here on its environment is ours, and that of the functions."""
+    """Return Chalice's configuration of the stage, and apply its environment to this process and the functions."""
     written = json.loads((PROJECT / ".chalice" / "config.json").read_text())
     config = Config(chalice_stage=STAGE, config_from_disk=written)
     os.environ.update(config.environment_variables)
@@ -152,7 +153,7 @@ def _configuration() -> Config:
 
 @contextlib.contextmanager
 def _event_functions(state: Path, aggregate_seconds: float, workers: int) -> Iterator[None]:
-    """Processes apart from this one, so that what they do keeps no request waiting for the interpreter."""
+    """Run the event functions in separate processes, so that they do not slow down requests."""
     arguments = [("process",)] * workers + [("aggregate", str(aggregate_seconds))]
     processes: list[FunctionProcess] = []
     try:

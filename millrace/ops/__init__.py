@@ -1,1 +1,1 @@
-"""Operations on the data of a stage: dead letters, quarantine, archive, erasure, upgrade."""
+"""Operations on a stage's data: dead letters, quarantine, archive, erasure, upgrade, projects and keys."""

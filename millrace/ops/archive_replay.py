@@ -1,7 +1,7 @@
-"""Feeds archived events to the queue again, as new chunks of what their senders sent.
+"""Replays archived events: sends them to the queue again, in new chunks.
 
-A chunk keeps who sent its events and when, and gets an id of its own: under the old one the maximum chunk age
-would refuse it. The identities are the old ones, so what is in the table is a duplicate.
+A new chunk keeps the sender and the time of receipt, but gets a new id: with the old id it would exceed the maximum
+chunk age. Events keep their identities, so an event that the table holds is a duplicate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which archived events to feed. `lifetimes`: leave out what may have expired in the table by then."""
+    """Which archived events to replay. `lifetimes`: if given, leave out events that may expire before they are done."""
 
     span: Span
     project: str | None
@@ -49,7 +49,7 @@ class Selection:
 
 @dataclass
 class Replayed:
-    """What a replay read and fed, in events."""
+    """The numbers of a replay, in events."""
 
     objects: int = 0
     fed: int = 0
@@ -67,9 +67,9 @@ class Replayed:
 
 
 class Step(NamedTuple):
-    """Objects whose selected events SQS has all confirmed: how many, and the last one's name.
+    """Objects whose selected events SQS has all confirmed: their number and the name of the last.
 
-    `queued`: the chunks that they became, each as its id and its project.
+    `queued`: the id and project of each chunk that was sent.
     """
 
     objects: int
@@ -87,9 +87,9 @@ def replay(
     now: datetime,
     totals: Replayed,
 ) -> Iterator[Step]:
-    """Queue the selected events of the objects, step by step.
+    """Queue the selected events of the objects. Yield after each batch. Raises StoreFailed.
 
-    Without a queue nothing is fed, only counted. Raises StoreFailed.
+    Without a queue, only count.
     """
     for batch in archive_scan.scan(archive, objects):
         if not batch:
@@ -109,7 +109,7 @@ def _select(
     wanted = [(name, line) for name, line in _read(batch, totals) if selection.holds(line)]
     fresh = [(name, line) for name, line in wanted if not selection.is_expired(line)]
     named = commits.archived_in({line.chunk for _, line in fresh})
-    # Where no record tells which lines count, all are fed: their identities sort them out.
+    # If no record tells which line counts, all lines are replayed, and their identities remove the duplicates.
     counting = [line for name, line in fresh if named.get(line.chunk_id, name) == name]
     totals.expired += len(wanted) - len(fresh)
     totals.orphaned += len(fresh) - len(counting)
@@ -126,7 +126,7 @@ def _read(batch: Iterable[Scanned], totals: Replayed) -> Iterator[tuple[str, Arc
 
 
 def _pack(lines: Iterable[ArchivedEvent], now: datetime) -> list[Chunk]:
-    """Chunks of events with one sender each; an identity comes once in a chunk, as from ingestion."""
+    """Return chunks of events with the same sender. An identity occurs once in a chunk, as after ingestion."""
     by_sender: dict[Sender, dict[tuple[str, str, str], Event]] = {}
     repeats: dict[Sender, Counter[str]] = {}
     for line in lines:

@@ -1,4 +1,4 @@
-"""Goes through the archive for commands: which objects, and what their events say."""
+"""Reads the archive for commands: finds objects and parses their events."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from chalicelib.core.windows import DAY, Span
 from chalicelib.errors import Undecodable
 from chalicelib.ports import ArchiveObject, Content
 
-# As many as there are connections of a client; on AWS, reading is waiting.
+# As many as a client has connections: on AWS, reading is mostly waiting.
 _READERS = 16
-#: Objects that are read, looked up and dealt with together.
+#: Objects of one batch.
 AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """An object as it was read."""
+    """An object with its content."""
 
     name: str
     modified: datetime
@@ -36,7 +36,7 @@ class Scanned:
 
 @dataclass(frozen=True, slots=True)
 class ArchivedEvent:
-    """An archived event: what it is, who sent it, which chunk it belongs to."""
+    """An archived event with its sender and its chunk."""
 
     chunk_id: str
     sender: Sender
@@ -48,7 +48,7 @@ class ArchivedEvent:
 
 
 def read_event(stored: StoredEvent) -> ArchivedEvent:
-    """Raises ValueError for what the pipeline did not write."""
+    """Return the event in a line. Raises ValueError if the pipeline did not write it."""
     try:
         document = chunk_rules.parse_json(stored.dumped.decode())
         sender = Sender(
@@ -68,9 +68,9 @@ def read_event(stored: StoredEvent) -> ArchivedEvent:
 
 
 def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
-    """The objects that may hold events with times in the span.
+    """Return the objects that may hold events with times in the span.
 
-    They can be processed any time later, but hardly earlier: ingestion refuses times that are too far ahead.
+    Events may be processed long after their time, but at most a day before it, since ingestion rejects later times.
     """
     if span.start is None:
         return list(archive.find())
@@ -82,7 +82,7 @@ def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
 
 
 def scan(archive: ports.Archive, objects: Iterable[ArchiveObject]) -> Iterator[list[Scanned]]:
-    """Read objects in order, several at once, in batches; those that are gone by now are left out."""
+    """Yield batches of objects in order, read in parallel. Objects that have been deleted meanwhile are left out."""
     remaining = iter(objects)
     with ThreadPoolExecutor(_READERS) as pool:
         while batch := list(islice(remaining, AT_ONCE)):

@@ -1,4 +1,4 @@
-"""A project's event catalogue: from files of JSON Schemas to a version in its stage's table."""
+"""A project's event catalogue: reads files of JSON Schemas, and saves versions in the stage's table."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Schemas = dict[str, str]
 
 
 def as_kept(event_type: str) -> str:
-    """An event type in the Unicode form that events have; names of files may have another."""
+    """Return an event type in the Unicode form of events. Names of files may have another form."""
     return unicodedata.normalize("NFC", event_type)
 
 
 def read_folder(folder: Path) -> Schemas:
-    """The schemas of a folder's *.json, by event type: a schema's $id, or its file's name. Raises CommandError."""
+    """Return the schemas of a folder's *.json by event type: the $id, or the file's name. Raises CommandError."""
     schemas: Schemas = {}
     for path in sorted(folder.glob("*.json")):
         try:
@@ -39,7 +39,7 @@ def read_folder(folder: Path) -> Schemas:
         if isinstance(event_type, str):
             event_type = as_kept(event_type)
         if not is_text(event_type, limits.MAX_TYPE_LENGTH) or event_type in schemas:
-            raise CommandError(f"{path}: {event_type!r} is no event type, or another file has it already.")
+            raise CommandError(f"{path}: {event_type!r} is not a valid event type, or another file has the same.")
         schemas[event_type] = text
     if not schemas:
         raise CommandError(f"{folder} holds no *.json file.")
@@ -52,7 +52,7 @@ def catalogue_of(projects: ProjectStore, name: str) -> Schemas:
 
 
 def change_catalogue(projects: ProjectStore, name: str, change: Callable[[Schemas], Schemas]) -> Project:
-    """Put a changed catalogue in force, all of it at once. Raises CommandError."""
+    """Save a changed catalogue, which takes effect at once. Return the project. Raises CommandError."""
 
     def with_new_version(project: Project) -> Project:
         before = projects.schemas(name, project.catalogue) if project.catalogue else {}
@@ -65,7 +65,7 @@ def change_catalogue(projects: ProjectStore, name: str, change: Callable[[Schema
 
 
 def difference(before: Schemas, after: Schemas) -> list[tuple[str, str]]:
-    """What becomes of each event type's schema."""
+    """Return what changes for each event type: added, removed, changed or same."""
     words = {(False, True): "added", (True, False): "removed"}
     return [
         (name, words.get((name in before, name in after), "same" if before.get(name) == after.get(name) else "changed"))

@@ -1,4 +1,4 @@
-"""Move dead letters: back to the queue, or into the quarantine."""
+"""Moves dead letters back to the queue, or into the quarantine."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOVING = ("RUNNING", "CANCELLING")
 
 @dataclass
 class MoveOutcome:
-    """What became of the selected dead letters. `done`: they had been committed after all, and were only deleted."""
+    """The outcome of a move. `done`: dead letters that proved to be committed, and were only deleted."""
 
     moved: int = 0
     done: int = 0
@@ -40,7 +40,7 @@ class MoveOutcome:
 def redrive(
     scan: DeadLetterScan, selection: Selection, limit: int, outcome: MoveOutcome, *, queue: ports.Queue
 ) -> Iterator[int]:
-    """Send dead letters back to the queue and delete them. Yield how many were looked at."""
+    """Send dead letters back to the queue and delete them. Yield how many were examined."""
 
     def send_ten(ten: Sequence[DeadLetter]) -> list[DeadLetter]:
         queued = queue.send([dead_letter.message.body for dead_letter in ten])
@@ -63,7 +63,7 @@ def move_to_quarantine(
     quarantine: ports.Quarantine,
     now: datetime,
 ) -> Iterator[int]:
-    """Move dead letters whole into the quarantine. Yield how many were looked at."""
+    """Move whole dead letters into the quarantine. Yield how many were examined."""
 
     def problem_of(dead_letter: DeadLetter) -> str:
         try:
@@ -102,7 +102,7 @@ def _work_off(
     outcome: MoveOutcome,
     move: Callable[[Sequence[DeadLetter]], list[DeadLetter]],
 ) -> Iterator[int]:
-    """Move first, then delete: a crash in between leaves a copy, which changes nothing."""
+    """Move first, then delete: a crash in between leaves a harmless copy."""
     left = limit
     for batch in scan.batches():
         chosen = [dead_letter for dead_letter in batch if dead_letter.is_in(selection)]
@@ -117,11 +117,11 @@ def _work_off(
         outcome.moved += len(moved)
         yield len(batch)
         if (limit and left <= 0) or (not moved and outcome.failed > failed_before):
-            return  # enough, or nothing can be moved now
+            return  # the limit is reached, or moving fails at the moment
 
 
 def move_all(dead_letters: ports.DeadLetters, pause: Callable[[float], None] = time.sleep) -> Iterator[int]:
-    """Follow SQS's own move to its end. Yield how many messages it has moved. Raises CommandError."""
+    """Follow SQS's own move to its end. Yield the number of messages moved so far. Raises CommandError."""
     while True:
         status, moved = dead_letters.moving()
         yield moved

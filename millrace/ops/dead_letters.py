@@ -1,4 +1,4 @@
-"""Look through the dead-letter queue: what is there, and why."""
+"""Reads the dead-letter queue: its messages and the reasons of their failures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from chalicelib.errors import StoreFailed, Undecodable
 from chalicelib.ports import Message
 from millrace.ops.selection import Selection
 
-#: How long a command holds what it looked at; it lets go when it ends, and a killed one after this.
+#: How long a command hides the messages that it has received. It releases them when it ends, unless it is killed.
 HOLD_SECONDS = 300
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
@@ -33,7 +33,7 @@ _CALLS_AT_ONCE = 16
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter, and why it is one. `wrong`: what is wrong with an undecodable one."""
+    """A dead letter and the reason of its failure. `wrong`: why it is undecodable, if it is."""
 
     message: Message
     chunk: Chunk | None = None
@@ -80,8 +80,9 @@ class DeadLetter:
 
 
 class DeadLetterScan:
-    """One way through the dead-letter queue, up to the dead letters that were in it at the start. Each is held, so that
-    it comes once, and let go of at the end.
+    """One pass through the dead letters that were in the queue at the start.
+
+    Each message is hidden while the scan runs, so that it comes once, and released at the end.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class DeadLetterScan:
         self._dead_letters, self._commits, self._failure_notes = dead_letters, commits, failure_notes
         self._now = now
         self._hold_seconds = hold_seconds
-        self._handles: dict[str, str] = {}  # of what is held, by message id
+        self._handles: dict[str, str] = {}  # receipt handles of hidden messages, by message id
         self._seen: set[str] = set()
         self._calls = ThreadPoolExecutor(_CALLS_AT_ONCE)
 
@@ -106,22 +107,22 @@ class DeadLetterScan:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._calls, contextlib.suppress(StoreFailed):  # they show up again by themselves
+        with self._calls, contextlib.suppress(StoreFailed):  # otherwise they become visible by themselves
             self.at_once(self._dead_letters.release, in_tens(list(self._handles.values())))
 
     def at_once(self, call: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
-        """Return what a call answers to each, with some calls under way at a time: it waits more than it works."""
+        """Return the result of a call for each value, in order. Calls run in parallel, since they mostly wait."""
         return list(self._calls.map(call, given))
 
     def batches(self) -> Iterator[list[DeadLetter]]:
-        """The dead letters, some at a time. Raises StoreFailed.
+        """Yield the dead letters in batches. Raises StoreFailed.
 
-        One whose hold is over shows up again, so a scan that takes longer would never find the queue empty. It ends
-        when it has received no fresh ones several times.
+        A message becomes visible again after its hold, so a long scan would never find the queue empty. The scan ends
+        when it has received no new message several times.
         """
         without_fresh = 0
         while without_fresh < _ENOUGH_WITHOUT_FRESH and (messages := self._receive()):
-            # A message that came after the start may be a chunk that this very scan has sent back.
+            # A message that arrived after the start may be a chunk that this scan has sent back.
             fresh = [
                 message
                 for message in messages
@@ -140,13 +141,13 @@ class DeadLetterScan:
         return list(chain.from_iterable(self.at_once(receive, range(_CALLS_AT_ONCE))))
 
     def delete(self, batch: Sequence[DeadLetter]) -> int:
-        """Delete messages that are safe elsewhere; return how many are gone."""
+        """Delete messages that are stored elsewhere. Return how many are gone."""
         handles = [self._handles.pop(dead_letter.message.message_id) for dead_letter in batch]
         return sum(self.at_once(self._dead_letters.delete, in_tens(handles)))
 
 
 def in_tens(given: Sequence[Given]) -> list[Sequence[Given]]:
-    """As many as one call to SQS takes."""
+    """Cut values into tens, the most that one call to SQS takes."""
     return [given[start : start + 10] for start in range(0, len(given), 10)]
 
 
@@ -173,7 +174,7 @@ def _read(messages: Sequence[Message], commits: ports.CommitLog, failure_notes: 
 
 
 def amount(scan: DeadLetterScan, *, first: datetime, after: datetime) -> Amount:
-    """How many dead chunks were received from `first` to before `after`: each once, and none that is committed."""
+    """Return the number of dead chunks that were received in the period, without copies and committed ones."""
     found: dict[str, Chunk] = {}
     with scan:
         for dead_letter in (dead_letter for some in scan.batches() for dead_letter in some):

@@ -1,6 +1,6 @@
-"""Erases a user: the events in the table, and the lines in the archive. Safe to repeat, and to run twice at once.
+"""Erases a user's events from the table and lines from the archive. Safe to repeat, and to run twice at once.
 
-Events whose chunk is not committed are left: its message is on its way, and would archive them again.
+Events of uncommitted chunks are left: the chunk's message may still be processed, and would archive them again.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from millrace.ops.archive_scan import ArchivedEvent, Scanned
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Whose events are erased: the user that they are stored under."""
+    """The user under whom the events are stored that shall be erased."""
 
     project: str
     user: str
@@ -36,9 +36,10 @@ class Person:
 
 @dataclass
 class Erased:
-    """What an erasure did; on a dry run, what it would do. The last five count what was left: `unreadable` are
-    lines that hold the user's name and are not the pipeline's, `quarantined` are events, and so are `anonymous`, which
-    lie under anonymous ids that the user's events name.
+    """The numbers of an erasure; on a dry run, of what it would do. The last five count what was left.
+
+    `unreadable`: lines that contain the user's id and were not written by the pipeline. `quarantined`: events in the
+    quarantine. `anonymous`: events under anonymous ids that the user's events name.
     """
 
     events: int = 0
@@ -52,7 +53,7 @@ class Erased:
 
     @property
     def is_settled(self) -> bool:
-        """Whether another run of the same erasure would find nothing."""
+        """Whether another run of the same erasure would have nothing to do."""
         return not (self.events_in_flight or self.lines_in_flight or self.unreadable or self.quarantined)
 
     @property
@@ -62,11 +63,11 @@ class Erased:
 
 @dataclass
 class Eraser:
-    """Erases a person's events from table and archive. On a dry run it only counts. Methods raise StoreFailed.
+    """Erases a person's events from table and archive. A dry run only counts. Methods raise StoreFailed.
 
-    `is_settled`: whether no copy of a chunk that was minted then can be processed any more, unless it is in quarantine,
-    whether or not it has a commit record. `anonymous_ids`: those that the erased events name. A device may have several
-    users, so that what lies under them is left to the operator. `left`: events that are left so far.
+    `is_settled`: returns whether no copy of a chunk that was minted then can be processed any more, except from the
+    quarantine. `anonymous_ids`: the anonymous ids of the erased events. Their events are left to the operator, since
+    several users may share a device. `left`: the events that are left so far.
     """
 
     person: Person
@@ -82,7 +83,7 @@ class Eraser:
     left: set[EventRef] = field(default_factory=set)
 
     def erase_events(self) -> Iterator[int]:
-        """Erase the events in the table; yields how many were looked at."""
+        """Erase the events in the table. Yield how many were examined."""
         by_chunk: dict[str, list[EventRef]] = defaultdict(list)
         for ref, event in self.events.of_user(self.person.project, self.person.user, first="", after="~"):
             by_chunk[event["chunk_id"]].append(ref)
@@ -99,7 +100,7 @@ class Eraser:
             standing = [Event.from_json(each, guarded=False) for each in self.events.get_many(project, refs)]
             if not standing:
                 return
-            # Asked in this order: who sees that a chunk has left the quarantine also sees its record.
+            # In this order: if the chunk has already left the quarantine, its record exists and is read.
             is_quarantined = self.quarantine.code_of(project, chunk_id) is not None
             record = self.commits.record(project, chunk_id)
             if record is None and (is_quarantined or not self.is_settled(minted_at(chunk_id))):
@@ -112,9 +113,9 @@ class Eraser:
         raise StoreFailed(f"the events of chunk {chunk_id} kept changing")
 
     def erase_lines(self, objects: Iterable[ArchiveObject]) -> Iterator[int]:
-        """Rewrite the archive's objects without the user's lines; yields how many objects were looked at.
+        """Rewrite the archive's objects without the user's lines. Yield how many objects were examined.
 
-        Comes after `erase_events`.
+        Call it after `erase_events`.
         """
         for batch in archive_scan.scan(self.archive, objects):
             for scanned in batch:
@@ -124,7 +125,7 @@ class Eraser:
     def _rewrite(self, scanned: Scanned) -> None:
         content: Content | None = scanned.content
         for _ in range(retries.REWRITE.attempts):
-            if content is None:  # the sweep was here
+            if content is None:  # the sweep has deleted it
                 return
             theirs, unreadable = _lines_of(self.person, content)
             for line in theirs.values():
@@ -141,13 +142,15 @@ class Eraser:
         raise StoreFailed(f"{scanned.name} kept changing")
 
     def _erasable(self, lines: dict[int, ArchivedEvent]) -> set[int]:
-        """The numbers of the lines that no commit can count on: the event was erased (on a dry run, it would be),
-        or the table does not know it and whatever its chunk does is done.
+        """Return the numbers of the lines that may be deleted, since no commit needs them.
+
+        The event was erased (on a dry run, would be), or the table does not have it and its chunk will not be committed
+        with it any more.
         """
         if not lines:
             return set()
         refs = {number: line.event.ref for number, line in lines.items()}
-        # Asked in this order: who sees that a single-event chunk is committed also sees its event.
+        # In this order: if a single-event chunk is seen as committed, its event is seen too.
         committed = self.commits.archived_in({line.chunk for line in lines.values()})
         needed = {line.chunk_id for line in lines.values() if line.chunk_id not in committed and self._may_commit(line)}
         known = self.erasure.standing(self.person.project, list(refs.values()))
@@ -156,7 +159,7 @@ class Eraser:
         return {number for number, line in lines.items() if not known.get(refs[number], line.chunk_id in needed)}
 
     def _may_commit(self, line: ArchivedEvent) -> bool:
-        """Whether a chunk that is not committed may still be; one in quarantine may be renewed, however old it is."""
+        """Return whether an uncommitted chunk may still be committed. A quarantined one of any age may be renewed."""
         is_settled = self.is_settled(minted_at(line.chunk_id))
         return not is_settled or self.quarantine.code_of(self.person.project, line.chunk_id) is not None
 
@@ -165,7 +168,7 @@ class Eraser:
             self.anonymous_ids.add(anonymous_id)
 
     def count_anonymous(self) -> dict[str, int]:
-        """Count the events in the table that are left under the person's anonymous ids, by id. Comes last."""
+        """Return the number of events left under each of the person's anonymous ids. Call it last."""
         left = {
             each: sum(1 for _ in self.events.of_user(self.person.project, each, first="", after="~"))
             for each in sorted(self.anonymous_ids)
@@ -174,7 +177,7 @@ class Eraser:
         return {each: number for each, number in left.items() if number}
 
     def count_left(self) -> None:
-        """Count the user's events that are in quarantine, and those that were committed meanwhile. Comes last."""
+        """Count the user's events in the quarantine, and events that were committed meanwhile. Call it last."""
         if not self.dry_run:
             standing = sum(1 for _ in self.events.of_user(self.person.project, self.person.user, first="", after="~"))
             self.totals.events_in_flight += max(0, standing - len(self.left))
@@ -185,8 +188,8 @@ class Eraser:
 
 
 def _lines_of(person: Person, content: Content) -> tuple[dict[int, ArchivedEvent], int]:
-    """The user's lines by number, and how many that hold the name cannot be read."""
-    name = json.dumps(person.user).encode()  # as it stands in a line: the others need not be parsed
+    """Return the user's lines by number, and the number of unreadable lines that contain the user's id."""
+    name = json.dumps(person.user).encode()  # lines without this text need not be parsed
     lines, unreadable = {}, 0
     for number, stored in enumerate(content.events):
         if name not in stored.dumped:
@@ -202,7 +205,7 @@ def _lines_of(person: Person, content: Content) -> tuple[dict[int, ArchivedEvent
 
 
 def receipt(person: Person, totals: Erased, started: datetime, finished: datetime) -> dict[str, str | int]:
-    """What may be shown and kept: the user is named by a hash alone."""
+    """Return the receipt of an erasure. It names the user only by a hash."""
     return {
         "project": person.project,
         "user_hash": stable_id(person.project, person.user),
@@ -213,12 +216,12 @@ def receipt(person: Person, totals: Erased, started: datetime, finished: datetim
 
 
 def receipt_name(receipt: dict[str, str | int], person: Person) -> str:
-    """The name of a receipt, by which it is found for an id that the person's events are stored under."""
+    """Return the name of a receipt, by which it is found for an id under which the events are stored."""
     return f"{receipt['started']}-{stable_id(person.project, person.user)}"
 
 
 def erased_since(receipts: Iterable[str]) -> dict[str, datetime]:
-    """When each person was erased last, by the hash of project and user, from the names of the receipts."""
+    """Return when each person was last erased, by the hash of project and user, from the names of receipts."""
     erased: dict[str, datetime] = {}
     for name in receipts:
         started, _, user_hash = name.rpartition("-")

@@ -1,4 +1,4 @@
-"""The quarantine as the toolbox works on it: sends quarantined chunks again under their own chunk_id."""
+"""Replays the quarantine: sends quarantined chunks again under their own chunk_id."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _AT_ONCE = 10
 
 
 def selected(quarantine: ports.Quarantine, selection: Selection, limit: int) -> list[Quarantined]:
-    """The entries of a selection, in the order of project and chunk; up to `limit`, 0: all."""
+    """Return the selected entries in the order of project and chunk. `limit`: the most; 0: all."""
     entries = [
         entry
         for entry in quarantine.waiting()
@@ -45,7 +45,7 @@ def to_json(entry: Quarantined) -> dict[str, Any]:
 
 @dataclass
 class ReplayOutcome:
-    """What became of the selected entries; `problems` says why some were refused."""
+    """The outcome of a replay. `problems`: why entries were refused."""
 
     sent: int = 0
     refused: int = 0
@@ -61,7 +61,7 @@ class ReplayOutcome:
 
 
 class _Refused(Exception):
-    """Sending this entry would change nothing, or count something twice."""
+    """Sending this entry would be useless or count events twice."""
 
 
 def replay(
@@ -76,10 +76,10 @@ def replay(
     renew: bool,
     dry_run: bool = False,
 ) -> Iterator[int]:
-    """Send chunks again; yields how many entries were looked at. An entry stays until its chunk is
-    committed, so sending again and again is safe. Raises StoreFailed.
+    """Send chunks again. Yield how many entries were examined. Raises StoreFailed.
 
-    `erased`: when each person was erased, by the hash of project and user. What came before is not sent.
+    An entry stays until its chunk is committed, so a repetition is safe. `erased`: when each person was erased, by the
+    hash of project and user. A chunk that was received before is not sent.
     """
     for start in range(0, len(entries), _AT_ONCE):
         batch = entries[start : start + _AT_ONCE]
@@ -107,7 +107,7 @@ def _body(
     *,
     renew: bool,
 ) -> str:
-    """The message to send for an entry. Raises _Refused, StoreFailed."""
+    """Return the message to send for an entry. Raises _Refused and StoreFailed."""
     body, chunk = _kept(entry, quarantine)
     came = chunk.sender.received
     if any(erased.get(stable_id(chunk.project, each.user), came) > came for each in chunk.events):
@@ -119,27 +119,27 @@ def _body(
         return body
     if not renew:
         raise _Refused(
-            "It is older than a chunk may be and would only be quarantined again. "
-            "`--renew` sends it with a new age; docs/protocol/quarantine.md says when that is safe."
+            "It is older than the maximum chunk age and would only be quarantined again. "
+            "`--renew` resets its age; docs/protocol/quarantine.md says when that is safe."
         )
     if lifetimes.may_expire(came, now):
-        raise _Refused("It is so old that the records which would recognise its events expire. It stays here.")
+        raise _Refused("It is so old that the records which would recognise its events may expire. It stays here.")
     return chunks.encode(replace(chunk, renewed=now))
 
 
 def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]:
-    """The message of an entry. Raises _Refused if it is not a chunk, or its object is damaged."""
+    """Return the message of an entry, and its chunk. Raises _Refused if it is undecodable or damaged."""
     try:
         body: str = json.loads(quarantine.content(entry))["message"]
         return body, chunks.decode(body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise _Refused("The object that keeps it is damaged.") from error
+        raise _Refused("Its object in the quarantine is damaged.") from error
     except Undecodable as error:
-        raise _Refused(f"It is undecodable ({error}). `millrace quarantine show` prints what it is.") from error
+        raise _Refused(f"It is undecodable ({error}). `millrace quarantine show` prints it.") from error
 
 
 def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
-    """List an entry as the chunk that it turns out to be: another version could not decode it, and this one can."""
+    """Replace the entry of an undecodable message that this version can decode by the entry of its chunk."""
     filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined))
     quarantine.add(filed, quarantine.content(entry))
     quarantine.remove(entry)

@@ -1,4 +1,4 @@
-"""Computes reports anew from the archive, and tells where the live ones say something else."""
+"""Recomputes reports from the archive, and compares them with the live ones."""
 
 from __future__ import annotations
 
@@ -24,8 +24,9 @@ _NOTHING: dict[str, Any] = {"events": 0, "unique_users": 0, "counts": {}, "top":
 
 @dataclass
 class Archived:
-    """What the archive says: a record for each chunk that counts, by project and hour. `seen`: the identities
-    that counted without a record; `projects`: whose lines there are, whether or not they count.
+    """The content of the archive: a record for each chunk that counts, by project and hour.
+
+    `seen`: identities that counted without a record. `projects`: the projects of all lines.
     """
 
     objects: int = 0
@@ -36,7 +37,7 @@ class Archived:
 
 
 def whole_windows(span: Span) -> Span:
-    """The windows that a span touches: a report is about all of its window."""
+    """Return the span extended to the whole windows that it overlaps."""
     for grain in reported():
         span = grain.whole(span)
     return span
@@ -53,10 +54,11 @@ def read(
     report_properties: Sequence[str],
     archived: Archived,
 ) -> Iterator[int]:
-    """Gather the lines that count; yields how many objects were looked at. Raises StoreFailed.
+    """Collect the lines that count. Yield how many objects were examined. Raises StoreFailed.
 
-    A line counts if its chunk's commit record names its object, or, where there is no record and it may have expired
-    (`is_forgotten`, by when the chunk was minted), the first time that its identity comes.
+    A line counts if its chunk's commit record names its object. If there is no record and it may have expired, the
+    first line with an identity counts. `is_forgotten`: returns whether the record of a chunk that was minted then may
+    have expired.
     """
     for batch in archive_scan.scan(archive, objects):
         lines = [
@@ -104,7 +106,7 @@ def _record(lines: Sequence[ArchivedEvent], report_properties: Sequence[str]) ->
 def differences(
     archived: Archived, reports: ports.ReportStore, span: Span, project: str | None
 ) -> Iterator[dict[str, Any]]:
-    """Each window whose live report differs, with what it says and what the archive says; nothing if all agree."""
+    """Yield each window whose live report differs, with both versions of the fields that differ."""
     projects = archived.projects | ({project} if project else set())
     for owner in sorted(projects):
         for grain in reported():

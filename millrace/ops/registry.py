@@ -1,4 +1,4 @@
-"""Making and changing projects and keys in a stage's table."""
+"""Creates and changes projects and keys in a stage's table."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from millrace.command_error import CommandError
 
 
 def project_named(projects: ProjectStore, name: str) -> Project:
-    """The project of this name, made now if there is none. Raises CommandError."""
+    """Return the project of this name, after creating it if it does not exist. Raises CommandError."""
     if not is_project_name(name):
         raise CommandError(
             f"{name} is no project name. Take up to 40 of a-z, 0-9, - and _, the first a letter or a digit."
@@ -26,12 +26,12 @@ def project_named(projects: ProjectStore, name: str) -> Project:
     found = projects.get(name)
     if found is None:
         projects.save(Project(name, secret=secrets.token_hex(16)), replacing=None)
-        return project_named(projects, name)  # this one, or the one that somebody else has just made
+        return project_named(projects, name)  # another command may have created it first
     return found
 
 
 def check_known(projects: ProjectStore, name: str) -> None:
-    """Raises CommandError for a project that does not exist; the default project always does."""
+    """Raise CommandError if a project does not exist. The default project always exists."""
     if name != DEFAULT_PROJECT and projects.get(name) is None:
         raise CommandError(
             f"There is no project {name}. List those that exist with `millrace projects list`, or make it with "
@@ -40,16 +40,16 @@ def check_known(projects: ProjectStore, name: str) -> None:
 
 
 def change_project(projects: ProjectStore, name: str, change: Callable[[Project], Project]) -> Project:
-    """A project with a change made to its settings. Raises CommandError if somebody else changes it too."""
+    """Change a project's settings. Return the project. Raises CommandError if somebody else changes it too."""
     before = project_named(projects, name)
     after = change(before)
     if after != before and not projects.save(after, replacing=before):
-        raise CommandError(f"Somebody else has just changed the project {name}. Look at it and do this again.")
+        raise CommandError(f"Somebody else has just changed the project {name}. Check it and run this again.")
     return after
 
 
 def create_key(projects: ProjectStore, project: str, kind: str, now: datetime) -> tuple[str, AccessKey]:
-    """A new key, which is known only here and now, and what is kept of it."""
+    """Create a key. Return the key, which is not stored anywhere, and its record."""
     project_named(projects, project)
     key, kept = access_key.mint(project, kind, now=now, randomness=os.urandom(26))
     projects.save_key(kept)
@@ -57,7 +57,7 @@ def create_key(projects: ProjectStore, project: str, kind: str, now: datetime) -
 
 
 def rotate_keys(projects: ProjectStore, project: str, kind: str, *, now: datetime, grace: timedelta) -> str:
-    """A new key; all others of its project and kind are valid for the time of grace, and then no more."""
+    """Create and return a key. All other keys of its project and kind stop working after the grace period."""
     key, kept = create_key(projects, project, kind, now)
     end = now + grace
     for other in projects.all_keys():
@@ -68,7 +68,7 @@ def rotate_keys(projects: ProjectStore, project: str, kind: str, *, now: datetim
 
 
 def revoke_key(projects: ProjectStore, key_id: str) -> AccessKey:
-    """Remove a key, named by its id or given whole. Raises CommandError if there is none."""
+    """Remove a key, given its id or the whole key. Raises CommandError if there is none."""
     found = projects.key(access_key.id_in(key_id) or key_id)
     if found is None:
         raise CommandError(f"No key has the id {key_id[:20]}. List them with `millrace keys list`.")

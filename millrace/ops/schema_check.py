@@ -1,7 +1,7 @@
-"""Whether a JSON Schema may be part of a catalogue: understood to the last keyword, its patterns in linear time.
+"""Checks whether a JSON Schema may be part of a catalogue: all its keywords are supported, its patterns linear.
 
-Events come from anybody and are checked while their client waits, so what could make a check slow is
-refused here, where a person reads the answer.
+Anybody may send events, and clients wait while they are checked. So schemas that could make a check slow are refused
+here, where a person reads the message.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.core.json_schema.patterns import BadPattern, matcher
 
-# Fewer than the steps that any event may take: no event is left unchecked for its schema's size alone.
+# Fewer than the steps that any event may take, so that a schema's size alone never leaves an event unchecked.
 MAX_SCHEMA_NODES = 500
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PATTERN_LENGTH = 500
@@ -21,11 +21,11 @@ _TYPES = ("null", "boolean", "number", "integer", "string", "array", "object")
 
 
 class BadSchema(ValueError):
-    """One sentence on what is wrong with a schema, and where."""
+    """A schema is refused. The message says what is wrong and where."""
 
 
 def check(document: Any) -> str:
-    """The schema as it is kept, as text. Raises BadSchema."""
+    """Return the schema as text, in the form that is stored. Raises BadSchema."""
     if not isinstance(document, dict):
         raise BadSchema("a schema is a JSON object")
     schema = {name: value for name, value in document.items() if name not in ("$schema", "$id")}
@@ -54,7 +54,7 @@ def _are_types(value: Any) -> bool:
     )
 
 
-# Every keyword that the checker applies, with the form that its value must have.
+# Every supported keyword of a value, with a test of the keyword's own value.
 _KEYWORDS: dict[str, Callable[[Any], bool]] = {
     "type": _are_types,
     "enum": lambda value: isinstance(value, list) and bool(value),
@@ -77,7 +77,7 @@ _DEFINITIONS = ("$defs", "definitions")
 
 
 class _Walk:
-    """Through a schema as a check goes: references are followed, and every step counts."""
+    """Walks through a schema as a check does: it follows references and counts every step."""
 
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
@@ -90,7 +90,7 @@ class _Walk:
         if isinstance(schema, bool):
             return
         if not isinstance(schema, dict):
-            raise BadSchema(f"{place} is no schema")
+            raise BadSchema(f"{place} is not a schema")
         for keyword, value in schema.items():
             self._visit_keyword(keyword, value, f"{place}/{keyword}", followed)
         if "$ref" in schema:
@@ -112,7 +112,7 @@ class _Walk:
         elif keyword in (*_SCHEMA_MAPS, *_DEFINITIONS):
             self._visit_map(keyword, value, place, followed)
         elif keyword not in _ANNOTATIONS:
-            raise BadSchema(f"{place} is not supported; docs/projects.md lists what is")
+            raise BadSchema(f"{place} is not supported; docs/projects.md lists the supported keywords")
 
     def _visit_map(self, keyword: str, value: Any, place: str, followed: tuple[str, ...]) -> None:
         if not isinstance(value, dict):

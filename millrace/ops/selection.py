@@ -1,4 +1,4 @@
-"""Which of the stage's dead letters or quarantined messages a command is about."""
+"""Selects dead letters or quarantined messages for a command."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.core.windows import Span
 
 @dataclass(frozen=True)
 class Selection:
-    """Everything, or what fits each value that is given. `span` holds received times."""
+    """Messages that match each given value; without values, all messages. `span`: a range of receive times."""
 
     project: str | None = None
     code: str | None = None
@@ -29,7 +29,7 @@ class Selection:
 
 
 def read_span(first: str | None, after: str | None) -> Span:
-    """A span of times as people type them. Raises click.UsageError, also for one that holds no time."""
+    """Return a span of times as people type them. Raises click.UsageError, as for an empty span."""
     try:
         start, end = (timestamps.parse_loosely(text) if text else None for text in (first, after))
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""Changes how long a stage keeps its data, and says from when the change holds."""
+"""Changes the lifetimes of a stage's data, and explains from when the change applies."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def _consequences(before: Lifetimes, after: Lifetimes, now: datetime) -> Iterato
     if after.events != before.events:
         shorter = min(before.events, after.events).days
         yield (
-            f"What is received from now on is kept for {after.events.days} days. What is there already expires after "
-            f"{before.events.days} days; replays and renewals judge it by {shorter}."
+            f"Data that is received from now on is kept for {after.events.days} days. Existing data expires after "
+            f"{before.events.days} days; replays and renewals count on {shorter}."
         )
     if after.max_chunk_age < before.max_chunk_age:
         yield f"Chunks of more than {after.max_chunk_age.days} days are quarantined from now on."

@@ -1,4 +1,4 @@
-"""Removes archived objects that a crash left: written, and then named by no commit record."""
+"""Removes orphans: archived objects that a crash left before a commit record named them."""
 
 from __future__ import annotations
 
@@ -20,8 +20,9 @@ _HOUR = re.compile(r"events/date=([0-9]{4}-[0-9]{2}-[0-9]{2})/hour=([0-9]{2})/")
 
 @dataclass
 class Swept:
-    """What a sweep looked at and removed; `unreadable` objects hold lines that are not the pipeline's. `summaries`: of
-    hours, that no item names.
+    """The numbers of a sweep. `unreadable`: objects with lines that the pipeline did not write.
+
+    `summaries`: removed objects of hour summaries.
     """
 
     objects: int = 0
@@ -32,23 +33,24 @@ class Swept:
 
 
 def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: History) -> bool:
-    """Whether the commit records can tell if an object is an orphan: none that would name it is still to
-    come, and none that named it has expired.
+    """Return whether commit records can show that an object is an orphan.
 
-    To come: the invocation that wrote it is the only one that can ever name it, and may have stalled. From
-    when on: a rewritten object is old in its name and young by its last change, so each bound takes the one
-    that errs on the side of leaving it.
+    No record may be still to come: only the invocation that wrote the object can name it, and it may have stalled. And
+    no record may have expired.
+
+    An erasure rewrites objects, so a name may be old and the last change young. Each bound uses the time that is safer:
+    the last change for the first, the hour in the name for the second.
     """
     processed = processed_at(each.name)
     if processed is None:
         return False
-    # A record lives from its chunk's minting on, which may have been the maximum chunk age before the processing.
+    # A record's lifetime begins when its chunk is minted, at most the maximum chunk age before it is processed.
     minted = processed - lifetimes.current.settled
     return lifetimes.is_settled(each.modified, now) and not lifetimes.is_forgotten(minted, now)
 
 
 def processed_at(name: str) -> datetime | None:
-    """The hour in which an object was written, as its name has it, which no rewriting changes."""
+    """Return the hour in which an object was first written, from its name, or None."""
     match = _HOUR.match(name)
     if not match:
         return None
@@ -59,16 +61,16 @@ def processed_at(name: str) -> datetime | None:
 
 
 def was_processed(each: ArchiveObject, span: Span) -> bool:
-    """Whether an object was written in an hour that begins in the span."""
+    """Return whether an object was first written in an hour that begins in the span."""
     processed = processed_at(each.name)
     return processed is not None and span.holds(timestamps.sortable(processed))
 
 
 def is_orphan(name: str, chunk_ids: Iterable[str], archived_in: dict[str, str | None]) -> bool:
-    """Whether every chunk that has a line in an object is committed, and with another object or none.
+    """Return whether all chunks with lines in an object are committed with another object, or with none.
 
-    A chunk without a record may be a dead letter that comes back, or all that is left of a lost table. An
-    object without lines was emptied by an erasure; records may name it.
+    A chunk without a record may be a dead letter that is replayed, or the table may be lost. An object without lines
+    was emptied by an erasure, and records may name it.
     """
     asked = list(chunk_ids)
     return bool(asked) and all(each in archived_in and archived_in[each] != name for each in asked)
@@ -82,7 +84,7 @@ def sweep(
     totals: Swept,
     dry_run: bool,
 ) -> Iterator[int]:
-    """Remove the orphans among objects that may be judged; yields how many were looked at. Raises StoreFailed."""
+    """Remove the orphans among objects that may be judged. Yield how many were examined. Raises StoreFailed."""
     for batch in archive_scan.scan(archive, objects):
         chunks = {scanned.name: _chunks_of(scanned) for scanned in batch}
         archived_in = commits.archived_in({chunk for each in chunks.values() for chunk in each or ()})
@@ -99,7 +101,7 @@ def sweep(
 
 
 def sweep_summaries(hour_summaries: ports.HourSummaryStore, now: datetime, totals: Swept, *, dry_run: bool) -> None:
-    """Remove objects of hour summaries that died with their writer: they may hold the ids of erased users."""
+    """Remove objects of hour summaries that no item names: they may contain ids of erased users."""
     for name in hour_summaries.unnamed(now - Lifetimes.worker_stalls):
         if not dry_run:
             hour_summaries.delete(name)
@@ -107,7 +109,7 @@ def sweep_summaries(hour_summaries: ports.HourSummaryStore, now: datetime, total
 
 
 def _chunks_of(scanned: Scanned) -> set[tuple[str, str]] | None:
-    """The (project, chunk_id) of each line; None if a line cannot be read: then nothing is said of the object."""
+    """Return the (project, chunk_id) of all lines; None if a line is unreadable, so that the object is kept."""
     try:
         return {archive_scan.read_event(stored).chunk for stored in scanned.content.events}
     except ValueError:

@@ -1,4 +1,4 @@
-"""Brings a stage's data to the format of this version: records it on an empty stage, converts what is older.
+"""Upgrades a stage's data to the format of this version. An empty stage only gets the format recorded.
 
 An upgrade from one format to the next has three steps, and each may be repeated:
 
@@ -6,7 +6,7 @@ An upgrade from one format to the next has three steps, and each may be repeated
 2. Wait until no function still writes the old format.
 3. Convert the data that is left in the old format, and record that none is left.
 
-Functions go on meanwhile, so a version that brings an upgrade knows both formats.
+Functions continue to run meanwhile, so a version with an upgrade knows both formats.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ from millrace.command_error import CommandError
 from millrace.ops import stage_lifetimes
 from millrace.stage_address import checked
 
-#: Converts data of one format to the next, by the number of the older one. Safe to repeat.
+#: Functions that convert data of one format to the next, by the number of the older one. Each is safe to repeat.
 Upgrades = Mapping[int, Callable[[Pipeline], None]]
 UPGRADES: Upgrades = {}
-# A function that read the format just before it changed may write the old one for as long as it runs, 60 s.
+# A function that read the format just before it changed may write the old one until it ends, for 60 s.
 WAIT_SECONDS = limits.REMEMBERED_SECONDS + 60
 
 
 def prepare(environment: Mapping[str, str], say: Callable[[str], None] = lambda _: None) -> None:
-    """Record the format of a stage that holds nothing, refuse a stage of an unknown format, and change its lifetimes.
+    """Record the format of an empty stage, refuse a stage with an unknown format, and change its lifetimes.
 
-    `environment`: what the stage's functions see. Raises CommandError.
+    `environment`: that of the stage's functions. Raises CommandError.
     """
     try:
         pipeline = Pipeline(Settings.from_environ(environment), retries.TOOLBOX_CALL)
@@ -66,9 +66,9 @@ def upgrade(
     target: int = CURRENT_FORMAT,
     pause: Callable[[float], None] = time.sleep,
 ) -> DataFormat:
-    """Bring a stage's data to the format `target`, and its lifetimes to what the settings ask for. Safe to repeat.
+    """Upgrade a stage's data to the format `target`, and its lifetimes to those of the settings. Safe to repeat.
 
-    Returns the format that is recorded then. Raises CommandError and StoreFailed.
+    Returns the format that is then recorded. Raises CommandError and StoreFailed.
     """
     _start_empty(pipeline)
     while (current := _recorded(pipeline.formats)) != DataFormat(target, target):
@@ -98,4 +98,4 @@ def _recorded(formats: DataFormats) -> DataFormat:
 
 def _replace(formats: DataFormats, before: DataFormat, after: DataFormat) -> None:
     if not formats.replace(before, after):
-        raise CommandError("Somebody else upgrades this stage. Wait until that is done, and run this again.")
+        raise CommandError("Somebody else is upgrading this stage. Wait until that is done, and run this again.")

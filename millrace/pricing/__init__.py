@@ -1,1 +1,1 @@
-"""What a workload costs: calls and units counted by a stub of AWS, priced by a dated list."""
+"""Prices a workload: a stub of AWS counts calls and units, and a dated list has the prices."""

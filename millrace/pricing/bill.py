@@ -1,4 +1,4 @@
-"""The bill: what a recorded workload costs by line, for a number of events a month."""
+"""The bill: the cost of a recorded workload by line, for a number of events a month."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from millrace.pricing.prices import PRICES
 DAYS_A_MONTH = 30.4
 SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
 RUNS_A_MONTH = 24 * SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
-# Each run reads the records of the running hour, so a record is read by the runs that are left of its hour, and
-# once when it is over. A day is made of hour summaries: docs/cost.md.
+# Each run reads all records of the running hour. So a record is read by the remaining runs of its hour, and once when
+# the hour is over. Days are made of hour summaries: docs/cost.md.
 _READS_OF_A_RECORD = (SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
-# Each waits for 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+# Pollers of a queue. Each waits for 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _POLLERS = 5
 _IDLE_POLLS_A_MINUTE = _POLLERS * 3
 _DELETED_AT_ONCE = 10
-#: What a run that finds nothing takes, and how much more for each project with new events, while its reports are small.
-#: A test measures both, except for CPU, which depends on the machine.
+#: The cost of a run without work, and the additional cost of each project with new events, while its reports are small.
+#: A test measures both, except the CPU time, which depends on the machine.
 IDLE_RUN = {"calls": 25, "read_units": 22, "queue_requests": 2}
 PROJECT_RUN = {"calls": 37, "read_units": 24, "write_units": 18, "objects": 2, "topic_publishes": 2}
 _IDLE_RUN_CPU_MS, _PROJECT_RUN_CPU_MS = 10, 10
-#: Of the aggregator: .chalice/config.json.
+#: The memory of the aggregator: .chalice/config.json.
 AGGREGATOR_MEGABYTES = 1769
-# The aggregator compares the table with these: chunks, accepted, chunk_hashes, rejected.
+# The metrics that the aggregator compares with the table: chunks, accepted, chunk_hashes, rejected.
 _METRICS_OF_THE_LEDGER = 4
-#: Those of the catalogue that every stage has; each code of a rejection adds one once it has occurred.
+#: The metrics that every stage has. Each rejection code adds one once it has occurred.
 _METRICS_IN_USE = len([name for name in CATALOGUE if not name.startswith(("rejected_", "warned_"))])
-# CloudWatch adds this much to each line. Lambda's own are none: at the system level WARN, which `millrace deploy`
-# sets, it keeps "start" and "report" of a call that went well to itself:
+# CloudWatch adds this much to each line. Lambda itself writes none: `millrace deploy` sets the system level WARN, at
+# which a successful call logs no "start" and "report":
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutLogEvents.html
 _LOG_LINE_BYTES = 26
-# A line of the access log as API Gateway fills it in: finishing.ACCESS_LOG_FORMAT.
+# The values in a line of the access log: finishing.ACCESS_LOG_FORMAT.
 _ACCESS_LOG_VALUES = {
     "$context.requestId": "c6af9ac6-7b61-11e6-9a41-93e8deadbeef",
     "$context.requestTime": "24/Nov/2026:20:05:03 +0000",
@@ -49,9 +49,10 @@ _ACCESS_LOG_VALUES = {
     "$context.responseLength": "350",
     "$context.error.message": "-",
 }
-# Headers that API Gateway adds to an answer: date, request id, trace id and the like.
+# Headers that API Gateway adds to an answer: date, request id, trace id and others.
 _GATEWAY_HEADERS = 350
-# Every item: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+# DynamoDB adds so many bytes to every item:
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 _ITEM_OVERHEAD = 100
 # A function with this much memory has one vCPU: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
 _MEGABYTES_PER_VCPU = 1769
@@ -59,8 +60,9 @@ _MEGABYTES_PER_VCPU = 1769
 
 @dataclass(frozen=True, slots=True)
 class Assumptions:
-    """What is not measured here. `call_ms`: how long a function waits for one call to AWS;
-    `cpu_scale`: how much longer a vCPU of Lambda takes than this machine.
+    """The values that are not measured here. `call_ms`: the duration of an AWS call. `object_ms`: that of an S3 call.
+
+    `cpu_scale`: how much slower a vCPU of Lambda is than this machine.
     """
 
     memory_megabytes: int = 512
@@ -72,16 +74,16 @@ class Assumptions:
     retention_days: int = Lifetimes.events.days
 
     def duration_ms(self, cpu_ms: float, calls: float, objects: float) -> float:
-        """Measured CPU on the memory's share of a vCPU, plus waiting for one call after the other."""
+        """Return the duration: measured CPU time on the memory's share of a vCPU, plus one call after the other."""
         share = min(1.0, self.memory_megabytes / _MEGABYTES_PER_VCPU)
         return cpu_ms * self.cpu_scale / share + (calls - objects) * self.call_ms + objects * self.object_ms
 
 
 def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> dict[str, float]:
-    """Dollars to take in so many events within a month, by line."""
+    """Return the dollars for ingesting and processing so many events within a month, by line."""
     api, behind = recorded["api"], recorded["behind"]
     calls = recorded["posts"] + recorded["batches"]
-    # A poll answers as soon as there is one message: while pollers wait, each message comes in a request of its own.
+    # A poll answers as soon as there is a message. While pollers wait, each message comes in a separate request.
     # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
     received = max(recorded["queued"], api.get("message_bytes", 0) / 65536)
     polled = received + recorded["batches"] * math.ceil(recorded["messages"] / _DELETED_AT_ONCE)
@@ -89,11 +91,11 @@ def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e
         (api["cpu_us"] + behind["cpu_us"]) / 1000, api["calls"] + behind["calls"], behind.get("objects", 0)
     )
     prefix = "provisioned_" if assumed.provisioned else ""
-    # Of the three kinds of API only the REST API compresses.
+    # Only the REST API compresses answers.
     answered = api.get("compressed_bytes", api["answered_bytes"]) if assumed.api == "rest" else api["answered_bytes"]
     out = answered + _GATEWAY_HEADERS * recorded["posts"]
     logged = sum(each["logged_bytes"] + _LOG_LINE_BYTES * each.get("logged_lines", 0) for each in (api, behind))
-    # A function's own address keeps no access log.
+    # A function URL has no access log.
     access_log = 0 if assumed.api == "url" else (len(access_log_line()) + _LOG_LINE_BYTES) * recorded["posts"]
     costs = {
         "API requests": _api(assumed.api, recorded["posts"] * events),
@@ -112,7 +114,7 @@ def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e
 
 
 def access_log_line() -> str:
-    """What the access log says of one POST."""
+    """Return the line of the access log for one POST."""
     line = ACCESS_LOG_FORMAT
     for variable, value in _ACCESS_LOG_VALUES.items():
         line = line.replace(variable, value)
@@ -124,7 +126,7 @@ def _api(kind: str, requests: float) -> float:
 
 
 def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
-    """Dollars a month to keep so many events: table, its point-in-time recovery, archive."""
+    """Return the dollars a month for storing so many events: table, its point-in-time recovery, archive."""
     behind = recorded["behind"]
     table = (behind["item_bytes"] + _ITEM_OVERHEAD * behind["items"]) * events
     costs = {
@@ -136,23 +138,23 @@ def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
 
 
 def lifetime(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> tuple[float, float]:
-    """Dollars to take in so many events and to keep them until they expire, and for their backups meanwhile."""
+    """Return the dollars for ingesting events and storing them until they expire, and those for their backups."""
     kept, months = keeping(recorded, events), assumed.retention_days / DAYS_A_MONTH
     backups = kept["point-in-time recovery"]
     return ingestion(recorded, assumed, events)["in all"] + (kept["in all"] - backups) * months, backups * months
 
 
 def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
-    """Dollars for reading commit records again: each refresh of a running hour reads it from its start."""
+    """Return the dollars for reading commit records: each refresh of a running hour reads it from its start."""
     record_bytes = recorded["behind"].get("record_bytes", 0)
     return PRICES[f"{prefix}read_unit"].of(record_bytes * _READS_OF_A_RECORD / 4096 * events)
 
 
 def batches_at(events_a_day: float, events_a_post: int, trigger: Trigger) -> tuple[int, int]:
-    """How many messages Lambda puts into a batch at a steady rate: the least and the most.
+    """Return the least and the most messages that Lambda puts into a batch at a steady rate.
 
-    AWS does not say whether its pollers gather a window's messages each for itself or together.
-    Without a window a poller takes what is there, which is one message unless they come faster than it asks.
+    AWS does not say whether each poller gathers messages for itself or all do together. Without a window, a poller
+    takes the messages that are there: usually one.
     """
     a_window = events_a_day / 86_400 / events_a_post * trigger.window_seconds
     least, most = (max(1, min(trigger.batch_size, round(size))) for size in (a_window / _POLLERS, a_window))
@@ -160,7 +162,7 @@ def batches_at(events_a_day: float, events_a_post: int, trigger: Trigger) -> tup
 
 
 def idle(assumed: Assumptions, alarms: int) -> dict[str, float]:
-    """Dollars a month for a stage that nobody uses, by line: poller, schedule and alarms never rest."""
+    """Return the dollars a month for an unused stage, by line: poller, schedule and alarms always run."""
     runs, polls = RUNS_A_MONTH, _IDLE_POLLS_A_MINUTE * 60 * 24 * DAYS_A_MONTH
     costs = {
         "SQS": PRICES["queue_request"].of(polls + runs * IDLE_RUN["queue_requests"]),
@@ -175,7 +177,7 @@ def idle(assumed: Assumptions, alarms: int) -> dict[str, float]:
 
 
 def active_project(assumed: Assumptions) -> dict[str, float]:
-    """Dollars a month for each project that always has new events, by line: each run recomputes its reports."""
+    """Return the dollars a month for a project that always has new events, by line: each run refreshes its reports."""
     runs = RUNS_A_MONTH
     costs = {
         "Lambda": _runs_last(assumed, PROJECT_RUN, _PROJECT_RUN_CPU_MS),
@@ -188,7 +190,7 @@ def active_project(assumed: Assumptions) -> dict[str, float]:
 
 
 def _runs_last(assumed: Assumptions, run: dict[str, int], cpu_ms: float) -> float:
-    """Dollars a month for the duration of runs, whose calls come one after the other."""
+    """Return the dollars a month for the duration of runs that make their calls one after the other."""
     aggregator = replace(assumed, memory_megabytes=AGGREGATOR_MEGABYTES)
     seconds = RUNS_A_MONTH * aggregator.duration_ms(cpu_ms, run["calls"], run.get("objects", 0)) / 1000
     return PRICES["lambda_gb_second"].of(seconds * AGGREGATOR_MEGABYTES / 1024)

@@ -1,4 +1,4 @@
-"""Requests of the real client libraries, filled with a shop's events: each library as it was captured, by case."""
+"""Captured requests of real client libraries, filled with a shop's events, by case."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from chalicelib.core.dialects import Incoming, registry
 from millrace.pricing.workload import Traffic
 
 _CAPTURED: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("captured.json").read_text())
-#: Own form beside the libraries'.
+#: The cases of Millrace's own form, besides those of the libraries.
 OWN, UNTIMED = "own form", "own form, without a time"
 CASES = (OWN, UNTIMED, *_CAPTURED)
 
@@ -25,7 +25,7 @@ class Request(NamedTuple):
 class CapturedTraffic:
     """The traffic of a case. A browser's POST has one user, a server's has many.
 
-    `as_own`: the same events, in Millrace's own form: as many bytes are stored.
+    `as_own`: send the same events in Millrace's own form.
     """
 
     def __init__(self, case: str, *, as_own: bool = False) -> None:
@@ -33,7 +33,7 @@ class CapturedTraffic:
         self._traffic = Traffic()
 
     def request(self, events: int) -> Request:
-        """One POST of so many events."""
+        """Return one POST with so many events."""
         if self._case in (OWN, UNTIMED):
             made = [self._traffic.event() for _ in range(events)]
             if self._case == UNTIMED:
@@ -84,7 +84,7 @@ def _fill_posthog(message: dict[str, Any], event: dict[str, Any], _case: str) ->
 
 
 def _fill_script(message: dict[str, Any], event: dict[str, Any], _case: str) -> dict[str, Any]:
-    """A page view, as the script of one line of HTML sends it."""
+    """Return a page view in the form of the script for web sites."""
     seen = event["properties"]
     message |= {"event_id": event["event_id"].replace("-", ""), "timestamp": event["timestamp"]}
     message["anonymous_id"] = _device_of(event).replace("-", "")
@@ -92,12 +92,12 @@ def _fill_script(message: dict[str, Any], event: dict[str, Any], _case: str) -> 
     return message | {"properties": {"path": seen["page"], "title": seen["title"], "referrer": seen["referrer"]}}
 
 
-#: By what the envelope of a request has; others are Segment's.
+#: Functions that fill messages, by a field of the batch. Others use Segment's.
 _FILL = {"api_key": _fill_posthog, "write_key": _fill_script}
 
 
 def _own_form(request: Request) -> Request:
-    """The events of a library's request, as the dialect reads them."""
+    """Return the events of a library's request in Millrace's own form, as the dialect reads them."""
     incoming = incoming_of(request)
     dialect = registry.dialect_of("POST", resource_of(request.path)[0], incoming)
     post = registry.load(dialect.reader)(incoming)
@@ -106,10 +106,10 @@ def _own_form(request: Request) -> Request:
 
 
 def incoming_of(request: Request) -> Incoming:
-    """The request as a dialect reads it."""
+    """Return the request in the form that dialects read."""
     return Incoming(request.body.encode(), {}, {}, datetime.now(UTC), resource_of(request.path)[1])
 
 
 def resource_of(path: str) -> tuple[str, dict[str, str]]:
-    """The route of a path, and the parameters in it, as API Gateway hands them over."""
+    """Return the route of a path and the parameters in it, as API Gateway provides them."""
     return ("/v1/{call}", {"call": path.rpartition("/")[2]}) if path.startswith("/v1/") else (path, {})

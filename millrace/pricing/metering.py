@@ -1,4 +1,4 @@
-"""The meter: answers each AWS call with the least that is valid, and counts what AWS would bill."""
+"""The cost meter: answers each AWS call with a minimal valid answer, and counts the billed units."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ Call = dict[str, Any]
 
 
 class Meter:
-    """What one caller did. `calls` by name; `units`: what is billed; `messages`: the bodies it queued."""
+    """The calls of one caller.
+
+    `calls`: by name. `units`: what AWS would bill. `messages`: the bodies that it queued.
+    """
 
     def __init__(self) -> None:
         self.calls: Counter[str] = Counter()
@@ -37,7 +40,7 @@ class Meter:
         return {"calls": dict(self.calls), "units": dict(self.units), "messages": self.messages}
 
     def answer(self, method: str, target: str, body: bytes) -> tuple[bytes, str]:
-        """The answer's body and content type to one request; `target` is its X-Amz-Target, or empty."""
+        """Return the body and content type of an answer. `target`: the request's X-Amz-Target, or empty."""
         self.units["sent_bytes"] += len(body)
         service, _, operation = target.partition(".")
         if service.startswith("DynamoDB"):
@@ -106,7 +109,7 @@ class Meter:
 
     @staticmethod
     def _changed_bytes(update: Call) -> int:
-        """The item that an update leaves, as far as the call tells: its key and what it sets."""
+        """Return the size of an updated item as far as the call shows it: its key and the values that are set."""
         names = sum(len(name) for name in update.get("ExpressionAttributeNames", {}).values())
         values = sum(units.value_bytes(value) for value in update.get("ExpressionAttributeValues", {}).values())
         return units.item_bytes(update["Key"]) + names + values
@@ -129,13 +132,13 @@ class Meter:
         return {"UnprocessedItems": {}}
 
     def _BatchExecuteStatement(self, call: Call) -> Call:  # noqa: N802
-        """An INSERT takes what PutItem takes."""
+        """Count an INSERT like PutItem."""
         for statement in call["Statements"]:
             names = _FIELD.findall(statement["Statement"])
             self._write(units.item_bytes(dict(zip(names, statement["Parameters"], strict=True))))
         return {"Responses": [{} for _ in call["Statements"]]}
 
-    # --- table: reads; the table holds nothing but the stage's data format
+    # --- table: reads; the table contains only the stage's data format
 
     def _GetItem(self, call: Call) -> Call:  # noqa: N802
         self.units["read_units"] += units.read_units(0, consistent=call.get("ConsistentRead", False))  # type: ignore[assignment]

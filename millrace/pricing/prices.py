@@ -9,14 +9,14 @@ LOOKED_UP = "2026-11-24"
 
 
 class Price(NamedTuple):
-    """Dollars for a unit, in tiers of a month: [(units up to, dollars)], the last without an end."""
+    """Dollars for a unit, in tiers of a month: ((units up to, dollars), ...). The last tier has no end."""
 
     unit: str
     tiers: tuple[tuple[float, float], ...]
     source: str
 
     def of(self, units: float) -> float:
-        """Dollars for so many units in one month."""
+        """Return the dollars for so many units in one month."""
         dollars, below = 0.0, 0.0
         for upto, price in self.tiers:
             dollars += max(0.0, min(units, upto) - below) * price
@@ -34,11 +34,11 @@ def _flat(unit: str, dollars: float, source: str) -> Price:
 
 _MILLION = 1e-6
 _INF = float("inf")
-# AWS's gigabyte: https://aws.amazon.com/s3/faqs/
+# AWS's definition of a gigabyte: https://aws.amazon.com/s3/faqs/
 _GB = 2**30
 _TB = 2**40
 
-# Half of what it was before November 2024, and provisioned capacity at the default target of auto scaling, 70 %.
+# On-demand prices since November 2024. Provisioned capacity at auto scaling's default target, 70 %.
 _DYNAMODB = "https://aws.amazon.com/dynamodb/pricing/on-demand/"
 _PROVISIONED = "https://aws.amazon.com/dynamodb/pricing/provisioned/"
 _USED = 0.7 * 3600

@@ -1,4 +1,4 @@
-"""Records what a pipeline does with a workload: its functions run in a worker, against the stub of AWS."""
+"""Records the work of a pipeline on a workload: its functions run in a worker, against the stub of AWS."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from millrace.command_error import CommandError
 from millrace.pricing.stub import Stub
 
 PROJECT = Path(__file__).parent.parent.parent
-#: The functions of app.py, as a worker names them.
+#: The functions of app.py, in the form that a worker takes.
 OURS = "app:app:process"
 
-# What Lambda hands to a function at once: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-# A record wraps its body in half a kilobyte, and quotes inside the body are escaped.
+# The largest event of a Lambda call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+# A record adds half a kilobyte to its body, and quotes inside the body are escaped.
 _MAX_BATCH_BYTES = 6_000_000
 _RECORD_BYTES = 600
 _MOST_EVENTS = 20_000
@@ -25,7 +25,7 @@ _WARM_UP = 5
 
 
 class Worker:
-    """The process that runs a pipeline's functions, and what its meter counted."""
+    """The process that runs a pipeline's functions."""
 
     def __init__(
         self, functions: str, stub: Stub, *, caller: str = "worker", environment: Mapping[str, str] | None = None
@@ -41,29 +41,29 @@ class Worker:
         )
 
     def ask(self, **task: Any) -> dict[str, Any]:
-        """Have a task done: what it took, and what the meter counted meanwhile."""
+        """Run a task. Return its measurements and the counts of the cost meter."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps(task) + "\n")
         self._process.stdin.flush()
         line = self._process.stdout.readline()
         if not line:
-            raise CommandError("The functions that were to be measured failed. What they said is above.")
+            raise CommandError("The measured functions failed. Their messages are above.")
         return {**json.loads(line), **self._stub.take(self._caller)}
 
     def batches(self, posts: int, events: int, messages: int) -> list[list[str]]:
-        """The messages that so many POSTs bring into the queue, in batches."""
+        """Return the messages that so many POSTs send to the queue, in batches."""
         return cut(self.ask(posts=posts, events=events)["messages"], messages)
 
     def end(self) -> float:
-        """Ends the process and answers its peak of memory, in megabytes."""
+        """Stop the process. Return its peak memory in megabytes."""
         peak: float = self.ask()["peak_megabytes"]
         self._process.communicate("")
         return peak
 
 
 def cut(bodies: list[str], messages: int) -> list[list[str]]:
-    """Batches of so many messages, or as many as one call of a function takes."""
+    """Cut messages into batches of this size, or smaller ones that fit one call of a function."""
     batches: list[list[str]] = [[]]
     size = 0
     for body in bodies:
@@ -77,7 +77,7 @@ def cut(bodies: list[str], messages: int) -> list[list[str]]:
 
 
 def per_event(result: dict[str, Any], events: int) -> dict[str, float]:
-    """Everything for one event: microseconds of CPU, calls, and each billed unit."""
+    """Return everything per event: microseconds of CPU, calls, and each billed unit."""
     return {
         "cpu_us": result["cpu_seconds"] * 1e6 / events,
         "calls": sum(result["calls"].values()) / events,
@@ -91,7 +91,7 @@ def per_event(result: dict[str, Any], events: int) -> dict[str, float]:
 
 
 def record(worker: Worker, *, events: int, messages: int) -> dict[str, Any]:
-    """What one event takes at so many events a POST and messages a batch: at the api, and behind the queue."""
+    """Return the cost of one event, at the API and behind the queue, for these sizes of POSTs and batches."""
     worker.ask(posts=_WARM_UP, events=events)
     posts = min(max(messages, 200 // events, 10), _MOST_EVENTS // events)
     api = worker.ask(posts=posts, events=events)

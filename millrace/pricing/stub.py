@@ -1,4 +1,4 @@
-"""A stub of AWS on a free port of 127.0.0.1, in a process of its own, with a meter for each access key."""
+"""A stub of AWS on a free port of 127.0.0.1, in its own process, with a cost meter for each access key."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _EXPECTS = re.compile(rb"\r\nexpect: *100-continue", re.IGNORECASE)
 
 
 class _Connection(asyncio.Protocol):
-    """HTTP/1.1 with kept-alive connections and bodies of a known length: what botocore speaks."""
+    """HTTP/1.1 as botocore uses it: connections that stay open, and bodies with a known length."""
 
     def __init__(self, meters: dict[str, Meter]) -> None:
         self._meters = meters
@@ -68,12 +68,12 @@ async def _serve() -> None:
     server = await loop.create_server(lambda: _Connection(meters), "127.0.0.1", 0, backlog=256)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    # The stub ends with the process that started it: its standard input is closed then.
+    # The stub ends with the process that started it, which closes its standard input.
     await loop.run_in_executor(None, sys.stdin.read)
 
 
 class Stub:
-    """The stub as a context: runs while the block does."""
+    """The stub as a context manager."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -87,7 +87,7 @@ class Stub:
         self._process.communicate("")
 
     def environment(self, caller: str) -> dict[str, str]:
-        """What a process needs to talk to the stub as that caller, and an open stage's names."""
+        """Return the environment of a process that uses the stub as this caller, with the names of an open stage."""
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("AWS_")},
             "AWS_ACCESS_KEY_ID": caller,
@@ -104,7 +104,7 @@ class Stub:
         }
 
     def take(self, caller: str) -> dict[str, Any]:
-        """What a caller did since the last take: {"calls": {}, "units": {}, "messages": []}."""
+        """Return a caller's work since the last take: {"calls": {}, "units": {}, "messages": []}."""
         with urllib.request.urlopen(f"{self.url}/-/take/{caller}") as answer:
             taken: dict[str, Any] = json.load(answer)
         return taken

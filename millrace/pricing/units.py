@@ -1,4 +1,4 @@
-"""What AWS bills for a call: the units of items, messages and reads, by its published rules."""
+"""The units that AWS bills for items, messages and reads, by its published rules."""
 
 from __future__ import annotations
 
@@ -13,12 +13,15 @@ _QUEUE_REQUEST_BYTES = 64 * 1024
 
 
 def item_bytes(item: dict[str, dict[str, Any]]) -> int:
-    """https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html"""
+    """Return the size of an item.
+
+    https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
+    """
     return sum(len(name.encode()) + value_bytes(value) for name, value in item.items())
 
 
 def value_bytes(value: dict[str, Any]) -> int:
-    """The size of one attribute's value as it travels, binary in base64."""
+    """Return the size of an attribute's value in the form of a request, in which binary values are base64."""
     ((kind, content),) = value.items()
     if kind == "S":
         return len(content.encode())
@@ -34,15 +37,15 @@ def value_bytes(value: dict[str, Any]) -> int:
 
 
 def write_units(size: int) -> int:
-    """Of a standard write; a transactional one takes twice as many."""
+    """Return the units of a standard write. A transactional write takes twice as many."""
     return max(1, math.ceil(size / _WRITE_UNIT_BYTES))
 
 
 def read_units(size: int, *, consistent: bool) -> float:
-    """Of an item that is read alone; one that does not exist costs the least there is."""
+    """Return the units of reading a single item. A missing item costs the minimum."""
     return max(1, math.ceil(size / _READ_UNIT_BYTES)) * (1 if consistent else 0.5)
 
 
 def queue_requests(size: int) -> int:
-    """How many requests SQS bills for one call with a payload of that many bytes."""
+    """Return how many requests SQS bills for a call with a payload of so many bytes."""
     return max(1, math.ceil(size / _QUEUE_REQUEST_BYTES))

@@ -1,6 +1,6 @@
-"""A pipeline's functions in a process of their own: does what standard input says, and reports the CPU it took.
+"""Runs a pipeline's functions in its own process: reads tasks from standard input, and reports their CPU time.
 
-python -m millrace.pricing.worker MODULE:API:PROCESSOR             one JSON document a line, in and out
+python -m millrace.pricing.worker MODULE:API:PROCESSOR             one JSON document per line, in and out
 python -m millrace.pricing.worker MODULE:API:PROCESSOR --cold api  import and first answer; prints ms of CPU
 """
 
@@ -26,8 +26,9 @@ Handler = Callable[[dict[str, Any], Any], Any]
 
 
 def measure(handler: Handler, events: list[dict[str, Any]]) -> dict[str, Any]:
-    """Call the handler for each event: CPU seconds in all, what was logged, and what was answered,
-    before and after API Gateway compresses it for clients that accept gzip, as browsers do.
+    """Call the handler for each event. Return the total CPU seconds, the size of logs, and the size of answers.
+
+    Answers are measured before and after API Gateway compresses them for clients that accept gzip, as browsers do.
     """
     printed = StringIO()
     gc.collect()
@@ -51,7 +52,7 @@ def _compressed_from() -> int:
 
 
 def _answer_bytes(answer: Any, *, compressed_from: float = float("inf")) -> int:
-    """The size of an HTTP answer; whatever is no success ends the measurement."""
+    """Return the size of an HTTP answer. Any error answer ends the measurement."""
     if not isinstance(answer, dict):
         return 0
     if answer.get("batchItemFailures") or answer.get("statusCode", 200) != 200:
@@ -68,13 +69,13 @@ def load(functions: str, which: str) -> Handler:
 
 
 def cold(functions: str, which: str) -> None:
-    """What a fresh process needs until its first answer, the interpreter's own start left out."""
+    """Print the CPU time from a fresh process to its first answer, without the start of the interpreter."""
     event = http_event(Traffic().post(1)) if which == "api" else queue_event([sys.stdin.read()])
     with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
         start = process_time()
         answer = load(functions, which)(event, Context())
         cpu = process_time() - start
-    _answer_bytes(answer)  # which had to be a success
+    _answer_bytes(answer)  # ends the measurement unless it is a success
     sys.stdout.write(f"{cpu * 1000:.2f}\n")
 
 
@@ -87,7 +88,11 @@ def _post(traffic: Traffic | CapturedTraffic, events: int) -> dict[str, Any]:
 
 
 def serve(functions: str) -> None:
-    """Tasks: {"posts": n, "events": m}, {"batches": [[message]]}, {"traffic": {}}, {"captured": {}}; {}: the memory."""
+    """Run the tasks of standard input.
+
+    {"posts": n, "events": m} and {"batches": [[message]]} measure, {"traffic": {}} and {"captured": {}} choose the
+    events of later tasks, and {} only returns the memory.
+    """
     api, processor = load(functions, "api"), load(functions, "processor")
     traffic: Traffic | CapturedTraffic = Traffic()
     for line in sys.stdin:

@@ -1,4 +1,4 @@
-"""A workload as Lambda would see it: events of a web site, the requests that bring them, the batches of a queue."""
+"""A workload in the form of Lambda's events: a web site's events, the requests that send them, and queue batches."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from uuid import UUID
 _TYPES = ("page_view", "page_view", "page_view", "page_view", "click", "click", "search", "add_to_cart", "purchase")
 _PAGES = [f"/products/{number}" for number in range(200)]
 _USERS = 5_000
-# Live traffic: the events of a batch happened within some seconds.
+# Live traffic: the events of a batch happen within some seconds.
 _SPREAD_SECONDS = 30
 
 
 class Traffic:
-    """Events like a shop's, some 400 bytes each as JSON; the same for the same seed."""
+    """Events like a shop's, about 400 bytes each as JSON. The same seed gives the same events."""
 
     def __init__(self, seed: int = 7, *, projects: int = 1, types: int = 0, event_bytes: int = 0) -> None:
         self._random = random.Random(seed)  # noqa: S311 - a workload, no secret
@@ -51,12 +51,12 @@ class Traffic:
                 "session": chance.randrange(10**9),
             },
         }
-        if self._padding_bytes:  # random characters: 4 of their 8 bits are compressed away
+        if self._padding_bytes:  # random hex digits: each has 4 bits of information, so compression halves them
             event["properties"]["padding"] = chance.randbytes(self._padding_bytes // 2).hex()
         return event
 
     def post(self, events: int) -> str:
-        """The body of one POST."""
+        """Return the body of one POST."""
         if events == 1:
             return json.dumps(self.event())
         return json.dumps({"events": [self.event() for _ in range(events)]})
@@ -134,7 +134,7 @@ def _record(body: str) -> dict[str, Any]:
 
 
 class Context:
-    """What handlers read of Lambda's context."""
+    """The part of Lambda's context that handlers read."""
 
     function_name = "function"
     memory_limit_in_mb = 512

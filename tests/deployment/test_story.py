@@ -169,12 +169,12 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
             "It stays hidden for 5 s, and process may run for 60 s: work is done twice."
         ),
         # By plain Chalice it was deployed last.
-        "API Gateway says its own errors as the API says its": (
-            "They come as API Gateway makes them: 403 for an unknown path, and no code."
+        "API Gateway's own errors have the form of the API's errors": (
+            "They have API Gateway's own form: 403 for an unknown path, and no code."
         ),
-        "Alarms exist and somebody is told": "Nobody gets the alarms, or nobody has confirmed.",
+        "Alarms exist and somebody receives them": "Nobody gets the alarms, or nobody has confirmed.",
         # The emulator's CloudFormation leaves two settings of the template out.
-        "The table expires old items, can be restored, and refuses to be deleted": (
+        "The table expires old items, can be restored, and is protected against deletion": (
             "It cannot be restored to a point in time."
         ),
     }
@@ -185,7 +185,7 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
     add_a_right_and_stop_the_trigger(deployment)
     wrong = wrong_in(deployment)
     restore_the_right_and_the_trigger(deployment)
-    assert "The table expires old items, can be restored, and refuses to be deleted" not in wrong
+    assert "The table expires old items, can be restored, and is protected against deletion" not in wrong
     assert "The functions' roles allow what the code needs, and nothing else" in wrong
     assert wrong["One trigger takes chunks from the queue"] == "The trigger is Disabled."
 

@@ -35,7 +35,7 @@ def test_an_emulator_that_hangs_or_ends_is_told(tmp_path: Path, capsys: pytest.C
             assert not ended.is_set()
             os.kill(emulator_of(tmp_path), signal.SIGKILL)
             assert ended.wait(PATIENCE_SECONDS)
-        eventually(lambda: has_said(f"has ended by itself. Its log: {tmp_path}/emulator.log"), "the word of its end")
+        eventually(lambda: has_said(f"has ended unexpectedly. Its log: {tmp_path}/emulator.log"), "the word of its end")
     finally:
         emulator.stop()
 

@@ -49,5 +49,5 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def test_a_request_ends_though_its_answer_does_not(url: str) -> None:
     exchange = Exchange(url, None, lambda _: None, lambda _: None, whole_seconds=0.3)
-    with pytest.raises(CommandError, match="has not ended its answer within 0 s"):
+    with pytest.raises(CommandError, match="has not completed its answer within 0 s"):
         exchange.ask("GET", "/health")

@@ -30,7 +30,7 @@ def test_the_doctor_s_checks_are_those_that_the_page_shows() -> None:
         "Setting the alarms ...",
         "An event was posted, processed and found again.",
         "Without a key the stage says 401.",
-        "shown this once:",
+        "It is shown only once:",
         "Deleting the functions ...",
     ],
 )
