@@ -82,7 +82,7 @@ class Deadline:
         self._over_at = math.inf
 
     def start(self, seconds: float) -> None:
-        """Give the invocation that begins so many seconds from now."""
+        """Start an invocation's deadline: this many seconds from now."""
         self._over_at = self._clock() + seconds
 
     def seconds_left(self) -> float:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from chalicelib.adapters.aws import error_code, translated_errors
 from chalicelib.ports import ArchiveObject
 
-# S3's codes for an object that is no longer the one that was read: changed, being changed, or gone.
+# S3's codes for an object that has changed since it was read, is being changed, or is gone.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _MOVED_ON = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
 #: S3's codes for a missing object: if the caller may list the bucket, and if not, as the aggregator.

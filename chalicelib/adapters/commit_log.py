@@ -36,7 +36,7 @@ class CommitLog:
         self._retention = retention
 
     def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
-        """Try once to commit all records. If nothing was applied, return what was learnt.
+        """Try once to commit all records. Return the outcome.
 
         Nothing is applied if some records were committed before, or if single-event chunks prove to be duplicates. The
         outcome names them. The counters are computed from `records` at each call, so nothing is added twice.
@@ -52,7 +52,7 @@ class CommitLog:
         return Outcome({record.chunk_id for record in records})
 
     def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
-        """Return what is learnt from the failure of these records: their items exist already."""
+        """Return the outcome of records whose own items exist already."""
         committed, singles = set[str](), dict[str, Key]()
         for record in taken:
             if record.body is None:
@@ -102,7 +102,7 @@ class CommitLog:
         return put_part(item, "attribute_not_exists(pk)")
 
     def look(self, chunks: Iterable[Chunk]) -> Outcome:
-        """Return what is known of chunks before anything is tried. Raises StoreFailed if nothing is known."""
+        """Return the known outcome of chunks before a commit is tried. Raises StoreFailed if the read fails."""
         wanted: dict[str, Key] = {}
         for chunk in chunks:
             single = table_keys.event_item(chunk.project, chunk.events[0].ref) if chunk.is_single else None
@@ -163,7 +163,7 @@ class CommitLog:
             chunk: table_keys.commit_record(chunk[0], item["i"]["S"]) for chunk, item in evidence.items() if "i" in item
         }
         records = self._table.get_many(list(shared.values()), attributes="pk, sk, o")
-        # A chunk is left out if the record that it shares has expired: nobody knows what that record named.
+        # A chunk is left out if the record that it shares has expired, since its archive object is unknown.
         named = {chunk: records.get(shared[chunk]) if chunk in shared else item for chunk, item in evidence.items()}
         return {chunk_id: item["o"]["S"] if "o" in item else None for (_, chunk_id), item in named.items() if item}
 

@@ -51,7 +51,7 @@ def parse_json(text: str) -> Any:
     """Return a document in ASCII, with valid numbers and whole characters. Raises ValueError and Undecodable."""
     if not text.isascii():
         raise Undecodable("not ASCII")
-    with suppress(ValueError):  # the standard library's parser handles or names whatever is wrong
+    with suppress(ValueError):  # the standard library's parser handles or names the error
         return compact.load(text.encode())
     document = _decode(text)
     if _SURROGATE.search(text):

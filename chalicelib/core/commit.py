@@ -211,7 +211,7 @@ def in_ledger(chunks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
 
 
 def received_hours(records: Iterable[CommitRecord]) -> dict[str, Committed]:
-    """Return what the records add to the ledger: chunks and events by hour of receipt.
+    """Return the records' increments of the ledger: chunks and events by hour of receipt.
 
     Replayed chunks are left out: ingestion did not count them, and received their events long ago.
     """

@@ -228,7 +228,7 @@ def as_id(value: object) -> str | None:
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    # Above this number, a double stands for several whole numbers.
+    # Above this number, a double cannot tell neighbouring whole numbers apart.
     return str(int(value)) if isinstance(value, int) or (value.is_integer() and abs(value) <= _EXACT) else None
 
 

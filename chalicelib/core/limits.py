@@ -94,7 +94,7 @@ LAST_SECONDS = 1
 # Inserts that the processor makes before it checks the remaining time: eight calls side by side.
 MAX_CLAIMS_AT_ONCE = 200
 
-# How long a function caches keys, projects and the data format. A revoked key may work for so long.
+# How long a function caches keys, projects and the data format. A revoked key may still work during this time.
 REMEMBERED_SECONDS = 20
 
 DEFAULT_PAGE = 100

@@ -95,7 +95,7 @@ def open_text(body: bytes) -> bytes:
 def decode(plain: bytes) -> Any:
     """Return the JSON document in a body. Raises Problem."""
     _check_values(plain)
-    with suppress(ValueError):  # the standard library's parser handles or names whatever is wrong
+    with suppress(ValueError):  # the standard library's parser handles or names the error
         return compact.load(plain)
     try:
         return json.loads(_text_of(plain), parse_int=_integer, parse_float=_float, parse_constant=_constant)

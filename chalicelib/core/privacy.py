@@ -42,7 +42,7 @@ _TELLING_LENGTH = 6
 _HASHED = re.compile(r"u_[0-9a-f]{32}")
 _GONE = object()
 
-# Of the fields that name nobody: the required objects, whose values may be hidden, and the optional fields.
+# The fields that do not name a person: required objects, whose values may be hidden, and optional fields.
 _OBJECTS = tuple(row.attribute for row in FIELDS if row.kind == "object" and not row.is_optional)
 _OTHERS = tuple((row.attribute, row.max_length) for row in FIELDS if row.is_optional and not row.is_person)
 

@@ -19,7 +19,7 @@ from chalicelib.core.event import FIELDS, SENT_FIELDS, Event, Field, Rejected, a
 from chalicelib.core.payload import BadNumber
 
 _AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
-# An answer repeats at most so many characters of a name that a client made up.
+# An answer repeats at most this many characters of a name that a client made up.
 _SHOWN_LENGTH = 60
 
 
@@ -86,7 +86,7 @@ class _OpenSchema(Schema):
 #: The fields that a client may send.
 EventSchema = _OpenSchema.from_dict({row.name: _declare(row) for row in SENT_FIELDS}, name="EventSchema")
 _DECLARED = EventSchema().fields
-# The readers alone: marshmallow's steps around them handle defaults, nulls and validators, and there are none.
+# The readers alone: marshmallow's steps around them handle defaults, nulls and validators, which are not used.
 _READERS = [(name, each._deserialize, each.required) for name, each in _DECLARED.items()]  # noqa: SLF001
 _OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 

@@ -44,8 +44,8 @@ from chalicelib.core.chunk_id import hour_of, newest_minute_of, owner_of
 from chalicelib.core.event import EventRef
 from chalicelib.core.windows import Window
 
-# The writes of an hour are spread over so many partitions, each with 1,000 write units a second. The number is part of
-# each commit record's key: a change would make chunks in flight commit twice.
+# The writes of an hour are spread over this many partitions, each with 1,000 write units a second. The number is part
+# of each commit record's key: a change would make chunks in flight commit twice.
 SHARDS = 8
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")

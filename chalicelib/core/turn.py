@@ -13,9 +13,9 @@ from chalicelib.core.windows import DAY, GRAINS, HOUR, Window, first_time, windo
 #: A younger mark stays for a later run: its commit record may not be visible yet. A commit is sent within a minute of
 #: its token (the processor's timeout), and DynamoDB applies it within seconds.
 YOUNG = timedelta(minutes=2)
-# A mark may be put during a run. A token further ahead comes from a wrong clock, and nobody can wait for it.
+# A mark may be put during a run. A token further ahead comes from a wrong clock and is not waited for.
 _AHEAD = timedelta(minutes=15)
-#: Hours of a day that are done together, followed by the day once. A killed run repeats at most so many.
+#: Hours of a day that are done together, followed by the day once. A killed run repeats at most this many.
 PORTION_HOURS = 6
 #: Portions of a turn: the one with the running hour, and the one that has waited longest.
 TURN_PORTIONS = 2

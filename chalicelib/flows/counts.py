@@ -79,7 +79,7 @@ def _check_size(rows: Sequence[dict[str, Any]], span: Span) -> None:
 
 
 def _refuse(start: str | None, span: Span, otherwise: str) -> NoReturn:
-    """Raise Problem. `start`: the begin of the largest span that would be answered, or None if there is none."""
+    """Raise Problem. `start`: the start of the largest span that would be answered, or None if there is none."""
     if start is None:
         raise Problem("range_too_wide", f"Ask for {otherwise}.")
     largest = {"from": start, "to": timestamps.readable_of(span.end)}

@@ -1,11 +1,14 @@
 """Quotas limit the events that a project may send. All containers share one counter of each project.
 
 **Events of a minute.** A POST costs one for each event, one for each chunk beyond the first, and one for each hour
-older than yesterday, since such an hour gets a separate report. A container takes its share from the project's counter
-of the minute in lots. A lot is the cost of the POST plus a spare: a quarter of what the container has used in this
-minute, and at most a fiftieth of the quota. So at most a fifth of what was taken lies unused in containers, a POST
-costs at most one write, and a busy container writes some tens of times a minute. The POST that crosses the limit is
-still taken. So a project exceeds its quota by at most the cost of one POST and a fiftieth.
+older than yesterday, since such an hour gets a separate report.
+
+- A container takes from the project's counter of the minute in lots. A lot is the cost of the POST plus a spare: a
+  quarter of the container's use in this minute, and at most a fiftieth of the quota.
+- So at most a fifth of the quota taken is unused in containers. A POST costs at most one write, and a busy container
+  writes some tens of times a minute.
+- The POST that crosses the limit is still taken. So a project exceeds its quota by at most the cost of one POST and a
+  fiftieth.
 
 **Old hours of a day.** On one day, a project may send events of a limited number of different hours older than
 yesterday, with or without a quota. A container asks only about hours that it has not seen today. The POST that crosses

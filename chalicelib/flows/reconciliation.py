@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 # Metrics reach CloudWatch after one or two minutes. The queue's own numbers settle within one.
 _SETTLED_AFTER = timedelta(minutes=10)
-# The log is read of at most so many hours, the newest whose sums differ: each takes seconds.
+# The log is read for at most this many hours, the newest whose sums differ: each takes seconds.
 _MAX_LOGS = 4
 
 
@@ -32,7 +32,7 @@ def reconcile(
     dead: Callable[[], Amount],
     chunk_log: ports.ChunkLog | None = None,
 ) -> Ledger:
-    """Return the ledger of what was received in the whole hours from `first` to before `after`. Raises StoreFailed.
+    """Return the ledger of the chunks received in the whole hours from `first` to before `after`. Raises StoreFailed.
 
     `chunk_log`: is read where the sums are uncertain. Without it they stay uncertain.
 

@@ -48,7 +48,7 @@ class Reporter:
             current = self.reports.get(window)
             counted = self._counted(window) if self._may_lack_records(window) else None
             summary, is_whole = self._look(window, current, counted)
-            if not is_whole and current is None:  # no former report tells what the expired records held
+            if not is_whole and current is None:  # there is no former report to carry on
                 return summary, False
             lacking = None if is_whole else self._counted(window) if counted is None else counted
             report = reporting.renewed(current, window, summary, self.now, lacking_records=lacking)

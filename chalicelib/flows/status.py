@@ -43,7 +43,7 @@ def look(
 ) -> Document:
     """Return the stage's numbers. A part that cannot be read is None, and the other parts are still returned.
 
-    `look_back`: the time that the ledger covers. `max_deliveries`: a message becomes a dead letter after so many.
+    `look_back`: the time that the ledger covers. `max_deliveries`: a message becomes a dead letter after this many.
     """
 
     def count_dead_letters() -> Document:

@@ -1,4 +1,4 @@
-"""Finds duplicates whose owner was never committed, for example because it is quarantined: nobody counts the event."""
+"""Finds duplicates whose owner was never committed, for example because it is quarantined: the event is not counted."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ _MEANING = {
 @span_options
 @pipeline_options
 def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) -> None:
-    """Print what became of everything received in a period (default: the last 13 days), and whether it balances.
+    """Print the ledger of everything received in a period (default: the last 13 days), and whether it balances.
 
     accepted = stored + duplicates + in flight + dead + quarantined + missing. Periods are whole hours of receipt.
     Exit status 3 if something is missing or may be missing.

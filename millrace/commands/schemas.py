@@ -32,7 +32,7 @@ def schemas() -> None:
 def push(pipeline: Pipeline, folder: Path, project: str, *, prune: bool, dry_run: bool, as_json: bool) -> None:
     """Register the schemas in FOLDER. The name of each *.json file is its event type.
 
-    All take effect at once, within half a minute. `millrace projects set PROJECT --catalogue warn` (or enforce) makes
+    All take effect together, within half a minute. `millrace projects set PROJECT --catalogue warn` (or enforce) makes
     the project use them.
 
     \b

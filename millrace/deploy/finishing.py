@@ -22,7 +22,7 @@ ACCESS_LOG_FORMAT = (
     '"bytes":"$context.responseLength","error":"$context.error.message"}'
 )
 
-#: JSON logs. Of Lambda's own lines only warnings: three lines for each call would cost more than our own logs.
+#: JSON logs. Lambda itself logs only warnings: its three lines for each call would cost more than our own logs.
 LOGGING = {"LogFormat": "JSON", "ApplicationLogLevel": "INFO", "SystemLogLevel": "WARN"}
 INVOKING = {
     "MaximumRetryAttempts": retries.SCHEDULED.attempts - 1,

@@ -75,7 +75,7 @@ class Exchange:
         self._session.trust_env = urlsplit(url).hostname not in ("127.0.0.1", "localhost", "::1")
 
     def ask(self, method: str, path: str, **arguments: Any) -> Answer:
-        """Return the answer, of whatever status, after the retries for its kind. Raises CommandError."""
+        """Return the answer, with any status, after the retries for its kind. Raises CommandError."""
         attempts: Counter[Retry] = Counter()
         while True:
             try:
@@ -127,7 +127,7 @@ class Exchange:
 
 
 def _within(seconds: float, url: str, ask: Callable[[], Answer]) -> Answer:
-    """Return the result of `ask`. Raises CommandError after so many seconds, and abandons the call."""
+    """Return the result of `ask`. Raises CommandError and abandons the call if it takes longer."""
     outcome: SimpleQueue[Answer | Exception] = SimpleQueue()
 
     def run() -> None:

@@ -14,7 +14,7 @@ Say = Callable[[str], None]
 
 # The first lines of a row with the same fault are reported one by one, the others as a range.
 _ONE_BY_ONE = 10
-# After so many refused single events and no accepted one, the fault is not in the events: give up.
+# After this many refused single events without an accepted one, give up: the fault is not in the events.
 _ENOUGH = 10
 _SHOWN_LENGTH = 200
 # Statuses with which a firewall or a limit before the stage may refuse a whole batch because of one event.

@@ -23,7 +23,7 @@ from chalicelib.adapters import aws
 
 _log = logging.getLogger(__name__)
 
-# Metrics that arrive within so many seconds are sent in one call.
+# Metrics that arrive within this many seconds are sent in one call.
 _GATHER_SECONDS = 0.3
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html
 _MAX_VALUES = 150

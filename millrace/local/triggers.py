@@ -114,7 +114,7 @@ class QueueTrigger(threading.Thread):
 
 
 class Schedule(threading.Thread):
-    """Calls a function every so many seconds, if `is_due` returns True."""
+    """Calls a function at a fixed interval, if `is_due` returns True."""
 
     def __init__(
         self, function: Callable[..., Any], every_seconds: float, *, is_due: Callable[[], bool] = lambda: True

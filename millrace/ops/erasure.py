@@ -36,7 +36,7 @@ class Person:
 
 @dataclass
 class Erased:
-    """The numbers of an erasure; on a dry run, of what it would do. The last five count what was left.
+    """The numbers of an erasure, or of what a dry run would erase. The last five count what was left.
 
     `unreadable`: lines that contain the user's id and were not written by the pipeline. `quarantined`: events in the
     quarantine. `anonymous`: events under anonymous ids that the user's events name.

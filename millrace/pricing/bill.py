@@ -51,7 +51,7 @@ _ACCESS_LOG_VALUES = {
 }
 # Headers that API Gateway adds to an answer: date, request id, trace id and others.
 _GATEWAY_HEADERS = 350
-# DynamoDB adds so many bytes to every item:
+# DynamoDB adds this many bytes to every item:
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/CapacityUnitCalculations.html
 _ITEM_OVERHEAD = 100
 # A function with this much memory has one vCPU: https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
@@ -80,7 +80,7 @@ class Assumptions:
 
 
 def ingestion(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> dict[str, float]:
-    """Return the dollars for ingesting and processing so many events within a month, by line."""
+    """Return the dollars for ingesting and processing a number of events within a month, by line."""
     api, behind = recorded["api"], recorded["behind"]
     calls = recorded["posts"] + recorded["batches"]
     # A poll answers as soon as there is a message. While pollers wait, each message comes in a separate request.
@@ -126,7 +126,7 @@ def _api(kind: str, requests: float) -> float:
 
 
 def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
-    """Return the dollars a month for storing so many events: table, its point-in-time recovery, archive."""
+    """Return the dollars a month for storing a number of events: table, its point-in-time recovery, archive."""
     behind = recorded["behind"]
     table = (behind["item_bytes"] + _ITEM_OVERHEAD * behind["items"]) * events
     costs = {

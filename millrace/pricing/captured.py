@@ -33,7 +33,7 @@ class CapturedTraffic:
         self._traffic = Traffic()
 
     def request(self, events: int) -> Request:
-        """Return one POST with so many events."""
+        """Return one POST with this number of events."""
         if self._case in (OWN, UNTIMED):
             made = [self._traffic.event() for _ in range(events)]
             if self._case == UNTIMED:

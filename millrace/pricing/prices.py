@@ -16,7 +16,7 @@ class Price(NamedTuple):
     source: str
 
     def of(self, units: float) -> float:
-        """Return the dollars for so many units in one month."""
+        """Return the dollars for a number of units in one month."""
         dollars, below = 0.0, 0.0
         for upto, price in self.tiers:
             dollars += max(0.0, min(units, upto) - below) * price

@@ -52,7 +52,7 @@ class Worker:
         return {**json.loads(line), **self._stub.take(self._caller)}
 
     def batches(self, posts: int, events: int, messages: int) -> list[list[str]]:
-        """Return the messages that so many POSTs send to the queue, in batches."""
+        """Return the messages that a number of POSTs send to the queue, in batches."""
         return cut(self.ask(posts=posts, events=events)["messages"], messages)
 
     def end(self) -> float:

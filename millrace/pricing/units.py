@@ -47,5 +47,5 @@ def read_units(size: int, *, consistent: bool) -> float:
 
 
 def queue_requests(size: int) -> int:
-    """Return how many requests SQS bills for a call with a payload of so many bytes."""
+    """Return how many requests SQS bills for a call with a payload of this size."""
     return max(1, math.ceil(size / _QUEUE_REQUEST_BYTES))

@@ -38,8 +38,8 @@ class Dialect:
     a key may be inside base64. `fits`: returns whether a request has this dialect; the last dialect of a path needs
     none. `fits` and these functions must be cheap, since no key has been checked yet; only `reader` parses.
 
-    `answer`: what the libraries expect in addition to Millrace's verdicts. `results`: the function that makes more of
-    it from verdicts and events. `libraries`: the names for the docs.
+    `answer`: the members that the libraries expect in addition to Millrace's verdicts. `results`: the function that
+    makes more members from verdicts and events. `libraries`: the names for the docs.
     """
 
     name: str
