@@ -24,56 +24,68 @@ class ErrorCode(NamedTuple):
 
 #: The closed vocabulary of the API's errors: shared by answers, the API's description and docs/api.md.
 ERROR_CODES = {
-    "not_json": ErrorCode(400, "The body is not JSON.", "Correct it: the message says where it breaks."),
-    "not_utf8": ErrorCode(400, "The body is not UTF-8.", "Encode it as UTF-8."),
-    "bad_gzip": ErrorCode(400, "The body starts like gzip but cannot be inflated.", "Send the whole of it, or JSON."),
-    "too_deep": ErrorCode(400, "The body nests too deep.", "Nest less: the message names the limit."),
-    "no_events": ErrorCode(400, "The body holds no events.", "Send at least one."),
-    "bad_parameter": ErrorCode(400, "A query parameter is unknown or wrong.", "See the message, which names it."),
+    "not_json": ErrorCode(400, "The body is not JSON.", "Correct the body: the message says where the error is."),
+    "not_utf8": ErrorCode(400, "The body is not UTF-8.", "Encode the body as UTF-8."),
+    "bad_gzip": ErrorCode(
+        400, "The body starts like gzip but cannot be inflated.", "Send the complete gzip body, or plain JSON."
+    ),
+    "too_deep": ErrorCode(400, "The body is nested too deeply.", "Use fewer levels: the message names the limit."),
+    "no_events": ErrorCode(400, "The body holds no events.", "Send at least one event."),
+    "bad_parameter": ErrorCode(
+        400, "A query parameter is unknown or wrong.", "See the message: it names the parameter."
+    ),
     "bad_cursor": ErrorCode(
-        400, "The cursor was not made for this query.", "Repeat the parameters of the page that it came with."
+        400, "The cursor was not made for this query.", "Send the same parameters as for the page that returned it."
     ),
     "range_too_wide": ErrorCode(
-        400, "The answer would have too many windows.", "Ask for a shorter span, one event_type or a coarser grain."
+        400, "The answer would have too many windows.", "Use a shorter span, one event_type or a coarser grain."
     ),
     "bad_request": ErrorCode(400, "The request cannot be read.", "See the message."),
-    "no_key": ErrorCode(401, "This stage needs a key.", "Send one."),
+    "no_key": ErrorCode(401, "This stage needs a key.", "Send a key of the project."),
     "bad_key": ErrorCode(401, "This key is not valid here.", "Check the key, and which stage it is sent to."),
     "forbidden": ErrorCode(
         403,
-        "The key is a write key where a read key is needed, or the reverse; or the stage's operators keep you out.",
-        "Use the other key.",
+        "The key is of the wrong kind (write or read), or a rule of the stage's operators refuses the request.",
+        "Use a key of the other kind.",
     ),
-    "no_such_event": ErrorCode(404, "No event has this key.", "If it was just accepted, ask again in a moment."),
-    "no_such_chunk": ErrorCode(404, "No chunk has this id.", "Use an id that was answered to a POST of this project."),
-    "no_such_file": ErrorCode(404, "The page has no such file.", "Load the page again."),
-    "no_such_call": ErrorCode(404, "Segment's libraries make no such call.", "See the message, which names those."),
-    "not_found": ErrorCode(404, "There is no such path, or not with this method.", "See GET /docs."),
-    "method_not_allowed": ErrorCode(405, "The path is not for this method.", "Use one that the header Allow names."),
+    "no_such_event": ErrorCode(404, "No event has this key.", "If it was just accepted, try again in a moment."),
+    "no_such_chunk": ErrorCode(
+        404, "No chunk has this id.", "Use a chunk id from the answer to a POST of this project."
+    ),
+    "no_such_file": ErrorCode(404, "The page has no such file.", "Reload the page."),
+    "no_such_call": ErrorCode(
+        404, "The path names no call of Segment's libraries.", "See the message: it lists the calls."
+    ),
+    "not_found": ErrorCode(404, "The path does not exist, or not with this method.", "See GET /docs."),
+    "method_not_allowed": ErrorCode(
+        405, "The path does not allow this method.", "Use a method that the header Allow names."
+    ),
     "body_too_large": ErrorCode(413, "The body is too large, as sent, inflated or queued.", "Send fewer at once."),
     "too_many_events": ErrorCode(413, "The body holds too many events.", "Send fewer at once."),
     "too_many_values": ErrorCode(413, "The body holds too many JSON values.", "Send fewer at once."),
     "answer_too_large": ErrorCode(413, "The answer for so many long ids would be too large.", "Send fewer at once."),
-    "unsupported_media_type": ErrorCode(415, "The path is not for this content type.", "Send none."),
+    "unsupported_media_type": ErrorCode(415, "The path does not accept this content type.", "Send no Content-Type."),
     "library_not_taken": ErrorCode(
-        422, "Calls of this library are not taken here.", "Send with another: the message says which are taken."
+        422, "Calls of this library are not supported.", "Use a supported library: docs/clients.md lists them."
     ),
-    "all_rejected": ErrorCode(422, "Every event was rejected.", "See `events`, which says why, for each."),
+    "all_rejected": ErrorCode(422, "Every event was rejected.", "See `events`: it has the reason for each event."),
     "quota_exceeded": ErrorCode(
-        429, "The project sends more than its quotas allow.", "Send the same again after Retry-After."
+        429, "The project sends more than its quotas allow.", "Repeat the request after Retry-After."
     ),
     "too_many_unknown_keys": ErrorCode(
-        429, "Too many unknown keys are tried here.", "Send the same again after Retry-After."
+        429, "This stage gets too many requests with unknown keys.", "Repeat the request after Retry-After."
     ),
     "too_many_requests": ErrorCode(
-        429, "This stage, or its account, gets too many requests.", "Send the same again after Retry-After."
+        429, "This stage, or its account, gets too many requests.", "Repeat the request after Retry-After."
     ),
-    "internal_error": ErrorCode(500, "Something broke on our side.", "Tell the operators, who find it in the log."),
-    "queue_unavailable": ErrorCode(503, "Not every event could be queued.", "Send the same again after Retry-After."),
-    "store_unavailable": ErrorCode(503, "The store did not answer.", "Send or ask the same again after Retry-After."),
-    "timed_out": ErrorCode(503, "It took longer than 29 seconds.", "Send or ask the same again after Retry-After."),
+    "internal_error": ErrorCode(
+        500, "An unexpected error occurred in the stage.", "Tell the operators: the log has the cause."
+    ),
+    "queue_unavailable": ErrorCode(503, "Not every event could be queued.", "Repeat the request after Retry-After."),
+    "store_unavailable": ErrorCode(503, "The store did not answer.", "Repeat the request after Retry-After."),
+    "timed_out": ErrorCode(503, "It took longer than 29 seconds.", "Repeat the request after Retry-After."),
     "unknown_data_format": ErrorCode(
-        503, "The stage's data was written by another version.", "Send the same again once it is upgraded."
+        503, "The stage's data was written by another version.", "Repeat the request once the stage is upgraded."
     ),
 }
 
