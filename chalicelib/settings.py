@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.core.lifetimes import CHOSEN, Lifetimes
 
-# At least two deliveries: a failure is noted from the second on, since a retry usually mends the first.
+# At least two deliveries: a failure is noted from the second on, since the first retry usually succeeds.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 LEAST_DELIVERIES, MOST_DELIVERIES = 2, 1000
 #: How often the schedule runs the aggregator.
@@ -70,7 +70,7 @@ class Settings:
     # The secret protects no data, since a cursor's position never leaves its project. So the stage's own names are
     # good enough where it is not set, and Chalice's configuration needs no secret.
     cursor_secret: str = _variable(
-        "CURSOR_SECRET", "", "Binds the cursors of lists to their question. Unset: the names of the stage's resources."
+        "CURSOR_SECRET", "", "Binds the cursors of lists to their query. Unset: the names of the stage's resources."
     )
     dead_letter_url: str = _variable("DEAD_LETTER_URL", "", "The dead-letter queue.")
     stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stage's metrics and logs.")
@@ -83,7 +83,7 @@ class Settings:
         most=MOST_DELIVERIES,
     )
     is_open: bool = _variable(
-        "OPEN_STAGE", False, "`true`: a request without a key speaks for the project `default`.", _is_true
+        "OPEN_STAGE", False, "`true`: requests without a key belong to the project `default`.", _is_true
     )
     # Wishes for `millrace deploy` and `millrace upgrade`. The lifetimes in force are recorded in the stage's data.
     retention_days: int | None = _variable(
@@ -103,7 +103,7 @@ class Settings:
     report_properties: tuple[str, ...] = _variable(
         "REPORT_PROPERTIES",
         ("page", "path", "referrer"),
-        "Properties whose most frequent values reports list, with commas. Empty: none.",
+        "Properties whose most frequent values reports list, separated by commas. Empty: none.",
         _names,
         may_be_empty=True,
     )
@@ -111,8 +111,8 @@ class Settings:
     rejected_posts_a_minute: int = _variable(
         "REJECTED_POSTS_A_MINUTE",
         20,
-        "How many POSTs of a project have their rejected events kept, in a minute and container. 0: all, as tests of "
-        "your tracking want.",
+        "The most POSTs of a project with stored rejected events, per minute and container. 0: all, for tests of your "
+        "tracking.",
         int,
         least=0,
         most=100_000,
@@ -121,7 +121,7 @@ class Settings:
         "OPERATOR_PROJECT", "default", "The project whose read keys see the numbers of the whole stage."
     )
     status_seconds: int = _variable(
-        "STATUS_SECONDS", 30, "How long those numbers are remembered before CloudWatch is asked again.", int
+        "STATUS_SECONDS", 30, "How long those numbers are cached before CloudWatch is queried again.", int
     )
 
     @classmethod
@@ -152,16 +152,16 @@ class Trigger:
     # A million events a day, one in each POST, are 12 a second. Without a window Lambda would take them one by one, at
     # three times the price: docs/cost.md.
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
-    batch_size: int = _variable("BATCH_SIZE", 100, "Messages of a batch at most.", int, least=1, most=10_000)
+    batch_size: int = _variable("BATCH_SIZE", 100, "The most messages in a batch.", int, least=1, most=10_000)
     window_seconds: int = _variable(
         "BATCH_WINDOW_SECONDS",
         5,
-        "How long a batch is gathered: events are stored so much later. 0 turns it off; BATCH_SIZE is then at most 10.",
+        "How long a batch is gathered, which delays its events. 0 turns it off; BATCH_SIZE is then at most 10.",
         int,
         most=300,
     )
     # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
-    workers: int = _variable("MAX_WORKERS", 20, "Batches at once at most.", int, least=2, most=1000)
+    workers: int = _variable("MAX_WORKERS", 20, "The most batches at once.", int, least=2, most=1000)
 
     @property
     def queue_name(self) -> str:
@@ -185,9 +185,9 @@ class Throttle:
     """
 
     requests_a_second: int = _variable(
-        "API_REQUESTS_A_SECOND", 500, "Requests a second that the API takes; more get 429.", int, least=1
+        "API_REQUESTS_A_SECOND", 500, "Requests per second that the API accepts. More get 429.", int, least=1
     )
-    burst: int = _variable("API_BURST", 1000, "Requests at once that the API takes.", int, least=1)
+    burst: int = _variable("API_BURST", 1000, "Requests that the API accepts at once.", int, least=1)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Throttle:

@@ -16,7 +16,7 @@ from chalicelib.errors import UnknownFormat
 from chalicelib.ports import CURRENT_FORMAT, KNOWN_FORMATS, DataFormat
 
 _DEFAULT = Lifetimes()
-#: The begin of the first entry of a stage's lifetimes: before anything was written.
+#: When the first entry of a stage's lifetimes came into force: before anything was written.
 _ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -63,7 +63,7 @@ class DataFormats:
     def _known_format(self, item: Item | None) -> DataFormat:
         found = _format_of(item)
         if found is None:
-            raise UnknownFormat("The stage records no data format. Run `millrace upgrade` for it.")
+            raise UnknownFormat("The stage records no data format. Record it with `millrace upgrade`.")
         if not found.is_known(self._known):
             raise UnknownFormat(
                 f"The stage's data has format {found.written}, and this version of Millrace knows "

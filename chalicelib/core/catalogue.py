@@ -39,7 +39,7 @@ def violation_of(properties: dict[str, Any], schema: str, left: list[int]) -> Vi
     try:
         failure = check(properties, left)
     except OutOfSteps:
-        return Violation("properties", "The event has too much to be checked against its schema.", "not_checked")
+        return Violation("properties", "The event is too large to be checked against its schema.", "not_checked")
     if failure is None:
         return None
     message, path = failure

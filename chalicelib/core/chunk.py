@@ -22,7 +22,7 @@ _FORMAT = 3
 class Sender:
     """The sender and the time of a POST: the facts that all its events share.
 
-    `shared`: the fields that a batch says once for all its events. `context`: added to each event's context, unless
+    `shared`: the fields that a batch states once for all its events. `context`: added to each event's context, unless
     the event has a value of its own. `batch`: further fields of the batch, and overridden values of `context`; they
     become the member `batch` of each event's context.
     """

@@ -1,7 +1,7 @@
 """The rules that ingestion guarantees for every chunk. Readers of messages check them again.
 
 Anybody with access to the queue can send messages. A message that breaks a rule would fail later, in a transaction, a
-key of the table or a report, and would fail again at each delivery.
+key of the table or a report. It would fail again at each delivery.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ def read_event(document: Mapping[str, Any]) -> Event:
     if not document.keys() <= _EVENT_NAMES:
         raise Undecodable("an event has unknown fields")
     if not all(document[name] is True for name in FLAGS if name in document):
-        raise Undecodable("it is not told how an event is recognised")
+        raise Undecodable("an event's deduplication flags are invalid")
     recognised: dict[str, Any] = {name: True for name in FLAGS if name in document}
     if "own_time" in document:
         recognised["own_time"] = timestamps.sortable(timestamps.parse(document["own_time"]))
@@ -76,7 +76,7 @@ def read_event(document: Mapping[str, Any]) -> Event:
 def check_event(document: Mapping[str, Any], event: Event) -> None:
     """Raise Undecodable unless an event, read from a document, is one that ingestion could have made."""
     if document["timestamp"] != timestamps.readable(event.time):
-        raise Undecodable("an event's time is not in the one form")
+        raise Undecodable("an event's time is not in the readable form")
     _check_recognition(document, event)
     for name in _TEXTS:
         value = getattr(event, name)
@@ -89,7 +89,7 @@ def check_event(document: Mapping[str, Any], event: Event) -> None:
 def _check_recognition(document: Mapping[str, Any], event: Event) -> None:
     own = event.own_time
     if own is not None and (event.guarded or own == event.time or document["own_time"] != timestamps.readable(own)):
-        raise Undecodable("an event has no such time of its own")
+        raise Undecodable("an event's own time is invalid")
     if event.user_may_change and None in (event.user_id, event.anonymous_id):
         raise Undecodable("an event's user cannot change")
 
@@ -100,9 +100,9 @@ def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
     check_id(chunk.chunk_id)
     _check_sender(sender, len(events))
     if type(chunk.repeats) is not int or not 0 <= chunk.repeats <= limits.MAX_REPEATS:
-        raise Undecodable("its repeats are no number that can be")
+        raise Undecodable("its number of repeats is invalid")
     if not 0 < len(events) <= limits.MAX_CHUNK_EVENTS:
-        raise Undecodable("not a number of events that a chunk has")
+        raise Undecodable("its number of events is invalid")
     if len({event.event_type for event in events}) > limits.MAX_CHUNK_TYPES:
         raise Undecodable("more types than a commit takes")
     if any(HOUR.name_of(event.time) != chunk.hour for event in events):
@@ -117,18 +117,18 @@ def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
 
 def _check_sender(sender: Sender, events: int) -> None:
     if not is_project_name(sender.project):
-        raise Undecodable("no project has this name")
+        raise Undecodable("its project's name is invalid")
     for text in (sender.source_ip, sender.user_agent):
         if text is not None and not (isinstance(text, str) and len(text) <= limits.MAX_SENDER_LENGTH):
-            raise Undecodable("its sender is not told as text")
+            raise Undecodable("its sender is not text")
     if not sender.shared.keys() <= {"context", "batch"} or not all(
         isinstance(each, dict) for each in sender.shared.values()
     ):
-        raise Undecodable("its events share something else than a context")
+        raise Undecodable("its events share other fields than context and batch")
     _check_depth({**sender.shared}, 1)
     copies = events if events > 1 and sender.shared else 0
     if copies and copies * len(compact.dump(sender.shared)) > limits.MAX_CHUNK_BYTES:
-        raise Undecodable("its events share more than a commit takes")
+        raise Undecodable("its events' shared fields exceed a commit")
 
 
 def check_single(chunk: Chunk, dumped_bytes: int) -> None:
@@ -137,18 +137,18 @@ def check_single(chunk: Chunk, dumped_bytes: int) -> None:
     if chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, event.ref):
         raise Undecodable("not the event that its chunk_id names")
     if not event.is_told_by_its_item or dumped_bytes > limits.MAX_SINGLE_BYTES or chunk.is_old_for_single:
-        raise Undecodable("this event makes no single")
+        raise Undecodable("this event is not allowed in a single-event chunk")
 
 
 def _check_times(chunk: Chunk, latest: datetime | None) -> None:
     minted, received = minted_at(chunk.chunk_id), chunk.sender.received
     if max(minted, received, chunk.renewed or minted) > (latest or _END_OF_TIME):
-        raise Undecodable("it is of the future")
+        raise Undecodable("its time is in the future")
     # A replay mints new ids, perhaps by another clock.
     if received > minted + _AHEAD:
         raise Undecodable("it was received after it was minted")
     if timestamps.parse(max(event.time for event in chunk.events)) > received + _AHEAD:
-        raise Undecodable("an event is of the future")
+        raise Undecodable("an event's time is in the future")
 
 
 def _check_depth(container: dict[str, Any] | list[Any], depth: int) -> None:

@@ -28,16 +28,16 @@ REJECTION_CODES = {
     "too_long": "A field has too many characters.",
     "bad_timestamp": "The timestamp is not ISO 8601 with a zone, nor epoch seconds or milliseconds.",
     "timestamp_in_future": "The timestamp is more than a day ahead of the received time.",
-    "timestamp_too_early": "The timestamp is before the earliest that the project takes.",
+    "timestamp_too_early": "The timestamp is before the earliest that the project accepts.",
     "bad_number": "A number is not finite or has more than 38 digits.",
     "bad_text": "A string holds half of a surrogate pair.",
-    "too_deep": "The event nests too deep.",
+    "too_deep": "The event is nested too deeply.",
     "too_large": "The event is too large.",
-    "schema_violation": "The properties are not what the project's catalogue says they are.",
+    "schema_violation": "The properties violate the project's catalogue.",
     "not_checked": "The properties take too many steps to be checked against the project's catalogue.",
-    "ambiguous_field": "A top-level field and a property have one name and different values.",
-    "unknown_version": "The CloudEvent has a version that is not read here.",
-    "other_key": "The event names a write key of another project than its request's.",
+    "ambiguous_field": "A top-level field and a property have the same name and different values.",
+    "unknown_version": "The CloudEvent has an unsupported version.",
+    "other_key": "The event names a write key of another project than that of its request.",
 }
 
 

@@ -11,15 +11,15 @@ from chalicelib.core.chunk import Chunk
 
 #: Why a message is not done: the closed vocabulary of failure notes and of the quarantine.
 REASONS = {
-    "owner_unknown": "Who owns one of its events could not be told: the table refused or did not answer.",
-    "archive_failed": "Nobody knows whether its archive object was written.",
+    "owner_unknown": "The owner of one of its events is unknown: the table refused or did not answer.",
+    "archive_failed": "It is unknown whether its archive object was written.",
     "commit_failed": "Its commit did not succeed.",
     "quarantine_failed": "It is older than the maximum chunk age, and could not be put into the quarantine.",
-    "out_of_time": "The batch took so long that no time was left to begin with it, or to finish it.",
+    "out_of_time": "The batch took too long: no time was left to begin with it, or to finish it.",
     "unfinished": "The function ended before it could say why: a timeout or a crash.",
     "not_a_chunk": "It is not a chunk of this product.",
-    "too_old": "It came when it was older than the maximum chunk age.",
-    "committed": "It was processed after all; only its message is left.",
+    "too_old": "It was delivered when it was older than the maximum chunk age.",
+    "committed": "It has been processed meanwhile; only its message is left.",
 }
 
 

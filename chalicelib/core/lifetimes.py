@@ -161,7 +161,7 @@ class History:
         for lifetime, problem in wanted.problems():
             raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
         if now <= self.entries[-1][0]:
-            raise ValueError("The lifetimes were changed after what this machine takes for now. Set its clock.")
+            raise ValueError("The lifetimes were changed at a later time than this machine's. Set its clock.")
         longest = max(each.events for _, each in self.entries)
         kept = self._entries_since(now - longest - wanted.last_attempt)
         if len(kept) >= _MAX_CHANGES:

@@ -1,4 +1,4 @@
-"""The record of rejected events, or of events accepted against their schema. It shows how to mend the client."""
+"""The record of rejected events, or of events accepted against their schema. It shows how to fix the client."""
 
 from __future__ import annotations
 

@@ -234,7 +234,9 @@ def _load(raw: Any, shared_size: int, max_bytes: int) -> dict[str, Any]:
         raise Rejected("not_an_object", "An event must be a JSON object.")
     _check_values(raw, depth=1)
     if _size_of(raw) + shared_size > max_bytes:
-        raise Rejected("too_large", f"With what its batch shares this event takes at most {max_bytes} bytes.")
+        raise Rejected(
+            "too_large", f"An event, with the fields that its batch shares, may have at most {max_bytes} bytes."
+        )
     sent = _check_fields(raw)
     if user_of(sent) is None:
         raise Rejected("missing_field", "user_id or anonymous_id is required.", "user_id")
@@ -296,7 +298,7 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
 def check_kept(event: Event, max_bytes: int) -> None:
     """Raise Rejected if an event has become too large because its ids were hidden."""
     if _size_of(event.to_json()) > max_bytes:
-        raise Rejected("too_large", f"What is kept of this event takes at most {max_bytes} bytes.")
+        raise Rejected("too_large", f"An event, with hidden values replaced, may have at most {max_bytes} bytes.")
 
 
 def _size_of(document: Mapping[str, Any]) -> int:

@@ -67,7 +67,7 @@ def portions(turn: Turn, now: datetime) -> list[Portion]:
 
 
 def _of_mark(mark: Mark, running: str) -> _Task:
-    # The key of a mark that was put off tells a shorter wait than the true one.
+    # A mark that was put off has waited for longer than its key shows.
     waits_since = max(mark.since, timestamps.parse(first_time(mark.put_in)))
     return _Task((mark.hour != running, waits_since), mark.hour, windows_of(mark.project, mark.hour), mark)
 

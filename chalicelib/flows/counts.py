@@ -81,11 +81,10 @@ def _check_size(rows: Sequence[dict[str, Any]], span: Span) -> None:
 def _refuse(start: str | None, span: Span, otherwise: str) -> NoReturn:
     """Raise Problem. `start`: the start of the largest span that would be answered, or None if there is none."""
     if start is None:
-        raise Problem("range_too_wide", f"Ask for {otherwise}.")
+        raise Problem("range_too_wide", f"Use {otherwise}.")
     largest = {"from": start, "to": timestamps.readable_of(span.end)}
     raise Problem(
         "range_too_wide",
-        f"The largest span that is answered begins at {start} (see `largest`). Ask for it, then for the rest, or for "
-        f"{otherwise}.",
+        f"The largest possible span begins at {start} (see `largest`). Query it, then the rest, or use {otherwise}.",
         largest=largest,
     )

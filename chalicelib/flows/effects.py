@@ -275,7 +275,7 @@ def _commit_group(
     """Commit a group until it is done or an attempt changes nothing. Return the committed records and the rest.
 
     Records that prove to be committed leave the group, and the counters of the rest are computed again. A single-event
-    chunk that proves to be a duplicate gets a separate record that says so.
+    chunk that proves to be a duplicate gets a separate record as such.
     """
     done: dict[str, CommitRecord] = {}
     left = {record.chunk_id: record for record in group}

@@ -62,7 +62,9 @@ def ingest(
         quota.check(project, len(raw_events), sender.received)
     shared = Shared.of(sender.shared)
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
-        raise Problem("body_too_large", "With what they share, the events are too large. Send fewer at once.")
+        raise Problem(
+            "body_too_large", "The events are too large once their shared fields are added to each. Send fewer at once."
+        )
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
     packed = _pack(post, sender, project, randomness)
     if quota:
@@ -73,7 +75,9 @@ def ingest(
             rejections.keep(project, post.to_keep, sender.received)
         raise Problem("all_rejected", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
-        raise Problem("answer_too_large", "The answer for so many long ids would be too large. Send fewer at once.")
+        raise Problem(
+            "answer_too_large", "The answer with so many long ids would be too large. Send fewer events at once."
+        )
     chunks = [each for each, _ in packed]
     queued = queue.send([body for _, body in packed])
     chunk_ids = [chunks[position].chunk_id for position in queued]
@@ -169,7 +173,9 @@ def _pack(
         return []
     sender = project.hide_sender(sender, post.users)
     if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
-        raise Problem("body_too_large", "What is kept of what the events share is too large. Send less with them.")
+        raise Problem(
+            "body_too_large", "The shared fields are too large once hidden values are replaced. Send fewer of them."
+        )
     packed = chunk.pack(
         post.events,
         sender=sender,
@@ -177,7 +183,7 @@ def _pack(
         mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
     )
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
-        raise Problem("body_too_large", "What is kept of the events is too large. Send fewer at once.")
+        raise Problem("body_too_large", "The events are too large for the queue. Send fewer at once.")
     return packed
 
 

@@ -99,7 +99,7 @@ def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[Job], l
 def _set_aside(
     messages: Sequence[Message], *, quarantine: ports.Quarantine, meter: ports.Meter, now: datetime, time: Time
 ) -> list[Message]:
-    """Quarantine undecodable messages, since no redelivery can mend them. Return those that are in the quarantine."""
+    """Quarantine undecodable messages, since no redelivery can succeed. Return those that are in the quarantine."""
     from chalicelib.flows.quarantine import quarantine_undecodable  # few batches need it
 
     kept = []

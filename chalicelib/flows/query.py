@@ -208,7 +208,7 @@ def _name(parameters: Parameters, name: str, max_length: int) -> str | None:
         return None
     text = nfc(value)
     if not is_text(text, max_length):
-        raise Problem("bad_parameter", f"{name} is not text of at most {max_length} characters.")
+        raise Problem("bad_parameter", f"{name} must be text of at most {max_length} characters.")
     return text
 
 

@@ -1,7 +1,7 @@
 """Quotas limit the events that a project may send. All containers share one counter of each project.
 
-**Events of a minute.** A POST costs one for each event, one for each chunk beyond the first, and one for each hour
-older than yesterday, since such an hour gets a separate report.
+**Events of a minute.** A POST costs one for each event and one for each chunk beyond the first. It costs one more for
+each hour older than yesterday, since such an hour gets a separate report.
 
 - A container takes from the project's counter of the minute in lots. A lot is the cost of the POST plus a spare: a
   quarter of the container's use in this minute, and at most a fiftieth of the quota.
@@ -10,8 +10,8 @@ older than yesterday, since such an hour gets a separate report.
 - The POST that crosses the limit is still taken. So a project exceeds its quota by at most the cost of one POST and a
   fiftieth.
 
-**Old hours of a day.** On one day, a project may send events of a limited number of different hours older than
-yesterday, with or without a quota. A container asks only about hours that it has not seen today. The POST that crosses
+**Old hours of a day.** Projects with and without a quota may send events of a limited number of different hours older
+than yesterday on one day. A container asks only about hours that it has not seen today. The POST that crosses
 the limit is still taken.
 """
 

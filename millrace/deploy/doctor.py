@@ -68,7 +68,7 @@ def _redeploy(stage: Stage) -> str:
 
 
 def is_closed(stage: Stage) -> Wrong:
-    """The stage asks for keys"""
+    """The stage requires keys"""
     for function in FUNCTIONS:
         if _variables(stage, function).get("OPEN_STAGE", "").lower() == "true":
             where = ".chalice/config.json"
@@ -119,7 +119,7 @@ def messages_wait_long_enough(stage: Stage) -> Wrong:
 
 
 def dead_letters_are_kept(stage: Stage) -> Wrong:
-    """What cannot be processed goes to the dead letters, and there are none"""
+    """Unprocessable messages become dead letters, and there are none"""
     redrive = json.loads(_queue(stage, "QUEUE_URL").get("RedrivePolicy", "{}"))
     if not redrive.get("deadLetterTargetArn"):
         yield "The queue has no dead-letter queue.", _redeploy(stage)
@@ -163,7 +163,7 @@ def archive_is_private(stage: Stage) -> Wrong:
 
 
 def package_is_ours(stage: Stage) -> Wrong:
-    """The functions run what was built here, in a size and on a runtime that suits"""
+    """The functions run the build of this checkout, in a suitable size and runtime"""
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for function in FUNCTIONS:
         configuration = _configuration(stage, function)
@@ -243,7 +243,7 @@ def errors_have_one_form(stage: Stage) -> Wrong:
 
 
 def logs_end(stage: Stage) -> Wrong:
-    """Logs are kept for a time, not for ever"""
+    """Logs expire"""
     logs = sdk.client("logs")
     for function in FUNCTIONS:
         name = "/aws/lambda/" + stage.resources[function]["lambda_arn"].rsplit(":", 1)[-1]

@@ -36,7 +36,7 @@ _BROKEN = (requests.ConnectionError, requests.Timeout, ChunkedEncodingError, Con
 
 
 class Answer(NamedTuple):
-    """An answer. `document`: None if the body is not a JSON object. `start`: the begin of the body, for messages."""
+    """An answer. `document`: None if the body is not a JSON object. `start`: its first characters, for messages."""
 
     url: str
     status: int

@@ -144,8 +144,8 @@ class Eraser:
     def _erasable(self, lines: dict[int, ArchivedEvent]) -> set[int]:
         """Return the numbers of the lines that may be deleted, since no commit needs them.
 
-        The event was erased (on a dry run, would be), or the table does not have it and its chunk will not be committed
-        with it any more.
+        Either the event was erased, or would be on a dry run. Or the table does not have it, and its chunk will not be
+        committed any more.
         """
         if not lines:
             return set()

@@ -135,7 +135,7 @@ def test_a_stage_that_answers_with_errors_is_not_said_to_be_well(fake: OpenFake)
     page = fake()
     page.evaluate("stage.refuses = 'An internal error.'")
     look(page)
-    expect(page.locator("#sentence")).to_contain_text("cannot say how it does")
+    expect(page.locator("#sentence")).to_contain_text("cannot report its health")
     expect(page.locator("#advice")).to_contain_text("An internal error.")
 
 

@@ -164,7 +164,7 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
     chunks = deployment.queue(f"{NAME}-chunks")
     deployment.client("sqs").set_queue_attributes(QueueUrl=chunks, Attributes={"VisibilityTimeout": "5"})
     assert wrong_in(deployment) == {
-        "The stage asks for keys": "api_handler is declared open: everybody may write and read.",
+        "The stage requires keys": "api_handler is declared open: everybody may write and read.",
         "A message stays hidden for six times the processor's timeout, and the window in which a batch is gathered": (
             "It stays hidden for 5 s, and process may run for 60 s: work is done twice."
         ),

@@ -186,7 +186,7 @@ def test_the_quarantine_keeps_message_reason_and_times_and_the_quarantine_lists_
     assert chunks.decode(kept.pop("message")) == failing
     assert kept == {
         "code": "archive_failed",
-        "reason": "Nobody knows whether its archive object was written.",
+        "reason": "It is unknown whether its archive object was written.",
         "received_at": "2015-05-17T10:30:00Z",
         "first_delivered_at": "2015-05-17T10:05:00Z",
         "last_delivered_at": "2015-05-17T10:20:00Z",

@@ -46,7 +46,7 @@ def read(incoming: Incoming) -> Post:
     if not content_type.startswith("application/cloudevents"):
         return Post([_binary(incoming, content_type)])
     if not content_type.endswith("json"):
-        raise Problem("not_json", f"Of the event formats only JSON is read, not {content_type[:60]}.")
+        raise Problem("not_json", f"The event format {content_type[:60]} is not supported. Use JSON.")
     document = payload.decode(incoming.body)
     if content_type.startswith("application/cloudevents-batch"):
         if not isinstance(document, list):

@@ -53,7 +53,7 @@ def read(incoming: Incoming) -> Post:
         return Post(events, text_in(envelope, *SEGMENT.key_in_body), shared)
     name = CALLS.get(call, call)
     if name not in CALLS.values():
-        raise Problem("no_such_call", f"There is no call {call[:20]!r}; there are {', '.join(CALLS.values())}, batch.")
+        raise Problem("no_such_call", f"There is no call {call[:20]!r}. Use {', '.join(CALLS.values())} or batch.")
     return Post([_event(document, None, name)])
 
 

@@ -71,7 +71,7 @@ export async function get(path, parameters = {}, {asSent = false} = {}) {
   try {
     document = JSON.parse(text, asSent ? exact : undefined);
   } catch {
-    if (response.ok) throw new Refused(response.status, {message: "The stage answered something else than JSON."});
+    if (response.ok) throw new Refused(response.status, {message: "The stage did not answer with JSON."});
   }
   if (!response.ok) throw new Refused(response.status, document);
   return document;

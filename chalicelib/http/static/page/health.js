@@ -98,12 +98,12 @@ export function showLedger(stage) {
     }));
   const rows = PARTS.filter(([name]) => name !== "missing" || ledger.missing).map(([name, label, meaning]) => [
     h("span", {class: "key", "data-part": name}, label), h("span", {class: "muted"}, meaning), count(ledger[name])]);
-  rows.push(["Together", h("span", {class: "muted"}, "all that was accepted"), count(ledger.accepted)]);
+  rows.push(["Together", h("span", {class: "muted"}, "all accepted events"), count(ledger.accepted)]);
   const notes = [`${plural(ledger.rejected, "event")} rejected at ingestion, not in the sum.`,
-    ledger.unanswered && `${count(ledger.unanswered)} of the accepted were stored though their sender was told to send again.`, `Computed at ${clock(at)}.`];
+    ledger.unanswered && `${count(ledger.unanswered)} of the accepted events were stored although their sender got an error.`, `Computed at ${clock(at)}.`];
   byId("ledger-body").replaceChildren(
     h("p", {class: "equation"}, h("strong", {}, count(ledger.accepted)), " accepted. ", h("span", {class: level}, verdict)),
     bar,
-    h("div", {class: "sums"}, table("What became of everything accepted", ["Part", "Meaning", "Events"], rows)),
+    h("div", {class: "sums"}, table("Outcome of everything accepted", ["Part", "Meaning", "Events"], rows)),
     h("p", {class: "muted"}, notes.filter(Boolean).join(" ")));
 }

@@ -51,12 +51,12 @@ export function judge(stage, command) {
   }
   if (queue?.oldest_seconds > WAITS_LONG_SECONDS) {
     return verdict("bad", "behind", `The queue is behind: its oldest message has waited ${seconds(queue.oldest_seconds)}.`,
-      `${plural(queue.depth, "message")} waiting. The log of the function “process” says what holds it up.`);
+      `${plural(queue.depth, "message")} waiting. The log of the function “process” shows the cause.`);
   }
   if (alarms?.ringing.length) {
     const names = alarms.ringing.map((alarm) => alarm.name);
     return verdict("bad", `alarms ${names.join(" ")}`, names.length === 1 ? `The alarm ${names[0]} rings.` : `${names.length} alarms ring: ${names.join(", ")}.`,
-      `Since ${day(alarms.ringing[0].since)}, ${minute(alarms.ringing[0].since)}. docs/operating.md says of each alarm what to do.`);
+      `Since ${day(alarms.ringing[0].since)}, ${minute(alarms.ringing[0].since)}. docs/operating.md explains what to do for each alarm.`);
   }
   if (ledger?.uncertain?.length) {
     return verdict("warn", "uncertain", `The ledger of ${plural(ledger.uncertain.length, "hour")} is uncertain: it may hide a loss.`,
@@ -64,19 +64,19 @@ export function judge(stage, command) {
   }
   if (quarantined?.count) {
     return verdict("warn", "quarantined", `${plural(quarantined.count, "message")} in quarantine.`,
-      `“${command("quarantine list")}” says why they are kept there.`);
+      `“${command("quarantine list")}” shows the reasons.`);
   }
   if (hour && hour.rejected > MANY_REJECTED * (hour.accepted + hour.rejected)) {
     const share = Math.round(100 * hour.rejected / (hour.accepted + hour.rejected));
-    return verdict("warn", "rejected", `${share}% of what was sent in the last hour was rejected.`, "The reasons are below, under “Rejected”.");
+    return verdict("warn", "rejected", `${share}% of the events of the last hour were rejected.`, "The reasons are below, under “Rejected”.");
   }
   if (hour?.isSlow) {
-    return verdict("warn", "slow", `Slow: it takes ${seconds(hour.p95)} until an event can be queried.`, "The queue fills faster than it is worked off, or the table throttles.");
+    return verdict("warn", "slow", `Slow: it takes ${seconds(hour.p95)} until an event can be queried.`, "The queue fills faster than it is processed, or the table throttles.");
   }
   const unknown = Object.keys(PARTS).filter((name) => stage[name] === null || stage[name] === undefined);
   if (unknown.length) {
-    return verdict("warn", `unknown ${unknown.join(" ")}`, "The stage answers. Whether all is well is not known.",
-      `It could not ask ${unknown.map((name) => PARTS[name]).join(", ")}. The log of the API function says why.`);
+    return verdict("warn", `unknown ${unknown.join(" ")}`, "The stage answers, but its health is only partly known.",
+      `It could not read ${unknown.map((name) => PARTS[name]).join(", ")}. The log of the API function shows the cause.`);
   }
   const facts = [arrivals(stage, hour)];
   if (hour.accepted && hour.p50 !== null) facts.push(`Events can be queried ${seconds(hour.p50)} after they are accepted.`);
@@ -98,9 +98,9 @@ export function away(since, {message = "", waits = false} = {}) {
   const at = since === null ? "" : ` since ${clock(since)}`;
   return {
     level: "bad", kind: "away",
-    sentence: message ? `The stage cannot say how it does${at}.` : `The stage does not answer${at}.`,
-    advice: [message || (waits ? "It has not answered yet." : "It, or the way to it, is down."),
-      since === null ? "" : `The numbers below are from ${clock(since)}.`, "This page goes on asking."].filter(Boolean).join(" "),
+    sentence: message ? `The stage cannot report its health${at}.` : `The stage does not answer${at}.`,
+    advice: [message || (waits ? "It has not answered yet." : "The stage, or the network to it, is down."),
+      since === null ? "" : `The numbers below are from ${clock(since)}.`, "This page keeps trying."].filter(Boolean).join(" "),
   };
 }
 

@@ -68,7 +68,7 @@ class List {
 /** Rejected events with their reasons; hidden where the stage or the key does not offer them. */
 export class Rejections extends List {
   constructor(asker) {
-    super("rejections", ["Time", "Reason", "Lost by", "Field", "What to mend"], "Nothing was rejected in the last week. An event that is, shows up here with the reason.", asker);
+    super("rejections", ["Time", "Reason", "Lost by", "Field", "What to mend"], "Nothing was rejected in the last week. A rejected event appears here with the reason.", asker);
   }
 
   async refresh() {
@@ -149,9 +149,9 @@ export function showQuarantine(stage, command) {
   const quarantined = stage.quarantined?.count ?? null;
   byId("quarantine-list").replaceChildren(
     part(dead, dead === null ? "The dead letters could not be counted."
-      : dead ? `${plural(dead, "dead letter")}: failed too often. SQS deletes each 14 days after it was accepted. Look why, then send them again.`
-        : "No dead letters. What fails too often ends here, whole.", "dlq list"),
+      : dead ? `${plural(dead, "dead letter")}: failed too often. SQS deletes each 14 days after it was accepted. Find the cause, then send them again.`
+        : "No dead letters. A message that fails too often is stored here.", "dlq list"),
     part(quarantined, quarantined === null ? "The quarantine could not be read."
-      : quarantined ? `${plural(quarantined, "message")} in quarantine: accepted, and cannot be processed.` : "Nothing in quarantine.", "quarantine list"),
+      : quarantined ? `${plural(quarantined, "message")} in quarantine: accepted, but they cannot be processed.` : "Nothing in quarantine.", "quarantine list"),
     ...(quarantined ? reasons(stage.quarantined) : []));
 }

@@ -16,7 +16,7 @@ try {
     throw new Error("A file of the page is missing.");
   }
 } catch (error) {
-  sentence.textContent = "Not all of the page could be loaded. It tries again.";
+  sentence.textContent = "Part of the page could not be loaded. It tries again.";
   console.info(error);
   setTimeout(loadAgain, AGAIN_MS);
 }

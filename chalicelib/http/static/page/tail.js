@@ -154,7 +154,7 @@ export class Tail {
   nothing() {
     if (!this.isAnswered) return "Asking the stage …";
     if (this.find) return "None of the events that were searched has this event id, or this text in its properties or context.";
-    if (this.timeline.older) return "None of the newest events fits this filter. Older ones may: the button below looks on.";
+    if (this.timeline.older) return "None of the newest events fits this filter. The button below searches older ones.";
     if (this.isFiltered()) return "No event fits this filter. Types and users are compared whole, as they were sent.";
     return "No events yet.";
   }
