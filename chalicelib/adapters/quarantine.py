@@ -1,6 +1,6 @@
 """The quarantine: each whole message is an object of the bucket, with an entry in the table.
 
-Entries are also sorted by time, and counted in sums. So nobody reads the whole quarantine to know its size.
+Entries are also sorted by time and counted in sums, so that its size is known without reading the whole quarantine.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ class Quarantine:
     def add(self, entry: Quarantined, content: str) -> None:
         """Store a message, list it and count it. An existing entry stays as it is.
 
-
         The object is written first, so that no entry exists without its object.
         """
         self._bucket.put_json(_object_name(entry), content)
@@ -54,7 +53,7 @@ class Quarantine:
         self._change(entry, [{"Delete": delete}, {"Delete": {"Key": key_item(_place(entry))}}], -1)
 
     def _change(self, entry: Quarantined, parts: list[Item], entries: int) -> None:
-        """List an entry or take it off, and count it; nothing where that is done already."""
+        """Add or remove an entry, and count it. Does nothing if that is already done."""
         for attempt in range(retries.QUARANTINE.attempts):
             if attempt:
                 self._table.back_off(attempt, retries.QUARANTINE)
@@ -67,7 +66,7 @@ class Quarantine:
                 return
 
     def count(self) -> int:
-        """Return how many messages are in quarantine, with those whose chunks were committed a short while ago."""
+        """Return how many messages are in the quarantine, chunks that were committed recently included."""
         return self._sum(*table_keys.QUARANTINE_TOTALS).chunks
 
     def received(self, first: str, after: str) -> Amount:
@@ -79,7 +78,7 @@ class Quarantine:
         return sum(sums, Amount())
 
     def newest(self, at_most: int) -> list[Quarantined]:
-        """Return the entries that came last, newest first."""
+        """Return the newest entries, newest first."""
         items = self._table.query(table_keys.QUARANTINE_BY_TIME, newest_first=True, Limit=at_most)
         return list(islice(readable(items, _entry), at_most))
 
@@ -91,12 +90,12 @@ class Quarantine:
             yield from (entry for entry in batch if entry not in committed)
 
     def look_for_committed(self, at_most: int) -> list[Quarantined]:
-        """Return the entries whose chunks were committed after all, among the next so many after the last look."""
+        """Examine the next entries after the last look. Return those whose chunks have been committed meanwhile."""
         place = self._table.get(table_keys.QUARANTINE_TURN) or {}
         start = place.get("p", {}).get("S", "")
         items = list(islice(self._table.query(table_keys.QUARANTINE, first=start, Limit=at_most), at_most))
         end = f"{key_of(items[-1]).sk}\0" if len(items) == at_most else ""
-        if end != start:  # before they are removed: one that cannot be removed must not hold up the others
+        if end != start:  # saved first: an entry that cannot be removed must not block the others
             self._table.put(key_item(table_keys.QUARANTINE_TURN) | {"p": text(end)})
         return self._committed(list(readable(items, _entry)))
 
@@ -132,7 +131,7 @@ def _attributes(entry: Quarantined) -> Item:
 
 
 def _sum_parts(entry: Quarantined, entries: int) -> list[Item]:
-    """Add to the sums `c` of entries and `n` of their events: of all, and of an hour of receipt for the ledger."""
+    """Return parts that add to the sums `c` (entries) and `n` (events), in total and by hour for the ledger."""
     shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
     hours = commit.in_ledger([(entry.received, entry.name)]) if entry.project else []
     sums = {"c": entries, "n": entries * entry.accepted}

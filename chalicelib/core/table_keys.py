@@ -242,7 +242,7 @@ class Mark(NamedTuple):
 
 #: The project whose turn began last.
 TURN = Key("#turn", "-")
-#: Up to where the quarantine was looked through last.
+#: The position up to which the quarantine was last examined.
 QUARANTINE_TURN = Key("#turn", "quarantine")
 
 
@@ -339,12 +339,12 @@ def parse_quarantine_record(key: Key) -> tuple[str | None, str]:
 
 
 def quarantine_place(time: str, project: str | None, name: str) -> Key:
-    """Of an entry among all others, by when it was quarantined."""
+    """Return the key of an entry in the order of time."""
     return Key(QUARANTINE_BY_TIME, f"{time}#{quarantine_record(project, name).sk}")
 
 
 def parse_quarantine_place(key: Key) -> tuple[str | None, str]:
-    """The project if there is one, and the name."""
+    """Return the project, or None, and the name."""
     return parse_quarantine_record(Key(QUARANTINE, key.sk.partition("#")[2]))
 
 
@@ -354,7 +354,7 @@ QUARANTINE_TOTALS = Range(f"{_ALL_HOURS}#", f"{_ALL_HOURS}$")
 
 
 def quarantine_sums(received_hour: str | None, shard: int) -> Key:
-    """The sums of the chunks received in an hour, or of all entries."""
+    """Return the key of the sums of the chunks received in an hour, or of all entries."""
     return Key(QUARANTINE_SUMS, f"{received_hour or _ALL_HOURS}#{shard}")
 
 

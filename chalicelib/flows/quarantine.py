@@ -12,7 +12,7 @@ from chalicelib.core.failures import Quarantined
 from chalicelib.errors import BROKEN_CONTENT, StoreFailed
 from chalicelib.ports import Message
 
-#: Entries that a run of the aggregator looks at: with a quarantine of 100,000 each is looked at every five hours.
+#: Entries that a run of the aggregator examines. In a quarantine of 100,000, each is examined every five hours.
 SETTLE_AT_ONCE = 2_000
 
 _log = logging.getLogger(__name__)

@@ -40,7 +40,7 @@ def key_of(request: Any) -> str | None:
 
 
 def enter(request: Any, stage: Pipeline, *kinds: str, now: datetime) -> tuple[Pipeline, Project, dict[str, str]]:
-    """Return the stage, the project of the key, and the query parameters: of a repeated one, the last value.
+    """Return the stage, the project of the key, and the query parameters. The last value of a repeated one counts.
 
     Raises Problem unless the key is of one of these kinds.
     """
