@@ -32,13 +32,13 @@ def run(*, rounds: int) -> dict[str, Any]:
     """By events a POST: seconds of a drain, of a replay of its calls, and of a drain while reports are made, each the
     median of alternating rounds; the ratio of the first two, and how many calls there were.
     """
-    return {f"{events} a POST": _measure(events, rounds) for events in _A_POST}
+    return {f"{events} per POST": _measure(events, rounds) for events in _A_POST}
 
 
 def _measure(events_a_post: int, rounds: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         full = Path(folder) / "full"
-        say(f"drain: filling the queue, {events_a_post} a POST")
+        say(f"drain: filling the queue, {events_a_post} per POST")
         _stage("fill", full, str(events_a_post))
         say("drain: recording its calls")
         calls = _record(full, Path(folder))

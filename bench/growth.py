@@ -82,7 +82,7 @@ def partitions(events: int = 40_000) -> dict[str, dict[str, float]]:
             busiest: dict[str, int] = {}
             for (kind, _), units in load.items():
                 busiest[kind] = max(busiest.get(kind, 0), units)
-            case = f"{per_post} a POST, {per_batch} a batch, {users}"
+            case = f"{per_post} per POST, {per_batch} per batch, {users}"
             limits[case] = {kind: _PARTITION_WRITE_UNITS * events / units for kind, units in busiest.items()}
     return limits
 

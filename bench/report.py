@@ -12,18 +12,18 @@ _HEAD = """\
 
 Written by `make bench`; do not edit. {date}, CPython {python}, {machine}.
 
-Four pipelines and a floor in one run, interleaved, each in a process of its own, against the same stub of AWS
-on the loopback (`millrace/pricing/`), which answers with the least that is valid and counts. CPU is process
-time (user and system, all threads), never wall time; each figure is the median of {rounds} rounds. The
-absolute figures say little about another machine. The ratios do.
+The benchmark compares Millrace with three other pipelines and with a lower bound, the *floor*. All of them run in
+turns, in separate processes, against the same stub of AWS on this machine (`millrace/pricing/`). The stub gives the
+smallest valid answers and counts the calls. CPU is the process time (user and system) of all threads, not wall time.
+Each figure is the median of {rounds} rounds. Absolute figures depend on the machine. Ratios depend on it much less.
 
-- **ours**: the handlers of `app.py`, as Lambda calls them.
-- **reference**: the shape of the usual sample (Chalice, marshmallow, boto3): a message for each event, and for
-  each message one PutItem and one S3 object.
-- **powertools**: an idiomatic pipeline on Powertools for AWS Lambda: event handler, pydantic parser, batch
-  processor, an idempotent function with DynamoDB for each message. **packed**: the same with 100 events a message.
-- **floor**: the least code that moves the same bytes with botocore: no validation, no duplicate checks, no
-  counters to speak of, and errors are nobody's business.
+- **ours**: Millrace, that is, the handlers of `app.py` as Lambda calls them.
+- **reference**: a pipeline as in common samples (Chalice, marshmallow, boto3). Each event is a message, and each
+  message takes one PutItem and one S3 object.
+- **powertools**: a typical pipeline with Powertools for AWS Lambda: event handler, pydantic parser, batch processor,
+  and a function that is idempotent by DynamoDB. **packed** is the same with 100 events per message.
+- **floor**: the smallest program that moves the same bytes with botocore. It has no validation, no detection of
+  duplicates, almost no counters and no handling of errors.
 
 Their code is in `bench/contestants/`.
 """
@@ -57,25 +57,30 @@ def _side_by_side(side: dict[str, Any]) -> list[str]:
     def with_ratio(name: str, case: str) -> str:
         return f"{cases[name][case]['cpu_us']:,.0f} ({_ratio(cases, name, case):.2f})"
 
-    titles = {case: f"{case.split()[1]} a POST" for case in ingestion}
+    titles = {case: f"{case.split()[1]} per POST" for case in ingestion}
     titles |= {case: "{} x {}".format(*case.split()[1].split("x")) for case in processing}
     return [
         "## Ingestion: µs of CPU for each event (and times the floor)\n",
         _table(names, ingestion, with_ratio, titles),
-        "## Processor: µs of CPU for each event (and times the floor), messages x events\n",
-        "Where an event is a message, the same events come as 20 times as many messages.\n",
+        "## Processor: µs of CPU for each event (and times the floor)\n",
+        "The columns are messages per batch x events per message. For pipelines with one event per message, the same\n"
+        "events are 20 times as many messages.\n",
         _table(names, processing, with_ratio, titles),
         "## Processor: AWS calls for each event\n",
         _table(names, processing, figure("calls", 3), titles),
         "## Processor: write units for each event\n",
         _table(names, processing, figure("write_units", 2), titles),
         "## Cold start\n",
-        "Import and first answer in a fresh process, less the interpreter's own start, of what Lambda would unpack: ms "
-        "of CPU (times the floor). Every package has bytecode, as `millrace deploy` and `package` make it; Chalice by "
-        "itself leaves it out (ours, from source). **least** is the floor with what the project is bound to: one route "
-        "of Chalice, one schema of marshmallow with one field. Ours also keeps the AWS SDK's search for its models and "
-        "garbage collection out of the way (`chalicelib/adapters/aws.py`, `chalicelib/__init__.py`); the others have "
-        "both as they come.\n",
+        "The first figure is the CPU time of import and first answer in a fresh process, in ms, without the\n"
+        "start of Python itself. In brackets is its ratio to the floor.\n"
+        "\n"
+        "- Every package has bytecode, as `millrace deploy` and `millrace package` make it. Chalice alone\n"
+        "  makes none: that is the row **ours, from source**.\n"
+        "- **least** is the floor with Millrace's frameworks: one route of Chalice, and one schema of\n"
+        "  marshmallow with one field.\n"
+        "- Millrace also switches off two things that take time: the AWS SDK's search for its models, and\n"
+        "  garbage collection (`chalicelib/adapters/aws.py`, `chalicelib/__init__.py`). The others use the\n"
+        "  defaults.\n",
         _table(
             list(side["cold"]),
             ["api", "processor", "package KB"],
@@ -107,13 +112,14 @@ def libraries(cases: dict[str, dict[str, float]]) -> list[str]:
 def _cost(recorded: dict[str, Any]) -> list[str]:
     return [
         "## Cost\n",
-        "`millrace cost` prices ours, by line and with what-ifs. The others in the same terms, at batches of ten: "
-        "dollars for a million events, list prices, without keeping them.\n",
+        "`millrace cost` shows Millrace's own bill line by line. The table shows the others, computed in the\n"
+        "same way: dollars for a million events at list prices, with batches of ten messages and without\n"
+        "storage.\n",
         _table(
             list(recorded),
             ["0", "1", "2"],
             lambda name, case: f"{bill.ingestion(recorded[name][int(case)], bill.Assumptions())['in all']:.2f}",
-            {str(number): f"{row['events']} a POST" for number, row in enumerate(recorded["floor"])},
+            {str(number): f"{row['events']} per POST" for number, row in enumerate(recorded["floor"])},
         ),
     ]
 
@@ -123,7 +129,8 @@ def _growth(growth: dict[str, Any]) -> list[str]:
     kinds = sorted({kind for limits in partitions.values() for kind in limits})
     return [
         "## How cost grows\n",
-        "The processor, one event a message, 1,000 messages a batch (or as many as 6 MB hold), for each event.\n",
+        "The figures are those of the processor for each event, with one event per message and 1,000 messages\n"
+        "per batch (or as many as 6 MB hold).\n",
         _table(
             list(cases),
             ["cpu_us", "calls", "write_units"],
@@ -131,19 +138,20 @@ def _growth(growth: dict[str, Any]) -> list[str]:
             {"cpu_us": "µs of CPU", "write_units": "write units"},
         ),
         f"Peak memory of that process: {growth['peak_megabytes']:.0f} MB.\n",
-        "Every project and every type of a batch has its own counters, marks and ledger entry, so a batch of a "
-        "thousand projects writes a thousand of each: the cost of an event that is alone in its project.\n",
+        "Each project and each event type of a batch has its own counters, marks and ledger entry. So a batch\n"
+        "with a thousand projects writes a thousand of each. Such an event costs as much as an event that is\n"
+        "alone in its project.\n",
         "### Where a partition gets hot\n",
-        "By simulation with the keys of the product: the events a second that one project may send, all for one "
-        "hour, until its busiest partition takes the 1,000 write units a second that DynamoDB gives it. A day's "
-        "shard holds commit records and counters.\n",
+        "A simulation with Millrace's own keys counts writes. The table shows how many events per second one\n"
+        "project may send in one hour before its busiest partition reaches 1,000 write units per second,\n"
+        "DynamoDB's limit. A day's shard has commit records and counters.\n",
         _table(list(partitions), kinds, lambda case, kind: f"{partitions[case].get(kind, float('nan')):,.0f}", {}),
     ]
 
 
 _QUESTIONS = """\
-What a question reads and computes at most, on a table in memory behind the product's own client: calls, consistent
-read units, CPU and the size of the answer. An answer has 29 s of a function with 0.29 of a core; a call takes 10 ms.
+The table shows the most expensive requests of each route, measured with a table in memory: calls, consistent read
+units, CPU and the size of the answer. A request may take 29 s. A function has 0.29 of a core, and a call takes 10 ms.
 """
 
 
@@ -153,8 +161,9 @@ def aggregator(cases: dict[str, Any]) -> list[str]:
     rows = {f"{size} {name}": figures for name, sizes in cases.items() for size, figures in sizes.items()}
     return [
         "## How the aggregator grows\n",
-        "Its flows and adapters over a double of the table in memory (`bench/reporting.py`), without botocore: a look "
-        "at the marks, a run over active projects, one hour's report, the ledger. MB: the most that Python held.\n",
+        "The flows and adapters of the aggregator were measured with a table in memory\n"
+        "(`bench/reporting.py`), without botocore. The cases are reading the marks, a run over active\n"
+        "projects, the report of one hour, and the ledger. MB is the largest memory use of Python.\n",
         _table(
             list(rows), list(columns), lambda row, what: f"{rows[row][what]:,.1f}" if what in rows[row] else "", columns
         ),
@@ -165,20 +174,22 @@ def questions(figures: dict[str, Any]) -> list[str]:
     """The section on the worst questions."""
     columns = {"calls": "calls", "read_units": "read units", "cpu_ms": "ms of CPU", "kilobytes": "KB"}
     return [
-        "## The worst question of each route\n",
+        "## The most expensive request of each route\n",
         _QUESTIONS,
         _table(list(figures), list(columns), lambda case, what: f"{figures[case][what]:,.0f}", columns),
     ]
 
 
 _DRAINING = """\
-The queue of the local stack is filled with the 10,000 requests of `examples/access.log.gz`, its trigger not
-started. **drain**: a stack started on that state, from the first message in flight until all is committed and the
-queue is empty. **calls alone**: what draining sends to the emulator, SQS included, was recorded once for each
-worker; it is replayed, over as many plain sockets, from a client that does nothing but send ready bytes (and the
-receipt handles that it was given), to a fresh emulator in the same state. Drains and replays alternate; the ratio is
-the median of the rounds' own. Everything shares the cores. **while reports are made**: a drain with the aggregator
-at work every 5 s, as `make run` has it; its calls are not among the replayed.
+The queue of a local stack is filled with the 10,000 requests of `examples/access.log.gz` while its workers are stopped.
+
+- **drain**: the workers are started. The time runs from the first message until all chunks are committed and the queue
+  is empty.
+- **calls alone**: the calls of one drain to the emulator were recorded, including those to SQS. A client without any
+  other work sends the same bytes again, to a fresh emulator in the same state.
+- **while reports are made**: a drain during which the aggregator runs every 5 s, as with `make run`.
+
+Drains and replays of calls take turns, and the ratio is the median over the rounds. Everything shares the same cores.
 """
 
 
@@ -208,10 +219,10 @@ def _latency(latency: dict[str, Any]) -> list[str]:
 
     return [
         "## Latency\n",
-        f"POSTs of one event at constant arrival rates of {' and '.join(rates)} a second, from the moment a request "
-        "was due, in ms of wall time. Contestants answer one request at a time over HTTP, against the stub; the "
-        "local stack runs its emulator, processes the events and makes reports every 5 s meanwhile, on the same "
-        "cores.\n",
+        f"POSTs of one event arrive at constant rates of {' and '.join(rates)} per second. The table shows the\n"
+        "time from the moment at which a request was due to its answer, in ms of wall time. The pipelines\n"
+        "answer one request at a time over HTTP, against the stub. The local stack also runs its emulator,\n"
+        "processes the events and makes reports every 5 s, on the same cores.\n",
         _table(list(latency), list(columns), cell, columns),
     ]
 

@@ -63,47 +63,47 @@ def _names(text: str) -> tuple[str, ...]:
 class Settings:
     """The settings of a stage. A variable that the environment does not set has the default that is declared here."""
 
-    queue_url: str = _variable("QUEUE_URL", MISSING, "The queue of chunks.")
-    table_name: str = _variable("TABLE_NAME", MISSING, "The table.")
-    bucket_name: str = _variable("BUCKET_NAME", MISSING, "The archive's bucket.")
-    topic_arn: str = _variable("TOPIC_ARN", MISSING, "The topic of reports.")
+    queue_url: str = _variable("QUEUE_URL", MISSING, "The address of the queue.")
+    table_name: str = _variable("TABLE_NAME", MISSING, "The name of the table.")
+    bucket_name: str = _variable("BUCKET_NAME", MISSING, "The name of the bucket of the archive.")
+    topic_arn: str = _variable("TOPIC_ARN", MISSING, "The ARN of the topic of reports.")
     # The secret protects no data, since a cursor's position never leaves its project. So the stage's own names are
     # good enough where it is not set, and Chalice's configuration needs no secret.
     cursor_secret: str = _variable(
-        "CURSOR_SECRET", "", "Binds the cursors of lists to their query. Unset: the names of the stage's resources."
+        "CURSOR_SECRET", "", "The secret that signs cursors. Unset: the names of the stage's resources sign them."
     )
-    dead_letter_url: str = _variable("DEAD_LETTER_URL", "", "The dead-letter queue.")
-    stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stage's metrics and logs.")
+    dead_letter_url: str = _variable("DEAD_LETTER_URL", "", "The address of the dead-letter queue.")
+    stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stack, which metrics and logs have.")
     max_deliveries: int = _variable(
         "MAX_DELIVERIES",
         8,  # the last comes 43 minutes after the first
-        "Deliveries of a message before it becomes a dead letter. Set the stack parameter `MaxDeliveries`, not this.",
+        "After how many deliveries a message becomes a dead letter. Set the stack parameter `MaxDeliveries` instead.",
         int,
         least=LEAST_DELIVERIES,
         most=MOST_DELIVERIES,
     )
     is_open: bool = _variable(
-        "OPEN_STAGE", False, "`true`: requests without a key belong to the project `default`.", _is_true
+        "OPEN_STAGE", False, "`true`: a request without a key belongs to the project `default`.", _is_true
     )
     # Wishes for `millrace deploy` and `millrace upgrade`. The lifetimes in force are recorded in the stage's data.
     retention_days: int | None = _variable(
         "RETENTION_DAYS",
         None,
-        f"How long events and the records of their chunks are kept. Unset: as the stage's data says, at first "
-        f"{Lifetimes.events.days}.",
+        f"How many days events and their records are kept. Unset: the lifetime does not change. It is "
+        f"{Lifetimes.events.days} in a new stage.",
         int,
     )
     max_chunk_age_days: int | None = _variable(
         "MAX_CHUNK_AGE_DAYS",
         None,
-        f"An older chunk is quarantined, not processed. Unset: as the stage's data says, at first "
-        f"{Lifetimes.max_chunk_age.days}.",
+        f"Chunks that are older than this many days are quarantined. Unset: the value does not change. It is "
+        f"{Lifetimes.max_chunk_age.days} in a new stage.",
         int,
     )
     report_properties: tuple[str, ...] = _variable(
         "REPORT_PROPERTIES",
         ("page", "path", "referrer"),
-        "Properties whose most frequent values reports list, separated by commas. Empty: none.",
+        "The properties whose most frequent values are listed in reports, separated by commas. Empty: none.",
         _names,
         may_be_empty=True,
     )
@@ -111,17 +111,17 @@ class Settings:
     rejected_posts_a_minute: int = _variable(
         "REJECTED_POSTS_A_MINUTE",
         20,
-        "The most POSTs of a project with stored rejected events, per minute and container. 0: all, for tests of your "
-        "tracking.",
+        "Of how many POSTs per minute and project each running function stores the rejected events. 0: of all, for "
+        "example for tests of your tracking.",
         int,
         least=0,
         most=100_000,
     )
     operator_project: str = _variable(
-        "OPERATOR_PROJECT", "default", "The project whose read keys see the numbers of the whole stage."
+        "OPERATOR_PROJECT", "default", "The project whose read keys show the numbers of the whole stage."
     )
     status_seconds: int = _variable(
-        "STATUS_SECONDS", 30, "How long those numbers are cached before CloudWatch is queried again.", int
+        "STATUS_SECONDS", 30, "How many seconds a function caches the numbers of `GET /status`.", int
     )
 
     @classmethod
@@ -148,7 +148,7 @@ class Trigger:
     queue is full: 1,000, in a new account perhaps 10.
     """
 
-    queue_url: str = _variable("QUEUE_URL", "millrace-chunks", "The queue of chunks.")
+    queue_url: str = _variable("QUEUE_URL", "millrace-chunks", "The address of the queue.")
     # A million events a day, one in each POST, are 12 a second. Without a window Lambda would take them one by one, at
     # three times the price: docs/cost.md.
     # https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html
@@ -156,12 +156,15 @@ class Trigger:
     window_seconds: int = _variable(
         "BATCH_WINDOW_SECONDS",
         5,
-        "How long a batch is gathered, which delays its events. 0 turns it off; BATCH_SIZE is then at most 10.",
+        "How many seconds Lambda waits to fill a batch. Events are stored that much later. 0: not at all. Then "
+        "BATCH_SIZE is at most 10.",
         int,
         most=300,
     )
     # https://docs.aws.amazon.com/lambda/latest/api/API_ScalingConfig.html
-    workers: int = _variable("MAX_WORKERS", 20, "The most batches at once.", int, least=2, most=1000)
+    workers: int = _variable(
+        "MAX_WORKERS", 20, "The most batches that are processed at the same time.", int, least=2, most=1000
+    )
 
     @property
     def queue_name(self) -> str:
@@ -185,9 +188,9 @@ class Throttle:
     """
 
     requests_a_second: int = _variable(
-        "API_REQUESTS_A_SECOND", 500, "Requests per second that the API accepts. More get 429.", int, least=1
+        "API_REQUESTS_A_SECOND", 500, "The most requests per second to the API. More get 429.", int, least=1
     )
-    burst: int = _variable("API_BURST", 1000, "Requests that the API accepts at once.", int, least=1)
+    burst: int = _variable("API_BURST", 1000, "The most requests to the API in a burst.", int, least=1)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Throttle:

@@ -29,17 +29,20 @@ def _commands() -> Iterator[str]:
 
 def _emulators() -> Iterator[str]:
     yield "# What the emulators cannot do\n"
-    yield "No test runs on AWS. This page is what no test can show for that reason, or shows in another way."
-    yield "ministack runs the local stack and the tests of deployments; moto's server is a second opinion on the ports."
-    yield "Each gap that an emulator can show has a test, which fails when the gap is closed.\n"
+    yield "Tests run on emulators, not on AWS. This page lists what the emulators cannot do, and how the tests"
+    yield "make up for it."
+    yield "ministack runs the local stack and the tests of deployments. Moto's server is a second emulator for"
+    yield "the tests of ports."
+    yield "If the last column says yes, a test shows the gap. It fails when a new emulator closes the gap.\n"
     for emulator, gaps in BY_EMULATOR.items():
-        yield f"## {emulator}\n\n| service | what it lacks | what follows | tried |\n|---|---|---|---|"
+        yield f"## {emulator}\n\n| service | gap | consequence | has a test |\n|---|---|---|---|"
         for gap in gaps:
             yield f"| {gap.service} | {gap.lacks} | {gap.so} | {'yes' if gap.probe else 'no'} |"
         yield ""
     yield "## Every emulator\n"
-    yield "Latency, scaling, prices, quotas of a new account, API Gateway's role for logs, and mail are AWS's alone."
-    yield "[A first deployment](first-deployment.md) says what to look at there.\n"
+    yield "No emulator can show latency, scaling, prices, quotas of a new account, API Gateway's role for logs,"
+    yield "and mail."
+    yield "[A first deployment](first-deployment.md) says how to check them on AWS.\n"
 
 
 def _below(parent: click.Context) -> Iterator[click.Context]:

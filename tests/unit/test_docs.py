@@ -10,9 +10,11 @@ import pytest
 
 import reference
 from chalicelib.core import limits
+from chalicelib.core.dialects.registry import DIALECTS
 from chalicelib.core.event import REJECTION_CODES
 from chalicelib.core.metrics import CATALOGUE
 from chalicelib.errors import ERROR_CODES
+from millrace.api_docs import openapi
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -86,3 +88,42 @@ def test_the_page_of_limits_says_the_numbers_of_the_code(row: list[str]) -> None
         code in REJECTION_CODES if status == "rejected:" else ERROR_CODES[code].status == int(status)
         for status, code in codes
     )
+
+
+def described() -> list[tuple[str, str, list[str]]]:
+    """Method, path and query parameters of each route of the API's description that is not a client library's."""
+    libraries = {path for each in DIALECTS for _, path in each.routes} | {
+        question.path for each in DIALECTS for question in each.questions
+    }
+    return [
+        (method.upper(), path, [each["name"] for each in operation.get("parameters", []) if each["in"] == "query"])
+        for path, methods in openapi.document()["paths"].items()
+        for method, operation in methods.items()
+        if path in ("/events", "/pixel.gif") or path not in libraries
+    ]
+
+
+@pytest.mark.parametrize(("method", "path", "parameters"), described(), ids=str)
+def test_the_page_of_the_api_has_the_routes_and_parameters_of_its_description(
+    method: str, path: str, parameters: list[str]
+) -> None:
+    page = (ROOT / "docs" / "api.md").read_text()
+    overview = page.partition("\n## Sending\n")[0]
+    assert f"`{method} {path}`" in overview
+    elsewhere = {
+        "POST /events": "## Sending",
+        "GET /pixel.gif": "### The pixel",
+        "GET /rejections": "## Rejections",
+        "GET /openapi.json": "### Pages for people",
+    }
+    heading = elsewhere.get(f"{method} {path}", f"### {method} {path}")
+    section = page.partition(f"\n{heading}\n")[2].partition("\n#")[0]
+    assert section
+    if path != "/pixel.gif":  # its fields are those of an event
+        assert [name for name in parameters if f"`{name}`" not in section] == []
+
+
+def test_the_page_of_the_api_lists_every_code_of_a_rejection() -> None:
+    table = (ROOT / "docs" / "api.md").read_text().partition("\n## Rejections\n")[2].partition("\n## ")[0]
+    listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
+    assert set(listed) - {"code"} == set(REJECTION_CODES)
