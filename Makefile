@@ -98,7 +98,7 @@ clean: ## forget environments and local state
 	.venv-bench/bin/python $(INSTALL) -r requirements/bench.txt; .venv-bench/bin/python $(EDITABLE)'
 
 .venv-emulator/ready: requirements/emulator.txt
-	@$(ALONE) "Setting up .venv-emulator: 20 packages, about a minute, once ..." sh -ec '$(PYTHON) -m venv .venv-emulator; \
+	@$(ALONE) "Setting up .venv-emulator: 25 packages, about a minute, once ..." sh -ec '$(PYTHON) -m venv .venv-emulator; \
 	.venv-emulator/bin/python $(INSTALL) -r requirements/emulator.txt'
 
 # Without Node.js the tests for barriers say that they are skipped.

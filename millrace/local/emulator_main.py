@@ -18,6 +18,7 @@ import os
 import select
 import shutil
 import signal
+import socket
 import stat
 import sys
 import tempfile
@@ -156,19 +157,27 @@ def _close_sockets() -> None:
 
 
 async def _serve(watched: Watched, guard: Guard, listener: int, take_snapshot: Callable[[], None]) -> None:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+    import uvicorn
 
-    config = Config()
-    config.bind = [f"fd://{listener}"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 1
-    loop = asyncio.get_running_loop()
-    orphaned = asyncio.Event()
+    config = uvicorn.Config(
+        guard,
+        http="httptools",
+        loop="asyncio",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+
+    def end() -> None:
+        server.should_exit = True
+
     # Nothing is ever written to standard input, so it becomes readable only when it ends.
-    loop.add_reader(sys.stdin.fileno(), orphaned.set)
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), end)
     saving = asyncio.create_task(_save_regularly(watched, take_snapshot))
-    await serve(guard, config, shutdown_trigger=orphaned.wait)
+    await server.serve(sockets=[socket.socket(fileno=listener)])
     saving.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await saving
