@@ -39,7 +39,8 @@ class CommitLog:
         """Try once to commit all records. Return the outcome.
 
         Nothing is applied if some records were committed before, or if single-event chunks prove to be duplicates. The
-        outcome names them. The counters are computed from `records` at each call, so nothing is added twice.
+        outcome names them. An empty outcome means that nothing is known. The counters are computed from `records` at
+        each call, so nothing is added twice.
         """
         if attempt:
             self._table.back_off(attempt, retries.COMMIT)

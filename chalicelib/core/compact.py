@@ -28,7 +28,7 @@ def dump(document: Any) -> str:
 def size(document: Any) -> int:
     """Return the bytes of a document as JSON in UTF-8, without spaces.
 
-    Raises UnicodeEncodeError for half a character.
+    Raises UnicodeEncodeError for halves of surrogate pairs.
     """
     try:
         return len(orjson.dumps(document))

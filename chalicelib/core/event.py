@@ -213,7 +213,7 @@ def parse_event_key(key: str) -> EventRef | None:
 
 
 def is_text(value: object, max_length: int) -> bool:
-    """Return whether a value can be part of a key: a non-empty string, not too long, without half a character."""
+    """Return whether a value can be part of a key: a non-empty string, not too long, with whole characters."""
     if not isinstance(value, str) or not 0 < len(value) <= max_length:
         return False
     return value.isascii() or not _HALF_A_PAIR.search(value)

@@ -302,7 +302,7 @@ def check_kept(event: Event, max_bytes: int) -> None:
 
 
 def _size_of(document: Mapping[str, Any]) -> int:
-    """Return the bytes of a document as JSON. Raises Rejected for half a character."""
+    """Return the bytes of a document as JSON. Raises Rejected for halves of surrogate pairs."""
     try:
         return compact.size(document)
     except UnicodeEncodeError as error:

@@ -121,7 +121,7 @@ class _Run:
         return self.seconds_left() > _LEAST_SECONDS
 
     def _take_turn(self, turn: Turn) -> bool:
-        """Do the first portions of a project, then publish its unfinished reports. Return whether portions are left."""
+        """Do the first portions of a project and publish its running windows. Return whether portions are left."""
         todo = portions(turn, self.now)
         for portion in todo[:TURN_PORTIONS]:
             if self._has_time():
