@@ -1,1 +1,1 @@
-"""Benchmarks: this pipeline, three others, the same stub of AWS. None of it ships."""
+"""Benchmarks of this pipeline and three others against the same stub of AWS. This package does not ship."""

@@ -1,7 +1,7 @@
-"""Runs every benchmark, writes docs/benchmarks.md, and keeps the figures in bench/results.json.
+"""Runs every benchmark, writes docs/benchmarks.md, and stores the figures in bench/results.json.
 
 python -m bench          everything, some minutes
-python -m bench --quick  few rounds, printed and not kept
+python -m bench --quick  few rounds, printed and not stored
 python -m bench --largest  with the largest sizes of the aggregator, some minutes more
 """
 
@@ -23,7 +23,7 @@ ROOT = side_by_side.ROOT
 
 
 def _peers_cost() -> dict[str, list[dict[str, Any]]]:
-    """What `millrace cost` shows beside ours: the other pipelines at batches of ten."""
+    """Return the costs that `millrace cost` shows beside ours: those of the other pipelines at batches of ten."""
     recorded = {}
     with Stub() as stub:
         for name in side_by_side.CONTESTANTS:

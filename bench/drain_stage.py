@@ -1,6 +1,6 @@
-"""Sets the stage for bench.draining, in a process of its own, since a local stack takes over its environment.
+"""Prepares the stage for bench.draining. It needs its own process, since a local stack changes the environment.
 
-python -m bench.drain_stage fill STATE EVENTS     fills the queue with the sample log, so many events a POST
+python -m bench.drain_stage fill STATE EVENTS     fills the queue with the sample log, EVENTS in each POST
 python -m bench.drain_stage record STATE CALLS    drains it once, and writes the calls that this took
 """
 
@@ -32,7 +32,7 @@ _NO_REPORTS = 3600.0
 
 
 def fill(state: Path, events_a_post: int) -> None:
-    """POST every request of the sample log to a local stack whose trigger is not started."""
+    """POST all requests of the sample log to a local stack whose trigger is not started."""
     with local_stack(state, port=0, aggregate_seconds=_NO_REPORTS, workers=0) as (running, _):
         client = Client(running.url)
         with _LOG.open("rb") as log:
@@ -42,7 +42,7 @@ def fill(state: Path, events_a_post: int) -> None:
 
 
 def record(state: Path, calls: Path) -> None:
-    """Drain the queue, and write what each worker sent as [[operation, head, body]]; bytes as Latin-1."""
+    """Drain the queue, and write each worker's calls as [[operation, head, body]], with bytes as Latin-1."""
     from botocore.handlers import BUILTIN_HANDLERS
 
     sent: dict[int, list[Call]] = defaultdict(list)
@@ -65,7 +65,7 @@ def record(state: Path, calls: Path) -> None:
 
 
 def _worker() -> QueueTrigger:
-    """One that asks often: that it asks in vain again and again is how its end is recognised."""
+    """Return a worker that polls often. Several empty polls in a row show that the queue is drained."""
     app = load_app()
     source = next(each for each in app.event_sources if each.name == "process")
     queue_url, function = os.environ["QUEUE_URL"], app.handler_map["process"]
@@ -81,7 +81,7 @@ def _call(request: Any) -> Call:
     headers = {name: value.decode() if isinstance(value, bytes) else value for name, value in request.headers.items()}
     operation = headers.get("X-Amz-Target", request.method).rpartition(".")[2]
     lines = [f"{request.method} /{url[3]} HTTP/1.1", f"Host: {url[2]}"]
-    # Nobody waits for 100 Continue here, and what is deleted has a length of its own.
+    # Replays do not wait for 100 Continue, and compute the length of deletions themselves.
     left_out = ("expect", "host", "content-length")
     lines += [f"{name}: {value}" for name, value in headers.items() if name.lower() not in left_out]
     if operation != "DeleteMessageBatch":
@@ -92,12 +92,12 @@ def _call(request: Any) -> Call:
 
 
 def _is_idle(calls: list[Call]) -> bool:
-    """Whether a worker asked for messages again and again, and got none."""
+    """Return whether a worker's last polls all returned nothing."""
     return len(calls) > 2 and all(call.receives for call in calls[-3:])
 
 
 def _without_idling(calls: list[Call]) -> Iterator[Call]:
-    """The calls up to the last deletion, without receives that came back empty."""
+    """Yield the calls up to the last deletion, without empty polls."""
     last = max(position for position, call in enumerate(calls) if call.deletes)
     for call, following in pairwise(calls[: last + 2]):
         if not (call.receives and following.receives):

@@ -1,4 +1,4 @@
-"""How fast the local stack empties a full queue, beside how fast its emulator answers the same calls."""
+"""Measures how fast the local stack drains a full queue, and how fast its emulator answers the same calls."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ from millrace.stage_address import Running, running_stack
 
 _EVENTS = 10_000
 _A_POST = (1, 20)
-# Seconds between two runs of the aggregator: what `make run` does, and never in a drain.
+# Seconds between runs of the aggregator: as in `make run`, and never.
 _REPORTS, _NO_REPORTS = 5, 3600
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 600
 
 
 def run(*, rounds: int) -> dict[str, Any]:
-    """By events a POST: seconds of a drain, of a replay of its calls, and of a drain while reports are made, each the
-    median of alternating rounds; the ratio of the first two, and how many calls there were.
+    """Return the figures for each number of events in a POST, each the median of alternating rounds.
+
+    They are the seconds of a drain, of a replay of its calls, and of a drain with reports; the ratio of the first two;
+    and the number of calls.
     """
     return {f"{events} per POST": _measure(events, rounds) for events in _A_POST}
 
@@ -66,7 +68,7 @@ def _stage(*arguments: Any) -> None:
 
 
 def _copy(full: Path, to: Path) -> Path:
-    """A state of its own with the full queue, and without what else a stack leaves in its folder."""
+    """Return a copy of the state with the full queue, without the other files of the stack."""
     shutil.rmtree(to, ignore_errors=True)
     shutil.copytree(full / "aws", to / "aws")
     return to
@@ -90,7 +92,7 @@ def _replay(state: Path, calls: list[list[Call]]) -> float:
 
 
 def _drain(state: Path, aggregate_seconds: int) -> float:
-    """Seconds from the first message in flight until everything is committed and the queue is empty."""
+    """Return the seconds from the first message in flight until everything is committed and the queue is empty."""
     command = [sys.executable, "-m", "millrace", "up", "--port", "0", "--state", str(state)]
     command += ["--aggregate-every", str(aggregate_seconds)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=ROOT)
@@ -104,7 +106,7 @@ def _drain(state: Path, aggregate_seconds: int) -> float:
         log = (state / "functions.log").open()
         done, rest = 0, ""
         while done < _EVENTS:
-            *lines, rest = (rest + log.read()).split("\n")  # the last may be half written
+            *lines, rest = (rest + log.read()).split("\n")  # the last line may be incomplete
             done += sum(map(_done, lines))
             _look_again(process, deadline)
         while _messages(running, "", "NotVisible"):
@@ -124,7 +126,7 @@ def _look_again(process: subprocess.Popen[bytes], deadline: float) -> None:
 
 
 def _done(line: str) -> int:
-    """How many events a line of the processor's metrics says are committed."""
+    """Return the number of events that a line of the processor's metrics reports as committed."""
     document = json.loads(line)
     return int(sum(document.get("stored", [])) + sum(document.get("duplicates", [])))
 

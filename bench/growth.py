@@ -1,4 +1,4 @@
-"""How cost grows: the processor's figures over projects, types, sizes and backlog, and where a partition gets hot."""
+"""Measures how the processor's cost grows with projects, types, sizes and backlog, and simulates hot partitions."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from millrace.pricing.units import write_units
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/bp-partition-key-design.html
 _PARTITION_WRITE_UNITS = 1000
 _MESSAGES = 1000
-# A commit record of the workload with ids that are UUIDs: 937 bytes with 20 events, 2,809 with 90.
+# A commit record of the workload, whose ids are UUIDs, has 937 bytes with 20 events and 2,809 with 90.
 _RECORD_BYTES, _REFERENCE_BYTES = 350, 30
 
 
 def run(*, quick: bool) -> dict[str, Any]:
-    """For each case: CPU, calls, write units and log bytes for each event; and the memory of a backlog."""
+    """Return CPU, calls, write units and log bytes per event for each case, and the memory for a backlog."""
     cases: dict[str, dict[str, float]] = {}
     with Stub() as stub:
         worker = Worker(recording.OURS, stub)
@@ -55,7 +55,7 @@ def _processed(
     messages: int = _MESSAGES,
     repeat: int = 1,
 ) -> dict[str, float]:
-    """Messages of one event each, processed in batches of a thousand or as many as fit."""
+    """Process messages of one event each, in batches of a thousand or as many as fit. Return the cost per event."""
     worker.ask(traffic=traffic)
     batches = cut(change(worker.ask(posts=messages, events=1)["messages"]), messages) * repeat
     worker.ask(batches=batches[:1])
@@ -63,7 +63,7 @@ def _processed(
 
 
 def _spread(bodies: list[str], projects: int) -> list[str]:
-    """The same chunks, as if they were of so many projects."""
+    """Return the same chunks, spread over a number of projects."""
     documents = [json.loads(body) for body in bodies]
     return [
         json.dumps({**document, "project": f"p{number % projects}"}, separators=(",", ":"))
@@ -72,8 +72,9 @@ def _spread(bodies: list[str], projects: int) -> list[str]:
 
 
 def partitions(events: int = 40_000) -> dict[str, dict[str, float]]:
-    """How many events a second one project may send until its busiest partition of a kind has all the write
-    units that a partition takes; by simulation with the keys of the product.
+    """Return the events per second of one project at which its busiest partition of each kind is full.
+
+    This is a simulation with the keys of the product. A full partition takes all write units that DynamoDB allows.
     """
     limits: dict[str, dict[str, float]] = {}
     for users in ("even users", "half from one user"):
@@ -88,7 +89,7 @@ def partitions(events: int = 40_000) -> dict[str, dict[str, float]]:
 
 
 def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counter[tuple[str, str]]:
-    """Write units by kind and partition key, if all events come within one hour of one project."""
+    """Return write units by kind and partition key, if all events come within one hour of one project."""
     chance = random.Random(7)  # noqa: S311 - a simulation
     now = datetime.now(UTC)
     hour, minute = (grain.name_of(timestamps.sortable(now)) for grain in (HOUR, MINUTE))
@@ -101,7 +102,7 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
         ] += 2 if per_post == 1 else 1  # a single is written in a transaction
     chunk_ids = [mint_chunk_id(now, minute, chance.randbytes(10)) for _ in range(events // per_post)]
     for batch in _batches(chunk_ids, per_batch):
-        for group in _batches(batch, 90):  # what one transaction takes beside counters, marks and the like
+        for group in _batches(batch, 90):  # the rest of a transaction is for counters, marks and others
             shard = chance.randrange(table_keys.SHARDS)
             for chunk_id in group[:1] if per_post == 1 else group:  # singles share one record
                 size = _RECORD_BYTES + _REFERENCE_BYTES * (len(group) if per_post == 1 else per_post)

@@ -1,4 +1,4 @@
-"""What a local stack costs that nobody uses: CPU seconds of each of its processes, as the kernel counts them.
+"""Measures an unused local stack: the CPU seconds of each of its processes, as the kernel counts them.
 
 python -m bench.idle [SECONDS]
 """
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bench.side_by_side import ROOT
 
-# What a start leaves to do: snapshots, first reports, caches.
+# Work after a start: snapshots, first reports, caches.
 _SETTLE_SECONDS = 30
 _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
@@ -25,7 +25,7 @@ def main(seconds: float) -> None:
         command = [sys.executable, "-m", "millrace", "up", "--attached", "--port", "0", "--state", state]
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
             assert process.stdout is not None
-            process.stdout.readline()  # it says where it runs when it is ready
+            process.stdout.readline()  # it prints its address when it is ready
             time.sleep(_SETTLE_SECONDS)
             before = _cpu_seconds(process.pid)
             time.sleep(seconds)
@@ -38,7 +38,7 @@ def main(seconds: float) -> None:
 
 
 def _cpu_seconds(root: int) -> dict[int, tuple[str, float]]:
-    """By process: its command, and the seconds that it and the children it has waited for have taken."""
+    """Return the command of each process, and the CPU seconds of it and of its finished children."""
     return {pid: (_command(pid), _ticks(pid) / _TICKS_A_SECOND) for pid in _tree(root)}
 
 

@@ -1,4 +1,4 @@
-"""POST latency at a constant arrival rate: requests start when they are due, whatever became of earlier ones."""
+"""Measures POST latency at a constant arrival rate: each request starts when it is due, whether or not others wait."""
 
 from __future__ import annotations
 
@@ -16,14 +16,15 @@ from bench.side_by_side import CONTESTANTS, ROOT, say
 from millrace.pricing.stub import Stub
 from millrace.pricing.workload import Traffic
 
-# A quiet site, and half of what one instance of the slowest can answer.
+# Requests per second: a quiet site, and half of the capacity of one instance of the slowest implementation.
 _RATES = (50, 150)
 _WARM_UP = 50
 
 
 def run(*, seconds: int) -> dict[str, dict[str, dict[str, float]]]:
-    """Milliseconds from when a request was due to its answer, by what answered and how many were due a second:
-    percentiles of one run.
+    """Return percentiles of the milliseconds from when a request was due to its answer.
+
+    They are grouped by implementation and by requests per second.
     """
     found = {}
     with Stub() as stub:
@@ -62,7 +63,7 @@ def _local_stack() -> Iterator[int]:
         command = [sys.executable, "-m", "millrace", "up", "--port", str(port), "--state", state]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         assert process.stdout is not None
-        process.stdout.readline()  # it says where it runs when it is ready
+        process.stdout.readline()  # it prints its address when it is ready
         yield port
         process.terminate()
         process.wait(timeout=60)
@@ -85,7 +86,7 @@ async def _load(port: int, seconds: int, per_second: int) -> dict[str, float]:
 
 
 async def _post(port: int, body: bytes, due: float, idle: list[Any]) -> float:
-    """Seconds from `due` to the end of the answer, waiting for a turn included."""
+    """Return the seconds from `due` to the end of the answer, waiting included."""
     await asyncio.sleep(due - time.perf_counter())
     reader, writer = idle.pop() if idle else await asyncio.open_connection("127.0.0.1", port)
     writer.write(

@@ -1,4 +1,4 @@
-"""Events of client libraries beside the same events in own form: CPU for each event, in pairs, interleaved.
+"""Compares events of client libraries with the same events in Millrace's own form: CPU per event, in pairs.
 
 python -m bench.libraries     prints the section of docs/benchmarks.md
 """
@@ -15,15 +15,15 @@ from millrace.pricing import captured, recording
 from millrace.pricing.recording import Worker, cut
 from millrace.pricing.stub import Stub
 
-# Events a POST, messages a batch, and batches of one measurement.
+# Events in a POST, messages in a batch, and batches in one measurement.
 _EVENTS, _MESSAGES, _BATCHES = 20, 12, 3
 _TOTAL = _EVENTS * _MESSAGES * _BATCHES
 
 
 def run(rounds: int) -> dict[str, dict[str, float]]:
-    """By case: the processor's µs of CPU for each event, and the medians of the ratios to own form.
+    """Return, for each case, the processor's µs of CPU per event, and the median ratios to Millrace's own form.
 
-    Two events in own form are compared: the library's own events, of equal stored size, and the workload's.
+    Two kinds of events in own form are compared: the library's own, of equal stored size, and the workload's.
     """
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with Stub() as stub:
@@ -31,7 +31,7 @@ def run(rounds: int) -> dict[str, dict[str, float]]:
         batches = {(case, form): _batches(worker, case, form) for case in captured.CASES for form in (False, True)}
         for number in range(rounds + 1):  # the first warms up
             say(f"libraries: round {number} of {rounds}")
-            in_turn = list(batches)[:: 1 if number % 2 else -1]  # no case is always the one after the same
+            in_turn = list(batches)[:: 1 if number % 2 else -1]  # no case always follows the same one
             took = {kind: _cpu(worker, batches[kind]) for kind in in_turn}
             for case in captured.CASES if number else ():
                 samples[case]["cpu_us"].append(took[case, False])
@@ -53,7 +53,7 @@ def _cpu(worker: Worker, batches: list[list[str]]) -> float:
 
 
 def main() -> None:
-    """Print the section of a short run, or of as many rounds as the argument says."""
+    """Print the section of a short run, or of as many rounds as the argument asks for."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     sys.stdout.write("\n".join(report.libraries(run(rounds))) + "\n")
 

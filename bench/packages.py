@@ -1,4 +1,4 @@
-"""What Lambda would unpack of every contestant: how large it is, and how its functions start from cold."""
+"""Measures the package of every implementation: its size, and the cold starts of its functions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from millrace.pricing import recording
 from millrace.pricing.stub import Stub
 
 _ROOT = Path(__file__).parent.parent
-# Of itself Chalice packages only these: chalice/deploy/packager.py.
+# Chalice packages only these of its own files: chalice/deploy/packager.py.
 _CHALICE_RUNTIME = ("chalice/app.py", "chalice/__init__.py")
 _POWERTOOLS = ("aws-lambda-powertools", "typing-extensions", "jmespath")
 
 
 class _Package(NamedTuple):
-    """`holds`: libraries beside the AWS SDK, which Lambda's runtime brings. `message`: whose it processes."""
+    """A package. `holds`: its libraries; Lambda provides the AWS SDK. `message`: whose messages it processes."""
 
     functions: str
     own: tuple[str, ...]
@@ -47,7 +47,7 @@ _OURS = _Package(
     ("chalice", "marshmallow", "orjson", "google-re2", "tzdata", *_POWERTOOLS),
     message="ours",
 )
-# Every package has bytecode, though Chalice and SAM build none, so that no contestant is compared by its lack.
+# Every package has bytecode, though Chalice and SAM make none, so that its lack does not distort the comparison.
 _PACKAGES = {
     "ours": _OURS,
     "ours, from source": _OURS._replace(has_bytecode=False),
@@ -65,9 +65,9 @@ _PACKAGES = {
 def start_cold(
     stub: Stub, messages: dict[str, str], rounds: int, say: Callable[[str], None]
 ) -> dict[str, dict[str, float]]:
-    """Of every package milliseconds of CPU until a function's first answer, in fresh processes, and its bytes.
+    """Return, for every package, its size and the ms of CPU until a function's first answer in fresh processes.
 
-    `messages`: a contestant to one message that its processor takes.
+    `messages`: maps an implementation to a message that its processor accepts.
     """
     taken: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with tempfile.TemporaryDirectory() as folder:
@@ -112,7 +112,7 @@ def _unpack(package: _Package, folder: Path) -> None:
         for source, name in _files(library):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(source, folder / name)
-    if package.has_bytecode:  # as millrace/deploy/bytecode.py makes it
+    if package.has_bytecode:  # made as in millrace/deploy/bytecode.py
         compileall.compile_dir(folder, quiet=1, invalidation_mode=PycInvalidationMode.CHECKED_HASH)
 
 

@@ -1,4 +1,4 @@
-"""The worst question of each route: what it reads and computes at most, whoever has sent whatever before.
+"""Measures the most expensive query of each route: the most that it can read and compute on any data.
 
 python -m bench.questions prints the figures.
 """
@@ -46,20 +46,20 @@ _TYPES = [f"type {number}" for number in range(10)]
 
 
 class Table:
-    """A table in memory behind the product's own client: it answers reads as DynamoDB does, and counts them."""
+    """An in-memory table behind the product's own client. It answers reads as DynamoDB does, and counts them."""
 
     def __init__(self) -> None:
         self._partitions: dict[str, dict[str, Item]] = defaultdict(dict)
         self.calls, self.read_units = 0, 0.0
 
     def put(self, item: Item) -> None:
-        """Hold an item in the form in which it travels."""
+        """Store an item in the form of a request."""
         key = key_of(item)
         text = json.dumps(item, default=lambda raw: base64.b64encode(raw).decode())
         self._partitions[key.pk][key.sk] = json.loads(text)
 
     def answer(self, request: AWSRequest, **_: Any) -> AWSResponse:
-        """Take the place of the network: handler of botocore's `before-send`."""
+        """Answer in place of the network, as a handler of botocore's `before-send`."""
         operation = request.headers["X-Amz-Target"]
         name = (operation.decode() if isinstance(operation, bytes) else operation).rpartition(".")[2]
         self.calls += 1
@@ -113,7 +113,7 @@ class _Raw(BytesIO):
 
 
 class _Stage(Pipeline):
-    """The product's wiring over a table in memory."""
+    """The product's wiring with an in-memory table."""
 
     def __init__(self, table: Table) -> None:
         super().__init__(Settings("queue", "table", "bucket", "topic", "secret", is_open=True))
@@ -126,7 +126,7 @@ class _Stage(Pipeline):
 
 
 def run() -> dict[str, dict[str, float]]:
-    """For each question its calls, consistent read units, ms of CPU, and answer's KB."""
+    """Return, for each query, its calls, consistent read units, ms of CPU, and the KB of its answer."""
     return {name: _measured(name, fill, ask) for name, (fill, ask) in _QUESTIONS.items()}
 
 
@@ -135,7 +135,7 @@ def _measured(name: str, fill: Callable[[Table, _Stage], None], ask: Callable[[_
     table = Table()
     stage = _Stage(table)
     fill(table, stage)
-    ask(_Stage(Table()))  # imports what it needs
+    ask(_Stage(Table()))  # imports the modules first
     table.calls, table.read_units, began = 0, 0.0, time.process_time()
     size = len(json.dumps(ask(stage)))
     cpu = (time.process_time() - began) * 1000
@@ -148,7 +148,7 @@ def _days(number_of: int) -> Iterator[str]:
 
 
 def _summed(days: int) -> Callable[[Table, _Stage], None]:
-    """Days that were summed up, with events of ten types in every quarter of an hour."""
+    """Return a function that adds days with totals: ten types in every quarter of an hour."""
     hours = [f"2020-01-01T{hour:02}" for hour in range(24)]
     quarters = dict.fromkeys(("00", "15", "30", "45"), 1000)
     totals = {
@@ -166,7 +166,7 @@ def _summed(days: int) -> Callable[[Table, _Stage], None]:
 
 
 def _counted(days: int) -> Callable[[Table, _Stage], None]:
-    """Days whose every counter lies in each of the shards."""
+    """Return a function that adds days without totals, whose counters are in all shards."""
 
     def fill(table: Table, _stage: _Stage) -> None:
         minutes = {f"m{minute:02}": number(1000) for minute in range(0, 60, 15)}
@@ -201,7 +201,7 @@ def _mint(minute: str) -> str:
 
 
 def _reports(number_of: int) -> Callable[[Table, _Stage], None]:
-    """Reports with as many types as one lists."""
+    """Return a function that adds reports with the most types that a report lists."""
     content: dict[str, Any] = {"complete": True, "events": 1, "unique_users": 1, "top": {}}
     content |= {"counts": dict.fromkeys(map(str, range(3000)), 1)}
 

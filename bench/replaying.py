@@ -1,4 +1,4 @@
-"""Sends recorded calls to an emulator as fast as it answers: ready bytes over plain sockets, one thread a worker."""
+"""Sends recorded calls to an emulator as fast as it answers, as prepared bytes over plain sockets, a thread a worker."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _READ_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Call:
-    """A request as it goes over the wire; `operation` as DynamoDB and SQS name it, or the method and nothing."""
+    """A recorded request. `operation`: the name in DynamoDB or SQS, or the HTTP method."""
 
     operation: str
     head: bytes
@@ -34,9 +34,9 @@ class Call:
 
 
 def replay(port: int, workers: Sequence[Sequence[Call]]) -> float:
-    """Seconds from the first call to the last answer, each worker's calls in their order.
+    """Return the seconds from the first call to the last answer. Each worker's calls keep their order.
 
-    Messages get other receipt handles each time: what is deleted is what this replay has received.
+    Receipt handles differ in each replay, so deletions use the handles that this replay has received.
     """
     handles: deque[bytes] = deque()
     refusals: list[str] = []
@@ -81,7 +81,7 @@ def _with_handles(texts: Sequence[bytes], handles: deque[bytes]) -> bytes:
 
 
 class _Connection:
-    """A kept connection; the emulator ends one after so many requests, and says so with the last answer."""
+    """A kept-alive connection. The emulator closes it after some requests, and announces that in the last answer."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -92,7 +92,7 @@ class _Connection:
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def ask(self, request: bytes) -> tuple[bytes, bytes]:
-        """The status and the body of the answer."""
+        """Return the status and the body of the answer."""
         self._socket.sendall(request)
         received = self._receive()
         while (end := received.find(b"\r\n\r\n")) < 0:

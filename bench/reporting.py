@@ -1,7 +1,7 @@
-"""How the aggregator's cost grows: its flows and adapters over an in-memory double of the table.
+"""Measures how the aggregator's cost grows: its flows and adapters run over an in-memory table.
 
-Marks, projects, events of an hour, the ledger, the quarantine and deep pages: for each size the calls, read and write
-units, CPU and memory of one run, or of one answer.
+It varies marks, projects, events of an hour, the ledger, the quarantine and deep pages. For each size it measures the
+calls, read and write units, CPU and memory of one run or one answer.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _PAGE_BYTES = 1_000_000
 
 
 class DoubleTable:
-    """DynamoDB in memory, as far as the aggregator asks it: pages of 1 MB, and units. `calls` and `units` count."""
+    """An in-memory DynamoDB for the aggregator's calls, with pages of 1 MB. `calls` and `units` count."""
 
     def __init__(self) -> None:
         self._keys: dict[str, list[str]] = {}
@@ -134,14 +134,14 @@ def _size(item: Item) -> int:
 
 
 class _Nowhere:
-    """A topic, a meter, or the client of a bucket: takes everything."""
+    """A topic, a meter or a bucket's client that accepts everything."""
 
     def __getattr__(self, _name: str) -> Callable[..., Any]:
         return lambda *_arguments, **_options: {}
 
 
 class Stand:
-    """The aggregator's ports over such a table."""
+    """The aggregator's ports over an in-memory table."""
 
     def __init__(self) -> None:
         self.client = DoubleTable()
@@ -165,7 +165,7 @@ class Stand:
         )
 
     def record(self, project: str, number_of: int, events: int, *, users: int) -> None:
-        """A commit record of the running hour."""
+        """Add a commit record of the running hour."""
         minute = MINUTE.name_of(timestamps.sortable(NOW))
         chunk_id = mint_chunk_id(NOW, minute, number_of.to_bytes(10, "big"))
         refs = [
@@ -187,7 +187,7 @@ class Stand:
 
 
 def measured(stand: Stand, act: Callable[[], Any], *, traced: bool = True) -> dict[str, float]:
-    """Calls, units and CPU of an act, and the most memory that it held; a second act is traced, which takes longer."""
+    """Return calls, units and CPU of an action, and its peak memory, which a slower second run measures."""
     gc.collect()
     stand.client.calls.clear()
     stand.client.units.clear()
@@ -204,7 +204,7 @@ def measured(stand: Stand, act: Callable[[], Any], *, traced: bool = True) -> di
 
 
 def _marks(number_of: int) -> dict[str, float]:
-    """A project with so many marks on old hours, and a small one; a run that has time for one portion of each."""
+    """Measure a run with time for one portion of each project: one with many marks on old hours, and a small one."""
     stand, first = Stand(), datetime(1900, 1, 1, tzinfo=UTC)
     for each in range(number_of):
         stand.mark(
@@ -220,7 +220,7 @@ def _marks(number_of: int) -> dict[str, float]:
 
 
 def _projects(number_of: int) -> dict[str, float]:
-    """So many active projects, each with marks in two shards and 20 records of 20 events in the running hour."""
+    """Measure active projects, each with marks in two shards and 20 records of 20 events in the running hour."""
     stand = Stand()
     running = HOUR.name_of(timestamps.sortable(NOW))
     for each in range(number_of):
@@ -232,7 +232,7 @@ def _projects(number_of: int) -> dict[str, float]:
 
 
 def hour(events: int, *, a_record: int = 20, users: int = 50_000) -> dict[str, float]:
-    """One hour of so many events in records of 20, which is read whole. Beside 100,000 events they are one again."""
+    """Measure the refresh of one hour. Above 100,000 events, the same records are read several times."""
     stand = Stand()
     records = min(events, 100_000) // a_record
     for each in range(records):
@@ -250,7 +250,7 @@ def hour(events: int, *, a_record: int = 20, users: int = 50_000) -> dict[str, f
 
 
 def _ledger(projects: int) -> dict[str, float]:
-    """The ledger of 13 days; the number of projects makes no difference any more."""
+    """Measure the ledger of 13 days. The number of projects should make no difference."""
     stand = Stand()
     for hours in range(13 * 24):
         name_of_hour = HOUR.name_of(timestamps.sortable(NOW - timedelta(hours=hours)))
@@ -269,7 +269,7 @@ CASES: dict[str, tuple[Callable[[int], dict[str, float]], tuple[int, ...], tuple
 
 
 def run(*, largest: bool) -> dict[str, dict[str, dict[str, float]]]:
-    """By case and size: calls, units, CPU and memory. `largest`: minutes more, for sizes that are not usual."""
+    """Return calls, units, CPU and memory by case and size. `largest`: include unusual sizes, which takes minutes."""
     found: dict[str, dict[str, dict[str, float]]] = {}
     for name, (act, sizes, large) in CASES.items():
         for size in (*sizes, *(large if largest else ())):

@@ -1,4 +1,4 @@
-"""Serves one contestant's API function over HTTP, one request at a time as one instance of a function would.
+"""Serves one implementation's API function over HTTP, one request at a time like one instance on Lambda.
 
 python -m bench.serving MODULE:API:PROCESSOR    prints its port
 """
@@ -39,7 +39,7 @@ async def _serve(handler: Callable[[dict[str, Any], Any], Any]) -> None:
     server = await asyncio.start_server(talk, "127.0.0.1", 0)
     sys.stdout.write(f"{server.sockets[0].getsockname()[1]}\n")
     sys.stdout.flush()
-    # Ends with the process that started it: standard input is closed then.
+    # The server ends with the process that started it, which closes its standard input.
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
 
 

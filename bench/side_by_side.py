@@ -1,4 +1,4 @@
-"""Ours, the peers and the floor, interleaved: CPU and calls for each event, cold starts, memory."""
+"""Measures our pipeline, the others and the baseline in turn: CPU and calls per event, cold starts, memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from millrace.pricing.recording import Worker, per_event
 from millrace.pricing.stub import Stub
 
 ROOT = Path(__file__).parent.parent
-#: Contestant to its functions and what its environment adds.
+#: The functions of each implementation, and additions to its environment.
 CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
     "ours": (recording.OURS, {}),
     "reference": ("bench.contestants.reference:api:processor", {}),
@@ -23,14 +23,14 @@ CONTESTANTS: dict[str, tuple[str, dict[str, str]]] = {
     "powertools, packed": ("bench.contestants.powertools:api:processor", {"EVENTS_PER_MESSAGE": "100"}),
     "floor": ("bench.contestants.floor:api:processor", {}),
 }
-# Events a POST to how many POSTs one measurement takes.
+# The number of POSTs in one measurement, by events in a POST.
 _INGESTION = {1: 120, 20: 30, 100: 10, 500: 4}
-# Messages a batch and events a POST, to how many batches one measurement takes.
+# The number of batches in one measurement, by messages in a batch and events in a POST.
 _PROCESSING = {(10, 1): 12, (10, 20): 2, (1000, 1): 1}
 
 
 def run(rounds: int, cold_rounds: int) -> dict[str, Any]:
-    """The figures of every contestant, each the median of the rounds."""
+    """Return the figures of every implementation, each the median of the rounds."""
     samples: dict[str, dict[str, list[dict[str, float]]]] = defaultdict(lambda: defaultdict(list))
     with Stub() as stub:
         contestants = {name: start(name, stub) for name in CONTESTANTS}
@@ -63,7 +63,7 @@ def start(name: str, stub: Stub) -> Worker:
 
 
 def _batches(name: str, case: tuple[int, int]) -> int:
-    """Where an event is a message, 20 times as many batches bring as many events."""
+    """Return the number of batches. An implementation with one event in a message needs more for the same events."""
     return _PROCESSING[case] * (case[1] if name in ("reference", "powertools") else 1)
 
 

@@ -1,1 +1,1 @@
-"""A model of the protocol, and a search through all that can happen in small worlds. See README.md."""
+"""A model of the protocol, and a search through all possible histories of small worlds. See README.md."""

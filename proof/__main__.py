@@ -1,4 +1,4 @@
-"""`make proof`: every pair of features exhaustively, larger worlds at random, and every broken rule."""
+"""`make proof`: searches every pair of features completely, larger worlds at random, and every broken rule."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _at_random(schedules: int, seed: int) -> Result:
 
 
 def _report(result: Result) -> bool:
-    """Print a line, and how a violation comes about; answers whether all is well."""
+    """Print a result, with the steps to a violation. Return whether there is no violation."""
     size = "" if result.is_complete else " (not all)"
     _say(
         f"{result.setting:36} {result.states:9,} states{size} {result.settled:7,} settled {result.seconds:7.1f} s  "
@@ -42,9 +42,9 @@ def _say(line: str) -> None:
 
 def _main() -> int:
     options = argparse.ArgumentParser(prog="python -m proof")
-    options.add_argument("--pair", nargs="+", choices=FEATURES, help="Only the world in which these features meet.")
-    options.add_argument("--mutation", choices=MUTATIONS, help="Only this broken rule, and how it goes wrong.")
-    options.add_argument("--random", type=int, default=20_000, help="How many random schedules of larger worlds.")
+    options.add_argument("--pair", nargs="+", choices=FEATURES, help="Only the world that combines these features.")
+    options.add_argument("--mutation", choices=MUTATIONS, help="Only this broken rule, with the steps to a violation.")
+    options.add_argument("--random", type=int, default=20_000, help="The number of random schedules of larger worlds.")
     asked = options.parse_args()
     if asked.pair:
         return not _report(_exhaustive(meeting(*asked.pair)))

@@ -1,7 +1,7 @@
-"""Processor and aggregator. Each actor is a generator that yields a call and is sent its answer, again and again.
+"""The processor and the aggregator. An actor is a generator: it yields a call, and receives the call's answer.
 
-What an actor does next follows from its arguments and the answers so far, and from nothing else. It may die between any
-two calls. `rules` are the names of the rules that are broken on purpose (mutations.py); in the protocol it is empty.
+The next call of an actor depends only on its arguments and on the answers so far. It may die between any two calls.
+`broken`: the names of rules that are broken on purpose (mutations.py). It is empty for the protocol itself.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Actor = Generator[Call, Any, Any]
 Broken = frozenset[str]
 
 _ATTEMPTS = 2
-#: Owns what an erasure left.
+#: The owner of an erased event.
 NOBODY = "nobody"
 
 
@@ -54,7 +54,7 @@ def process(me: str, batch: Sequence[tuple[int, Message]], now: int, history: Hi
 
 
 def _process_part(jobs: Sequence[Job], name: str, history: History, broken: Broken) -> Actor:
-    """The jobs that are done."""
+    """Return the jobs that are done."""
     done, claimed = [], list[Job]()
     for job in jobs:
         looked = yield from _look(job)
@@ -74,7 +74,7 @@ def _process_part(jobs: Sequence[Job], name: str, history: History, broken: Brok
 
 
 def _merge(batch: Sequence[tuple[int, Message]], me: str, broken: Broken) -> list[Job]:
-    """One job for each chunk; of its copies the youngest counts."""
+    """Return one job for each chunk. Of several copies, the one with the youngest age counts."""
     jobs: dict[str, Job] = {}
     for number, message in batch:
         chunk = message.chunk
@@ -92,7 +92,7 @@ def judging(history: History, broken: Broken) -> History:
 
 
 def _kept_until(chunk: Chunk, history: History, broken: Broken) -> tuple[int, int]:
-    """When an event of this chunk expires, and when its guard or pointer does."""
+    """Return when an event of this chunk expires, and when its guard or pointer does."""
     kept = chunk.minted + history[-1].events
     return kept, chunk.minted + 2 if "guards expire earlier" in broken else kept
 
@@ -108,12 +108,12 @@ def _quarantine(chunk: Chunk) -> Actor:
 
 
 def _is_of(item: Item | None, chunk: Chunk) -> bool:
-    """Whether a single's event says that the single is committed."""
+    """Return whether a single-event chunk's event proves its commit."""
     return item is not None and item.owner == chunk.name and item.record is not None
 
 
 def _in_turn(jobs: list[Job]) -> list[list[Job]]:
-    """Singles whose event another job has as well come after it."""
+    """Return parts: single-event chunks whose event another job has as well come later than it."""
     first: list[Job] = [job for job in jobs if not job.chunk.is_single]
     seen = {place for job in first for event in job.chunk.events for place in (event.place, *event.firsts)}
     after: list[Job] = []
@@ -125,7 +125,7 @@ def _in_turn(jobs: list[Job]) -> list[list[Job]]:
 
 
 def _look(job: Job) -> Actor:
-    """Whether a single is committed. It also learns whether its event is another's. Other chunks are not looked up."""
+    """Return whether a single-event chunk is committed, and note whether its event is another's. Skip other chunks."""
     chunk = job.chunk
     if not chunk.is_single:
         return "not committed"
@@ -140,7 +140,7 @@ def _look(job: Job) -> Actor:
 
 
 def _claim(job: Job, kept: tuple[int, int], broken: Broken) -> Actor:
-    """Find out which events of a chunk are its own. False: the owner of one is unknown."""
+    """Find out which events the chunk owns. Return False if an owner is unknown."""
     owned = []
     for event in job.chunk.events:
         for place, item in _items_to_claim(event, job.chunk.name, kept, broken):
@@ -156,7 +156,7 @@ def _claim(job: Job, kept: tuple[int, int], broken: Broken) -> Actor:
 
 
 def _items_to_claim(event: Event, owner: str, kept: tuple[int, int], broken: Broken) -> list[tuple[str, Item]]:
-    """What an attempt claims, one after the other, as long as each turns out to be its own."""
+    """Return the items that an attempt claims in turn, as long as it proves to own each."""
     firsts = event.firsts
     if "no pointer and no guard" in broken:
         firsts = ()
@@ -168,7 +168,7 @@ def _items_to_claim(event: Event, owner: str, kept: tuple[int, int], broken: Bro
 
 
 def _insert(place: str, item: Item, job: Job, broken: Broken) -> Actor:
-    """The owner of the item that stands in the end; None if it is unknown."""
+    """Return the owner of the item that is stored in the end, or None if it is unknown."""
     there = yield ("insert", place, item)
     if there is UNKNOWN:
         if "unknown is a duplicate" in broken:
@@ -190,7 +190,7 @@ def _lines(jobs: Sequence[Job]) -> frozenset[Line]:
 
 
 def _commit(jobs: Sequence[Job], object_name: str, name: str, history: History, broken: Broken) -> Actor:
-    """Commit all together; what turns out to be done leaves, and all is computed anew from the rest."""
+    """Commit all jobs together. Jobs that prove to be done leave the group, and the rest is computed again."""
     left, done = list(jobs), list[Job]()
     for attempt in range(_ATTEMPTS + len(jobs)):
         if not left:
@@ -213,7 +213,7 @@ def _commit(jobs: Sequence[Job], object_name: str, name: str, history: History, 
 
 
 def _is_committed(job: Job, broken: Broken) -> Actor:
-    """What it means that the item is there which would prove the commit of a chunk."""
+    """Return whether an existing item proves the commit. Otherwise the job becomes a duplicate, or stays unknown."""
     if not (job.chunk.is_single and job.owned) or "a taken place is a commit" in broken:
         return True
     answer = yield ("read", _proof_of(job))
@@ -221,12 +221,12 @@ def _is_committed(job: Job, broken: Broken) -> Actor:
         return False
     if _is_of(answer[0], job.chunk):
         return True
-    job.owned = ()  # it is a duplicate, which a record of its own says
+    job.owned = ()  # it is a duplicate, and gets a separate record as such
     return False
 
 
 def _proof_of(job: Job) -> tuple[Any, ...]:
-    """The key of the item that proves that a chunk is committed."""
+    """Return the key of the item that proves the commit of a chunk."""
     if job.chunk.is_single and job.owned:
         return ("item", job.chunk.events[0].place)
     return ("record", job.chunk.name)
@@ -257,12 +257,12 @@ def _transaction(
 
 
 def aggregate(_now: int, _history: History, broken: Broken) -> Actor:
-    """Make the report of the hour anew if there is a mark on it."""
+    """Recompute the report of the hour if it has a mark."""
     answer = yield ("read", ("mark",), ("mark put",), ("minutes",))
     if answer is UNKNOWN or answer[0] is None:
         return
     mark, put, now = answer
-    # Its own record may not be visible yet: only a later run that finds the same mark removes it.
+    # The mark's own record may not be visible yet, so only a later run that finds the same mark removes it.
     is_young = put == now and "a young mark goes at once" not in broken
     answer = yield ("read", ("report",))
     if answer is UNKNOWN:

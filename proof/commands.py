@@ -1,4 +1,4 @@
-"""The operator's commands, as actors: erase, renew, replay and sweep."""
+"""The operator's commands as actors: erase, renew, replay and sweep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from proof.world import UNKNOWN, Chunk, Item, Line
 
 
 def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
-    """Erase a person's events. Ends with a receipt if nothing had to be left."""
+    """Erase a person's events. End with a receipt if no event had to be left."""
     is_complete = True
     standing = yield from _standing(user)
     if standing is None:
@@ -21,7 +21,7 @@ def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
     is_complete &= answer is not UNKNOWN and not any(
         event.user == user for _, chunk in answer for event in chunk.events
     )
-    # What was committed meanwhile is left to the next run.
+    # Events that were committed meanwhile are left to the next run.
     if "no second look" not in broken:
         is_complete &= (yield from _standing(user)) == ()
     if is_complete:
@@ -41,7 +41,7 @@ def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
         return False
     (record,) = answer
     if record is None:
-        return False  # its chunk is on its way, and would archive and count it again
+        return False  # its chunk may still be processed, and would archive and count it again
     erased = item._replace(event=None, is_erased=True)
     left = record._replace(owned=frozenset(event for event in record.owned if event.place != place))
     key = ("record", item.record or item.owner)
@@ -77,8 +77,8 @@ def _erase_lines(user: str, now: int, history: History, broken: Broken) -> Actor
 
 
 def _is_erasable(line: Line, now: int, history: History, broken: Broken) -> Actor:
-    """Whether no commit can count on a line: its event is erased, or another's and its chunk is done."""
-    # Whether it is committed is asked first: who is seen as committed has an event that is then seen.
+    """Return whether no commit needs a line: its event is erased, or is another chunk's and its own chunk is done."""
+    # The commit is read first: if a chunk is seen as committed, its event is seen too.
     is_done = yield from _is_done(line, now, history, broken)
     if is_done is UNKNOWN:
         return False
@@ -92,7 +92,7 @@ def _is_erasable(line: Line, now: int, history: History, broken: Broken) -> Acto
 
 
 def _is_done(line: Line, now: int, history: History, broken: Broken) -> Actor:
-    """Whether a line's chunk is committed, or no copy of it is processed any more: one in quarantine may be renewed."""
+    """Return whether a line's chunk is committed, or can never be. A quarantined chunk may still be renewed."""
     answer = yield ("read", ("record", line.chunk))
     if answer is UNKNOWN or answer[0] is not None:
         return UNKNOWN if answer is UNKNOWN else True
@@ -103,12 +103,12 @@ def _is_done(line: Line, now: int, history: History, broken: Broken) -> Actor:
     answer = yield ("read", ("quarantined", line.chunk))
     if answer is UNKNOWN or answer[0] is not None:
         return UNKNOWN if answer is UNKNOWN else False
-    # Who has left the quarantine was committed.
+    # A chunk leaves the quarantine only once it is committed.
     return True
 
 
 def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:
-    """Send a quarantined chunk again with a new age, if all that recognises its events outlives it."""
+    """Send a quarantined chunk again with a new age, if all items that recognise its events outlive it."""
     answer = yield ("read", ("quarantined", chunk_name))
     if answer is UNKNOWN or answer[0] is None:
         return
@@ -126,7 +126,7 @@ def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:
 
 
 def replay(now: int, history: History, broken: Broken) -> Actor:
-    """Feed the archived events that cannot have expired again, in chunks of a new id."""
+    """Send archived events again that cannot have expired, in chunks with new ids."""
     objects = yield ("list", "object")
     if objects is UNKNOWN:
         return
@@ -140,7 +140,7 @@ def replay(now: int, history: History, broken: Broken) -> Actor:
             answer = yield ("read", ("record", line.chunk))
             if answer is UNKNOWN or (answer[0] is not None and answer[0].archived_in != key[1]):
                 continue
-            # The archive keeps where an event lies, and not by what it was recognised.
+            # The archive stores where an event is stored, but not how it was recognised.
             yield (
                 "send",
                 Chunk(f"replayed {line.chunk} {event.place}", now, line.received, (event._replace(firsts=()),)),
@@ -148,7 +148,7 @@ def replay(now: int, history: History, broken: Broken) -> Actor:
 
 
 def sweep(_now: int, _history: History, broken: Broken) -> Actor:
-    """Delete an object if every chunk with a line in it is committed with another."""
+    """Delete an object if every chunk with a line in it is committed with another object."""
     objects = yield ("list", "object")
     if objects is UNKNOWN:
         return
@@ -158,7 +158,7 @@ def sweep(_now: int, _history: History, broken: Broken) -> Actor:
             answer = yield ("read", ("record", line.chunk))
             if answer is UNKNOWN:
                 return
-            # A single's event names a shared record, which names the object: the model leaves such objects alone.
+            # A single-event chunk's object is only named by a shared record. The model never sweeps such objects.
             is_elsewhere = answer[0] is not None and answer[0].archived_in != key[1]
             is_orphan &= is_elsewhere or "sweep without evidence" in broken
         if is_orphan:

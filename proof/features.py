@@ -1,7 +1,7 @@
-"""The features of the protocol, and the small world in which two of them meet.
+"""The features of the protocol, and the small world that combines two of them.
 
-Each world has two or three attempts to send one event, in the forms that the features ask for, and the commands that
-they bring. All that the protocol does by itself (copies, batches, crashes, lost answers) is in each of them.
+Each world has two or three attempts to send one event, in the forms of the features, and the commands of the features.
+Copies, batches, crashes and lost answers occur in every world.
 """
 
 from __future__ import annotations
@@ -14,25 +14,26 @@ from proof.lifetimes import USUAL, Lifetimes
 from proof.search import Setting
 from proof.world import Chunk, Event, Message
 
-#: Forms of an attempt: the event that the identity "e" becomes.
+#: The forms of an attempt: the events that the identity "e" can become.
 PLAIN = Event("e", "e")
 ANONYMOUS = Event("e", "e", user="anonymous")
 IDENTIFIED = Event("e", "e of ann", firsts=("e",))  # the natural key has the anonymous id
 GUARDED = [Event("g", f"g received {number}", firsts=("guard of g",)) for number in (1, 2)]  # no time of its own
-OWN = Event("own", "own", user="bob")  # what only the second attempt sends
+OWN = Event("own", "own", user="bob")  # only the second attempt sends it
 SOLE = [
     Event("s", f"s of {user}", user=user, firsts=("id of s",)) for user in ("ann", "bob")
 ]  # the id alone identifies
 
-#: "correction" moves the first attempt, "late correction" the second; both together differ. Beside another form, the
-#: project lets the id alone identify when the first attempt comes, and no longer when the second does.
+#: "correction" moves the first attempt's event, "late correction" the second's, to another time. With another form,
+#: "the
+#: id alone" means: the project identifies by id when the first attempt comes, and no longer when the second does.
 FORMS = ("single", "correction", "late correction", "another user", "guard", "the id alone")
 ACTORS = ("erasure", "renewal", "replay", "sweep", "reports", "lifetimes")
 FEATURES = (*FORMS, *ACTORS, "months")
 
 
 def attempts(features: tuple[str, ...]) -> list[Chunk]:
-    """The chunks of the attempts that these features ask for."""
+    """Return the chunks of the attempts of these features."""
     first, second = [PLAIN], [PLAIN]
     if "another user" in features:
         first, second = [ANONYMOUS], [IDENTIFIED]
@@ -50,7 +51,7 @@ def attempts(features: tuple[str, ...]) -> list[Chunk]:
         first, second = SOLE[:1], SOLE[1:]
     if "single" not in features:
         return [_chunk("first", first), _chunk("second", second)]
-    # A single is alone, and lies at its natural key.
+    # A single-event chunk has one event, which is stored at its natural key.
     others = [chunk for chunk in (first, second) if chunk != [PLAIN]] or [second]
     alone = ANONYMOUS if "another user" in features else PLAIN
     return [
@@ -64,7 +65,7 @@ def attempts(features: tuple[str, ...]) -> list[Chunk]:
 
 
 def _moved(event: Event, to: str = "e corrected") -> Event:
-    """The event at a corrected time; its pointer is at the natural key."""
+    """Return the event at a corrected time, with a pointer at the natural key."""
     return event._replace(place=to, firsts=("e",))
 
 
@@ -73,15 +74,15 @@ def _chunk(name: str, events: list[Event], *, is_single: bool = False) -> Chunk:
 
 
 def meeting(*features: str) -> Setting:
-    """The small world in which these features meet."""
+    """Return the small world that combines these features."""
     chunks = attempts(features)
     is_of_two_commands = set(features) <= set(ACTORS) - {"lifetimes"} and len(features) > 1
     if is_of_two_commands or set(features) in ({"erasure", "months"}, {"erasure", "lifetimes"}):
-        chunks = chunks[:1]  # one attempt is enough, and keeps the world small
+        chunks = chunks[:1]  # one attempt is enough, so that the world stays small
     has_time = bool(set(features) & {"renewal", "lifetimes", "months"})
     if not has_time and not chunks[-1].is_single and len(chunks) > 1:
         chunks[-1] = chunks[-1]._replace(events=(*chunks[-1].events, OWN))
-    # With time, the second attempt comes a month later, as late as a client may send it again.
+    # With time, the second attempt comes a month later: the latest time at which a client may send it again.
     messages = [Message(chunk, 0) for chunk in chunks]
     if has_time and len(chunks) > 1:
         late = chunks[-1]._replace(minted=1, received=1)
@@ -123,7 +124,7 @@ def pairs() -> list[Setting]:
 
 
 def together(seed: int) -> Setting:
-    """A larger world, for random schedules: three or four features, two workers, three faults."""
+    """Return a larger world for random schedules: three or four features, two workers, three faults."""
     dice = random.Random(seed)  # noqa: S311 - the same for the same seed
     features = tuple(dice.sample([*FORMS, *ACTORS], dice.choice((3, 4))))
     small = meeting(*features, "months")

@@ -1,4 +1,4 @@
-"""What must be true: always, and when nothing is left to do."""
+"""The invariants: of every state, and of states in which nothing is left to do."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from proof.world import Chunk, Record, World
 
 
 def always(world: World) -> str | None:
-    """What is wrong in a state, whatever still runs; None if nothing is."""
+    """Return the violation of a state in which actors may still run, or None."""
     for key, value in world.items():
         if key[0] == "count" and value > 1:
             return f"{key[1]} was counted {value} times"
         if key[0] == "count" and value < 0:
             return f"{key[1]} was taken from the counters twice"
-        # An erasure may take the lines of an event that has expired; its record is about to.
+        # An erasure may delete the lines of an expired event while its record still exists.
         is_live = key[0] == "record" and value.archived_in is not None and value.expiry > world["now",]
         if is_live and not _is_archived(world, key[1], value):
             return f"the record {key[1]} names an object without its events"
@@ -28,7 +28,7 @@ def _is_archived(world: World, name: str, record: Record) -> bool:
 
 
 def _erased_things_return(world: World) -> str | None:
-    """After a receipt nothing of the person stands, but for what lay in the queue: the next run finds that."""
+    """Return an event that exists after its person's receipt, unless it was in the queue: the next run erases that."""
     for key, value in world.items():
         if key[0] != "receipt":
             continue
@@ -44,7 +44,7 @@ def _erased_things_return(world: World) -> str | None:
 
 
 def at_rest(world: World) -> str | None:
-    """What is wrong when no message is left and nobody works."""
+    """Return the violation of a state without messages and running actors, or None."""
     return (
         always(world)
         or _accepted_and_not_counted(world)
@@ -55,7 +55,7 @@ def at_rest(world: World) -> str | None:
 
 
 def _accepted_and_not_counted(world: World) -> str | None:
-    """What was counted and then erased has a counter of zero."""
+    """Return an accepted event that was never counted. An event that was counted and erased has a counter of zero."""
     for chunk in _chunks(world):
         for event in chunk.events:
             if ("count", event.identity) not in world and not _is_set_aside(world, event.identity):
@@ -68,7 +68,7 @@ def _chunks(world: World) -> list[Chunk]:
 
 
 def _is_set_aside(world: World, identity: str) -> bool:
-    """Whether an event is in quarantine, in a chunk that was not renewed and committed since."""
+    """Return whether an event is in the quarantine, in a chunk that was not renewed and committed since."""
     finished = {
         (chunk.events, chunk.minted)
         for chunk in _chunks(world)
@@ -84,7 +84,7 @@ def _is_set_aside(world: World, identity: str) -> bool:
 
 
 def _done_without_proof(world: World) -> str | None:
-    """A chunk whose messages are gone is committed, or in quarantine."""
+    """Return a finished chunk that is neither committed nor in the quarantine."""
     for chunk in _chunks(world):
         if not _is_proved(world, chunk) and ("quarantined", chunk.name) not in world and ("expired",) not in world:
             return f"the chunk {chunk.name} left no trace"
@@ -113,7 +113,7 @@ def _not_in_one_record(world: World) -> str | None:
 
 
 def _report_is_behind(world: World) -> str | None:
-    """Whether nobody would ever make the report that the records ask for. Expired records leave theirs as it is."""
+    """Return a report that is behind its records and has no mark. Expired records do not change a report."""
     if ("mark",) in world:
         return None
     owned = {event.identity for key, value in world.items() if key[0] == "record" for event in value.owned}

@@ -1,15 +1,15 @@
-"""The model's lifetimes, in months, and the judgements that depend on them."""
+"""The lifetimes of the model, in months, and the judgements that depend on them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: How long after the first attempt a client may send again and still change nothing.
+#: A client that sends an event again within this time of the first attempt changes nothing.
 CLIENT_RETRIES = 1
 
 
 class Lifetimes(NamedTuple):
-    """`since`: from when on they are in force."""
+    """The lifetimes of a stage. `since`: the month from which they are in force."""
 
     since: int
     events: int
@@ -22,23 +22,23 @@ USUAL = Lifetimes(since=0, events=5, max_chunk_age=1)
 
 
 def smallest(history: History, since: int) -> Lifetimes:
-    """The smallest of each lifetime that was in force at some time since then."""
+    """Return the smallest value of each lifetime that was in force at any time since then."""
     ended = [after.since for after in history[1:]]
     in_force = [each for each, end in zip(history, ended, strict=False) if end >= since] + [history[-1]]
     return Lifetimes(since, min(each.events for each in in_force), min(each.max_chunk_age for each in in_force))
 
 
 def is_too_old(history: History, now: int, minted: int, counts_from: int) -> bool:
-    """Whether a chunk may no longer be processed."""
+    """Return whether a chunk is too old to be processed."""
     return now - counts_from > smallest(history, minted - CLIENT_RETRIES).max_chunk_age
 
 
 def is_settled(history: History, now: int, minted: int) -> bool:
-    """Whether no copy of a chunk is processed any more, unless it is renewed."""
+    """Return whether no copy of a chunk can be processed any more, unless it is renewed."""
     return now - minted > max(each.max_chunk_age for each in history) + 1
 
 
 def may_expire(history: History, now: int, received: int) -> bool:
-    """Whether an item that recognises an event may expire before a chunk that is sent now is done."""
+    """Return whether an item that recognises an event may expire before a chunk that is sent now is done."""
     kept = smallest(history, received - CLIENT_RETRIES)
     return now + kept.max_chunk_age + CLIENT_RETRIES >= received + kept.events

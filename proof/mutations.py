@@ -1,4 +1,4 @@
-"""Rules that are broken on purpose, each with the features in whose meeting that must show."""
+"""Rules that are broken on purpose, each with the features whose combination must show it."""
 
 from __future__ import annotations
 
@@ -42,6 +42,6 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
 
 
 def caught(name: str, seconds: float = 120) -> Result:
-    """Search where a broken rule must show, until it does."""
+    """Search the world in which a broken rule must cause a violation, until one is found."""
     setting = meeting(*MUTATIONS[name])
     return Search(setting, frozenset({name})).all(seconds)

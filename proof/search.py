@@ -1,7 +1,7 @@
-"""The search: every order of steps and every fault in a small world, or random ones in a larger one.
+"""The search: all orders of steps and all faults in a small world, or random ones in a larger world.
 
-A state is a world, the actors that run, the calls that still may land, and what is left of the budgets. An actor's
-state is its answers so far: the same answers lead to the same next call.
+A state consists of a world, the running actors, the calls that may still be applied, and the remaining budgets. The
+state of an actor is the list of its answers: the same answers lead to the same next call.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ _ACTORS: dict[str, Callable[..., actors.Actor]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A small world to search: what is posted, who else acts (each once), and how much may go wrong.
+    """A small world to search: the messages, the other actors (each acts once), and the number of faults.
 
-    `commands`: names of actors, with their argument: ("erase", "ann"). `changes`: lifetimes that come into force.
-    `months`: how long time goes on. `faults`: calls that fail or workers that die. `again`: deliveries of a message
-    that is in work or gone. `batch`: messages of a delivery at most.
+    `commands`: names of actors with their argument, such as ("erase", "ann"). `changes`: lifetimes that take effect.
+    `months`: how long time passes. `faults`: failed calls and killed workers. `again`: redeliveries of a message that
+    is in work or gone. `batch`: the most messages in a delivery.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Setting:
 
 
 class State(NamedTuple):
-    """`world` and the members of `running` and `late` are numbers of the search's tables."""
+    """A state of the search. `world`, `running` and `late` are numbers of entries in the search's tables."""
 
     world: int
     running: tuple[int, ...]
@@ -55,19 +55,19 @@ class State(NamedTuple):
     again: int
 
 
-#: What happens in a step: text and values, which are only printed if they lead to a violation.
+#: The description of a step: text and values, which are only printed if they lead to a violation.
 Label = tuple[Any, ...]
 
 
 class Running(NamedTuple):
-    """An actor: what made it, and the answers that it got."""
+    """An actor: its name and arguments, and the answers that it has received."""
 
     program: tuple[Any, ...]
     answers: tuple[Any, ...] = ()
 
 
 class Numbered:
-    """Values by number, and numbers by value."""
+    """A table of values: numbers them, and finds them by number."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -119,7 +119,7 @@ class Search:
         return self._resume(Running(program))
 
     def _resume(self, actor: Running) -> int | None:
-        """The number of an actor that waits for its next call; None if it has ended."""
+        """Return the number of the actor at its next call, or None if it has ended."""
         name, *arguments = actor.program
         steps = _ACTORS[name](*arguments, self.broken)
         try:
@@ -145,7 +145,7 @@ class Search:
     # --- steps
 
     def steps(self, state: State) -> Iterator[tuple[Label, State]]:
-        """Everything that may happen next, with what it is called."""
+        """Yield every possible next step with its description."""
         for position, actor in enumerate(state.running):
             yield from self._steps_of(state, position, actor)
         for position, call in enumerate(state.late):
@@ -230,14 +230,14 @@ class Search:
                 yield ("from now on", change), state._replace(world=after, changes=state.changes[1:])
 
     def is_settled(self, state: State) -> bool:
-        """Whether nothing runs, waits or may land any more."""
+        """Return whether nothing runs, waits, or may still be applied."""
         world = self._worlds.values[state.world]
         return not (state.running or state.late or any(k[0] == "message" and not v.is_gone for k, v in world.items()))
 
     # --- searching
 
     def all(self, seconds: float = 600) -> Result:
-        """Visit every state that can be reached."""
+        """Visit every reachable state."""
         started, result = time.process_time(), Result(self.setting.name)
         first = self.first()
         before: dict[State, tuple[Label, State] | None] = {first: None}
@@ -260,7 +260,7 @@ class Search:
         return result
 
     def random(self, schedules: int, seed: int) -> Result:
-        """Walk through so many random schedules, each until nothing is left to do."""
+        """Walk through a number of random schedules, each until nothing is left to do."""
         started, result, dice = time.process_time(), Result(self.setting.name, is_complete=False), random.Random(seed)  # noqa: S311
         for _ in range(schedules):
             state, trace = self.first(), list[Label]()
@@ -298,7 +298,7 @@ def _without(world: World, key: tuple[Any, ...]) -> World:
 
 
 def _choose(steps: list[tuple[Label, State]], dice: random.Random) -> tuple[Label, State]:
-    """Months and faults are rarer than what happens by itself."""
+    """Choose a step at random. Months and faults are less likely than ordinary steps."""
     rare = (
         "a month passes",
         "not applied, unknown",
@@ -316,7 +316,7 @@ def _numbers(program: tuple[Any, ...]) -> list[int]:
 
 
 def _names_in(world: World, state: State, calls: list[Any]) -> set[str]:
-    """The names of workers that something in the world still names: they are not used again."""
+    """Return the names of workers that the world still mentions, so that they are not used again."""
     named = repr([calls[number] for number in state.late])
     used = {name for name in _NAMES if f" {name}." in named or f"'{name}." in named}
     for key, value in world.items():

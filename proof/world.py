@@ -1,22 +1,21 @@
-"""What lies in AWS: the state of the model, and what one call does to it.
+"""The data in AWS: the state of the model, and the effect of a call on it.
 
-A world is a dictionary from keys to values, all of them immutable, so that two equal worlds are one state. Keys start
-with a kind:
+A world is a dictionary of immutable keys and values, so that two equal worlds are one state. Keys start with a kind:
 
     ("now",)               the month
-    ("lifetimes",)         ((since, months events are kept, months a chunk may be old), ...)
+    ("lifetimes",)         ((since, months events are stored, the maximum chunk age in months), ...)
     ("message", number)    a Message: queued, or gone
-    ("item", place)        an Item: an event, a pointer, a guard, or what an erasure left
-    ("record", name)       a Record: what a commit owns, and where it is archived
-    ("count", identity)    how often the counters have counted an event; they never expire
+    ("item", place)        an Item: an event, a pointer, a guard, or the rest of an erased event
+    ("record", name)       a Record: the events that a commit owns, and the object that archives them
+    ("count", identity)    how often the counters have counted an event; counters never expire
     ("object", name)       the lines of an archive object
-    ("mark",), ("report",) the mark of the one hour there is, and its report
+    ("mark",), ("report",) the mark of the only hour, and its report
     ("minutes",)           how often some minutes have passed
     ("mark put",)          when the mark was put, in these
-    ("hidden", name)       what a query still sees of a record that a transaction has just changed
+    ("hidden", name)       the former record that a query still sees after a transaction has changed it
     ("quarantined", chunk) a Chunk
-    ("receipt", user)      the month in which an erasure of the user ended, and which chunks lay in the queue meanwhile
-    ("erasing", user)      those that lay there when it began
+    ("receipt", user)      the month in which an erasure of the user ended, and the chunks that were queued meanwhile
+    ("erasing", user)      the chunks that were queued when it began
     ("expired",)           whether an item or record has expired
 """
 
@@ -33,9 +32,9 @@ DONE = "done"
 
 
 class Event(NamedTuple):
-    """`place`: where it is stored. `firsts`: the pointers and guards that are claimed before, in this order.
+    """An event. `place`: where it is stored. `firsts`: the pointers and guards that are claimed before it, in order.
 
-    `user`: whom it is stored under.
+    `user`: the user under whom it is stored.
     """
 
     identity: str
@@ -45,7 +44,7 @@ class Event(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """`received`: when its events came; earlier than `minted` if it was made of archived events."""
+    """A chunk. `received`: when its events were received; before `minted` if it was made of archived events."""
 
     name: str
     minted: int
@@ -60,7 +59,7 @@ class Chunk(NamedTuple):
 
 
 class Message(NamedTuple):
-    """`posted`: the month in which it comes to the queue."""
+    """A message. `posted`: the month in which it arrives in the queue."""
 
     chunk: Chunk
     posted: int
@@ -68,7 +67,10 @@ class Message(NamedTuple):
 
 
 class Item(NamedTuple):
-    """`record`: of a single's event, the record that it shares. `target`: of a pointer or guard, the event's place."""
+    """An item.
+
+    `record`: the record that a single-event chunk's event names. `target`: the place of a pointer's event.
+    """
 
     owner: str
     expiry: int
@@ -91,7 +93,7 @@ class Line(NamedTuple):
 
 
 def apply(world: World, call: Call) -> tuple[World, Any]:
-    """Return the world after a call, and the call's answer. A call is one step: nothing happens within it."""
+    """Return the world after a call, and the call's answer. A call is atomic."""
     kind, *arguments = call
     after = dict(world)
     answer = _CALLS[kind](after, *arguments)
@@ -103,14 +105,14 @@ def _read(world: World, *keys: tuple[Any, ...]) -> Any:
 
 
 def _list(world: World, kind: str) -> Any:
-    """A query: read-committed, so that of a transaction it may see one item and not yet another."""
+    """Query all keys of a kind. A query may see one item of a transaction and not yet another."""
     seen = {key: world.get(("hidden", key[1]), value) for key, value in world.items() if key[0] == kind}
     found = [(key, value) for key, value in seen.items() if value is not None]
     return tuple(sorted(found, key=lambda entry: repr(entry[0])))
 
 
 def _insert(world: World, place: str, item: Item) -> Any:
-    """Put an item unless its key is taken. Answers the item that stands in the end."""
+    """Put an item unless its key is taken. Return the item that is stored then."""
     return world.setdefault(("item", place), item)
 
 
@@ -120,7 +122,7 @@ def _put(world: World, key: tuple[Any, ...], value: Any) -> Any:
 
 
 def _certify(world: World, user: str) -> Any:
-    """Keep the receipt of an erasure. The model notes beside it which chunks nobody could see."""
+    """Store the receipt of an erasure, and note which chunks were queued and could not be seen."""
     return _put(world, ("receipt", user), (world["now",], world["erasing", user] | _queued(world)))
 
 
@@ -129,18 +131,18 @@ def _queued(world: World) -> frozenset[str]:
 
 
 def begin(world: World, command: tuple[str, ...]) -> World:
-    """The world as a command begins. The model notes which chunks lie in the queue when an erasure does."""
+    """Return the world as a command begins. For an erasure, note which chunks are queued."""
     return {**world, ("erasing", command[1]): _queued(world)} if command[0] == "erase" else world
 
 
 def minutes_later(world: World) -> World:
-    """The world when every transaction that was applied is seen by all."""
+    """Return the world in which every applied transaction is visible."""
     seen = {key: value for key, value in world.items() if key[0] != "hidden"}
     return {**seen, ("minutes",): world["minutes",] + 1} if ("minutes",) in world else seen
 
 
 def _put_if(world: World, key: tuple[Any, ...], before: Any, value: Any) -> Any:
-    """Put (None: delete) on condition that the value is still as it was before."""
+    """Put a value (None: delete the key) if the value is still `before`."""
     if world.get(key) != before:
         return False
     _put(world, key, value) if value is not None else world.pop(key, None)
@@ -148,7 +150,7 @@ def _put_if(world: World, key: tuple[Any, ...], before: Any, value: Any) -> Any:
 
 
 def _transact(world: World, parts: tuple[tuple[Any, ...], ...], counts: tuple[tuple[str, int], ...], mark: Any) -> Any:
-    """All parts (key, what must be there, what is put) or none. Answers the keys whose condition failed."""
+    """Apply all parts (key, required value, new value) or none. Return the keys whose condition failed."""
     failed = frozenset(key for key, before, _ in parts if before is not ANYTHING and world.get(key) != before)
     if failed:
         return failed

@@ -1,1 +1,1 @@
-"""The contestants: each module has `api(event, context)` and `processor(event, context)`, as Lambda calls them."""
+"""The compared implementations. Each module has `api(event, context)` and `processor(event, context)`, as on Lambda."""

@@ -1,4 +1,4 @@
-"""The floor: the least code that moves the same bytes with botocore. It validates nothing and knows no duplicates."""
+"""The baseline: the least code that moves the same bytes with botocore, without validation and deduplication."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _client(service: str) -> Any:
 
 
 def api(event: dict[str, Any], _context: Any) -> dict[str, Any]:
-    """One message for the whole body."""
+    """Send the whole body as one message."""
     body = json.loads(event["body"])
     events = body.get("events", [body])
     send(events)
@@ -39,7 +39,7 @@ def send(events: list[dict[str, Any]]) -> None:
 
 
 def processor(event: dict[str, Any], _context: Any) -> None:
-    """Every event as an item, 25 a call; one object and one counter for the batch."""
+    """Store each event as an item, 25 in a call, and each batch as one object and one counter."""
     rows = [row for record in event["Records"] for row in json.loads(record["body"])["events"]]
     lines = [json.dumps(row) for row in rows]
     items = [

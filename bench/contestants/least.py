@@ -1,4 +1,7 @@
-"""The floor behind Chalice and marshmallow: one route and a schema of one field. What these two take to start."""
+"""The baseline with Chalice and marshmallow: one route and a schema of one field.
+
+It shows the start cost of these two.
+"""
 
 from __future__ import annotations
 

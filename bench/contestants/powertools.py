@@ -1,7 +1,7 @@
 """An idiomatic pipeline on Powertools for AWS Lambda: event handler, pydantic parser, batch processor, idempotency.
 
-An event is a message and a message is the unit of retry and of idempotency, as the documentation has it. With
-EVENTS_PER_MESSAGE, which the documentation does not know, messages hold several, and each event is still one
+An event is a message, and a message is the unit of retry and of idempotency, as the documentation describes. With
+EVENTS_PER_MESSAGE, which the documentation does not describe, a message holds several events, and each is still one
 idempotent operation. Each message is archived as one object.
 """
 
@@ -56,7 +56,7 @@ class Batch(BaseModel):
 
 @app.post("/events")
 def post_events() -> dict[str, Any]:
-    """Parse, enrich, and send the messages, ten a call."""
+    """Parse, enrich, and send the messages, ten in a call."""
     body = app.current_event.json_body
     try:
         post = parse(event=body if "events" in body else {"events": [body]}, model=Batch)

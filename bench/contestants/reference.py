@@ -1,4 +1,4 @@
-"""The shape of the usual sample: a message for each event, and for each message an item and an object."""
+"""The usual sample: a message for each event, and an item and an object for each message."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def post_events() -> dict[str, Any]:
 
 @app.on_sqs_message(queue="millrace-chunks", batch_size=10)
 def processor(event: Any) -> None:
-    """An item and an object for each event."""
+    """Store an item and an object for each event."""
     for record in event:
         row = json.loads(record.body)
         dynamodb.put_item(
