@@ -1,7 +1,7 @@
--- Every event once, whatever attempts left in the archive.
+-- Every event once. Crashed attempts may have left further copies in the archive.
 CREATE OR REPLACE VIEW events AS
 SELECT project, event_type, user_key, event_id, "timestamp",
-       -- The time to compare and sort by: as text, 10:00:00.250Z comes before 10:00:00Z.
+       -- A time to compare and sort by. The timestamp's own text does not sort: 10:00:00.250Z comes before 10:00:00Z.
        substr("timestamp", 1, 19) || '.' || rpad(replace(substr("timestamp", 21), 'Z', ''), 6, '0') AS moment,
        substr("timestamp", 1, 10) AS day,
        properties, context, received_at, chunk_id

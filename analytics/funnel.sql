@@ -1,4 +1,4 @@
--- How many users got to each of three steps, each step after the one before.
+-- How many users reached each of three steps, in this order.
 WITH asked AS (SELECT ? AS project, ? AS first_type, ? AS second_type, ? AS third_type),
 first_step AS (
     SELECT user_key, min(moment) AS reached

@@ -1,4 +1,4 @@
--- Of the users whose first event fell into a week (from Monday, UTC): how many had one so many weeks later.
+-- The users by the week of their first event (from Monday, UTC), and how many had an event a number of weeks later.
 WITH weeks AS (
     SELECT DISTINCT user_key, date_trunc('week', CAST(day AS date)) AS week
     FROM events

@@ -1,4 +1,4 @@
--- The pages with most views, of every dialect: page_view of Millrace's own form, page of Segment and RudderStack,
+-- The pages with the most views in all dialects: page_view in Millrace's own form, page of Segment and RudderStack,
 -- $pageview of PostHog. A page is the path that the client names, or else the path of its address.
 WITH views AS (
     SELECT user_key,

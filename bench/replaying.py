@@ -1,4 +1,4 @@
-"""Sends recorded calls to an emulator as fast as it answers, as prepared bytes over plain sockets, a thread a worker."""
+"""Sends recorded calls to an emulator as fast as it answers: prepared bytes over plain sockets, a thread per worker."""
 
 from __future__ import annotations
 
