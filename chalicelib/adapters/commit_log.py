@@ -77,6 +77,7 @@ class CommitLog:
         return Outcome(committed, duplicates, owners, unknown)
 
     def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
+        """Return the parts of the transaction. The parts that prove each commit come first."""
         # A random shard for each attempt, so that two workers rarely write the same counter at once.
         shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
         marked = commit.marked_hours(records)

@@ -114,6 +114,7 @@ class EventStore:
         return owners
 
     def _insert_batch(self, rows: Sequence[_Row]) -> list[str | None]:
+        """Insert rows with different keys in one call. Return the owner of each key, or None if it is unknown."""
         if len(rows) == 1:
             return [self._insert_alone(rows[0])]
         try:

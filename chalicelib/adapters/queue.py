@@ -59,6 +59,7 @@ class Queue:
         return queued
 
     def _send_batch(self, bodies: Sequence[str], positions: Iterable[int]) -> set[int]:
+        """Send some messages in one call, with retries. Return the positions of those that SQS has confirmed."""
         waiting, queued = set(positions), set[int]()
         for attempt in range(retries.SEND.attempts):
             if attempt:

@@ -87,6 +87,7 @@ def make_record(
     body: bytes | None = None,
     waits_for: Collection[str] = (),
 ) -> CommitRecord:
+    """Return the record of a chunk that owns these of its events."""
     return CommitRecord(
         project=chunk.project,
         chunk_id=chunk.chunk_id,

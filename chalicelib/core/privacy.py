@@ -177,6 +177,7 @@ class _Hiding:
         return hide_emails(text) if self.project.drops_emails else text
 
     def _hide_copies(self, text: str) -> str:
+        """Return a text in which each copy of a person's id is hashed, if it is a word of its own."""
         folded = _folded(text)
         if folded in self.spellings or (len(text) >= _TELLING_LENGTH and folded in self.people):
             return self._hash(text)

@@ -62,6 +62,7 @@ def unpack_sums(packed: bytes, *, erased: int) -> RecordSums:
 
 
 def _columns(by_type: ByType, value_counts: ValueCounts) -> tuple[str, bytes]:
+    """Return the columns as JSON, and the bytes of the ids if all are hex or UUIDs."""
     refs = [ref for refs in by_type.values() for ref in refs]
     ids = [ref.event_id for ref in refs]
     form = "hex" if all(map(_HEX.fullmatch, ids)) else "uuid" if all(map(_UUID.fullmatch, ids)) else "text"

@@ -111,6 +111,7 @@ def _sort(
     idempotency_key: str | None,
     randomness: Callable[[int], bytes],
 ) -> _Sorted:
+    """Validate the events of a POST. Return their verdicts, and the valid events without repeated identities."""
     post, contents, identities = _Sorted(), Counter[str](), dict[EventRef, Event]()
     random_ids, content_secret = _random_ids(randomness, len(raw_events)), project.content_secret
     for index, raw in enumerate(raw_events):

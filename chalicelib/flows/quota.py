@@ -75,6 +75,7 @@ class Quota:
                 self._refuse_day(project, events, now)
 
     def _take(self, project: Project, quota: int, cost: int, now: datetime) -> bool:
+        """Take a cost from the container's share of this minute. Return False if the quota is spent."""
         minute = self._window(MINUTE, project, now)
         if minute.spent == quota:
             return False
@@ -95,6 +96,7 @@ class Quota:
         return True
 
     def _take_hours(self, project: Project, limit: int, hours: set[str], now: datetime) -> bool:
+        """Count old hours that are new today. Return False if the limit leaves no room for one of them."""
         day = self._window(DAY, project, now)
         fresh = hours - day.hours
         if fresh and day.spent != limit:

@@ -88,6 +88,7 @@ class Sender:
             self._rejected.finish()
 
     def _deliver(self, batch: list[LineEvent]) -> Iterator[int]:
+        """Post a batch. If its content makes the stage refuse it, post the halves, to find the events at fault."""
         try:
             reply = self._client.post_texts([event.text for event in batch])
         except Refused as refusal:

@@ -95,6 +95,7 @@ class Eraser:
                 yield len(part)
 
     def _erase_part(self, chunk_id: str, refs: Sequence[EventRef]) -> None:
+        """Erase some events of a chunk, unless the chunk may still be processed: then count them as in flight."""
         project = self.person.project
         for attempt in range(retries.ERASE.attempts):
             standing = [Event.from_json(each, guarded=False) for each in self.events.get_many(project, refs)]
@@ -123,6 +124,7 @@ class Eraser:
             yield len(batch)
 
     def _rewrite(self, scanned: Scanned) -> None:
+        """Rewrite an object without the lines that may be deleted, however often it changes meanwhile."""
         content: Content | None = scanned.content
         for _ in range(retries.REWRITE.attempts):
             if content is None:  # the sweep has deleted it
