@@ -102,7 +102,7 @@ class Access:
         return replace(project, schemas=self._catalogues.get(version, lambda: self._projects.schemas(*version)))
 
     def _key(self, key_id: str) -> AccessKey | None:
-        """Return the record of a key, cached or read, or None for an unknown key. Raises Problem over the rate limit."""
+        """Return the record of a key, cached or read, or None if unknown. Raises Problem over the rate limit."""
         if self._unknown_keys.get(key_id) is not None:
             return None
         known: AccessKey | None = self._known_keys.get(key_id)
