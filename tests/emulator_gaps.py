@@ -37,7 +37,7 @@ MINISTACK = (
     Gap(
         "CloudFormation",
         "It ignores point-in-time recovery and expiry of the table, encryption, and the lifecycle of the bucket.",
-        "`millrace doctor` reads these settings from the services. cfn-lint and tests check the text of the template.",
+        "`millrace doctor` reads the settings of the table. cfn-lint and tests check the text of the template.",
         "test_the_emulator_leaves_settings_of_the_template_out",
     ),
     Gap(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from command_examples import ELSEWHERE, FILES, examples
 from emulator_gaps import BY_EMULATOR
 from millrace.cli import main
 
@@ -21,10 +22,21 @@ def pages() -> dict[str, str]:
 
 def _commands() -> Iterator[str]:
     yield "# Commands\n"
-    yield "This page is the help of every command, as `millrace COMMAND --help` prints it.\n"
+    yield "This page has the help of every command, as `millrace COMMAND --help` prints it, and an example with output."
+    yield "The examples use these files:\n"
+    for name, text in FILES.items():
+        yield f"```\n$ cat {name}\n{text}```\n"
     top = click.Context(main, info_name="millrace", terminal_width=_WIDTH, **main.context_settings)
     for context in _below(top):
         yield f"## {context.command_path}\n\n```\n{context.get_help()}\n```\n"
+        if not isinstance(context.command, click.Group):
+            yield from _output(context.command_path.removeprefix("millrace "))
+
+
+def _output(command: str) -> Iterator[str]:
+    yield from (f"```\n{each.shown}```\n" for each in examples() if f"{each.line} ".startswith(f"{command} "))
+    if page := ELSEWHERE.get(command):
+        yield f"An example with its output is on another page: [{page}]({page}).\n"
 
 
 def _emulators() -> Iterator[str]:

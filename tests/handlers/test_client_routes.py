@@ -80,6 +80,14 @@ def test_the_pixel_is_a_gif_of_text_that_nothing_keeps(api: Api) -> None:
     assert len(api.take_messages()) == 1
 
 
+def test_the_pixel_is_an_image_when_the_store_fails_too(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TABLE_NAME", "gone")
+    monkeypatch.setenv("OPEN_STAGE", "false")
+    response = api.get("/pixel.gif", event_type="opened", user_id="ann", key="mw_0123456789ab_" + "0" * 40)
+    assert (response.status_code, response.headers["Content-Type"]) == (200, "image/gif")
+    assert response.headers["Millrace-Rejected"] == "store_unavailable"
+
+
 def test_a_closed_stage_shows_the_pixel_and_takes_nothing(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPEN_STAGE", "false")
     response = api.get("/pixel.gif", event_type="opened", user_id="ann")

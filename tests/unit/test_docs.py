@@ -14,6 +14,7 @@ from chalicelib.core.dialects.registry import DIALECTS
 from chalicelib.core.event import REJECTION_CODES
 from chalicelib.core.metrics import CATALOGUE
 from chalicelib.errors import ERROR_CODES
+from command_examples import WITHOUT
 from millrace.api_docs import openapi
 
 ROOT = Path(__file__).parents[2]
@@ -127,3 +128,14 @@ def test_the_page_of_the_api_lists_every_code_of_a_rejection() -> None:
     table = (ROOT / "docs" / "api.md").read_text().partition("\n## Rejections\n")[2].partition("\n## ")[0]
     listed = re.findall(r"`(\w+)`", "".join(re.findall(r"^\|([^|]*)\|", table, re.MULTILINE)))
     assert set(listed) - {"code"} == set(REJECTION_CODES)
+
+
+def test_every_command_is_shown_with_its_output() -> None:
+    page = reference.pages()["commands.md"].split("\n## millrace ")[1:]
+    groups = ("dlq", "keys", "projects", "quarantine", "reports", "schemas")
+    without = {
+        name
+        for name, _, text in (part.partition("\n") for part in page)
+        if "\n$ millrace " not in text and "is on another page" not in text
+    }
+    assert without == WITHOUT | set(groups)
