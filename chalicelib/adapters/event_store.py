@@ -169,11 +169,20 @@ class EventStore:
                 yield ref, event
 
     def search(
-        self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
+        self,
+        project: str,
+        user: str,
+        *,
+        event_type: str | None,
+        first: str,
+        after: str,
+        at_most: int | None,
+        page_items: int | None = None,
     ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
         """Those of one type, among the first `at_most` items: erased ones and other types are read too.
 
-        Where the search ends early, the last it yields is how far it came, and None.
+        Where the search ends early, the last it yields is how far it came, and None. `page_items`: how many items are
+        read at first.
         """
         options: Item = {}
         if event_type is not None:
@@ -181,7 +190,7 @@ class EventStore:
         pk = table_keys.user_partition(project, user)
         stopped_at = None
         for items, stopped_at in self._table.pages(  # noqa: B007 - where the last page ended
-            pk, first=first, after=after, newest_first=True, at_most=at_most, **options
+            pk, first=first, after=after, newest_first=True, at_most=at_most, page_items=page_items, **options
         ):
             yield from readable(filter(stands, items), lambda item: (_ref(key_of(item)), _event(item)))
         if stopped_at is not None:

@@ -101,7 +101,11 @@ MAX_PAGE = 1000
 # What a question reads at most, whatever it finds: of events of 500 bytes three pages of DynamoDB's, which have 1 MB
 # each, of 32 KB 160, and of PostHog's largest 640. API Gateway waits for 29 s.
 MAX_EXAMINED = 5_000
-# The days whose counters a search for a project's events reads: 8 queries each, side by side, some 10 ms a day.
+# Of an hour so many events are put into the order of their times. Each page that begins in an hour reads them again.
+SORTED_EVENTS = 1_000
+# Of one of the 8 shards of a day. What was read of a shard in vain is at most one page.
+MAX_PAGE_RECORDS = 64
+# The days whose records or counters a search for a project's events reads: 8 queries each, side by side, some 10 ms.
 MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer takes 6 MB, of which the envelope needs little.
 MAX_ANSWER_BYTES = 5_500_000

@@ -116,9 +116,8 @@ def failure_note(project: str, chunk_id: str) -> Key:
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
     """Without the event that a single's id names, and so its user: what names the chunk is enough."""
     owner = owner_of(chunk_id)
-    day, hour = windows.day_and_hour(hour_of(owner))
-    pk = _day_partition(project, day, shard_of(owner))
-    return Key(pk, f"{kind}#{hour}{newest_minute_of(owner)}#{owner}")
+    pk = _day_partition(project, windows.DAY.name_of(hour_of(owner)), shard_of(owner))
+    return Key(pk, f"{kind}#{place_of_record(owner)}")
 
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
@@ -130,10 +129,22 @@ def is_commit_record(key: Key) -> bool:
     return key.pk.partition("#")[2].startswith("d#") and key.sk.startswith("c#")
 
 
-def commit_records_of(hour: str, first: str = "", last: str = "") -> Range:
-    """The commit records of an hour, or of its minutes with first <= minute <= last, in the partitions of its day."""
+def place_of_record(chunk_id: str) -> str:
+    """Where a commit record is among those of its day: HHMM of its newest event, and what names it."""
+    owner = owner_of(chunk_id)
+    _, hour = windows.day_and_hour(hour_of(owner))
+    return f"{hour}{newest_minute_of(owner)}#{owner}"
+
+
+def commit_records_between(first: str, after: str) -> Range:
+    """The commit records at places with first <= place < after, in the partitions of their day."""
+    return Range(f"c#{first}", f"c#{after}")
+
+
+def commit_records_of(hour: str) -> Range:
+    """The commit records of an hour, in the partitions of its day."""
     _, hour_of_day = windows.day_and_hour(hour)
-    return Range(f"c#{hour_of_day}{first}", f"c#{hour_of_day}{last}~")
+    return commit_records_between(hour_of_day, f"{hour_of_day}~")
 
 
 #: The counters in the partitions of a day.
