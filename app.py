@@ -70,6 +70,7 @@ def get_events() -> Any:
         counters=stage.counters,
         commits=stage.commits,
         secret=stage.settings.cursor_secret,
+        now=_now(),
         user_as_stored=project.user_as_stored,
     )
 
@@ -207,13 +208,4 @@ def aggregate(_event: Any) -> dict[str, int]:
         )
     finally:
         quarantine.settle(stage.quarantine)
-        reconciliation.check(
-            ledger_sums=stage.ledger_sums,
-            quarantine=stage.quarantine,
-            queue=stage.queue,
-            dead_letters=stage.dead_letters,
-            metrics=stage.metrics,
-            chunk_log=stage.chunk_log,
-            meter=stage.meter,
-            now=_now(),
-        )
+        reconciliation.check(**stage.stock, chunk_log=stage.chunk_log, meter=stage.meter, now=_now())

@@ -232,7 +232,13 @@ def _count(**asked: str) -> Callable[[_Stage], Any]:
 
 def _find_events(**asked: str) -> Callable[[_Stage], Any]:
     return lambda stage: query.find_events(
-        asked, project=_PROJECT, events=stage.events, counters=stage.counters, commits=stage.commits, secret=_SECRET
+        asked,
+        project=_PROJECT,
+        events=stage.events,
+        counters=stage.counters,
+        commits=stage.commits,
+        secret=_SECRET,
+        now=_FIRST,
     )
 
 

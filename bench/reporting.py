@@ -9,9 +9,9 @@ from __future__ import annotations
 import gc
 import time
 import tracemalloc
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -24,19 +24,26 @@ from chalicelib.adapters.hour_summaries import HourSummaryStore
 from chalicelib.adapters.items import Item, key_item, number
 from chalicelib.adapters.ledger_sums import LedgerSums
 from chalicelib.adapters.marks import Marks, mark_parts
+from chalicelib.adapters.quarantine import Quarantine
 from chalicelib.adapters.report_store import ReportStore
 from chalicelib.adapters.table import Table
-from chalicelib.core import summary, table_keys, timestamps
+from chalicelib.core import cursor, summary, table_keys, timestamps
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import EventRef
+from chalicelib.core.failures import Quarantined
 from chalicelib.core.lifetimes import History, Lifetimes
-from chalicelib.core.windows import HOUR, MINUTE, Window
+from chalicelib.core.windows import DAY, HOUR, MINUTE, Window, join_minute
 from chalicelib.flows.aggregate import aggregate
+from chalicelib.flows.event_search import Position
+from chalicelib.flows.quarantine import settle
+from chalicelib.flows.query import find_events
 from chalicelib.flows.reports import Reporter
 
 NOW = datetime(2026, 3, 3, 12, 30, tzinfo=UTC)
 _HISTORY = History(((datetime(1970, 1, 1, tzinfo=UTC), Lifetimes()),))
 _PAGE_BYTES = 1_000_000
+_SECRET = "none"  # noqa: S105 - of a table in memory
+_MINUTE = MINUTE.name_of(timestamps.sortable(NOW))
 
 
 class DoubleTable:
@@ -67,20 +74,21 @@ class DoubleTable:
         values = asked["ExpressionAttributeValues"]
         pk, first, after = (values.get(name, {}).get("S", "") for name in (":pk", ":first", ":after"))
         keys = self._keys.get(pk, [])
-        start = bisect_left(keys, first)
+        start, end = bisect_left(keys, first), bisect_right(keys, after) if after else len(keys)
+        is_backward = not asked.get("ScanIndexForward", True)
         if "ExclusiveStartKey" in asked:
-            start = bisect_left(keys, asked["ExclusiveStartKey"]["sk"]["S"]) + 1
+            reached = bisect_left(keys, asked["ExclusiveStartKey"]["sk"]["S"])
+            start, end = (start, reached) if is_backward else (reached + 1, end)
         items: list[Item] = []
         size, last = 0, None
-        for position in range(start, len(keys)):
-            if after and keys[position] > after:
-                break
+        for position in range(end - 1, start - 1, -1) if is_backward else range(start, end):
             if size >= _PAGE_BYTES or len(items) == asked.get("Limit", len(keys) + 1):
                 last = items[-1]
                 break
             items.append(self._items[pk, keys[position]])
             size += _size(items[-1])
         self._count("query", "read", size)
+        self.calls["items"] += len(items)
         page: Item = {"Items": items, "ScannedCount": len(items)}
         return page | ({"LastEvaluatedKey": {"pk": last["pk"], "sk": last["sk"]}} if last else {})
 
@@ -92,7 +100,9 @@ class DoubleTable:
     def batch_get_item(self, RequestItems: Item, **_: Any) -> Item:  # noqa: N803
         (name, asked), *_rest = RequestItems.items()
         found = [self._items.get((key["pk"]["S"], key["sk"]["S"])) for key in asked["Keys"]]
-        self._count("batch_get_item", "read", sum(_size(item or {}) for item in found))
+        self.calls["batch_get_item"] += 1
+        for item in found:
+            self._count("", "read", _size(item or {}))
         return {"Responses": {name: [item for item in found if item]}}
 
     def put_item(self, Item: Item, **_: Any) -> Item:  # noqa: N803
@@ -150,7 +160,7 @@ class Stand:
         reports = ReportStore(self.table, bucket)
         self.ports: dict[str, Any] = {
             "counters": Counters(self.table),
-            "commits": CommitLog(self.table, retention=lambda: timedelta(days=400)),
+            "commits": CommitLog(self.table, lifetimes=lambda: _HISTORY),
             "reports": reports,
             "hour_summaries": HourSummaryStore(self.table, reports, bucket, retention=timedelta(days=35)),
             "topic": cast(Any, _Nowhere()),
@@ -164,9 +174,8 @@ class Stand:
             | {name[1:]: value for name, value in part["Update"]["ExpressionAttributeValues"].items()}
         )
 
-    def record(self, project: str, number_of: int, events: int, *, users: int) -> None:
-        """Add a commit record of the running hour."""
-        minute = MINUTE.name_of(timestamps.sortable(NOW))
+    def record(self, project: str, number_of: int, events: int, *, users: int, minute: str = _MINUTE) -> None:
+        """Add a commit record of a minute; by default, of the running one."""
         chunk_id = mint_chunk_id(NOW, minute, number_of.to_bytes(10, "big"))
         refs = [
             EventRef(f"{minute}:00.{each:06}Z", f"user-{(number_of * events + each) % users}", f"{number_of}-{each}")
@@ -194,7 +203,9 @@ def measured(stand: Stand, act: Callable[[], Any], *, traced: bool = True) -> di
     begun = time.process_time()
     act()
     seconds = time.process_time() - begun
+    items = stand.client.calls.pop("items", 0)
     found: dict[str, float] = {"calls": stand.client.calls.total(), "cpu_ms": 1000 * seconds, **stand.client.units}
+    found["items"] = items
     if traced:
         tracemalloc.start()
         act()
@@ -260,11 +271,60 @@ def _ledger(projects: int) -> dict[str, float]:
     return measured(stand, lambda: LedgerSums(stand.table).received("2026-02-18", "2026-03-04"))
 
 
+def _quarantine(entries: int) -> dict[str, float]:
+    """The part of a run and of a look at the status that is about so many entries of the quarantine."""
+    stand = Stand()
+    bucket = Bucket(_Nowhere, "bucket")
+    quarantine = Quarantine(stand.table, bucket, stand.ports["commits"])
+    for each in range(entries):
+        name, time_of = mint_chunk_id(NOW, _MINUTE, each.to_bytes(10, "big")), timestamps.sortable(NOW)
+        quarantine.add(Quarantined("acme", name, "too_old", 20, time_of, time_of), "")
+
+    def look() -> None:
+        settle(quarantine)
+        quarantine.received("2026-02-18", "2026-03-04")
+        quarantine.count()
+        quarantine.newest(10)
+
+    return measured(stand, look, traced=entries == 10_000)
+
+
+class _Bodies:
+    """An event store that has every event."""
+
+    def get_many(self, _project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
+        return [{"timestamp": ref.time, "user_id": ref.user, "event_id": ref.event_id} for ref in refs]
+
+
+def deep_page(events: int, *, a_record: int = 20, limit: int = 1000, traced: bool = True) -> dict[str, float]:
+    """A page in the middle of an hour of so many events."""
+    stand, records = Stand(), events // a_record
+    hour_name, middle = HOUR.name_of(_MINUTE), ""
+    for each in range(records):
+        minute = join_minute(hour_name, f"{each * 60 // records:02}")
+        stand.record("acme", each, a_record, users=1000, minute=minute)
+        if each == records // 2:
+            middle = mint_chunk_id(NOW, minute, each.to_bytes(10, "big"))
+    stand.client.put(key_item(table_keys.day("acme", DAY.name_of(_MINUTE), 0)))
+    position = Position(EventRef(f"{hour_name}~", "", ""), table_keys.place_of_record(middle))
+    question = ("events", "acme", None, None, "", "~")
+    asked = {"limit": str(limit), "cursor": cursor.seal(position.parts(), question=question, secret=_SECRET)}
+    wanted = {name: stand.ports[name] for name in ("counters", "commits")}
+
+    def ask() -> None:
+        page = find_events(asked, project="acme", events=cast(Any, _Bodies()), secret=_SECRET, now=NOW, **wanted)
+        assert len(page["events"]) == limit
+
+    return measured(stand, ask, traced=traced)
+
+
 CASES: dict[str, tuple[Callable[[int], dict[str, float]], tuple[int, ...], tuple[int, ...]]] = {
     "marks of one project": (_marks, (10, 1_000, 30_000), (1_000_000,)),
     "active projects": (_projects, (1, 10, 100), (2_000, 10_000)),
     "events of an hour": (hour, (1_000, 10_000, 100_000), (1_000_000, 5_000_000)),
     "projects in the ledger": (_ledger, (1, 10_000), ()),
+    "entries of the quarantine": (_quarantine, (1, 100, 10_000), (100_000,)),
+    "events of an hour, a page in its middle": (deep_page, (3_000, 100_000), (650_000,)),
 }
 
 

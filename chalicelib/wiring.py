@@ -96,16 +96,19 @@ class Pipeline:
     def _look(self, now: datetime) -> dict[str, Any]:
         from chalicelib.flows import status
 
-        return status.look(
-            ledger_sums=self.ledger_sums,
-            quarantine=self.quarantine,
-            queue=self.queue,
-            dead_letters=self.dead_letters,
-            metrics=self.metrics,
-            now=now,
-            look_back=Lifetimes.ledger,
-            max_deliveries=self.settings.max_deliveries,
-        )
+        deliveries = self.settings.max_deliveries
+        return status.look(**self.stock, now=now, look_back=Lifetimes.ledger, max_deliveries=deliveries)
+
+    @property
+    def stock(self) -> dict[str, Any]:
+        """Return the ports that tell where accepted chunks are."""
+        return {
+            "ledger_sums": self.ledger_sums,
+            "quarantine": self.quarantine,
+            "queue": self.queue,
+            "dead_letters": self.dead_letters,
+            "metrics": self.metrics,
+        }
 
     @cached_property
     def access(self) -> Access:
@@ -169,7 +172,7 @@ class Pipeline:
     def commits(self) -> CommitLog:
         from chalicelib.adapters.commit_log import CommitLog
 
-        return CommitLog(self._table, retention=self._retention)
+        return CommitLog(self._table, lifetimes=lambda: self.lifetimes)
 
     @cached_property
     def counters(self) -> ports.Counters:

@@ -213,6 +213,7 @@ class World:
             counters=self.counters,
             commits=self.commits,
             secret=SETTINGS.cursor_secret,
+            now=NOW,
             at_most=at_most,
         )
 

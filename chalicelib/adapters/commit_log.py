@@ -12,28 +12,34 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
-from chalicelib.adapters.counters import counter_parts, day_parts
+from chalicelib.adapters.counters import ListedDay, counter_parts, day_parts, days_of
 from chalicelib.adapters.event_item import event_item
 from chalicelib.adapters.items import Item, put_part, read_item, text
 from chalicelib.adapters.ledger_sums import sum_parts
 from chalicelib.adapters.marks import mark_parts
 from chalicelib.adapters.record_item import is_committed, is_record_of, record_item, record_of, sums_of
 from chalicelib.adapters.table import Table
-from chalicelib.core import commit, retries, table_keys, windows
+from chalicelib.core import commit, limits, retries, table_keys, windows
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import mint_chunk_id, single_ref
 from chalicelib.core.commit import CommitRecord, Outcome
+from chalicelib.core.lifetimes import History, Lifetimes
 from chalicelib.core.summary import RecordSums
 from chalicelib.core.table_keys import Key
 from chalicelib.errors import StoreFailed
 
+# A worker may stall for a day between reading its clock and writing, and clocks differ.
+_MARGIN = 2 * Lifetimes.worker_stalls
+_MAX_REMEMBERED_DAYS = 10_000
+
 
 class CommitLog:
-    """`retention`: returns how long a record is stored, counted from when its chunk was minted."""
+    """`lifetimes`: how long a record is stored after its chunk was minted, received or replayed."""
 
-    def __init__(self, table: Table, *, retention: Callable[[], timedelta]) -> None:
+    def __init__(self, table: Table, *, lifetimes: Callable[[], History]) -> None:
         self._table = table
-        self._retention = retention
+        self._lifetimes = lifetimes
+        self._listed = set[ListedDay]()
 
     def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
         """Try once to commit all records. Return the outcome.
@@ -44,13 +50,25 @@ class CommitLog:
         """
         if attempt:
             self._table.back_off(attempt, retries.COMMIT)
+        marked = commit.marked_hours(records)
         try:
-            taken = self._table.transact(self._transaction(records))
+            days = days_of(marked, datetime.now(UTC) + self._lifetimes().longest + _MARGIN) - self._listed
+            taken = self._table.transact(self._transaction(records, marked, days))
         except StoreFailed:
             return Outcome(set())
         if taken:
             return self._outcome(records[position] for position in sorted(taken))  # parts begin with one per record
+        self._remember(days)
         return Outcome({record.chunk_id for record in records})
+
+    def _retention(self) -> timedelta:
+        return self._lifetimes().current.events
+
+    def _remember(self, days: Iterable[ListedDay]) -> None:
+        """Days that are listed are written no more by this process, until their records live longer."""
+        if len(self._listed) > _MAX_REMEMBERED_DAYS:
+            self._listed.clear()
+        self._listed.update(days)
 
     def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
         """Return the outcome of records whose own items exist already."""
@@ -76,11 +94,12 @@ class CommitLog:
         owners = {each: there[each]["c"]["S"] for each in duplicates if not there[each].keys() & {"i", "z"}}
         return Outcome(committed, duplicates, owners, unknown)
 
-    def _transaction(self, records: Sequence[CommitRecord]) -> list[Item]:
+    def _transaction(
+        self, records: Sequence[CommitRecord], marked: Sequence[tuple[str, str]], days: Iterable[ListedDay]
+    ) -> list[Item]:
         """Return the parts of the transaction. The parts that prove each commit come first."""
         # A random shard for each attempt, so that two workers rarely write the same counter at once.
         shard = random.randrange(table_keys.SHARDS)  # noqa: S311 - spreads load, no secret
-        marked = commit.marked_hours(records)
         shared = commit.share([record for record in records if record.body is not None], _fresh_id)
         shared_by = {record.chunk_id: each.chunk_id for each, singles in shared for record in singles}
         return [
@@ -88,7 +107,7 @@ class CommitLog:
             *(put_part(record_item(record, self._retention())) for record, _ in shared),
             *counter_parts(commit.increments(records), shard),
             *mark_parts(marked, shard),
-            *day_parts(marked, shard),
+            *day_parts(days, shard),
             *sum_parts(commit.received_hours(records), shard, self._retention()),
         ]
 
@@ -148,13 +167,18 @@ class CommitLog:
             for item in self._table.query(pk, first=wanted.first, after=wanted.after):
                 yield read_item(item, sums_of)
 
-    def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
-        """Return an hour's commit records with a newest event in the minutes first <= minute <= last; "": no bound."""
-        pks = table_keys.day_partitions(project, windows.DAY.name_of(hour))
-        return [
-            read_item(item, record_of)
-            for item in self._table.query_each(pks, table_keys.commit_records_of(hour, first, last))
-        ]
+    def newest(
+        self, project: str, day: str, *, first: str = "", after: str = "~", page_items: int = 100
+    ) -> Iterator[CommitRecord]:
+        """Yield the commit records of a day at places with first <= place < after, newest first.
+
+        Records are read as the caller asks for them: at first `page_items` of each shard, then twice as many, up to
+        MAX_PAGE_RECORDS.
+        """
+        pks, wanted = table_keys.day_partitions(project, day), table_keys.commit_records_between(first, after)
+        most = limits.MAX_PAGE_RECORDS
+        items = self._table.newest(pks, wanted, page_items=min(page_items, most), most_page_items=most)
+        return (read_item(item, record_of) for item in items)
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
         """Map chunk_ids to the archive object that their commit record names, or None. Chunks without a record are

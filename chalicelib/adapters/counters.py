@@ -6,10 +6,12 @@ Commits and erasures write these items in their own transaction: `counter_parts`
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import NamedTuple
 
-from chalicelib.adapters.items import Item, add_part, key_item, key_of, number, put_part, read_item, readable
+from chalicelib.adapters.items import Item, add_part, key_item, key_of, number, put_part, read_item, readable, text
 from chalicelib.adapters.table import Table
-from chalicelib.core import counting, limits, table_keys
+from chalicelib.core import counting, limits, table_keys, timestamps
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.windows import DAY
 from chalicelib.errors import StoreFailed
@@ -23,20 +25,49 @@ def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], 
     ]
 
 
-def day_parts(hours: Iterable[tuple[str, str]], shard: int) -> list[Item]:
-    """Return parts that list the days of (project, hour) pairs."""
-    days = sorted({(project, DAY.name_of(hour)) for project, hour in hours})
-    return [put_part(key_item(table_keys.day(project, day, shard))) for project, day in days]
+class ListedDay(NamedTuple):
+    """A day of a project with events. `until`: the last day on which a commit record of it may be there."""
+
+    project: str
+    day: str
+    until: str
+
+
+def days_of(hours: Iterable[tuple[str, str]], until: datetime) -> set[ListedDay]:
+    """Return the days of (project, hour) pairs. `until`: when the last commit record of them expires."""
+    last = DAY.name_of(timestamps.sortable(until))
+    return {ListedDay(project, DAY.name_of(hour), last) for project, hour in hours}
+
+
+def day_parts(days: Iterable[ListedDay], shard: int) -> list[Item]:
+    """Return parts that list days."""
+    return [
+        put_part(key_item(table_keys.day(each.project, each.day, shard)) | {"u": text(each.until)})
+        for each in sorted(days)
+    ]
 
 
 class Counters:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    def days(self, project: str, *, first: str = "", after: str = "", at_most: int | None = None) -> list[str]:
-        """Return the days from `first` to before `after` that have events, oldest first. `at_most`: of the newest."""
+    def days(
+        self,
+        project: str,
+        *,
+        first: str = "",
+        after: str = "",
+        at_most: int | None = None,
+        recorded_at: datetime | None = None,
+    ) -> list[str]:
+        """Return the days from `first` to before `after` that have events, oldest first. `at_most`: of the newest.
+
+        `recorded_at`: only days that may have had commit records at that time.
+        """
         pk = table_keys.days_partition(project)
-        items = self._table.query(pk, first=first, after=after, newest_first=True)
+        today = DAY.name_of(timestamps.sortable(recorded_at)) if recorded_at else ""
+        items: Iterable[Item] = self._table.query(pk, first=first, after=after, newest_first=True)
+        items = (item for item in items if item.get("u", {}).get("S", "~") >= today)
         found: dict[str, None] = {}
         for day in readable(items, lambda item: table_keys.parse_day(key_of(item))[1]):
             found[day] = None

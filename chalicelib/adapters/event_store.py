@@ -170,11 +170,19 @@ class EventStore:
                 yield ref, event
 
     def search(
-        self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
+        self,
+        project: str,
+        user: str,
+        *,
+        event_type: str | None,
+        first: str,
+        after: str,
+        at_most: int | None,
+        page_items: int | None = None,
     ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
         """Yield a user's events, newest first. `at_most`: the items to read, erased ones and other types included.
 
-        A search that ends early yields its position and None last.
+        A search that ends early yields its position and None last. `page_items`: the number of items to read first.
         """
         options: Item = {}
         if event_type is not None:
@@ -182,7 +190,7 @@ class EventStore:
         pk = table_keys.user_partition(project, user)
         stopped_at = None
         for items, stopped_at in self._table.pages(  # noqa: B007 - used after the loop
-            pk, first=first, after=after, newest_first=True, at_most=at_most, **options
+            pk, first=first, after=after, newest_first=True, at_most=at_most, page_items=page_items, **options
         ):
             yield from readable(filter(stands, items), lambda item: (_ref(key_of(item)), _event(item)))
         if stopped_at is not None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from heapq import merge
+from itertools import chain
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -115,11 +117,15 @@ class Table:
         after: str = "",
         newest_first: bool = False,
         at_most: int | None = None,
+        page_items: int | None = None,
+        most_page_items: int = 1000,
         **options: Any,
     ) -> Iterator[tuple[list[Item], str | None]]:
         """Yield pages of the same items. Each comes with the sk of the last item read, or None on the last page.
 
-        `at_most`: the number of items to read (more than 1), including those that a filter leaves out.
+        `at_most`: the number of items to read (more than 1), including those that a filter leaves out. `page_items`:
+        the number of items of the first page. Each later page has twice as many as the one before, up to
+        `most_page_items`.
         """
         condition, values = "pk = :pk", {":pk": text(pk)}
         if after and first >= after:
@@ -135,8 +141,8 @@ class Table:
             values |= {":after": text(after)}
         options["ExpressionAttributeValues"] = values | options.get("ExpressionAttributeValues", {})
         while at_most is None or at_most > 0:
-            if at_most is not None:
-                options["Limit"] = at_most
+            if bounds := [bound for bound in (at_most, page_items) if bound is not None]:
+                options["Limit"] = min(bounds)
             with translated_errors():
                 page = self._client.query(
                     TableName=self._name,
@@ -151,11 +157,26 @@ class Table:
                 return
             options["ExclusiveStartKey"] = last
             at_most = at_most and at_most - page["ScannedCount"]
+            page_items = page_items and min(2 * page_items, most_page_items)
 
     def query_each(self, pks: Iterable[str], wanted: Range) -> list[Item]:
         """Return the items of several partitions, read in parallel."""
         pages = side_by_side(lambda pk: list(self.query(pk, first=wanted.first, after=wanted.after)), pks)
         return [item for page in pages for item in page]
+
+    def newest(self, pks: Iterable[str], wanted: Range, *, page_items: int, most_page_items: int) -> Iterator[Item]:
+        """The items of several partitions in the order of their sks, newest first, as the caller reads on."""
+        pages = [
+            self.pages(
+                pk, first=wanted.first, after=wanted.after, newest_first=True,
+                page_items=page_items, most_page_items=most_page_items,
+            )
+            for pk in pks
+        ]  # fmt: skip
+        first = side_by_side(lambda partition: next(partition, ([], None))[0], pages)
+        rest = (chain.from_iterable(items for items, _ in partition) for partition in pages)
+        streams = [chain(items, more) for items, more in zip(first, rest, strict=True)]
+        return merge(*streams, key=lambda item: item["sk"]["S"], reverse=True)
 
     def is_empty(self) -> bool:
         with translated_errors():

@@ -137,6 +137,11 @@ class History:
         """The lifetimes in force."""
         return self.entries[-1][1]
 
+    @property
+    def longest(self) -> timedelta:
+        """Return how long anything that may still be there is kept at most."""
+        return max(each.events for _, each in self.entries)
+
     def is_too_old(self, minted: datetime, counts_from: datetime, now: datetime) -> bool:
         """Return whether a chunk is too old to be processed: the records that recognise its events may have expired."""
         return counts_from < now - self._smallest_since(minted - Lifetimes.client_retries).max_chunk_age
@@ -162,8 +167,7 @@ class History:
             raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
         if now <= self.entries[-1][0]:
             raise ValueError("The lifetimes were changed at a later time than this machine's. Set its clock.")
-        longest = max(each.events for _, each in self.entries)
-        kept = self._entries_since(now - longest - wanted.last_attempt)
+        kept = self._entries_since(now - self.longest - wanted.last_attempt)
         if len(kept) >= _MAX_CHANGES:
             raise ValueError(f"The lifetimes were changed {len(kept)} times already. Wait until old data has expired.")
         return History((*kept, (now, wanted)))

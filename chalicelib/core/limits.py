@@ -102,7 +102,11 @@ MAX_PAGE = 1000
 # Events that a query reads at most, whatever it finds. Pages of DynamoDB have 1 MB: events of 500 bytes fill three,
 # events of 32 KB 160, and PostHog's largest 640. API Gateway waits for 29 s.
 MAX_EXAMINED = 5_000
-# The days whose counters a search for a project's events reads: 8 parallel queries, about 10 ms for each day.
+# The events of an hour that a search sorts by time. Each page that begins in the hour reads them again.
+SORTED_EVENTS = 1_000
+# The most commit records that a search reads at once from each of the 8 shards of a day.
+MAX_PAGE_RECORDS = 64
+# The days whose records or counters a search for a project's events reads: 8 parallel queries for each, about 10 ms.
 MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer may have 6 MB. The envelope needs little of it.
 MAX_ANSWER_BYTES = 5_500_000

@@ -116,9 +116,8 @@ def failure_note(project: str, chunk_id: str) -> Key:
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
     """Return the key of a chunk's item. It leaves out the event in a chunk_id, and with it the user."""
     owner = owner_of(chunk_id)
-    day, hour = windows.day_and_hour(hour_of(owner))
-    pk = _day_partition(project, day, shard_of(owner))
-    return Key(pk, f"{kind}#{hour}{newest_minute_of(owner)}#{owner}")
+    pk = _day_partition(project, windows.DAY.name_of(hour_of(owner)), shard_of(owner))
+    return Key(pk, f"{kind}#{place_of_record(owner)}")
 
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
@@ -130,10 +129,22 @@ def is_commit_record(key: Key) -> bool:
     return key.pk.partition("#")[2].startswith("d#") and key.sk.startswith("c#")
 
 
-def commit_records_of(hour: str, first: str = "", last: str = "") -> Range:
-    """Return the range of an hour's commit records, or of its minutes with first <= minute <= last."""
+def place_of_record(chunk_id: str) -> str:
+    """Return the place of a commit record among those of its day: HHMM of its newest event, `#` and its owner."""
+    owner = owner_of(chunk_id)
+    _, hour = windows.day_and_hour(hour_of(owner))
+    return f"{hour}{newest_minute_of(owner)}#{owner}"
+
+
+def commit_records_between(first: str, after: str) -> Range:
+    """Return the range of the commit records of a day at places with first <= place < after."""
+    return Range(f"c#{first}", f"c#{after}")
+
+
+def commit_records_of(hour: str) -> Range:
+    """Return the range of an hour's commit records in the partitions of its day."""
     _, hour_of_day = windows.day_and_hour(hour)
-    return Range(f"c#{hour_of_day}{first}", f"c#{hour_of_day}{last}~")
+    return commit_records_between(hour_of_day, f"{hour_of_day}~")
 
 
 #: The counters in the partitions of a day.

@@ -1,16 +1,49 @@
-"""Finds the events of a user or a project, newest first. A search reads a limited number of events."""
+"""Finds the events of a user or a project, newest first. A search reads a limited number of events.
+
+A search for a project's events reads commit records. It sorts the newest SORTED_EVENTS of an hour by time. The other
+events of the hour come record by record, in the order of the records' newest minutes. To sort them too, each page would
+have to read all newer records again.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
-from itertools import islice
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain, groupby, islice
+from typing import Any, NamedTuple
 
 from chalicelib import ports
 from chalicelib.core import limits, table_keys, timestamps, windows
+from chalicelib.core.chunk_id import newest_minute_of
+from chalicelib.core.commit import CommitRecord
 from chalicelib.core.event import EventRef, user_of
-from chalicelib.core.windows import DAY, MINUTE, Span
+from chalicelib.core.windows import DAY, HOUR, Span
+
+_NOTHING = EventRef("", "", "")
+
+
+class Position(NamedTuple):
+    """How far a search has come: all events from `before` on were read. So were the others of its hour in records that
+    come before the one at `place`, and in this one those from `within` on.
+    """
+
+    before: EventRef
+    place: str = ""
+    within: EventRef = _NOTHING
+
+    def parts(self) -> tuple[str, ...]:
+        return (*self.before, self.place, *self.within)
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[str]) -> Position:
+        return cls(EventRef(*parts[:3]), parts[3], EventRef(*parts[4:]))
+
+
+#: The number of parts of a position.
+POSITION_PARTS = 7
+
+Found = tuple[Position, dict[str, Any] | None]
 
 
 def search_user(
@@ -20,12 +53,16 @@ def search_user(
     *,
     event_type: str | None,
     span: Span,
-    before: EventRef | None,
+    start: Position | None,
+    limit: int,
     at_most: int,
-) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+) -> Iterator[Found]:
     """Yield the events of one user, newest first. A search that ends early yields its position and None last."""
-    after = table_keys.event_item(project, before).sk if before else span.after
-    return events.search(project, user, event_type=event_type, first=span.first, after=after, at_most=at_most)
+    after = table_keys.event_item(project, start.before).sk if start else span.after
+    found = events.search(
+        project, user, event_type=event_type, first=span.first, after=after, at_most=at_most, page_items=limit + 1
+    )
+    return ((Position(ref), event) for ref, event in found)
 
 
 def search_project(
@@ -36,16 +73,21 @@ def search_project(
     *,
     event_type: str | None,
     span: Span,
-    before: EventRef | None,
+    start: Position | None,
+    limit: int,
     at_most: int,
-) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
+    now: datetime,
+) -> Iterator[Found]:
     """Yield the events of a whole project, newest first. A search that ends early yields its position and None last."""
-    refs = _refs(counters, commits, project, event_type=event_type, span=span, before=before, at_most=at_most)
-    while batch := list(islice(refs, limits.DEFAULT_PAGE)):
-        for event in events.get_many(project, [ref for ref in batch if _is_event(ref)]):
-            yield ref_of(event), event
-        if not _is_event(batch[-1]):
-            yield batch[-1], None
+    start = start or Position(EventRef(span.after, "", ""))
+    refs = _Search(counters, commits, project, event_type, span, start, limit, at_most, now).refs()
+    while batch := list(islice(refs, min(limit, limits.DEFAULT_PAGE) + 1)):
+        found = {ref_of(event): event for event in events.get_many(project, [ref for _, ref in batch if ref])}
+        for position, ref in batch:
+            if ref is None:
+                yield position, None
+            elif ref in found:
+                yield position, found[ref]
 
 
 def ref_of(event: dict[str, Any]) -> EventRef:
@@ -53,91 +95,110 @@ def ref_of(event: dict[str, Any]) -> EventRef:
     return EventRef(timestamps.sortable(timestamps.parse(event["timestamp"])), user_of(event), event["event_id"])
 
 
-def days_with_events(counters: ports.Counters, project: str, span: Span) -> list[str]:
-    """Return the days that have events and overlap the span, oldest first."""
-    first, after = DAY.windows(span)
-    return counters.days(project, first=first, after=after)
-
-
 def _down_to(window: str) -> EventRef:
     """Return the position of a search that has read all events since a window began. It sorts before each of them."""
     return EventRef(windows.first_time(window), "", "")
 
 
-def _is_event(position: EventRef) -> bool:
-    return position.user != ""
+@dataclass
+class _Search:
+    """`examined`: how many events were read, of whatever type and time."""
 
+    counters: ports.Counters
+    commits: ports.CommitLog
+    project: str
+    event_type: str | None
+    span: Span
+    start: Position
+    limit: int
+    at_most: int
+    now: datetime
+    examined: int = 0
 
-def _refs(
-    counters: ports.Counters,
-    commits: ports.CommitLog,
-    project: str,
-    *,
-    event_type: str | None,
-    span: Span,
-    before: EventRef | None,
-    at_most: int,
-) -> Iterator[EventRef]:
-    """Yield references of events, newest first. A search that reaches a limit yields its position last."""
-    end = before or EventRef(span.after, "", "")
-    days = [day for day in days_with_events(counters, project, span) if _down_to(day) < end]
-    days.reverse()
-    # The first step does not count towards the limit: a search within an hour reads the hour's newer minutes again.
-    examined: int | None = None
-    for number, day in enumerate(days):
-        if number == limits.MAX_SEARCHED_DAYS:
-            yield _down_to(days[number - 1])
-            return
-        # The counters are few and small, and show which minutes have events.
-        hours: dict[str, Counter[str]] = {}
-        for each in counters.of_days(project, [day]):
-            if event_type in (None, each.event_type):
-                hours.setdefault(each.hour, Counter()).update(each.minutes)
-        for hour in sorted(hours, reverse=True):
-            steps = _steps(hour, hours[hour], span.first, end)
-            for minute, found, read in _newest_first(commits, project, hour, steps, event_type):
-                yield from (ref for ref in found if ref < end and span.holds(ref.time))
-                examined = 0 if examined is None else examined + read
-                if examined > at_most:
-                    yield _down_to(windows.join_minute(hour, minute))
+    def refs(self) -> Iterator[tuple[Position, EventRef | None]]:
+        """Yield each position with its event. A search that reaches a limit yields its position and None last."""
+        reached = ""
+        for number, day in enumerate(self._days()):
+            if number == limits.MAX_SEARCHED_DAYS:
+                yield Position(_down_to(reached)), None
+                return
+            reached = day
+            for hour, records in self._hours(day):
+                for position, ref in self._of_hour(hour, records):
+                    yield position, ref
+                    if ref is None:
+                        return
+                if self.examined > self.at_most:
+                    yield Position(_down_to(hour)), None
                     return
 
+    def _days(self) -> list[str]:
+        """The days before the start that may have commit records, newest first."""
+        first, after = DAY.windows(self.span)
+        days = self.counters.days(self.project, first=first, after=after, recorded_at=self.now)
+        return [day for day in reversed(days) if _down_to(day) < self.start.before]
 
-def _steps(hour: str, counts: Counter[str], earliest: str, end: EventRef) -> list[str]:
-    """Return minutes of an hour, newest first. From one to the next there is about one page of events."""
-    steps, waiting = [], 0
-    minutes = sorted((minute for minute, count in counts.items() if count > 0), reverse=True)
-    first = MINUTE.name_of(earliest)
-    wanted = [
-        m for m in minutes if first <= windows.join_minute(hour, m) and _down_to(windows.join_minute(hour, m)) < end
-    ]
-    for minute in wanted:
-        waiting += counts[minute]
-        if waiting >= limits.DEFAULT_PAGE or minute == wanted[-1]:
-            steps.append(minute)
-            waiting = 0
-    return steps
+    def _hours(self, day: str) -> Iterator[tuple[str, Iterator[CommitRecord]]]:
+        """Yield the hours of a day with their records, newest first. Of one type: only hours that its counters name."""
+        first = ""
+        if self.span.first.startswith(day):
+            first = windows.day_and_hour(self.span.first)[1] + windows.minute_of_hour(self.span.first)
+        after = self._after() if self.start.before.time.startswith(day) else "~"
+        if self.event_type is None:
+            yield from groupby(self._records(day, first, after), key=lambda record: record.hour)
+            return
+        counters = self.counters.of_days(self.project, [day])
+        hours = {each.hour for each in counters if each.event_type == self.event_type and any(each.minutes.values())}
+        for hour in sorted(hours, reverse=True):
+            _, name = windows.day_and_hour(hour)
+            yield hour, self._records(day, max(first, name), min(after, f"{name}~"))
 
+    def _after(self) -> str:
+        """What comes after the place of each record that is left in the day of the start."""
+        if self.start.place:
+            return f"{self.start.place}\0"
+        _, hour = windows.day_and_hour(self.start.before.time)
+        return hour if self.start.before == _down_to(HOUR.name_of(self.start.before.time)) else f"{hour}~"
 
-def _newest_first(
-    commits: ports.CommitLog, project: str, hour: str, steps: Sequence[str], event_type: str | None
-) -> Iterator[tuple[str, list[EventRef], int]]:
-    """Yield for each step its minute, the events down to that minute, and the number of events read.
+    def _records(self, day: str, first: str, after: str) -> Iterator[CommitRecord]:
+        # Of each shard. Most records have several events, and records beyond the page are read for nothing.
+        page_items = 1 + self.limit // (4 * table_keys.SHARDS)
+        for record in self.commits.newest(self.project, day, first=first, after=after, page_items=page_items):
+            self.examined += max(1, len(record.owned))
+            yield record
 
-    A record is read by its newest minute, so it holds no newer event. After each step, all events are known that are
-    at least as new as the step's minute.
-    """
-    held: list[EventRef] = []
-    last, minutes = "59", list(steps)
-    while minutes:
-        minute = minutes.pop(0)
-        records = commits.newest(project, hour, minute, last)
-        if not records and minutes:  # the records may have expired (counters never do): read the rest in one step
-            minutes = minutes[-1:]
-        held += [event.ref for record in records for event in record.owned if event_type in (None, event.event_type)]
-        held.sort()
-        found = []
-        while held and windows.minute_of_hour(held[-1].time) >= minute:
-            found.append(held.pop())
-        yield minute, found, sum(len(record.owned) for record in records)
-        last = f"{int(minute) - 1:02}"
+    def _of_hour(self, hour: str, records: Iterator[CommitRecord]) -> Iterator[tuple[Position, EventRef | None]]:
+        """Yield the events of an hour: the newest sorted by time, then the others record by record."""
+        before = min(self.start.before, EventRef(f"{hour}~", "", ""))
+        read, held, number = list[CommitRecord](), list[EventRef](), 0
+        is_sorted = not (self.start.place and HOUR.name_of(self.start.before.time) == hour)
+        if is_sorted:
+            for record in records:
+                # A record is placed by its newest minute, so it holds no newer event.
+                while held and windows.minute_of_hour(held[-1].time) > newest_minute_of(record.chunk_id):
+                    before = held.pop()
+                    yield Position(before), before
+                read.append(record)
+                number += max(1, len(record.owned))
+                held = sorted([*held, *self._wanted(record, before)])
+                if number > limits.SORTED_EVENTS:
+                    break
+            else:
+                yield from ((Position(ref), ref) for ref in reversed(held))
+                return
+        for record in chain(read, records):
+            place = table_keys.place_of_record(record.chunk_id)
+            for ref in sorted(self._wanted(record, before), reverse=True):
+                if is_sorted or place != self.start.place or ref < self.start.within:
+                    yield Position(before, place, ref), ref
+            if self.examined > self.at_most:
+                yield Position(before, place), None
+                return
+
+    def _wanted(self, record: CommitRecord, before: EventRef) -> list[EventRef]:
+        """Return the events of a record that the search asks for and that come after a position."""
+        return [
+            event.ref
+            for event in record.owned
+            if self.event_type in (None, event.event_type) and event.ref < before and self.span.holds(event.ref.time)
+        ]

@@ -16,6 +16,7 @@ from chalicelib.core.report import Report
 from chalicelib.core.windows import HOUR, MINUTE, Grain, Span
 from chalicelib.errors import Problem, Undecodable
 from chalicelib.flows import event_search
+from chalicelib.flows.event_search import Position
 
 Parameters = Mapping[str, str]
 
@@ -31,45 +32,50 @@ def find_events(
     counters: ports.Counters,
     commits: ports.CommitLog,
     secret: str,
+    now: datetime,
     user_as_stored: Callable[[str], str] = str,
     at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
     """Return events, newest first by event time: those of one user, or of the whole project.
 
-    `user_as_stored`: maps a user id to the id under which its events are stored. `at_most`: the approximate number of
-    events to read. A page may be short or empty and still have a cursor.
+    `user_as_stored`: maps a user id to the id under which its events are stored. `now`: days whose commit records have
+    expired are left out. `at_most`: the approximate number of events to read. A page may be short or empty and still
+    have a cursor.
     """
     _check_names(parameters, {"user_id", "event_type", "from", "to", "limit", "cursor"})
     user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)
     event_type = _name(parameters, "event_type", limits.MAX_TYPE_LENGTH)
     span, limit = _span(parameters), _limit(parameters)
     question = ("events", project, user, event_type, span.first, span.after)
-    position = _unseal(parameters, question, secret, parts=3)
-    wanted: Any = {"event_type": event_type, "span": span, "before": EventRef(*position) if position else None}
+    parts = _unseal(parameters, question, secret, parts=event_search.POSITION_PARTS)
+    start = Position.of_parts(parts) if parts else None
+    wanted: Any = {"event_type": event_type, "span": span, "start": start, "limit": limit, "at_most": at_most}
     if user is not None:
-        found = event_search.search_user(events, project, user_as_stored(user), **wanted, at_most=at_most)
+        found = event_search.search_user(events, project, user_as_stored(user), **wanted)
     else:
-        found = event_search.search_project(events, counters, commits, project, **wanted, at_most=at_most)
+        found = event_search.search_project(events, counters, commits, project, **wanted, now=now)
     page, last = _page(found, limit)
-    return {"events": page, "next": cursor.seal(last, question=question, secret=secret) if last else None}
+    return {"events": page, "next": cursor.seal(last.parts(), question=question, secret=secret) if last else None}
 
 
 def _page(
-    found: Iterable[tuple[EventRef, dict[str, Any] | None]], limit: int
-) -> tuple[list[dict[str, Any]], EventRef | None]:
-    """Return up to `limit` events that fit one answer, and the position of the next page, or None at the end."""
-    page: list[dict[str, Any]] = []
-    size, last = 0, None
-    for ref, event in found:
+    found: Iterable[tuple[Position, dict[str, Any] | None]], limit: int
+) -> tuple[list[dict[str, Any]], Position | None]:
+    """Return up to `limit` events that fit one answer, newest first, and the position of the next page, if any."""
+    page: dict[EventRef, dict[str, Any]] = {}
+    size, last, goes_on = 0, None, False
+    for position, event in found:
         if event is None:  # the search ended early at this position
-            return page, ref
+            last, goes_on = position, True
+            break
+        ref = event_search.ref_of(event)
         row = {"key": event_key(ref), **event}
         size += limits.answer_bytes(row)
         if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
-            return page, last
-        page.append(row)
-        last = ref
-    return page, None
+            goes_on = True
+            break
+        page[ref], last = row, position
+    return [page[ref] for ref in sorted(page, reverse=True)], last if goes_on else None
 
 
 def find_rejections(

@@ -30,5 +30,11 @@ def hours_touched(stores: Stores) -> set[tuple[str, str]]:
     return {(mark.project, mark.hour) for mark in stores.marks.all()}
 
 
+def records_of(stores: Stores, hour: str, project: str = "acme") -> list[CommitRecord]:
+    """The commit records of an hour, newest place first."""
+    day, hour_of_day = hour.split("T")
+    return list(stores.commits.newest(project, day, first=hour_of_day, after=f"{hour_of_day}~"))
+
+
 def by_id(records: Sequence[CommitRecord]) -> list[CommitRecord]:
     return sorted(records, key=lambda record: record.chunk_id)

@@ -31,7 +31,7 @@ SLOW_ON_MOTO = {
     "test_hostile_users_and_ids_are_kept_apart_and_found",
     "test_many_events_are_answered_in_the_order_asked_without_those_that_are_absent",
     "test_more_than_25_claims_in_a_call_are_answered_in_their_order",
-    "test_records_are_found_by_the_minute_of_their_newest_event",
+    "test_records_are_found_newest_first_by_the_minute_of_their_newest_event",
     "test_records_are_found_by_their_hour_and_by_their_day",
 }
 

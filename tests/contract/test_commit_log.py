@@ -12,8 +12,8 @@ from builders import NOW, make_chunk, make_event, make_record
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.chunk_id import chunk_hash, mint_chunk_id, sum_of
 from chalicelib.core.ledger import Committed
-from chalicelib.core.table_keys import Mark
-from contract.commits import Stores, by_id, committed, counts_of, hours_touched
+from chalicelib.core.table_keys import Mark, place_of_record
+from contract.commits import Stores, by_id, committed, counts_of, hours_touched, records_of
 from stage import Stage
 
 
@@ -26,7 +26,7 @@ def test_nothing_committed_is_nothing_known(stores: Stores) -> None:
     assert stores.commits.record("acme", chunk.chunk_id) is None
     assert committed(stores, chunk) == set()
     assert committed(stores) == set()
-    assert stores.commits.newest("acme", chunk.hour, "", "") == []
+    assert records_of(stores, chunk.hour) == []
     assert (stores.counters.days("acme"), list(stores.marks.all())) == ([], [])
     assert stores.counters.of_days("acme", ["2015-05-17"]) == []
 
@@ -48,7 +48,7 @@ def test_a_commit_brings_record_counters_day_and_mark(stores: Stores) -> None:
     assert stores.counters.days("acme") == ["2015-05-17"]
     assert hours_touched(stores) == {("acme", "2015-05-17T10")}
     assert committed(stores, chunk, make_chunk()) == {chunk.chunk_id}
-    assert stores.commits.newest("acme", "2015-05-17T10", "", "") == [stores.commits.record("acme", chunk.chunk_id)]
+    assert records_of(stores, "2015-05-17T10") == [stores.commits.record("acme", chunk.chunk_id)]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_records_that_share_an_hour_a_type_and_a_minute_add_up(stores: Stores) -
     for number in range(10, 15):
         stores.commits.commit([make_record(make_chunk(make_event(f"e{number}")))])
     assert counts_of(stores) == {("2015-05-17T10:05", "page_view"): 15}
-    assert len(stores.commits.newest("acme", "2015-05-17T10", "", "")) == 15
+    assert len(records_of(stores, "2015-05-17T10")) == 15
 
 
 def test_records_are_found_by_their_hour_and_by_their_day(stores: Stores) -> None:
@@ -110,8 +110,8 @@ def test_records_are_found_by_their_hour_and_by_their_day(stores: Stores) -> Non
     records = [make_record(chunk_at(at)) for at in [*times, times[1]]]
     for record in records:
         stores.commits.commit([record])
-    assert by_id(stores.commits.newest("acme", "2015-05-17T00", "", "")) == by_id([records[1], records[4]])
-    assert stores.commits.newest("acme", "2015-05-17T02", "", "") == []
+    assert by_id(records_of(stores, "2015-05-17T00")) == by_id([records[1], records[4]])
+    assert records_of(stores, "2015-05-17T02") == []
     assert stores.counters.days("acme") == ["2015-05-16", "2015-05-17", "2015-05-18"]
     assert [counter.hour for counter in stores.counters.of_days("acme", ["2015-05-18"])] == ["2015-05-18T00"]
     assert {counter.hour for counter in stores.counters.of_days("acme", ["2015-05-16", "2015-05-18"])} == {
@@ -120,7 +120,7 @@ def test_records_are_found_by_their_hour_and_by_their_day(stores: Stores) -> Non
     }
 
 
-def test_records_are_found_by_the_minute_of_their_newest_event(stores: Stores) -> None:
+def test_records_are_found_newest_first_by_the_minute_of_their_newest_event(stores: Stores) -> None:
     def chunk_of(*minutes: str) -> Chunk:
         return make_chunk(*(make_event(minute, at=f"2015-05-17T10:{minute}:59Z") for minute in minutes))
 
@@ -129,8 +129,10 @@ def test_records_are_found_by_the_minute_of_their_newest_event(stores: Stores) -
     stores.commits.commit([make_record(chunk_at("2015-05-17T11:05:00Z"))])
 
     def found(first: str, last: str) -> set[int]:
-        ids = {record.chunk_id for record in stores.commits.newest("acme", "2015-05-17T10", first, last)}
-        return {number for number, chunk in enumerate(chunks) if chunk.chunk_id in ids}
+        records = stores.commits.newest("acme", "2015-05-17", first=f"10{first}", after=f"10{last}~", page_items=2)
+        places = [place_of_record(record.chunk_id) for record in records]
+        assert places == sorted(places, reverse=True)
+        return {number for number, chunk in enumerate(chunks) if place_of_record(chunk.chunk_id) in places}
 
     assert [found("00", "59"), found("05", "05"), found("01", "04"), found("06", "59"), found("00", "00")] == [
         {0, 1, 2, 3, 4},
@@ -170,7 +172,7 @@ def test_two_projects_share_nothing(stores: Stores) -> None:
     assert counts_of(stores) == {("2015-05-17T10:05", "view"): 1}
     assert counts_of(stores, "acme-2") == {("2015-05-17T11:05", "view"): 1}
     assert stores.commits.record("acme-2", ours.chunk_id) is None
-    assert stores.commits.newest("acme-2", "2015-05-17T10", "", "") == []
+    assert records_of(stores, "2015-05-17T10", "acme-2") == []
     assert hours_touched(stores) == {("acme", "2015-05-17T10"), ("acme-2", "2015-05-17T11")}
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 
-from builders import make_chunk, make_event, make_record
+from builders import HISTORY, make_chunk, make_event, make_record
+from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.counters import Counters
 from chalicelib.core.counting import HourCounter
 from chalicelib.errors import StoreFailed
+from injector import reply
 from stage import Stage
 
 DAY = "2015-05-17"
@@ -85,3 +91,51 @@ def test_the_days_of_a_span_are_listed_and_no_more_than_are_asked_for(stage: Sta
     assert stage.counters.days("acme", at_most=2) == ["2015-05-17", "2015-05-18"]
     assert stage.marks.days("acme", at_most=8) == {"2015-05-16", "2015-05-17", "2015-05-18"}
     assert stage.marks.days("acm", at_most=8) == set()
+
+
+def test_a_process_lists_a_day_once_unless_its_records_live_longer(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, carried = list[str](), stage.clients.carry
+
+    def carry(operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        if operation == "dynamodb.TransactWriteItems":
+            items = [part["Put"]["Item"] for part in json.loads(request.body)["TransactItems"] if "Put" in part]
+            written.extend(item["sk"]["S"][:10] for item in items if item["pk"]["S"] == "acme#days")
+        return carried(operation, request)
+
+    monkeypatch.setattr(stage.clients, "carry", carry)
+    lifetimes = [HISTORY]
+    one, other = (CommitLog(stage._table, lifetimes=lambda: lifetimes[-1]) for _ in range(2))  # noqa: SLF001
+
+    def commit_by(log: CommitLog) -> list[str]:
+        log.commit([make_record(make_chunk(make_event(at=f"{DAY}T10:00:00Z")))])
+        return written
+
+    assert (commit_by(one), commit_by(one)) == ([DAY], [DAY])
+    assert (len(commit_by(other)), len(commit_by(other))) == (2, 2)
+    longer = replace(HISTORY.current, events=timedelta(days=500))
+    lifetimes.append(HISTORY.changed(longer, datetime.now(UTC)))
+    assert (len(commit_by(one)), len(commit_by(one))) == (3, 3)
+
+
+def test_a_commit_that_may_have_failed_lists_its_day_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    carried = stage.clients.carry
+
+    def lose(operation: str, request: AWSPreparedRequest) -> AWSResponse:
+        return reply(request, 500, "{}") if operation == "dynamodb.TransactWriteItems" else carried(operation, request)
+
+    with monkeypatch.context() as while_it_fails:
+        while_it_fails.setattr(stage.clients, "carry", lose)
+        assert not stage.commits.commit([make_record(make_chunk())]).committed
+    commit(stage, "10:00")
+    assert stage.counters.days("acme") == [DAY]
+
+
+def test_a_day_is_left_out_when_no_commit_record_of_it_can_be_left(stage: Stage) -> None:
+    commit(stage, "10:00")
+    now = datetime.now(UTC)
+    kept = stage.lifetimes.current.events
+    for after, expected in ((timedelta(0), [DAY]), (kept, [DAY]), (kept + timedelta(days=4), [])):
+        assert stage.counters.days("acme", recorded_at=now + after) == expected
+    assert stage.counters.days("acme") == [DAY]

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from hashlib import shake_256
 from itertools import permutations
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ from fakes import FakeEventStore
 from stage import Stage
 
 LATER = NOW + timedelta(minutes=7)
-ALL = {"first": "", "after": "~"}
+ALL: Any = {"first": "", "after": "~"}
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from builders import NOW, make_chunk, make_quarantined, make_record
 from chalicelib.core.failures import Failure
 from chalicelib.core.ledger import Amount
 from chalicelib.errors import StoreFailed
-from contract.commits import Stores
+from contract.commits import Stores, records_of
 
 
 def test_a_quarantined_chunk_is_noted_once_and_for_its_project_alone(stores: Stores) -> None:
@@ -22,7 +22,7 @@ def test_a_quarantined_chunk_is_noted_once_and_for_its_project_alone(stores: Sto
     assert stores.quarantine.code_of("acme", other.chunk_id) is None
     assert stores.quarantine.code_of("other", chunk.chunk_id) is None
     assert stores.commits.record("acme", chunk.chunk_id) is None
-    assert stores.commits.newest("acme", chunk.hour, "", "") == []
+    assert records_of(stores, chunk.hour) == []
 
 
 def test_the_quarantine_lists_what_is_in_it_as_it_was_put(stores: Stores) -> None:
@@ -95,5 +95,5 @@ def test_the_last_failure_of_a_chunk_is_told_and_leaves_its_records_alone(stores
     assert stores.failure_notes.of([("acme", chunk.chunk_id), ("acme", other.chunk_id)]) == {chunk.chunk_id: last}
     assert stores.failure_notes.of([("other", chunk.chunk_id)]) == {}
     assert stores.failure_notes.of([]) == {}
-    assert stores.commits.newest("acme", chunk.hour, "", "") == []
+    assert records_of(stores, chunk.hour) == []
     assert stores.counters.of_days("acme", [chunk.hour[:10]]) == []

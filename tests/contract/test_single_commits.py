@@ -10,7 +10,7 @@ from chalicelib.core.chunk import stored_form
 from chalicelib.core.chunk_id import chunk_hash, single_id, sum_of
 from chalicelib.core.commit import Outcome, as_duplicate, share_of
 from chalicelib.core.ledger import Committed
-from contract.commits import Stores, committed, counts_of
+from contract.commits import Stores, committed, counts_of, records_of
 from stage import Stage
 
 
@@ -28,7 +28,7 @@ def test_singles_are_committed_with_their_events_and_share_a_record(stores: Stor
     assert committed(stores, one, two, other_hour, make_single(make_event("e4"))) == {
         record.chunk_id for record in given
     }
-    (shared,) = stores.commits.newest("acme", "2015-05-17T10", "", "")
+    (shared,) = records_of(stores, "2015-05-17T10")
     assert (shared.accepted, shared.stored, shared.archive_object) == (2, 2, "here")
     assert shared.value_counts == {"page": {"/": 1}}
     assert stores.commits.record("acme", one.chunk_id) == stores.commits.record("acme", two.chunk_id) == shared
@@ -48,7 +48,7 @@ def test_a_single_that_was_committed_before_is_answered_as_done_and_changes_noth
     assert stores.commits.commit([make_record(new), make_record(old)]) == Outcome({old.chunk_id})
     assert stored(stores, "e2") is None
     assert counts_of(stores).total() == 1
-    assert len(stores.commits.newest("acme", "2015-05-17T10", "", "")) == 1
+    assert len(records_of(stores, "2015-05-17T10")) == 1
 
 
 def test_a_single_whose_event_was_moved_before_is_a_duplicate(stores: Stores) -> None:
@@ -98,7 +98,7 @@ def test_an_id_that_was_made_up_of_a_chunks_and_its_events_is_of_no_chunk(stores
 def test_of_a_single_whose_shared_record_has_expired_nobody_knows_the_object(stage: Stage) -> None:
     single = make_single()
     stage.commits.commit([make_record(single)])
-    (shared,) = stage.commits.newest("acme", single.hour, "", "")
+    (shared,) = records_of(stage, single.hour)
     key = table_keys.commit_record("acme", shared.chunk_id)
     stage.clients.dynamodb.delete_item(
         TableName=stage.settings.table_name, Key={"pk": {"S": key.pk}, "sk": {"S": key.sk}}
@@ -111,4 +111,4 @@ def test_a_commit_takes_as_many_singles_as_one_transaction_may_hold(stage: Stage
     given = [make_record(make_single(make_event(f"e{number}", filler="x" * 900))) for number in range(200)]
     for together in commit.group(given):
         assert stage.commits.commit(together).committed == {record.chunk_id for record in together}
-    assert len(stage.commits.newest("acme", "2015-05-17T10", "", "")) == len(commit.group(given)) == 3
+    assert len(records_of(stage, "2015-05-17T10")) == len(commit.group(given)) == 3

@@ -156,9 +156,7 @@ class Version:
         self.stage, self.poller = stage, Poller(stage, stage.clients, UnknownFormat)
         self.formats = DataFormats(table, known=known, clock=lambda: time.monotonic() * HASTE)
         table.formats = self.formats
-        self.commits = (
-            CommitLog(table, retention=lambda: stage.lifetimes.current.events) if 3 in known else stage.commits
-        )
+        self.commits = CommitLog(table, lifetimes=lambda: stage.lifetimes) if 3 in known else stage.commits
         self.counters = CountersOf3(table) if 3 in known else stage.counters
 
     def post(self, number: int) -> None:

@@ -10,13 +10,13 @@ from itertools import count
 
 from chalicelib.core import commit, counting, event_body, hour_summary, limits
 from chalicelib.core.chunk import Chunk
-from chalicelib.core.chunk_id import NOBODY, newest_minute_of, single_id
+from chalicelib.core.chunk_id import NOBODY, single_id
 from chalicelib.core.commit import CommitRecord, Outcome
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.event import Event, EventRef
 from chalicelib.core.ledger import Committed
 from chalicelib.core.summary import RecordSums
-from chalicelib.core.table_keys import Mark
+from chalicelib.core.table_keys import Mark, place_of_record
 from chalicelib.errors import StoreFailed
 from fakes.events import FakeEventStore
 
@@ -24,19 +24,30 @@ from fakes.events import FakeEventStore
 @dataclass
 class FakeCounters:
     """`counts`: events by minute, by project, hour and type; `packed`: the totals of a project's days. `counted`: how
-    many days were counted.
+    many days were counted. `without_records`: the days whose commit records have expired.
     """
 
     counts: dict[tuple[str, str, str], Counter[str]] = field(default_factory=dict)
     packed: dict[tuple[str, str], bytes] = field(default_factory=dict)
     counted: int = 0
+    without_records: set[str] = field(default_factory=set)
 
     def add(self, increments: Mapping[tuple[str, str, str], Counter[str]]) -> None:
         for counter, minutes in increments.items():
             self.counts.setdefault(counter, Counter()).update(minutes)
 
-    def days(self, project: str, *, first: str = "", after: str = "", at_most: int | None = None) -> list[str]:
+    def days(
+        self,
+        project: str,
+        *,
+        first: str = "",
+        after: str = "",
+        at_most: int | None = None,
+        recorded_at: datetime | None = None,
+    ) -> list[str]:
         days = {hour[:10] for owner, hour, _ in self.counts if owner == project}
+        if recorded_at:
+            days -= self.without_records
         return sorted(day for day in days if first <= day < (after or "~"))[-(at_most or 0) :]
 
     def totals(self, project: str, *, first: str, after: str) -> Iterator[DayTotals]:
@@ -241,12 +252,25 @@ class FakeCommitLog:
             self.meanwhile.pop(0)()
         return found
 
-    def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
+    def newest(
+        self,
+        project: str,
+        day: str,
+        *,
+        first: str = "",
+        after: str = "~",
+        page_items: int = 100,  # noqa: ARG002 - nothing is read in pages
+    ) -> Iterator[CommitRecord]:
         """`reads` counts these as well."""
-        of_hour = [each for each in self.records_by_id.values() if (each.project, each.hour) == (project, hour)]
-        found = [each for each in of_hour if first <= newest_minute_of(each.chunk_id) <= (last or "~")]
-        self.reads += len(found)
-        return found
+        every = self.records_by_id.values()
+        of_day = {
+            place_of_record(each.chunk_id): each
+            for each in every
+            if each.project == project and each.hour.startswith(day)
+        }
+        for place in sorted((place for place in of_day if first <= place < after), reverse=True):
+            self.reads += 1
+            yield of_day[place]
 
     def archived_in(self, chunks: Iterable[tuple[str, str]]) -> dict[str, str | None]:
         found = [(chunk_id, self.record(project, chunk_id)) for project, chunk_id in chunks]

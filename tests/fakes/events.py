@@ -70,7 +70,15 @@ class FakeEventStore:
             yield ref, event
 
     def search(
-        self, project: str, user: str, *, event_type: str | None, first: str, after: str, at_most: int | None
+        self,
+        project: str,
+        user: str,
+        *,
+        event_type: str | None,
+        first: str,
+        after: str,
+        at_most: int | None,
+        page_items: int | None = None,  # noqa: ARG002 - nothing is read in pages
     ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
         mine = sorted(
             (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from hypothesis import given
@@ -61,7 +61,82 @@ def test_the_newest_events_of_a_busy_hour_cost_no_look_at_the_others(single: boo
     world.commits.reads = 0
     page = world.find_events({"limit": "10"})
     assert {event["timestamp"] for event in page["events"]} == {"2015-05-17T10:59:00Z"}
-    assert world.commits.reads == limits.DEFAULT_PAGE
+    assert world.commits.reads == 21  # the last minute, and the record that shows that it is over
+
+
+def busy_hour(spans: int = 1) -> World:
+    """3,000 events of one hour in chunks of 20, each of which reaches over so many minutes."""
+    world = World()
+    for number in range(150):
+        minutes = [max(0, 59 - number * 60 // 150 - each % spans) for each in range(20)]
+        events = [make_event(f"{number}-{n}", at=f"2015-05-17T10:{m:02}:{n:02}Z") for n, m in enumerate(minutes)]
+        world.take(make_chunk(*events))
+    return world
+
+
+@pytest.mark.parametrize("spans", [1, 5])
+def test_a_page_deep_in_an_hour_reads_no_more_than_one_at_its_begin(spans: int) -> None:
+    world, reads, shown = busy_hour(spans), list[int](), list[str]()
+
+    def ask(parameters: Mapping[str, str]) -> dict[str, Any]:
+        before = world.commits.reads
+        page = world.find_events(parameters)
+        reads.append(world.commits.reads - before)
+        times = [event["timestamp"] for event in page["events"]]
+        assert times == sorted(times, reverse=True)
+        shown.extend(event["event_id"] for event in page["events"])
+        return page
+
+    assert len(read_pages(ask, {"limit": "100"})) == 30
+    assert (len(shown), len(set(shown))) == (3000, 3000)
+    shown_by_a_page = 100 // 20
+    again = limits.SORTED_EVENTS // 20
+    assert max(reads) <= again + shown_by_a_page + 2
+    assert max(reads[-15:]) <= shown_by_a_page + 2  # where order is given up, nothing is read again
+
+
+def test_the_newest_events_of_a_large_hour_come_in_the_order_of_their_times() -> None:
+    world = busy_hour(spans=5)
+    pages = read_pages(world.find_events, {"limit": "100"})
+    times = [event["timestamp"] for page in pages[:7] for event in page["events"]]
+    assert times == sorted(times, reverse=True)
+    newest = [max(event["timestamp"] for event in page["events"]) for page in pages]
+    assert all(later[:16] <= sooner[:16] for sooner, later in zip(newest, newest[4:], strict=False))
+
+
+def test_an_hour_that_becomes_large_between_two_pages_hides_and_repeats_none() -> None:
+    world = World()
+    few = [make_event(f"few-{n}", at=f"2015-05-17T10:30:{n:02}Z") for n in range(60)]
+    world.take(make_chunk(*few))
+    first = world.find_events({"limit": "20"})
+    for number in range(70):
+        events = [make_event(f"{number}-{n}", at=f"2015-05-17T10:{45 - n:02}:30Z") for n in range(20)]
+        world.take(make_chunk(*events))
+    pages = read_pages(world.find_events, {"limit": "100", "cursor": first["next"]})
+    shown = [event["event_id"] for page in [first, *pages] for event in page["events"]]
+    older = {
+        event["event_id"]
+        for page in read_pages(world.find_events, {"to": "2015-05-17T10:30:40Z"})
+        for event in page["events"]
+    }
+    assert (len(shown), set(shown)) == (len(set(shown)), older | {event.event_id for event in few})
+
+
+@pytest.mark.parametrize("event_type", [None, "view"])
+def test_days_whose_commit_records_have_expired_are_not_walked(event_type: str | None) -> None:
+    class Walked(FakeCommitLog):
+        walked: ClassVar[list[str]] = []
+
+        def newest(self, project: str, day: str, **span: Any) -> Iterator[CommitRecord]:
+            self.walked.append(day)
+            return super().newest(project, day, **span)
+
+    world = World(commits=Walked())
+    days_of(world, {}, days=100)
+    world.counters.without_records = {f"{date(2014, 1, 1) + timedelta(days=day)}" for day in range(99)}
+    page = world.find_events({"event_type": event_type} if event_type else {})
+    assert ([event["event_id"] for event in page["events"]], page["next"]) == (["e099"], None)
+    assert Walked.walked == ["2014-04-10"]
 
 
 def days_of(world: World, kinds: dict[int, str], days: int) -> None:
@@ -103,7 +178,7 @@ def test_a_rare_type_is_searched_for_in_some_days_at_a_time_until_none_is_left(
 @pytest.mark.parametrize("limit", ["1", "7", "1000"])
 @pytest.mark.parametrize("at_most", [0, 5, 50])
 def test_a_rare_type_in_busy_hours_is_searched_for_among_some_events_at_a_time(limit: str, at_most: int) -> None:
-    world, expected = World(commits=Counting()), list[str]()
+    world, expected = World(), list[str]()
     for hour in range(10, 16):
         for minute in range(0, 60, 10):
             events = [make_event(f"e{hour}{minute}-{n}", at=f"2015-05-17T{hour}:{minute:02}:00Z") for n in range(20)]
@@ -121,23 +196,5 @@ def test_a_rare_type_in_busy_hours_is_searched_for_among_some_events_at_a_time(l
 
     pages = read_pages(ask, {"event_type": "rare", "limit": limit})
     assert [event["event_id"] for page in pages for event in page["events"]] == expected
-    an_hour = 6  # chunks: a step may need all of its hour
-    assert max(reads) <= 2 * an_hour + at_most // 21 + an_hour
-
-
-class Counting(FakeCommitLog):
-    looks = 0
-
-    def newest(self, project: str, hour: str, first: str, last: str) -> list[CommitRecord]:
-        self.looks += 1
-        return super().newest(project, hour, first, last)
-
-
-def test_an_hour_whose_records_have_expired_is_not_read_minute_by_minute() -> None:
-    world = World(commits=Counting())
-    for minute in range(50, 60):
-        world.take(make_chunk(*(make_event(f"e{n}", at=f"2015-05-17T10:{minute:02}:00Z") for n in range(100))))
-    world.commits.records_by_id.clear()
-    assert world.find_events({}) == {"events": [], "next": None}
-    assert isinstance(world.commits, Counting)
-    assert world.commits.looks == 2
+    an_hour = 6  # chunks: it is read to its end
+    assert max(reads) <= 2 * an_hour + at_most // 21

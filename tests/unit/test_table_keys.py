@@ -110,7 +110,10 @@ def test_the_records_of_an_hour_are_found_by_their_newest_minute(
     key, hour = table_keys.commit_record(project, chunk_id), hour_of(chunk_id)
     assert table_keys.is_commit_record(key)
     assert key.pk in table_keys.day_partitions(project, DAY.name_of(hour))
-    whole, some = table_keys.commit_records_of(hour), table_keys.commit_records_of(hour, first, last)
+    whole, some = (
+        table_keys.commit_records_of(hour),
+        table_keys.commit_records_between(f"{hour[11:]}{first}", f"{hour[11:]}{last}~"),
+    )
     assert whole.first <= key.sk < whole.after
     assert (some.first <= key.sk < some.after) == (first <= newest_minute_of(chunk_id) <= last)
     assert not table_keys.COUNTERS.first <= key.sk < table_keys.COUNTERS.after
