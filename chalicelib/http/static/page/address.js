@@ -1,5 +1,5 @@
-// What the page is set to, in its address: a reload keeps it, and a colleague can open it. It stands behind "#":
-// browsers keep that part to themselves, so that no server's log gets to know a user's name.
+// The page's settings, in its address: a reload keeps them, and a link shares them. They follow "#", a part that
+// browsers do not send. So no server's log contains a user's name.
 
 const settings = new URLSearchParams(location.hash.slice(1));
 

@@ -1,12 +1,12 @@
-// Asks the stage: with the key where one is needed, again and again while the page is seen, and gently.
+// Queries the stage, with the key if one is needed. Repeats queries while the page is visible, at a gentle pace.
 
 const KEY = "millrace.key";
-// A stage that answers slowly is asked less: waiting takes this many times as long as the answer did.
+// A slow stage is queried less often: the pause is this many times as long as the answer took.
 const EASE = 10;
 const LONGEST_SECONDS = 120;
-// A stage that failed is asked again at least so often: it is heard soon after it is back.
+// A failed stage is queried at least this often, so that its return is noticed soon.
 const LONGEST_FAILURE_SECONDS = 30;
-// API Gateway gives up after 29 seconds.
+// API Gateway times out after 29 seconds.
 const ANSWER_MS = 30000;
 
 export class Refused extends Error {
@@ -17,7 +17,7 @@ export class Refused extends Error {
   }
 }
 
-// Where the browser keeps nothing for the page, the key lasts until it is loaded again.
+// If the browser stores nothing for the page, the key lasts until a reload.
 let ownKey = null;
 
 function storage() {
@@ -41,18 +41,18 @@ export const key = {
   },
 };
 
-/** Since when an answer is awaited; null: none is. */
+/** Since when an answer is awaited, or null. */
 export const awaited = {since: null};
 
-/** For JSON.parse: a number that JavaScript cannot hold as it was written stays the text it was, for JSON.stringify. */
+/** For JSON.parse: keeps a number that JavaScript cannot represent as text, which JSON.stringify then writes unchanged. */
 function exact(name, value, context) {
   const isOther = typeof value === "number" && context?.source !== undefined && String(value) !== context.source;
   return isOther && JSON.rawJSON ? JSON.rawJSON(context.source) : value;
 }
 
 /**
- * The answer to GET path?parameters. `asSent`: its numbers are to be shown, and not to be reckoned with.
- * Throws Refused, or what fetch throws.
+ * Returns the answer to GET path?parameters. `asSent`: its numbers are only shown, never used in calculations.
+ * Throws Refused, or the errors of fetch.
  */
 export async function get(path, parameters = {}, {asSent = false} = {}) {
   const given = Object.entries(parameters).filter(([, value]) => value !== null && value !== undefined && value !== "");
@@ -78,9 +78,8 @@ export async function get(path, parameters = {}, {asSent = false} = {}) {
 }
 
 /**
- * Repeats tasks while the page is seen, one at a time: an open page keeps one Lambda container busy, not five.
- * A task that fails is tried again after longer and longer pauses; `outcome(error, loop)` hears of each turn, with
- * null for one that went well.
+ * Repeats tasks while the page is visible, one at a time: so an open page uses one Lambda container, not five.
+ * The pauses after a failed task grow. `outcome(error, loop)` is called after each turn, with null after a success.
  */
 export class Asker {
   constructor(outcome) {
@@ -95,7 +94,7 @@ export class Asker {
     for (const loop of this.loops) loop.wake();
   }
 
-  /** One turn for what was clicked: no other task is at work meanwhile. */
+  /** Takes one turn for a click. No other task runs meanwhile. */
   once(task) {
     this.before = this.before.then(() => attempt(this, null, task));
     return this.before;
@@ -108,7 +107,7 @@ export class Asker {
     return loop;
   }
 
-  /** No more turns until `start`; a page that waits for its key asks nothing. */
+  /** Takes no more turns until `start`: a page without its key sends no queries. */
   stop() {
     this.stopped = true;
   }
@@ -124,7 +123,7 @@ class Loop {
     Object.assign(this, {asker, seconds, task, failures: 0, running: false, again: false, timer: null});
   }
 
-  /** Take a turn now, or right after the one that is being taken. */
+  /** Takes a turn now, or right after the current one. */
   wake() {
     clearTimeout(this.timer);
     if (this.running) this.again = true;
@@ -149,7 +148,7 @@ class Loop {
     this.timer = setTimeout(() => this.turn(), pause * 1000 * (0.9 + Math.random() * 0.2));
   }
 
-  /** How many seconds the answer took; null if nothing may be asked now. */
+  /** The seconds that the answer took; null if nothing may be queried now. */
   async ask() {
     if (document.hidden || this.asker.stopped) return null;
     const started = performance.now();
@@ -159,7 +158,7 @@ class Loop {
   }
 }
 
-/** Whether a task went well. */
+/** Whether a task succeeded. */
 async function attempt(asker, loop, task) {
   let error = null;
   try {

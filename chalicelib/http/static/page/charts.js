@@ -1,4 +1,4 @@
-// Charts by uPlot: colours from the style sheet, widths from the page, times in the chosen zone.
+// Charts by uPlot, with colours from the style sheet, widths from the page, and times in the chosen zone.
 import {byId, h, write} from "./elements.js";
 import {small, times} from "./wording.js";
 
@@ -6,10 +6,10 @@ const dark = matchMedia("(prefers-color-scheme: dark)");
 
 const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-// Events are whole: between two of them is no line.
+// Events are whole numbers, so there is no grid line between two of them.
 const WHOLE_STEPS = [1, 2, 5].flatMap((step) => Array.from({length: 10}, (_, power) => step * 10 ** power)).sort((one, other) => one - other);
 
-/** A chart in an element. `none`: what to say where there is nothing to draw; `fractions`: of what is not counted. `series`: {label, colour, kind: "bars" | "line" | "area", shown}, drawn in order. */
+/** A chart in an element. `none`: the text if there is nothing to draw. `fractions`: whether values may be fractions. `series`: {label, colour, kind: "bars" | "line" | "area", shown}, drawn in order. */
 export class Chart {
   constructor(id, {none, fractions = false}) {
     Object.assign(this, {place: byId(id), none, fractions, format: small, series: [], data: [[]]});
@@ -22,7 +22,7 @@ export class Chart {
     times.onChange(() => this.rebuild());
   }
 
-  /** `values(index)`: what the legend says of each series there, where that is not what is drawn. */
+  /** `values(index)`: the legend's text for each series, if it differs from the drawn values. */
   show(series, data, summary, values = null) {
     const same = JSON.stringify(series) === JSON.stringify(this.series) && this.plot;
     Object.assign(this, {series, data, values});
@@ -73,7 +73,7 @@ export class Chart {
     };
   }
 
-  /** The numbers under the pointer, in the legend, which is always there: nothing moves. */
+  /** Shows the numbers under the pointer in the legend, which is always visible, so that nothing moves. */
   tell(index) {
     const at = index === null || index === undefined ? null : index;
     const given = at === null ? null : this.values?.(at);

@@ -1,4 +1,4 @@
-// The details pane: one thing whole, with its neighbours a key away.
+// The details pane: shows one row completely. Keys lead to the next and the previous row.
 import {byId, copyButton, focusRow, h} from "./elements.js";
 import {time, times} from "./wording.js";
 
@@ -13,7 +13,7 @@ export function openDetails(list, key) {
   byId("details-body").focus();
 }
 
-/** The rows of the list; those it had when the open one was last among them, where that has left it. */
+/** The rows of the list. If the open row has left the list: the rows when it was last in it. */
 function neighbours() {
   const {list, key} = state;
   if (list.rows.some((row) => list.keyOf(row) === key)) state.rows = list.rows;
@@ -46,7 +46,7 @@ function step(by) {
   if (next) show(state.list.keyOf(next));
 }
 
-/** Both readings of a time. */
+/** A time in both forms. */
 export function bothTimes(text) {
   if (!text) return "–";
   const [utc, local] = [time(text, true), time(text, false)];
@@ -57,7 +57,7 @@ byId("details-previous").addEventListener("click", () => step(-1));
 byId("details-next").addEventListener("click", () => step(1));
 byId("details-close").addEventListener("click", () => dialog.close());
 dialog.addEventListener("close", () => {
-  // The row that was opened may be gone: the focus goes to what was shown last, or to the first row.
+  // The opened row may be gone: the focus goes to the row that was shown last, or to the first row.
   if (state.body?.contains(document.activeElement)) return;
   const rows = [...(state.body?.children ?? [])];
   focusRow(rows.find((row) => row.dataset.key.startsWith(state.key)) ?? rows[0]);

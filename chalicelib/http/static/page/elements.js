@@ -1,7 +1,7 @@
-// Makes and changes elements. Whatever comes from outside becomes text, never markup.
+// Makes and changes elements. Text from outside always becomes text, never markup.
 import {time} from "./wording.js";
 
-/** An element: h("td", {class: "n"}, "text", otherElement). A property that starts with "on" listens. */
+/** Makes an element: h("td", {class: "n"}, "text", otherElement). A property that starts with "on" is a listener. */
 export function h(tag, properties = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(properties)) {
@@ -15,12 +15,12 @@ export function h(tag, properties = {}, ...children) {
 
 export const byId = (id) => document.getElementById(id);
 
-/** Changes text only where it differs: a screen reader hears of changes alone. */
+/** Changes text only if it differs, since screen readers announce every change. */
 export function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** Shows rows by key, in order; elements of known keys stay. The focus stays in its row, or goes to the one there now. */
+/** Shows rows by key, in order. Elements of known keys are reused. The focus stays in its row, or moves to the row in its place. */
 export function showRows(parent, rows, keyOf, make) {
   const focused = [...parent.children].findIndex((child) => child.contains(document.activeElement));
   const wanted = new Set(rows.map(keyOf));
@@ -43,14 +43,14 @@ export function showRows(parent, rows, keyOf, make) {
 
 export const focusRow = (row) => row?.querySelector("button")?.focus();
 
-/** A time in two pieces: where there is no room, the date of today goes. */
+/** A time in two pieces: if there is little room, today's date is left out. */
 export function dated(text, today = "") {
   const whole = time(text);
   const date = whole.slice(0, 11);
   return [h("span", {class: date.trim() === today ? "today" : null}, date), h("span", {}, whole.slice(11))];
 }
 
-/** A table of numbers or short texts; the first column is the head of its row. */
+/** A table of numbers or short texts. The first column is the header of its row. */
 export function table(caption, heads, rows) {
   return h("table", {},
     h("caption", {}, caption),
@@ -59,7 +59,7 @@ export function table(caption, heads, rows) {
       h("tr", {}, h("th", {scope: "row"}, first), ...rest.map((cell) => h("td", {}, cell))))));
 }
 
-/** A table below a chart, made when it is opened and kept up while it is. */
+/** A table below a chart. It is made when it is opened, and updated while it is open. */
 export class Numbers {
   constructor(container) {
     this.container = container;
@@ -77,7 +77,7 @@ export class Numbers {
   }
 }
 
-/** Buttons of which one is pressed, at first the one of `value`. */
+/** Buttons of which one is pressed, initially the one of `value`. */
 export function choice(attribute, value, chosen) {
   const buttons = [...document.querySelectorAll(`button[data-${attribute}]`)];
   const press = (pressed) => {
@@ -92,7 +92,7 @@ export function choice(attribute, value, chosen) {
   }
 }
 
-/** A button that copies a text, and says so. */
+/** A button that copies a text, and confirms it. */
 export function copyButton(textOf, label = "Copy") {
   return h("button", {type: "button", class: "quiet", onclick: (event) => copy(event.currentTarget, textOf())}, label);
 }

@@ -1,4 +1,4 @@
-// Shows whether the stage is well: the sentence, its colour, the title and the icon; the tiles; the ledger.
+// Shows the health of the stage: the sentence, its colour, the title and the icon; the tiles; the ledger.
 import {byId, h, table, write} from "./elements.js";
 import {summarise, WAITS_LONG_SECONDS} from "./judging.js";
 import {clock, count, day, minute, plural, seconds, small} from "./wording.js";
@@ -7,20 +7,20 @@ const ICON = document.querySelector("link[rel=icon]");
 const ICON_COLOURS = {ok: "%230b6b8a", warn: "%239a5b00", bad: "%23b4232a", waiting: "%2355646f"};
 const shown = {verdict: null, icon: "ok"};
 
-/** `verdict`: what judging.js says; `stage`: its name, for the title. */
+/** `verdict`: the result of judging.js. `stage`: the stage's name, for the title. */
 export function showHealth(verdict, stage) {
   const {level, kind, sentence, advice} = verdict;
   byId("health").dataset.level = level;
   byId("board").dataset.old = String(kind === "away");
   write(byId("sentence"), sentence);
   write(byId("advice"), advice || "\u00a0");
-  // Read out when the state is another one, and not whenever a number is.
+  // Announced to screen readers when the state changes, not when a number does.
   if (kind !== shown.verdict?.kind) write(byId("announcement"), `${sentence} ${level === "ok" ? "" : advice}`.trim());
   shown.verdict = verdict;
   title(`${sentence.replace(/: .*|\.$/, "")} · ${[stage, "Millrace"].filter(Boolean).join(" · ")}`, level);
 }
 
-/** A tab that nobody sees asks nothing, and does not claim anything. */
+/** A hidden tab sends no queries and shows no state. */
 export function showPaused() {
   title(`Paused · Millrace`, "waiting");
 }
@@ -32,7 +32,7 @@ function title(text, level) {
   shown.icon = level;
 }
 
-/** `facts`: {id, label, value, unit, note, level}; tiles keep their place, and only what changes is written. */
+/** `facts`: {id, label, value, unit, note, level}. Tiles keep their places, and only changes are written. */
 export function showTiles(facts) {
   const place = byId("tiles");
   if (place.children.length !== facts.length) {

@@ -1,14 +1,14 @@
-// How the stage does, in words, from what GET /status says. A part that could not be asked is null, and never a zero.
+// Judges the stage's health from GET /status, and words it. A part that could not be read is null, never zero.
 import {clock, day, minute, plural, seconds} from "./wording.js";
 
-// Slower than this, and an event is not "a moment later" any more.
+// Above this, the page calls the stage slow.
 const SLOW_SECONDS = 30;
 export const WAITS_LONG_SECONDS = 300;
 const MANY_REJECTED = 0.05;
-// CloudWatch has all of a minute some two minutes after it: the running one and the two before are still filling.
+// CloudWatch completes a minute about two minutes later: the running minute and the two before are incomplete.
 const FILLING_MINUTES = 3;
 const RATE_MINUTES = 5;
-// Whether the stage is slow is a question of now.
+// Only recent minutes show whether the stage is slow now.
 const NOW_MINUTES = 15;
 const MINUTE_MS = 60000;
 
@@ -17,7 +17,7 @@ const PARTS = {
   minutes: "the metrics", alarms: "the alarms", ledger: "the ledger",
 };
 
-/** What the minutes add up to, and rates a second over those that are complete. */
+/** Sums up the minutes, and computes rates per second of the complete ones. */
 export function summarise(minutes) {
   const sum = (name, some = minutes) => some.reduce((total, each) => total + each[name], 0);
   const rated = minutes.slice(-FILLING_MINUTES - RATE_MINUTES, -FILLING_MINUTES);
@@ -34,8 +34,8 @@ export function summarise(minutes) {
 }
 
 /**
- * {level, kind, sentence, advice}: `level` is ok, warn or bad, the worst first; `kind` stays the same while only
- * numbers change. `command(text)`: the command of the toolbox for this stage.
+ * {level, kind, sentence, advice}: `level` is ok, warn or bad; the worst finding is shown. `kind` stays the same if only
+ * numbers change. `command(text)`: returns the command of the toolbox for this stage.
  */
 export function judge(stage, command) {
   const hour = stage.minutes && summarise(stage.minutes);
@@ -85,7 +85,7 @@ export function judge(stage, command) {
   return verdict("ok", "well", hour.accepted ? "All is well: everything accepted is stored or on its way." : "All is well, and quiet.", facts.join(" "));
 }
 
-/** When events arrived. */
+/** A sentence on when events arrived. */
 function arrivals(stage, hour) {
   const last = stage.last_accepted;
   if (hour.accepted) return `${plural(hour.accepted, "event")} in the last hour${last ? `, the last at ${minute(last.from)}` : ""}.`;
@@ -93,7 +93,7 @@ function arrivals(stage, hour) {
   return `No event has arrived in the last hour. The last one came on ${day(last.from)} between ${minute(last.from)} and ${minute(new Date(Date.parse(last.from) + 60 * MINUTE_MS))}.`;
 }
 
-/** What to say where the stage does not answer. `since`: when it last did; null: never. */
+/** The verdict if the stage does not answer. `since`: when it last answered; null: never. */
 export function away(since, {message = "", waits = false} = {}) {
   const at = since === null ? "" : ` since ${clock(since)}`;
   return {
@@ -104,7 +104,7 @@ export function away(since, {message = "", waits = false} = {}) {
   };
 }
 
-/** Types and values that reports list, most frequent first: pages by `page` and by `path` are one list. */
+/** The types and values of a report, most frequent first. Pages by `page` and by `path` are one list. */
 export function rankings(report, most) {
   const ranked = (entries) => entries.sort((one, other) => other.count - one.count).slice(0, most);
   const found = [["Event types", ranked(Object.entries(report.counts).map(([value, number]) => ({value, count: number})))]];
@@ -121,7 +121,7 @@ export function rankings(report, most) {
 
 const DAY_MS = 86400000;
 
-/** Which days to show of those that have reports, newest first: those of a week. `earlier`: whether more come before. */
+/** The days to show: of the days with reports, newest first, those of a week. `earlier`: whether there are earlier ones. */
 export function week(days) {
   const last = days[0];
   const shown = days.filter((each) => each > last - 7 * DAY_MS);

@@ -1,4 +1,4 @@
-// Lists below the tail: rejections, quarantine, reports. Each row opens whole; older rows follow on demand.
+// The lists below the tail: rejections, quarantine, reports. Each row opens in the details; older rows load on demand.
 import {set, setting} from "./address.js";
 import {get, Refused} from "./asking.js";
 import {bothTimes, openDetails} from "./details.js";
@@ -9,9 +9,9 @@ import {count, day, plural, time, times, visible} from "./wording.js";
 const SHOWN = 12;
 const MOST_ROWS = 500;
 
-/** A list in an element of the page. `cells(row)`: what a line shows; the first cell opens the row. */
+/** A list in an element of the page. `cells(row)`: the cells of a line; the first one opens the row. */
 class List {
-  /** `name`: of the path and of the rows in its answer; `asker`: takes the turns of the button for older rows. */
+  /** `name`: of the path, and of the rows in its answer. `asker`: takes the turns of the button for older rows. */
   constructor(name, heads, none, asker) {
     Object.assign(this, {name, noneText: none});
     this.timeline = new Timeline((row) => this.keyOf(row), MOST_ROWS);
@@ -36,7 +36,7 @@ class List {
   async refresh() {
     const question = this.question();
     const {[this.name]: rows, next} = await get(this.name, question);
-    if (JSON.stringify(question) !== JSON.stringify(this.question())) return; // the answer to an older question
+    if (JSON.stringify(question) !== JSON.stringify(this.question())) return; // the answer to an outdated query
     this.timeline.take(rows, next);
     this.show();
   }
@@ -65,7 +65,7 @@ class List {
   }
 }
 
-/** Rejected events with their reasons; hidden where the stage or the key does not offer them. */
+/** Rejected events with their reasons. Hidden if the stage or the key does not offer them. */
 export class Rejections extends List {
   constructor(asker) {
     super("rejections", ["Time", "Reason", "Lost by", "Field", "What to mend"], "Nothing was rejected in the last week. A rejected event appears here with the reason.", asker);
@@ -77,7 +77,7 @@ export class Rejections extends List {
       await super.refresh();
     } catch (error) {
       if (!(error instanceof Refused && [403, 404].includes(error.status))) throw error;
-      this.absent = true; // until the page is loaded again
+      this.absent = true; // until the page is reloaded
     }
     byId("rejections").hidden = Boolean(this.absent);
   }
@@ -93,7 +93,7 @@ export class Rejections extends List {
     try {
       return typeof row.event === "string" ? JSON.parse(row.event) : row.event;
     } catch {
-      return row.event; // its start alone is kept
+      return row.event; // the event was cut, so it is not complete JSON
     }
   }
 }
@@ -139,7 +139,7 @@ function reasons({count: all, newest}) {
   ];
 }
 
-/** How many dead letters and quarantined chunks there are, and what to run. `command(text)`: for this stage. */
+/** Shows how many dead letters and quarantined chunks there are, and the commands to run. `command(text)`: for this stage. */
 export function showQuarantine(stage, command) {
   byId("quarantine").hidden = !stage;
   if (!stage) return;

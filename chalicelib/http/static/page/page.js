@@ -1,4 +1,4 @@
-// The page: what is asked when, and who shows the answers.
+// The page: decides when to query what, and which part shows the answer.
 import {set, setting} from "./address.js";
 import {Asker, awaited, get, key, Refused} from "./asking.js";
 import {byId, choice, copy, write} from "./elements.js";
@@ -9,17 +9,17 @@ import {Tail} from "./tail.js";
 import {Hours, showMinutes, showOwnMinutes, showTop} from "./traffic.js";
 import {clock, count, plural, times} from "./wording.js";
 
-// What moves is asked often; what comes by the minute or later, less often.
+// Fast changing data is queried often, data by the minute or slower less often.
 const OFTEN_SECONDS = 3;
 const SELDOM_SECONDS = 15;
 const RARELY_SECONDS = 300;
-// An answer that is awaited for so long is none for a reader.
+// After this long, an awaited answer counts as missing.
 const PATIENCE_MS = 10000;
-// A reader who has touched nothing for so long does not notice that the page is loaded again.
+// After this long without any input, the page may reload without disturbing a reader.
 const UNTOUCHED_MS = 60000;
 
 const VERSION = new URL(".", import.meta.url).pathname.split("/").at(-2);
-// `about`: what GET /health says; `heard`: when the stage last said how it does; `newest`: the newest report of a day.
+// `about`: the answer of GET /health. `heard`: when the stage last reported its health. `newest`: the newest day's report.
 const state = {about: null, heard: null, status: null, newest: null, listed: 0, own: 0, touched: Date.now(), isLeft: false};
 
 const asker = new Asker(hear);
@@ -28,7 +28,7 @@ const reports = new Reports(asker, () => asker.once(() => reports.refresh()));
 const rejections = new Rejections(asker);
 const hours = new Hours(asker);
 
-/** A command of the toolbox, for this stage. */
+/** A command of the toolbox for this stage. */
 function command(text) {
   const stage = state.about?.stage ?? "local";
   return `millrace ${text}${stage === "local" ? "" : ` --stage ${stage}`}`;
@@ -56,7 +56,7 @@ function showStage(stage) {
   showQuarantine(stage, command);
 }
 
-/** What a key of another project than the operators' sees. */
+/** The view of a key that does not belong to the operators' project. */
 async function showProject() {
   const stored = await showOwnMinutes();
   state.own = Date.now();
@@ -72,7 +72,7 @@ async function refreshTail() {
   if (!tail.isFiltered() && tail.isAnswered) byId("welcome").hidden = tail.timeline.rows.length > 0;
 }
 
-/** The newest report tells whether there are others: the lists of reports are asked for only then, and rarely. */
+/** The newest report shows whether there are others. Only then are the lists of reports queried, and rarely. */
 async function refreshReports() {
   const tomorrow = new Date((Math.floor(Date.now() / 86400000) + 1) * 86400000).toISOString().slice(0, 19) + "Z";
   const {reports: [newest]} = await get("reports", {grain: "day", to: tomorrow, limit: 1});
@@ -93,7 +93,7 @@ async function refreshReports() {
   }
 }
 
-/** Loads the page again if the stage has a newer one: at once if nobody is using it, or on demand. */
+/** Reloads the page if the stage has a newer one: immediately if nobody uses it, else on demand. */
 async function refreshPage() {
   const answer = await fetch(location.pathname, {cache: "no-cache"});
   if (!answer.ok || (await answer.text()).includes(VERSION)) return;
@@ -101,7 +101,7 @@ async function refreshPage() {
   else byId("newer").hidden = false;
 }
 
-/** What became of a turn: shown at the top, and where a key is missing, asked for. */
+/** Shows the outcome of a turn at the top, or asks for the key if it is missing. */
 function hear(error, loop) {
   if (!error) {
     if (loop === statusLoop && state.isLeft) {
@@ -116,12 +116,12 @@ function hear(error, loop) {
     const message = error instanceof Refused ? error.message : "";
     pulse("trouble", message || (state.heard ? `No answer since ${clock(state.heard)}` : "No answer"));
     if (loop === statusLoop) leave({message});
-    // A TypeError is what fetch throws when nobody answers, a DOMException when nobody does in time.
+    // fetch throws a TypeError if nobody answers, and a DOMException after a timeout.
     if (!(error instanceof Refused || error instanceof TypeError || error instanceof DOMException)) console.error(error);
   }
 }
 
-/** The stage does not say how it does: what is shown is old. */
+/** The stage does not report its health: the data on the page is old. */
 function leave(reason) {
   state.isLeft = true;
   showHealth(away(state.heard, reason), state.about?.stage);
@@ -155,7 +155,7 @@ function openBoard() {
   asker.start();
 }
 
-/** Commands that send a first event to this stage, with a key where it wants one. */
+/** Commands that send a first event to this stage, with a key if it needs one. */
 function showFirstSteps() {
   const {open: isOpen} = state.about;
   const header = isOpen ? "" : " -H 'Authorization: Bearer WRITE_KEY'";
@@ -178,7 +178,7 @@ byId("forget-key").addEventListener("click", () => {
 });
 byId("load-newer").addEventListener("click", () => location.reload());
 document.querySelector(".skip").addEventListener("click", (event) => {
-  event.preventDefault(); // the address says what the page is set to
+  event.preventDefault(); // the address holds the page's settings
   byId("tail").focus();
 });
 document.addEventListener("visibilitychange", () => {

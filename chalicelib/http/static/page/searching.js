@@ -2,7 +2,7 @@
 
 const LONGEST_DEPTH = 40;
 
-/** Whether an event has the id, or holds the text somewhere in its properties or context, in upper or lower case. */
+/** Whether an event has the id, or contains the text in its properties or context, ignoring case. */
 export function matches(event, text) {
   if (!text) return true;
   const wanted = text.toLowerCase();

@@ -1,10 +1,10 @@
-// Starts the page. During a deployment some of its files may come from another version: then it is loaded again.
+// Starts the page. During a deployment, some files may belong to another version: then it reloads the page.
 
 const AGAIN_MS = 5000;
 
 const sentence = document.getElementById("sentence");
 
-/** Loads the page again once its address answers; a browser that loads it sooner stays on a page of its own. */
+/** Reloads the page once its address answers. A browser that reloads sooner would show its own error page. */
 function loadAgain() {
   const later = () => setTimeout(loadAgain, AGAIN_MS);
   fetch(location.pathname, {cache: "no-store"}).then((answer) => (answer.ok ? location.reload() : later()), later);

@@ -1,4 +1,4 @@
-// The live tail: events newest first, filtered by the stage, searched here, whole on click.
+// The live tail: events newest first, filtered by the stage, searched here, complete on a click.
 import {set, setting} from "./address.js";
 import {get, key} from "./asking.js";
 import {bothTimes, openDetails} from "./details.js";
@@ -9,7 +9,7 @@ import {count, plural, seconds, time, times, visible} from "./wording.js";
 
 const PAGE = 50;
 const MOST_ROWS = 1000;
-// So many pages are read at most to find where new events meet the known ones.
+// The most pages that are read to find where new events join the known ones.
 const MOST_PAGES = 10;
 const SEARCHED_PAGE = 500;
 const SEARCHED_EVENTS = 5000;
@@ -18,7 +18,7 @@ const TYPING_MS = 350;
 const FIELDS = {event_type: "type", user_id: "user"};
 
 export class Tail {
-  /** `asker`: takes a turn for each click; `changed`: called when the filter has, to ask at once. */
+  /** `asker`: takes a turn for each click. `changed`: called when the filter has changed, to query immediately. */
   constructor(asker, changed) {
     Object.assign(this, {asker, timeline: new Timeline((event) => event.key, MOST_ROWS), seen: null, isAnswered: false});
     this.inputs = {type: byId("filter-type"), user: byId("filter-user"), find: byId("find")};
@@ -60,7 +60,7 @@ export class Tail {
     for (const [name, value] of Object.entries(values)) set(name, value);
     this.filter = Object.fromEntries(Object.entries(FIELDS).map(([parameter, name]) => [parameter, values[name]]));
     this.find = values.find;
-    this.searched = null; // {found, cursor, examined, back}: of a search that goes beyond the rows
+    this.searched = null; // {found, cursor, examined, back}: a search beyond the listed rows
     byId("clear-filters").disabled = !Object.values(values).some(Boolean);
   }
 
@@ -68,7 +68,7 @@ export class Tail {
     return Object.values(this.filter).some(Boolean);
   }
 
-  /** The rows that are listed. */
+  /** The listed rows. */
   get rows() {
     const rows = this.timeline.rows.filter((event) => matches(event, this.find));
     return this.searched ? [...rows, ...this.searched.found] : rows;
@@ -79,7 +79,7 @@ export class Tail {
   }
 
   async refresh() {
-    if (this.searched) return; // what was searched must follow on what is listed
+    if (this.searched) return; // the results of a search continue the listed rows
     const {filter} = this;
     let {events, next} = await this.ask(PAGE);
     for (let page = 1; page < MOST_PAGES && next && !this.timeline.meets(events); page += 1) {
@@ -87,7 +87,7 @@ export class Tail {
       events = [...events, ...more.events];
       next = more.next;
     }
-    if (filter !== this.filter || this.searched) return; // the answer to an older question
+    if (filter !== this.filter || this.searched) return; // the answer to an outdated query
     this.timeline.take(events, next);
     this.isAnswered = true;
     this.show();
@@ -99,13 +99,13 @@ export class Tail {
     if (filter !== this.filter) return;
     const {length} = this.timeline.rows;
     this.timeline.add(events, next);
-    for (const event of events) this.seen.add(event.key); // older ones are not fresh
+    for (const event of events) this.seen.add(event.key); // older events are not marked as new
     const hadFocus = document.activeElement === byId("older");
     this.show();
     if (hadFocus && byId("older").hidden) focusRow(byId("events").children[length]);
   }
 
-  /** Looks for the text in older events, some thousands at a time, and keeps only those that hold it. */
+  /** Searches older events for the text, some thousands at a time, and stores only the matches. */
   async search() {
     const {filter, find} = this;
     this.searched ??= {found: [], cursor: this.timeline.older, examined: this.timeline.rows.length, back: this.timeline.rows.at(-1)?.timestamp};
@@ -130,12 +130,12 @@ export class Tail {
   show() {
     const today = time(new Date().toISOString()).slice(0, 10);
     if (today !== this.today) {
-      this.today = today; // rows say so of their dates
+      this.today = today; // rows leave out today's date
       byId("events").replaceChildren();
     }
     const {rows} = this;
     showRows(byId("events"), rows, (event) => event.key, (event) => this.row(event));
-    this.seen = this.isAnswered ? new Set(this.timeline.rows.map((event) => event.key)) : null; // for what is fresh next
+    this.seen = this.isAnswered ? new Set(this.timeline.rows.map((event) => event.key)) : null; // to recognise new events later
     const more = this.searched ? this.searched.cursor : this.timeline.older;
     const isFull = !this.find && this.timeline.isFull();
     byId("older").hidden = !more || isFull;
@@ -169,7 +169,7 @@ export class Tail {
       h("td", {class: "rest"}, h("span", {}, brief(event.properties))));
   }
 
-  // What the details pane asks of a list:
+  // The interface that the details pane needs of a list:
   keyOf(event) { return event.key; }
   title(event) { return visible(event.event_type); }
   whole(event) { return event; }
@@ -189,10 +189,10 @@ export class Tail {
 
 const userOf = (event) => event.user_id ?? event.anonymous_id ?? "–";
 
-// What tells events apart at a glance, where there is some of it, comes first.
+// The properties that best distinguish events come first.
 const TELLING = ["page", "path", "url", "name", "title", "query"];
 
-/** Asks for one event again: a link, or where that needs the reader's key, a command. */
+/** Offers to load one event again: a link, or a command if that needs the reader's key. */
 function askAgain(eventKey) {
   const address = `events/${eventKey}`;
   if (!key.get()) return h("a", {href: address}, `GET /${address}`);

@@ -1,14 +1,14 @@
-// The rows of a list, newest first and without gaps: the newest, and older ones as far as they were asked for.
+// The rows of a list, newest first and without gaps: the newest, and older ones as far as they were loaded.
 
 export class Timeline {
-  /** `keyOf(row)`: what tells rows apart; `most`: about how many are kept. */
+  /** `keyOf(row)`: returns a row's unique key. `most`: about how many rows are kept. */
   constructor(keyOf, most) {
     Object.assign(this, {keyOf, most});
     this.clear();
   }
 
   clear() {
-    // `older`: the cursor behind the last row; `ends`: the last row of each page that was asked for, and its cursor.
+    // `older`: the cursor after the last row. `ends`: the last row of each loaded page, and its cursor.
     Object.assign(this, {rows: [], older: null, ends: [], extended: false});
   }
 
@@ -16,19 +16,19 @@ export class Timeline {
     return this.rows.length >= this.most;
   }
 
-  /** Whether nothing is missing between these newest rows and the known ones. */
+  /** Whether the newest rows join the known ones without a gap. */
   meets(newest) {
     return !this.extended || this.lastOf(newest) >= 0;
   }
 
-  /** Takes the newest rows, and the cursor behind them. Older rows stay if nothing is missing in between. */
+  /** Takes the newest rows, and the cursor after them. Older rows are kept if there is no gap. */
   take(newest, next) {
     const joined = this.join(newest, next);
     if (joined) this.rows = joined;
     else Object.assign(this, {rows: newest, older: next, ends: [], extended: false});
   }
 
-  /** Takes a page of older rows, which follow the last one. */
+  /** Takes a page of older rows, which follow the last row. */
   add(page, next) {
     if (!this.extended) this.ends = [this.end()];
     const known = new Set(this.rows.map(this.keyOf));
@@ -47,7 +47,7 @@ export class Timeline {
     return this.rows.findLastIndex((row) => keys.has(this.keyOf(row)));
   }
 
-  /** All rows, without the last pages where they are too many; null if there is a gap or no end to cut at. */
+  /** All rows, without the last pages if there are too many. Null if there is a gap, or no page end to cut at. */
   join(newest, next) {
     if (!this.extended) return null;
     const last = this.lastOf(newest);

@@ -1,4 +1,4 @@
-// The charts: the last hour by minute, the time to queryable, days by hour, and what is most frequent.
+// The charts: the last hour by minute, the time until events can be queried, days by hour, and the most frequent values.
 import {get} from "./asking.js";
 import {Chart} from "./charts.js";
 import {byId, h, Numbers, table, write} from "./elements.js";
@@ -26,7 +26,7 @@ export function showMinutes(minutes) {
   const series = names.map((name, at) => ({label: name, colour: name, kind: kinds[at]}));
   const xs = minutes.map((each) => epoch(each.start));
   const total = (name) => minutes.reduce((sum, each) => sum + each[name], 0);
-  // What should not happen is drawn only where it did.
+  // Rejected events and duplicates are drawn only if there were some.
   const drawn = (name, at) => minutes.map((each) => (kinds[at] === "dots" ? each[name] || null : each[name]));
   minutesChart.show(series, [xs, ...names.map(drawn)],
     `Events a minute in the last hour: ${names.map((name) => `${count(total(name))} ${name}`).join(", ")}`);
@@ -43,7 +43,7 @@ export function showMinutes(minutes) {
       .map((each) => [minute(each.start), ...percentiles.map((name) => small(value(each, name)))])));
 }
 
-/** The last hour of a project whose key does not see the stage's own numbers: stored events by their own time. */
+/** The last hour of a project whose key does not see the stage's numbers: stored events by their own time. */
 export async function showOwnMinutes() {
   const last = Math.floor(Date.now() / 60000) * 60000;
   const starts = Array.from({length: 60}, (_, at) => iso(last - (59 - at) * 60000));
@@ -57,10 +57,10 @@ export async function showOwnMinutes() {
   return values.reduce((sum, each) => sum + each, 0);
 }
 
-/** Days by hour: a week with events. Earlier ones follow the reports of days back, later ones are those one came from. */
+/** Days by hour: a week with events. Earlier weeks follow the days with reports, later weeks lead back the same way. */
 export class Hours {
   constructor(asker) {
-    // `ends`: of the weeks one went back through; null: the newest. `known`: the days of the last of them, and its end.
+    // `ends`: the ends of the visited weeks; null: the newest. `known`: the days of the last of them, and its end.
     Object.assign(this, {ends: [null], known: null, earlier: false});
     byId("hours-back").addEventListener("click", () => asker.once(() => this.move(this.known?.earlier, () => this.ends.push(iso(this.known.first)))));
     byId("hours-on").addEventListener("click", () => asker.once(() => this.move(this.ends.length > 1, () => this.ends.pop())));
@@ -73,7 +73,7 @@ export class Hours {
     await this.refresh();
   }
 
-  /** Looks at the days again: there may be other ones. */
+  /** Loads the days again, since there may be new ones. */
   forget() {
     this.known = null;
   }
@@ -89,7 +89,7 @@ export class Hours {
     return counts;
   }
 
-  /** The newest days before the end of the week that have a report, as many as a week has and one; today where none has. */
+  /** The newest days before the end of the week that have a report: one more than a week has. Today if none has one. */
   async days() {
     const today = Math.floor(Date.now() / DAY_MS) * DAY_MS;
     const end = this.ends.at(-1) ?? iso(today + DAY_MS);
@@ -111,7 +111,7 @@ export class Hours {
       const place = named.indexOf(row.event_type);
       if (at.has(row.start)) values[place < 0 ? labels.length - 1 : place][at.get(row.start)] += row.count;
     }
-    // Stacked: each bar reaches to the sum of its own and those below, and the highest is drawn first.
+    // Stacked: each bar's height is the sum of its own value and those below. The highest is drawn first.
     const stacked = values.map((_, top) => starts.map((__, index) => {
       let sum = 0;
       for (let each = 0; each <= top; each += 1) sum += values[each][index];
@@ -128,7 +128,7 @@ export class Hours {
   }
 }
 
-/** Types and pages of the newest day that has a report. */
+/** The types and pages of the newest day with a report. */
 export function showTop(report) {
   if (!report) {
     byId("top").replaceChildren(h("p", {class: "empty"}, "The first report comes some minutes after the first event."));

@@ -1,11 +1,11 @@
-// How numbers and times read.
+// The wording of numbers and times.
 
 const whole = new Intl.NumberFormat("en", {maximumFractionDigits: 0});
 const zone = {name: "utc", listeners: []};
 
 export const count = (number) => whole.format(number);
 
-/** A rate or a duration to three significant digits, and never 1e-7. */
+/** A rate or a duration with three significant digits, never as 1e-7. */
 export function small(number) {
   if (number === 0) return "0";
   if (number >= 100) return whole.format(number);
@@ -21,12 +21,12 @@ export function seconds(value) {
   return `${Math.round(value / 86400)} days`;
 }
 
-/** A name that clients have chosen; one of blanks alone can be seen, too. */
+/** A name from a client. A name of blanks alone is made visible. */
 export const visible = (text) => (String(text).trim() ? text : "(blank)");
 
 export const plural = (number, one, many = `${one}s`) => `${count(number)} ${number === 1 ? one : many}`;
 
-/** Times are shown in UTC or in the reader's zone; whoever shows some listens. */
+/** Shows times in UTC or in the reader's zone. Parts that show times listen for changes. */
 export const times = {
   isUtc: () => zone.name === "utc",
   choose(name) {
