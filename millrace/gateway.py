@@ -24,13 +24,13 @@ _PROBLEMS: dict[str, Problem] = {
     "BAD_REQUEST_BODY": Problem("bad_request", "The request's body cannot be read."),
     "BAD_REQUEST_PARAMETERS": Problem("bad_request", "A parameter of the request cannot be read."),
     # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-make-request-with-compressed-payload.html
-    "UNSUPPORTED_MEDIA_TYPE": Problem("bad_gzip", "The Content-Encoding is not gzip, or the body is not what it says."),
+    "UNSUPPORTED_MEDIA_TYPE": Problem("bad_gzip", "The Content-Encoding is not gzip, or the body does not match it."),
     "ACCESS_DENIED": _KEPT_OUT,
     "WAF_FILTERED": _KEPT_OUT,
     "REQUEST_TOO_LARGE": BODY_TOO_LARGE,
     "THROTTLED": Problem("too_many_requests", "This stage gets too many requests. Wait.", retry_after=1),
     "INTEGRATION_TIMEOUT": Problem(
-        "timed_out", "It took longer than 29 seconds. It may be done: send or ask the same again.", retry_after=5
+        "timed_out", "It took longer than 29 seconds, and may still be done. Repeat the request.", retry_after=5
     ),
     "DEFAULT_5XX": Problem("internal_error"),
 }

@@ -196,7 +196,9 @@ class Stack:
             if objects:
                 answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": objects, "Quiet": True})
                 if errors := answer.get("Errors"):
-                    raise CommandError(f"The object {errors[0]['Key']} of {bucket} stays: {errors[0].get('Message')}")
+                    raise CommandError(
+                        f"The object {errors[0]['Key']} of {bucket} was not deleted: {errors[0].get('Message')}"
+                    )
             return len(objects)
 
         pages = iter(s3.get_paginator("list_objects_v2").paginate(Bucket=bucket))

@@ -94,7 +94,11 @@ RULES = (
         lambda of: of.max_chunk_age + MAX_SINGLE_AGE + timedelta(seconds=limits.MAX_FUTURE_SECONDS),
         "only another chunk's event proves that a single-event chunk is a duplicate, so it must outlive all copies",
     ),
-    Rule("events", lambda of: of.hour_summary_objects, "hour summaries hold user ids and must go before the events do"),
+    Rule(
+        "events",
+        lambda of: of.hour_summary_objects,
+        "hour summaries contain user ids and must expire before the events do",
+    ),
     Rule(
         "hour_summary_objects",
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
@@ -109,7 +113,7 @@ RULES = (
         "the time of a dead letter counts from when its message was first queued, and somebody must have time for it",
         may_equal=True,
     ),
-    Rule("max_chunk_age", lambda of: of.dead_letters, "what a queue still holds must be young enough to be processed"),
+    Rule("max_chunk_age", lambda of: of.dead_letters, "the messages in a queue must be young enough to be processed"),
     Rule("failure_notes", lambda of: of.dead_letters, "a dead letter must find the note that says why it failed"),
     Rule(
         "dead_letters",

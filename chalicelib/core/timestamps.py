@@ -139,7 +139,7 @@ def zone_of(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (ValueError, KeyError, OSError) as error:  # an unknown zone, a folder of zones, or no file name
-        raise ValueError(f"{name[:40]!r} is no IANA time zone") from error
+        raise ValueError(f"{name[:40]!r} is not an IANA time zone") from error
 
 
 def with_zone(readable_time: str, zone: tzinfo | None) -> str:

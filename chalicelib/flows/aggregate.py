@@ -78,7 +78,7 @@ def aggregate(
         meter.add("report_lag_seconds", run.longest_wait)
         meter.add("reports_published", reporter.published)
     if run.failed:
-        raise ProcessingFailed("some windows must be looked at again")
+        raise ProcessingFailed("some windows could not be refreshed or published")
     return {"refreshed": len(run.refreshed), "published": reporter.published}
 
 

@@ -146,7 +146,7 @@ def _look(jobs: Sequence[Job], commits: ports.CommitLog, time: Time) -> Outcome:
         try:
             outcome = commits.look([job.chunk for job in some])
         except StoreFailed as error:
-            _log.warning("what was done before is unknown: %s", error)
+            _log.warning("it is unknown which chunks are committed: %s", error)
             return {job.chunk.chunk_id for job in some}
         committed.update(outcome.committed)
         duplicates.update(outcome.duplicates)
@@ -230,7 +230,7 @@ def _archive(
         meter.add("archived_bytes", sum(len(event.dumped) for event in events))
     except StoreFailed as error:
         is_written = False
-        _log.warning("nobody knows whether the archive object was written: %s", error)
+        _log.warning("it is unknown whether the archive object was written: %s", error)
     records = []
     for job, theirs in zip(jobs, stored, strict=True):
         if is_written or not theirs:

@@ -111,7 +111,7 @@ def check(
         return
     meter.add("missing_chunks", found.missing_chunks)
     if found.missing_chunks:
-        _log.error("%d accepted chunks are nowhere", found.missing_chunks)
+        _log.error("%d accepted chunks are missing", found.missing_chunks)
     if found.uncertain_hours:
         _log.warning("the ledger is uncertain of these hours of receipt: %s", ", ".join(found.uncertain_hours))
 

@@ -73,7 +73,7 @@ class Rejections:
         try:
             self._log().keep(rejection.RejectedPost(project.name, name, tuple(rows), uncounted))
         except StoreFailed as error:
-            _log.warning("rejected events could not be kept: %s", error)
+            _log.warning("rejected events could not be stored: %s", error)
 
     def _is_full(self, project: str, name: str) -> bool:
         minute = self._minutes.get(project)

@@ -50,5 +50,5 @@ def find(
     for chunk, theirs, waits_for in duplicates:
         waits_for |= {owner for _, owner in theirs if (chunk.project, owner) in waiting}
         if waits_for:
-            _log.warning("chunk %s has duplicates of %s, not committed", chunk.owner, sorted(waits_for))
+            _log.warning("chunk %s has duplicates of uncommitted chunks: %s", chunk.owner, sorted(waits_for))
     meter.add("waiting_duplicates", sum(bool(waits_for) for *_, waits_for in duplicates))

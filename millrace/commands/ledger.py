@@ -64,7 +64,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
         output.print_table(("", "events", ""), [(name, document[name], _MEANING[name]) for name in _MEANING])
         output.say("It balances." if stock.balances else f"{stock.missing_chunks} chunks are missing.")
         if stock.uncertain_hours:
-            output.say(f"Uncertain: what was received in the hours {', '.join(stock.uncertain_hours)} may hide a loss.")
+            output.say(f"These hours of receipt are uncertain and may hide a loss: {', '.join(stock.uncertain_hours)}.")
     if not stock.balances or stock.uncertain_hours:
         raise SystemExit(3)
 

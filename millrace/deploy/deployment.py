@@ -43,7 +43,7 @@ def prepare(project: Path, stage: str, say: Say) -> None:
     stages.record(project, stage, applied, policies.write(project, applied, stage))
     bytecode.write(project)
     if recovery.recover(project, stage):
-        say(f"Found what was deployed before, and noted it in {recovery.deployed_file(project, stage)}.")
+        say(f"Found an earlier deployment, and recorded it in {recovery.deployed_file(project, stage)}.")
 
 
 def _apply(project: Path, stage: str, say: Say, *, whole: bool) -> dict[str, str]:
@@ -145,7 +145,9 @@ def chalice(project: Path, *arguments: str, **environment: str) -> None:
     known = {**os.environ, **environment}
     done = subprocess.run(command, cwd=project, env=known, stdout=sys.stderr, check=False, input=b"")
     if done.returncode:
-        raise CommandError(f"`chalice {' '.join(arguments)}` failed; it says above why. Mend that, and run this again.")
+        raise CommandError(
+            f"`chalice {' '.join(arguments)}` failed. Correct the error that it prints above, and run this again."
+        )
 
 
 def place() -> str:

@@ -175,7 +175,7 @@ def package_is_ours(stage: Stage) -> Wrong:
         if configuration["CodeSize"] > _MOST_PACKAGE_BYTES:
             yield (
                 f"The package of {function} has {configuration['CodeSize'] / 1e6:.1f} MB: cold starts take longer.",
-                "Take out of requirements.txt what does not ship.",
+                "Remove libraries that do not ship from requirements.txt.",
             )
 
 

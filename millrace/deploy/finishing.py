@@ -35,7 +35,7 @@ def finish(
     stage: str, environment: Mapping[str, str], resources: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]
 ) -> None:
     """Make the settings. `environment`: that of the functions. `resources`: Chalice's resources, by name."""
-    say("Setting what Chalice leaves open ...")
+    say("Making the settings that Chalice lacks ...")
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])
     aggregator = resources["aggregate"]["lambda_arn"]

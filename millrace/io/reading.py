@@ -135,7 +135,7 @@ def _refuse(name: str) -> None:
 
 def _finite(digits: str) -> float:
     if math.isinf(number := float(digits)):
-        raise ValueError(f"{digits[:40]} is beyond what a number can hold")
+        raise ValueError(f"{digits[:40]} is too large for a number")
     return number
 
 

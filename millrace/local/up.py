@@ -80,7 +80,7 @@ def local_stack(
         closing.enter_context(watched(emulator, end))
         yield running, emulator.crashed
         if not emulator.is_alive():
-            raise CommandError("The local stack cannot go on without its emulator. Start it again.")
+            raise CommandError("The local stack cannot continue without its emulator. Start it again.")
 
 
 def end() -> None:

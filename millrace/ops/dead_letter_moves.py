@@ -129,4 +129,4 @@ def move_all(dead_letters: ports.DeadLetters, pause: Callable[[float], None] = t
             break
         pause(1)
     if status != "COMPLETED":
-        raise CommandError(f"SQS ended the move as {status}. Run it again: what was moved stays moved.")
+        raise CommandError(f"SQS ended the move as {status}. Run it again for the other messages.")

@@ -112,8 +112,8 @@ def _body(
     came = chunk.sender.received
     if any(erased.get(stable_id(chunk.project, each.user), came) > came for each in chunk.events):
         raise _Refused(
-            "It holds events of a person who was erased after it came. `millrace quarantine show` prints it: send what "
-            "is not theirs again."
+            "It contains events of a person who was erased after its receipt. `millrace quarantine show` prints it. "
+            "Send the other events again."
         )
     if not lifetimes.is_too_old(chunk.minted, chunk.age_counts_from, now):
         return body

@@ -21,7 +21,7 @@ def project_named(projects: ProjectStore, name: str) -> Project:
     """Return the project of this name, after creating it if it does not exist. Raises CommandError."""
     if not is_project_name(name):
         raise CommandError(
-            f"{name} is no project name. Take up to 40 of a-z, 0-9, - and _, the first a letter or a digit."
+            f"{name} is not a project name. Use up to 40 of a-z, 0-9, - and _, the first a letter or a digit."
         )
     found = projects.get(name)
     if found is None:
@@ -34,7 +34,7 @@ def check_known(projects: ProjectStore, name: str) -> None:
     """Raise CommandError if a project does not exist. The default project always exists."""
     if name != DEFAULT_PROJECT and projects.get(name) is None:
         raise CommandError(
-            f"There is no project {name}. List those that exist with `millrace projects list`, or make it with "
+            f"There is no project {name}. List projects with `millrace projects list`, or create it with "
             f"`millrace projects set {name}`."
         )
 

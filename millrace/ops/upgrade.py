@@ -53,7 +53,7 @@ def _start_empty(pipeline: Pipeline) -> None:
         if not formats.is_empty():
             raise CommandError(
                 "This stage holds data of Millrace 0.1.0, which this version does not read. Make a new stage "
-                "(locally: --fresh), or go on with 0.1.0: docs/upgrading.md."
+                "(locally: --fresh), or continue with 0.1.0: docs/upgrading.md."
             )
         formats.create(pipeline.settings.wanted_lifetimes(Lifetimes()))
 

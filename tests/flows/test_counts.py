@@ -83,7 +83,7 @@ def test_a_mark_stays_as_long_as_its_day_is_not_summed_up() -> None:
     world, counters = World(), Failing()
     world.commits.counters = counters
     take(world, *days(1))
-    with pytest.raises(Exception, match="looked at again"):
+    with pytest.raises(Exception, match="could not be refreshed"):
         world.aggregate(LATER)
     assert len(world.marks.tokens) == 1
     counters.fails = False

@@ -55,5 +55,5 @@ def test_a_local_stack_ends_with_its_emulator_and_says_so(tmp_path: Path) -> Non
     local.end_of_all()
     assert local.process.returncode == 1
     assert local.printed().splitlines()[-1] == (
-        "Error: The local stack cannot go on without its emulator. Start it again."
+        "Error: The local stack cannot continue without its emulator. Start it again."
     )

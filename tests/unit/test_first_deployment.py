@@ -26,7 +26,7 @@ def test_the_doctor_s_checks_are_those_that_the_page_shows() -> None:
     "said",
     [
         "Deploying the functions ...",
-        "Setting what Chalice leaves open ...",
+        "Making the settings that Chalice lacks ...",
         "Setting the alarms ...",
         "An event was posted, processed and found again.",
         "Without a key the stage says 401.",

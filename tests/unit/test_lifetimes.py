@@ -24,7 +24,7 @@ BROKEN: dict[str, dict[str, Any]] = {
         "max_chunk_age": 31 * DAY,
         "client_retries": DAY,
     },
-    "hold user ids": {"events": 50 * DAY, "hour_summary_objects": 50 * DAY},
+    "contain user ids": {"events": 50 * DAY, "hour_summary_objects": 50 * DAY},
     "the item that names it": {"hour_summary_objects": 37 * DAY - timedelta(seconds=1)},
     "counts from when its message was first queued": {"dead_letters": 14 * DAY - timedelta(seconds=1)},
     "young enough to be processed": {"max_chunk_age": 14 * DAY},

@@ -100,11 +100,11 @@ def test_a_stage_chooses_two_lifetimes_in_days() -> None:
         ),
         (
             {"RETENTION_DAYS": "37", "MAX_CHUNK_AGE_DAYS": "20"},
-            "RETENTION_DAYS must exceed 37 days: hour summaries hold user ids and must go before the events do.",
+            "RETENTION_DAYS must exceed 37 days: hour summaries contain user ids and must expire before the events do.",
         ),
         (
             {"MAX_CHUNK_AGE_DAYS": "14"},
-            "MAX_CHUNK_AGE_DAYS must exceed 14 days: what a queue still holds must be young enough to be processed.",
+            "MAX_CHUNK_AGE_DAYS must exceed 14 days: the messages in a queue must be young enough to be processed.",
         ),
     ],
 )

@@ -121,7 +121,7 @@ SEGMENT = Dialect(
             "Where Customer.io's browser library sends to",
             ".segment:settings_of_customerio",
         ),
-        Question("GET", "/sourceConfig", "What RudderStack's browser library is to do", ".segment:source_config"),
+        Question("GET", "/sourceConfig", "The settings of RudderStack's browser library", ".segment:source_config"),
     ),
 )
 UNSERVED = Dialect(

@@ -41,7 +41,7 @@ class BadPattern(ValueError):
 
 def _literal(code: int) -> str:
     if code > _LAST or 0xD800 <= code < 0xE000:
-        raise BadPattern(f"U+{code:X} is no character")
+        raise BadPattern(f"U+{code:X} is not a character")
     return rf"\x{{{code:X}}}"
 
 
@@ -184,7 +184,7 @@ class _Translation:
         if character in "123456789k":
             raise BadPattern(f"\\{character} refers back, which takes more than linear time")
         if character.isalnum():
-            raise BadPattern(f"\\{character} is no escape of ECMA 262, or an unfinished one")
+            raise BadPattern(f"\\{character} is not a complete escape of ECMA 262")
         return ord(character)
 
     def _pair(self, code: int) -> int:
@@ -205,7 +205,7 @@ def _group(found: re.Match[str]) -> str:
     if found[1] in ("?=", "?!", "?<=", "?<!"):
         raise BadPattern(f"({found[1]} looks around, which takes more than linear time")
     if found[1] == "?":
-        raise BadPattern("(? is no group of ECMA 262, or an inline flag, which is not supported")
+        raise BadPattern("(? is not a group of ECMA 262, or it is an inline flag, which is not supported")
     return "(?:"
 
 
