@@ -34,7 +34,7 @@ CALL = Retry("A function calls AWS", 2, None, timeouts=(1, 3))
 # Nobody repeats a failed command of the toolbox.
 TOOLBOX_CALL = Retry("The toolbox calls AWS", 4, None, timeouts=(2, 8))
 # For calls that our own code repeats.
-SINGLE_CALL = Retry("A function calls SQS, within each of its own attempts", 1, None, timeouts=(1, 3))
+SINGLE_CALL = Retry("A function calls SQS for work that it repeats itself", 1, None, timeouts=(1, 3))
 # For optional work: skipped unless it is quick.
 QUICK_CALL = Retry("Ingestion counts events for a quota, or stores a rejection", 1, None, timeouts=(1, 1))
 SEND = Retry("Ingestion sends a batch of chunks to the queue", 3, 0.1)
@@ -53,7 +53,7 @@ REWRITE = Retry("An erasure rewrites an archive object", 8)
 # An account may make one deployment in 5 seconds, and Chalice has just made one.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 DEPLOY = Retry("`deploy` calls API Gateway after Chalice has deployed", 9, None)
-REQUEST = Retry("The toolbox sends a request that is answered 408, 425, 429 or 5xx", 6, 0.2)
+REQUEST = Retry("The toolbox sends a request that is answered 408, 425 or 5xx, or a GET that is answered 429", 6, 0.2)
 # A quota renews every minute, and the answer names the seconds until then. Other clients may use it up first.
 QUOTA = Retry("The toolbox sends a POST that is answered 429", 60, 0.2)
 RECONNECT = Retry("The toolbox sends a request whose answer is lost or incomplete", 3, 0.3, timeouts=(30, 30))
