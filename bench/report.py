@@ -97,9 +97,11 @@ def libraries(cases: dict[str, dict[str, float]]) -> list[str]:
     columns = {"cpu_us": "µs of CPU", "of_equal": "of own form, equal size", "of_own": "of own form, the workload"}
     return [
         "## Processor: events of client libraries\n",
-        "Requests of the real libraries with the workload's events, 12 messages of 20 events a batch: µs of CPU for "
-        "each event. The ratios are medians over pairs: to the same events in own form, of equal stored size, and to "
-        "the workload in own form, whose events are smaller.\n",
+        "The requests were captured from the real libraries and filled with the workload's events: 12\n"
+        "messages of 20 events per batch. The first column is the CPU time per event. The second column is\n"
+        "its ratio to the same events in Millrace's own form, at the same stored size. The third column is\n"
+        "its ratio to the workload in Millrace's own form, whose events are smaller. Ratios are medians over\n"
+        "pairs of runs.\n",
         _table(
             list(cases),
             list(columns),
