@@ -58,6 +58,11 @@ MINISTACK = (
         "test_the_emulator_has_no_metrics_of_services",
     ),
     Gap(
+        "CloudWatch Logs",
+        "It keeps no log lines of functions that run outside.",
+        "The local stack answers FilterLogEvents from `functions.log` (`millrace/local/emulator_additions.py`).",
+    ),
+    Gap(
         "IAM",
         "It does not check rights for batches of SQS and for PartiQL. Conditions do not see the keys of a request.",
         "`millrace/local/emulator_additions.py` adds these checks, as AWS documents them.",

@@ -13,7 +13,7 @@ from typing import Any
 #: The only path with a leading underscore that is let through. emulator_main.py answers it.
 CHANGES = "/_millrace/changes"
 #: The services that stack.yaml and the functions use. All others stay closed.
-SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "s3", "sns", "sqs")
+SERVICES = ("cloudformation", "cloudwatch", "dynamodb", "logs", "s3", "sns", "sqs")
 
 # Browsers add these headers to requests of pages. No client of the emulator is a browser.
 _BROWSERS_HEADERS = (b"origin", b"sec-fetch-site")

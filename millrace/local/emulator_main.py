@@ -27,11 +27,26 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from emulator_additions import close_side_entrances, complete_api_gateway, complete_iam, wake_receivers
+from emulator_additions import (
+    close_side_entrances,
+    complete_api_gateway,
+    complete_iam,
+    serve_function_logs,
+    wake_receivers,
+)
 from emulator_guard import CHANGES, SERVICES, Guard
 
 # Calls that change nothing that matters after a restart. Metrics come all the time: other changes save them too.
-_READS = (b"ReceiveMessage", b"Query", b"GetItem", b"BatchGetItem", b"Scan", b"GetQueueAttributes", b"MetricData")
+_READS = (
+    b"ReceiveMessage",
+    b"Query",
+    b"GetItem",
+    b"BatchGetItem",
+    b"Scan",
+    b"GetQueueAttributes",
+    b"MetricData",
+    b"FilterLogEvents",
+)
 _SNAPSHOT_SECONDS = 3.0
 # Saving a snapshot uses a whole core, so it may take only this share of the time.
 _MOST_OF_THE_TIME = 0.05
@@ -242,6 +257,7 @@ def main(state: Path, port: int, listener: int) -> None:
             complete_iam()
         else:
             close_side_entrances()
+            serve_function_logs(state.parent / "functions.log")
         wake_receivers(watched.wait_for_a_change)
 
         def take_snapshot() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlencode
@@ -79,6 +80,31 @@ def test_segment_needs_only_a_host_and_a_key_and_its_own_retry_changes_nothing(
     line.send_all_again()
     assert line.arrived() == events
     assert line.stored() == len(events)
+
+
+SIGNED_IN_BETWEEN = """async ({ url, strategy }) => {
+  const analytics = AnalyticsNext.AnalyticsBrowser.load(
+    { writeKey: 'write-key', cdnURL: url },
+    strategy ? { integrations: { 'Segment.io': { deliveryStrategy: strategy } } } : {})
+  await analytics.track('Button Clicked', { label: 'Zoë' })
+  await analytics.identify('ann', { plan: 'big' })
+}"""
+
+
+@LIBRARIES
+def test_a_retry_of_segments_library_that_names_a_new_user_is_the_same_event(line: Line, page: Page) -> None:
+    """The answer to `track` is lost, and its visitor signs in before the library sends it again."""
+    line.tap.lose = 1
+    page.add_script_tag(url="/segment.js")
+    page.evaluate(SIGNED_IN_BETWEEN, {"url": line.url, "strategy": None})
+    eventually(lambda: len(line.arrived()) == 2 and line.was_sent_again(), "both events, and a retry")
+    sent = [json.loads(post.body) for post in line.tap.posts]
+    assert [each.get("userId") for each in sent if each.get("event") == "Button Clicked"] == [None, "ann"]
+    assert len({each["messageId"] for each in sent}) == line.stored() == 2
+    assert sorted(told(event, "label") for event in line.arrived()) == [
+        ("Button Clicked", None, {"label": "Zoë"}),
+        ("identify", "ann", {}),
+    ]
 
 
 POSTHOG = """url => {

@@ -93,6 +93,17 @@ def test_what_counts_from_its_receipt_is_known_by_its_id() -> None:
         assert (first.guarded, first.identity) == (True, again.identity)
 
 
+@pytest.mark.parametrize("off", [timedelta(), 5 * HOUR, -3 * HOUR])
+def test_a_browsers_retry_with_its_old_offset_is_the_same_event(off: timedelta) -> None:
+    captured = FIRST + off
+    properties = {"$time": captured.timestamp()}
+    message: dict[str, Any] = {"timestamp": None, "uuid": "m", "offset": 2000, "properties": properties}
+    first, again = (post("PostHog", FIRST, at, **message) for at in (NOW, NOW + 60 * SECOND))
+    assert first.identity == again.identity
+    assert first.time == timestamps.sortable(FIRST)
+    assert again.time == timestamps.sortable(FIRST + (60 * SECOND if off else timedelta()))
+
+
 @pytest.mark.parametrize("dialect", ["Segment", "PostHog"])
 def test_a_clock_that_is_hours_off_is_corrected(dialect: str) -> None:
     for off in (5 * HOUR, -3 * HOUR):

@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,9 @@ import boto3
 import pytest
 import requests
 
+from builders import make_chunk
+from chalicelib.core import chunk as chunks
+from chalicelib.core.chunk_id import chunk_hash
 from local_stack import COMMAND, LocalStack
 from millrace.local.up import WORKERS
 from waiting import command_line, eventually, processes_of
@@ -94,7 +98,9 @@ def test_commands_without_a_stack_say_how_to_start_one(tmp_path: Path) -> None:
     assert "make run" in done.stderr
 
 
-def test_the_ledger_balances_and_says_when_a_message_vanishes(own_stack: LocalStack) -> None:
+def test_the_ledger_balances_and_reads_the_log_where_sums_differ_and_misses_a_message(
+    own_stack: LocalStack,
+) -> None:
     stack = own_stack
     stack.end()
     stack.start("--fresh")  # without the metrics of all before
@@ -103,13 +109,29 @@ def test_the_ledger_balances_and_says_when_a_message_vanishes(own_stack: LocalSt
     eventually(
         lambda: expected.items() <= json.loads(stack.run("ledger", "--json")).items(), "the ledger to say what was sent"
     )
-    environment = stack.environment()
+    send_past_ingestion(stack)
+    explained = expected | {"accepted": 2, "stored": 2, "unanswered": 1, "uncertain": []}
+    assert explained.items() <= json.loads(stack.run("ledger", "--json")).items()
+    note_queued_chunk(stack)  # nothing here can make the real queue lose a message
+    assert json.loads(stack.run("ledger", "--json", code=3))["chunks"]["missing"] == 1
+
+
+def send_past_ingestion(stack: LocalStack) -> None:
+    """Have a chunk processed that no POST has measured, and wait for the log line that says so."""
+    chunk = make_chunk(project="default", received=datetime.now(UTC))
+    queue, log = stack.environment()["QUEUE_URL"], stack.state / "functions.log"
+    stack.clients.sqs.send_message(QueueUrl=queue, MessageBody=chunks.encode(chunk))
+    eventually(lambda: chunk_hash(chunk.chunk_id) in log.read_text(), "the processor to log the chunk")
+
+
+def note_queued_chunk(stack: LocalStack) -> None:
+    """Have it that ingestion queued one more chunk: in its metrics and in its log."""
+    environment, now = stack.environment(), datetime.now(UTC)
     metric = {
         "MetricName": "chunks",
         "Dimensions": [{"Name": "service", "Value": environment["STACK_NAME"]}],
         "Value": 1,
     }
-    # As if ingestion had queued one more: nothing here can make the real queue lose a message.
     cloudwatch = boto3.client(
         "cloudwatch",
         endpoint_url=environment["AWS_ENDPOINT_URL"],
@@ -119,7 +141,9 @@ def test_the_ledger_balances_and_says_when_a_message_vanishes(own_stack: LocalSt
         aws_session_token=environment["AWS_SESSION_TOKEN"],
     )
     cloudwatch.put_metric_data(Namespace="Millrace", MetricData=[metric])
-    assert json.loads(stack.run("ledger", "--json", code=3))["chunks"]["missing"] == 1
+    line = {"_aws": {"Timestamp": int(now.timestamp() * 1000)}, "queued_chunks": [f"{now:%Y-%m-%dT%H} 0123456789ab"]}
+    with (stack.state / "functions.log").open("a") as log:
+        log.write(json.dumps(line) + "\n")
 
 
 def test_ending_it_ends_everything_and_a_restart_remembers_unless_it_is_to_forget(own_stack: LocalStack) -> None:

@@ -155,6 +155,37 @@ def test_an_offset_counts_back_from_the_received_time() -> None:
     assert event.counts_from_receipt
 
 
+def test_an_event_with_an_offset_has_the_time_at_which_the_browser_captured_it_also_in_a_retry() -> None:
+    captured = NOW - timedelta(seconds=63)
+    properties = {"$time": captured.timestamp()}
+    (event,) = read(UNTIMED | {"offset": 3000, "properties": properties}).events
+    assert datetime.fromisoformat(event.fields["timestamp"]) == captured
+    assert (event.sent, event.counts_from_receipt) == (captured + timedelta(seconds=3), False)
+
+
+NO_CAPTURE: list[Any] = [0, True, "1431858600", float("nan"), 1e300, -1e300, None, []]
+
+
+@pytest.mark.parametrize(
+    "properties",
+    [
+        {"$time": (NOW - timedelta(seconds=60)).timestamp(), "$event_time_override_provided": True},
+        *({"$time": said} for said in NO_CAPTURE),
+        {"$time": (NOW + timedelta(days=8)).timestamp()},
+    ],
+)
+def test_an_offset_counts_where_the_time_of_capture_was_set_by_hand_or_is_none(properties: dict[str, Any]) -> None:
+    (event,) = read(UNTIMED | {"offset": 90_000, "properties": properties}).events
+    assert datetime.fromisoformat(event.fields["timestamp"]) == NOW - timedelta(seconds=90)
+    assert event.counts_from_receipt
+
+
+@pytest.mark.parametrize("offset", [-1000, 2e8])
+def test_the_time_of_capture_counts_only_with_an_offset_of_a_live_event(offset: float) -> None:
+    (event,) = read(UNTIMED | {"offset": offset, "properties": {"$time": NOW.timestamp()}}).events
+    assert event.counts_from_receipt
+
+
 @pytest.mark.parametrize("offset", [1e300, True, "5", None])
 def test_an_offset_that_is_none_leaves_the_received_time(offset: Any) -> None:
     (event,) = read(UNTIMED | {"offset": offset}).events

@@ -14,10 +14,11 @@ from codecs import BOM_UTF8
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs
 
 from chalicelib.core import access_key, limits, payload, timestamps
+from chalicelib.core.clock import MAX_BEHIND, MAX_LIVE
 from chalicelib.core.dialects import (
     Incoming,
     Post,
@@ -207,7 +208,7 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
     if properties.get("$is_identified") is False:
         user, anonymous = None, user
     insert_id = id_in(properties, "$insert_id", max_length=limits.MAX_EVENT_ID_LENGTH)
-    timestamp, sent = _time(message, properties, clock)
+    time = _time(message, properties, clock)
     rest = add_absent(properties, {name: message[name] for name in ("$set", "$set_once") if name in message})
     rest |= without(message, *_PLACED)
     if is_given(message.get("timestamp")):
@@ -218,12 +219,12 @@ def _event(message: Any, key: str | None, clock: _Clock) -> RawEvent:
             "event_id": message["uuid"] if is_given(message.get("uuid")) else insert_id,
             "user_id": user,
             "anonymous_id": anonymous if as_id(anonymous) != as_id(user) else None,
-            "timestamp": timestamp,
+            "timestamp": time.own,
             "properties": properties,
             "context": add_free({}, "posthog", rest),
         },
-        sent,
-        counts_from_receipt=timestamp is not None and not is_given(message.get("timestamp")),
+        time.sent,
+        counts_from_receipt=time.counts_from_receipt,
         tolerates_time=True,
         content=content,
         max_bytes=limits.MAX_POSTHOG_EVENT_BYTES,
@@ -243,16 +244,40 @@ def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any
     return properties, access_key.first_in((text_in(message, *POSTHOG.key_in_body), token))
 
 
-def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) -> tuple[Any, datetime | None]:
-    """Return the event's time, and when it was sent by the same clock, or None if the time is not that clock's."""
+class _Time(NamedTuple):
+    """The event's own time, and when it was sent by the same clock, or None if the time is not that clock's."""
+
+    own: Any = None
+    sent: datetime | None = None
+    counts_from_receipt: bool = False
+
+
+def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) -> _Time:
     timestamp, offset = given(message, "timestamp"), message.get("offset")
     if timestamp is not None:
         own = message.get("historical_migration")
         is_exact = properties.get("$ignore_sent_at") or object_in(message, "options").get("disable_skew_correction")
         if (own is True if is_given(own) else clock.is_import) or is_exact:
-            return timestamps.in_utc(timestamp), None
-        return timestamps.in_utc(timestamp), clock.sent_of(message)
+            return _Time(timestamps.in_utc(timestamp))
+        return _Time(timestamps.in_utc(timestamp), clock.sent_of(message))
     if isinstance(offset, int | float) and not isinstance(offset, bool):
         with contextlib.suppress(OverflowError):  # an absurd offset counts as no time
-            return timestamps.sortable(clock.received - timedelta(milliseconds=offset)), None
-    return None, None
+            before = timedelta(milliseconds=offset)
+            if captured := _captured(properties, before, clock.received):
+                return _Time(timestamps.sortable(captured), captured + before)
+            return _Time(timestamps.sortable(clock.received - before), counts_from_receipt=True)
+    return _Time()
+
+
+def _captured(properties: dict[str, Any], before: timedelta, received: datetime) -> datetime | None:
+    """Return when the browser's library captured an event, if it says so and nobody set the time by hand.
+
+    A retry repeats the offset of the first attempt. So the time of receipt less the offset would be too late.
+    """
+    said = properties.get("$time")
+    if properties.get("$event_time_override_provided") or not timedelta(0) <= before <= MAX_LIVE:
+        return None
+    with contextlib.suppress(ValueError):
+        captured = timestamps.parse(said) if isinstance(said, int | float) else None
+        return captured if captured and abs(received - captured) <= MAX_BEHIND else None
+    return None

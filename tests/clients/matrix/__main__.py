@@ -24,7 +24,7 @@ from local_stack import LocalStack
 
 #: How the stack is started, and the conditions that are tried there.
 STACKS: dict[tuple[str, ...], tuple[str, ...]] = {
-    (): ("plain", "503", "reset", "offline", "clock"),
+    (): ("plain", "503", "reset", "outage", "offline", "clock"),
     ("--path", "/api"): ("path",),
     ("--closed",): ("closed",),
 }

@@ -111,18 +111,28 @@ def differences(sent: Sent, stored: dict[str, Any]) -> list[str]:
 def expected_time(sent: Sent, stored: dict[str, Any]) -> datetime:
     """The time that docs/clients.md gives an event."""
     received = _moment(stored["received_at"])
+    own: Any = sent.event.get("timestamp") or sent.event.get("originalTimestamp")
+    at = _moment(sent.sent) if sent.sent else None
     if sent.is_offset:
-        return received - timedelta(milliseconds=sent.event["offset"])
-    own = sent.event.get("timestamp") or sent.event.get("originalTimestamp")
+        offset, own = timedelta(milliseconds=sent.event["offset"]), sent.properties.get("$time")
+        if own is None or sent.properties.get("$event_time_override_provided"):
+            return received - offset
+        own = int(own * 1000)
+        at = _moment(own) + offset
     if not own:
         return received
-    time, at = _moment(own), _moment(sent.sent) if sent.sent else None
+    time = _moment(own)
     both = sent.event.get("timestamp") and sent.event.get("originalTimestamp")
     if at and not both and abs(at - time) <= timedelta(days=1):
         late = received - at
         if late <= -timedelta(seconds=5) or timedelta(minutes=10) <= late <= timedelta(days=7):
             time += late
     return time if time <= received + timedelta(days=1) else received
+
+
+def has_moved(stored: dict[str, Any], latest: float) -> bool:
+    """Whether an event's time is later than the last moment at which its call was made, in epoch seconds."""
+    return _moment(stored["timestamp"]).timestamp() > latest
 
 
 def changed_by_library(call: dict[str, Any], sent: Sent) -> list[str]:

@@ -19,6 +19,8 @@ INSTALLED = Path(__file__).parents[3] / ".clients"
 class Library:
     """A version of a library. `form`: segment or posthog. `lacks`: conditions that do not exist for it.
 
+    `patience`: its own options that let it try for longer than a minute.
+    `ignores_503`: it takes any answer for success.
     `installed`: where it is already, for tests that need no installation of their own.
     """
 
@@ -30,10 +32,16 @@ class Library:
     package: str
     lacks: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
+    patience: dict[str, Any] = field(default_factory=dict)
+    ignores_503: bool = False
     installed: Path | None = None
 
     def __str__(self) -> str:
         return f"{self.name} {self.version}"
+
+    def options_for(self, condition: str) -> dict[str, Any]:
+        """What its sender is told under a condition."""
+        return {**self.options, **(self.patience if condition == "outage" else {})}
 
     @property
     def alias(self) -> str:
@@ -52,11 +60,13 @@ class Library:
 
 def libraries() -> list[Library]:
     table = tomllib.loads((HERE / "libraries.toml").read_text())
-    return [
-        Library(name, version, **{"package": name, **{key: row[key] for key in row if key != "versions"}})
-        for name, row in table.items()
-        for version in row["versions"]
-    ]
+    return [_library(name, version, row) for name, row in table.items() for version in row["versions"]]
+
+
+def _library(name: str, version: str, row: dict[str, Any]) -> Library:
+    given = {key: row[key] for key in row if key not in ("versions", "version_lacks")}
+    lacks = (*row.get("lacks", ()), *row.get("version_lacks", {}).get(version, ()))
+    return Library(name, version, **{"package": name, **given, "lacks": lacks})
 
 
 def install(chosen: list[Library]) -> None:

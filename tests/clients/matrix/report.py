@@ -16,6 +16,7 @@ CONDITIONS = {
     "plain": "plain",
     "503": "answer lost, 503",
     "reset": "answer lost, reset",
+    "outage": "60 s of 503",
     "offline": "an hour offline",
     "clock": "clock 5 h ahead",
     "path": "under a path",

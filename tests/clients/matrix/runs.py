@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Page
 
 from clients.line import Line
 from clients.matrix.calls import calls
-from clients.matrix.compare import Sent, changed_by_library, differences, sent_in
+from clients.matrix.compare import Sent, changed_by_library, differences, has_moved, sent_in
 from clients.matrix.libraries import HERE, INSTALLED, Library
 from clients.shop import Shop, bundled
 
@@ -27,6 +27,8 @@ AHEAD = 5
 _SENDERS = HERE / "senders"
 # After its last request a library is taken to have sent everything.
 _QUIET_SECONDS, _LONGEST_SECONDS = 4, 60
+#: How long the stage is out of reach, and how long the calls take that a library makes before.
+OUT_SECONDS, _CALLS_SECONDS = 60, 15
 _AN_HOUR = 3600
 
 
@@ -49,6 +51,7 @@ def run(library: Library, condition: str, line: Line, key: str, browser: Browser
     outcome = Outcome()
     line.tap.lose = 1 if condition == "503" else 0
     line.tap.reset = 1 if condition == "reset" else 0
+    line.tap.out_for, line.tap.out_is_mute = OUT_SECONDS if condition == "outage" else 0, library.ignores_503
     if library.runs == "browser":
         assert browser
         _in_browser(library, condition, line, key=key, browser=browser, outcome=outcome)
@@ -79,6 +82,13 @@ def _judge(library: Library, called: list[dict[str, Any]], line: Line, outcome: 
     for name, sent in wire.items():
         event = stored.get(told[name].get("event_id", ""))
         found = differences(sent, event) if event else [told[name].get("code", "not stored")]
+        if (
+            event
+            and line.tap.out_for
+            and "number" in sent.properties
+            and has_moved(event, line.tap.out_since + _CALLS_SECONDS)
+        ):
+            found.append(f"time {event['timestamp']} is later than the call")
         outcome.equal += not found
         outcome.different += [f"{sent.type}: {each}" for each in found]
     by_number = {call["properties"]["number"]: call for call in made}
@@ -92,7 +102,8 @@ def _judge(library: Library, called: list[dict[str, Any]], line: Line, outcome: 
 
 
 def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
-    arguments = [line.url, key, json.dumps(calls(_name(library, condition))), json.dumps(library.options)]
+    options = json.dumps(library.options_for(condition))
+    arguments = [line.url, key, json.dumps(calls(_name(library, condition))), options]
     environment = dict(os.environ)
     if library.runs == "python":
         environment["PYTHONPATH"] = str(library.folder)
@@ -103,7 +114,7 @@ def _on_server(library: Library, condition: str, line: Line, key: str) -> None:
         shifted = ["--require", str(HERE / "shift.cjs")] if condition == "clock" else []
         command = ["node", *shifted, str(_SENDERS / f"{library.sender}.mjs"), str(library.folder)]
     done = subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, check=False, timeout=300, env=environment
+        [*command, *arguments], capture_output=True, text=True, check=False, timeout=600, env=environment
     )
     if done.returncode:
         raise RuntimeError(f"{library} {condition}: {done.stdout[-1000:]}{done.stderr[-2000:]}")
@@ -117,7 +128,7 @@ def _in_browser(library: Library, condition: str, line: Line, *, key: str, brows
         if condition == "offline":
             page.clock.install(time=datetime.now(UTC) - timedelta(seconds=_AN_HOUR))
         page.reload()
-        address = [line.url, key, called, library.options]
+        address = [line.url, key, called, library.options_for(condition)]
         if condition == "offline":
             first, *others = called
             page.evaluate("given => send(...given)", [line.url, key, [first], library.options])
@@ -162,7 +173,8 @@ def _wait_until_quiet(page: Page, line: Line, events: int = 0) -> None:
     """Until so many events were heard of, and nothing more for a while."""
     start = time.monotonic()
     heard, since = -1, start
-    while time.monotonic() - start < _LONGEST_SECONDS:
+    longest = _LONGEST_SECONDS + 6 * line.tap.out_for  # pauses between attempts grow
+    while time.monotonic() - start < longest:
         if len(line.tap.heard) != heard:
             heard, since = len(line.tap.heard), time.monotonic()
         told = {event.get("event_id") for post in line.tap.posts for event in post.reply["events"]}

@@ -12,5 +12,5 @@ for (const { call, event, properties, time, group, previous } of JSON.parse(call
   if (call === 'group') posthog.groupIdentify({ groupType: 'company', groupKey: group, properties })
   if (call === 'alias') posthog.alias({ distinctId: 'ann', alias: previous })
 }
-await (posthog.shutdownAsync ?? posthog.shutdown).call(posthog)
+await (posthog.shutdownAsync ?? posthog.shutdown).call(posthog, 300_000)
 process.exit(0)

@@ -6,12 +6,12 @@ const require = createRequire(`${folder}/`)
 const library = require(folder)
 const Analytics = library.Analytics ?? library.default ?? library
 const { version } = require(`${folder}/package.json`)
-const { path } = JSON.parse(options)
+const { path, ...more } = JSON.parse(options)
 const analytics = path
-  ? new Analytics(key, address + path, { flushInterval: 500 })
+  ? new Analytics(key, address + path, { flushInterval: 500, ...more })
   : Number.parseInt(version) < 2
-    ? new Analytics(key, `${address}/v1/batch`, { flushInterval: 500 })
-    : new Analytics(key, { dataPlaneUrl: address, flushInterval: 500 })
+    ? new Analytics(key, `${address}/v1/batch`, { flushInterval: 500, ...more })
+    : new Analytics(key, { dataPlaneUrl: address, flushInterval: 500, ...more })
 let waiting = 0
 const done = () => { waiting -= 1 }
 for (const { call, event, properties, time, name, group, previous } of JSON.parse(calls)) {
@@ -26,5 +26,5 @@ for (const { call, event, properties, time, name, group, previous } of JSON.pars
 }
 const start = Date.now()
 analytics.flush(() => {})
-while (waiting > 0 && Date.now() - start < 90_000) await new Promise((later) => setTimeout(later, 50))
+while (waiting > 0 && Date.now() - start < 300_000) await new Promise((later) => setTimeout(later, 50))
 process.exit(0)
