@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,20 @@ from typing import Any
 import pytest
 import requests
 
+from chalicelib.core.turn import YOUNG
+from chalicelib.flows.aggregate import aggregate
+from chalicelib.settings import Settings
 from millrace.io.client import Client
 from millrace.stage_address import running_stack
 from millrace.testing import Events, end
 from oracle import Findings
-from stage import Clients
+from stage import Clients, Stage
 from waiting import eventually, processes_of
 
 COMMAND = Path(sys.executable).with_name("millrace")
 _COMMAND_SECONDS = 600
+# Never, while tests run: each run would look at every hour of the last two minutes. See `make_reports`.
+_AGGREGATE_SECONDS = 100_000
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +51,8 @@ class LocalStack:
 
     def start(self, *options: str) -> None:
         """Start it; leaves nothing behind if that fails."""
-        command = ["up", "--attached", "--state", str(self.state), "--port", "0", "--aggregate-every", "3", *options]
+        schedule = ["--aggregate-every", str(_AGGREGATE_SECONDS)]
+        command = ["up", "--attached", "--state", str(self.state), "--port", "0", *schedule, *options]
         with self._log.open("wb") as output:
             self.process = subprocess.Popen([COMMAND, *command], stdin=subprocess.PIPE, stdout=output, stderr=output)
         try:
@@ -118,6 +125,22 @@ class LocalStack:
     def findings(self) -> Findings:
         environment = self.environment()
         return Findings(self.clients, environment["TABLE_NAME"], environment["BUCKET_NAME"])
+
+    def make_reports(self) -> None:
+        """Make the reports of all that is stored, as the schedule does later: so late that no mark is left."""
+        stage = Stage(self.clients, settings=Settings.from_environ(self.environment()))
+        aggregate(
+            agenda=stage.agenda,
+            marks=stage.marks,
+            counters=stage.counters,
+            commits=stage.commits,
+            reports=stage.reports,
+            hour_summaries=stage.hour_summaries,
+            topic=stage.topic,
+            meter=stage.meter,
+            lifetimes=stage.lifetimes,
+            now=datetime.now(UTC) + YOUNG,
+        )
 
     def forget_events(self) -> None:
         Events(Client(self.url), self.environment()).reset()
