@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import subprocess
@@ -12,12 +13,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 import requests
+from click.testing import CliRunner
 
+from chalicelib.adapters import aws
 from chalicelib.core.turn import YOUNG
 from chalicelib.flows.aggregate import aggregate
 from chalicelib.settings import Settings
+from millrace.cli import main
 from millrace.io.client import Client
 from millrace.stage_address import running_stack
 from millrace.testing import Events, end
@@ -40,6 +45,24 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
         yield running
     finally:
         running.end()
+
+
+@contextlib.contextmanager
+def _as_in_its_own_process() -> Iterator[None]:
+    """Undo what a command leaves behind in a process: the environment that it is led by, and sessions of the SDK."""
+    before = dict(os.environ)
+    _forget_sessions()
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+        _forget_sessions()
+
+
+def _forget_sessions() -> None:
+    aws._session.cache_clear()  # noqa: SLF001
+    boto3.DEFAULT_SESSION = None
 
 
 class LocalStack:
@@ -91,7 +114,16 @@ class LocalStack:
         return said.group(1) if said else None
 
     def run(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
-        """A command's standard output."""
+        """A command's standard output. It runs in this process, which takes a tenth of the CPU of another one."""
+        with _as_in_its_own_process():
+            found = CliRunner(env={"MILLRACE_STATE": str(self.state)}).invoke(main, arguments, input=stdin)
+        if found.exception and not isinstance(found.exception, SystemExit):
+            raise found.exception
+        assert found.exit_code == code, (found.stdout, found.stderr)
+        return found.stdout
+
+    def run_apart(self, *arguments: str, stdin: str | None = None) -> str:
+        """The same in a process of its own, as a user runs it."""
         environment = {**os.environ, "MILLRACE_STATE": str(self.state)}
         done = subprocess.run(
             [COMMAND, *arguments],
@@ -102,7 +134,7 @@ class LocalStack:
             check=False,
             timeout=_COMMAND_SECONDS,
         )
-        assert done.returncode == code, (done.stdout, done.stderr)
+        assert done.returncode == 0, (done.stdout, done.stderr)
         return done.stdout
 
     def key(self, kind: str) -> str:

@@ -122,8 +122,6 @@ def test_hostile_errors_are_shown_as_text(opened: Opened) -> None:
 
 SIZES = {
     "wide and light": {"color_scheme": "light", "viewport": {"width": 1280, "height": 900}},
-    "wide and dark": {"color_scheme": "dark", "viewport": {"width": 1280, "height": 900}},
-    "phone": {"color_scheme": "light", "viewport": {"width": 390, "height": 844}},
     "narrow and dark": {"color_scheme": "dark", "viewport": {"width": 320, "height": 640}},
 }
 
