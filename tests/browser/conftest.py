@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from browser.passing_time import fake
 from chromium import NEEDED, PATIENCE_MS, Opened
 from local_stack import LocalStack, stack
+from waiting import eventually
 
 __all__ = ["fake", "stack"]
 
@@ -23,6 +25,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(NEEDED)
+
+
+@pytest.fixture(scope="session")
+def report(stack: LocalStack) -> None:
+    """The stack has one."""
+    event = {"event_type": "reported", "user_id": "u1"}
+    assert requests.post(f"{stack.url}/events", json=event, timeout=120).status_code == 200
+    eventually(lambda: stack.get("/events", event_type="reported")["events"], "the event to be stored")
+    stack.make_reports()
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 import requests
 from playwright.sync_api import Page, Request, Route, expect
 
@@ -34,6 +35,7 @@ def test_a_hidden_page_asks_nothing_and_asks_at_once_when_seen_again(stack: Loca
     expect(page.locator("#events")).to_contain_text("meanwhile")
 
 
+@pytest.mark.usefixtures("report")
 def test_one_question_is_asked_at_a_time_whatever_is_clicked(stack: LocalStack, opened: Opened) -> None:
     requests.post(f"{stack.url}/events", json={"event_type": "clicked", "user_id": "u1"}, timeout=120)
     pending: set[Request] = set()
@@ -133,6 +135,7 @@ def test_a_projects_reader_sees_the_project_alone(stack: LocalStack, opened: Ope
         expect(page.locator(hidden)).to_be_hidden()
 
 
+@pytest.mark.usefixtures("report")
 def test_nothing_moves_while_numbers_come_in(stack: LocalStack, opened: Opened) -> None:
     def post(user: str) -> None:
         good = [{"event_type": "counted", "user_id": user, "event_id": str(number)} for number in range(60)]

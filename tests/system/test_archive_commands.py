@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from local_stack import LocalStack
-from waiting import eventually
 
 LOG = Path(__file__).parents[2] / "examples" / "access.log.gz"
 # Two users in eight hours of two days: one has more events than an answer, or a batch of the table, holds.
@@ -74,12 +73,9 @@ def test_a_replay_into_an_empty_table_restores_events_and_counters(sent: LocalSt
     assert sent.findings().violations() == []
 
 
-def reports_settle(stack: LocalStack) -> None:
-    eventually(lambda: stack.findings().report_violations() == [], "every report to say what is stored")
-
-
 def test_rebuilt_reports_equal_the_live_ones(sent: LocalStack) -> None:
-    reports_settle(sent)
+    sent.make_reports()
+    assert sent.findings().report_violations() == []
     assert sent.run("reports", "rebuild", "--json") == ""
     key = {"pk": {"S": "default#r#day"}, "sk": {"S": "2015-05-19"}}
     sent.clients.dynamodb.delete_item(TableName=sent.environment()["TABLE_NAME"], Key=key)
@@ -115,7 +111,8 @@ def test_a_user_is_erased_and_does_not_come_back(sent: LocalStack) -> None:
     assert findings.violations() == []
     assert [line for _, line in findings.lines if line["user_id"] == BUSY] == []
     assert len(findings.erased) == OF_BUSY
-    reports_settle(sent)
+    sent.make_reports()
+    assert sent.findings().report_violations() == []
     assert sent.run("reports", "rebuild", "--json") == ""
     assert json.loads(sent.run(*erase, "--yes"))["events"] == 0
 

@@ -77,11 +77,11 @@ def test_neither_the_local_stack_nor_its_commands_leave_this_machine(
     stack = LocalStack(tmp_path_factory.mktemp("state"))
     stack.start()
     try:
-        sent = json.loads(stack.run("send", "--json", stdin=json.dumps(EVENT)))
+        sent = json.loads(stack.run_apart("send", "--json", stdin=json.dumps(EVENT)))
         assert sent["accepted"] == 1
-        eventually(lambda: stack.run("events", "--user", "ann", "--json"), "the event to be stored")
+        eventually(lambda: stack.run_apart("events", "--user", "ann", "--json"), "the event to be stored")
         for command in (["keys", "list"], ["dlq", "list"], ["quarantine", "list"], ["ledger"], ["sweep", "--dry-run"]):
-            stack.run(*command)
+            stack.run_apart(*command)
         events = Events(Client(stack.url), stack.environment())
         assert len(events.good()) == 1
         events.reset()

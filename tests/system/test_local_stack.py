@@ -153,8 +153,9 @@ def test_ending_it_ends_everything_and_a_restart_remembers_unless_it_is_to_forge
     stack.stop(signal.SIGINT)
     assert stack.process.returncode == 0
 
-    stack.start()
+    stack.start("--aggregate-every", "1")
     assert len(stack.get("/events", user_id="u123")["events"]) == 1
+    eventually(lambda: stack.get("/reports")["reports"], "the schedule to make the report of the event")
     stack.process.send_signal(signal.SIGINT)
     stack.stop(signal.SIGTERM)  # in the middle of it: the end stays an orderly one
     assert stack.process.returncode == 0

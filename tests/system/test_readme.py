@@ -25,7 +25,7 @@ EXAMPLES = re.findall(
 def run(command: str, stack: LocalStack) -> str:
     words = shlex.split(command.replace("http://127.0.0.1:8000", stack.url))
     if words[0] != "curl":
-        return stack.run(*words[1:])
+        return stack.run_apart(*words[1:])
     return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
 
 

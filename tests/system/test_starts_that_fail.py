@@ -110,13 +110,13 @@ def half_started(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
     with (tmp_path / "aws" / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command: list[str | Path] = [COMMAND, "up", "--attached", "--state", tmp_path, "--port", "0"]
-        before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job would ignore it
         process = subprocess.Popen(command, stdin=subprocess.PIPE)
-        signal.signal(signal.SIGINT, before)
-        eventually(lambda: len(processes_of(tmp_path)) == 2, "the emulator to be started")
-        yield process
-        process.kill()
-        process.wait()
+        try:
+            eventually(lambda: len(processes_of(tmp_path)) == 2, "the emulator to be started")
+            yield process
+        finally:
+            process.kill()
+            process.wait()
 
 
 @pytest.mark.parametrize("how", ["killed", "interrupted", "its parent is gone"])
