@@ -14,7 +14,7 @@ from chalicelib.adapters.table import Table
 from chalicelib.core import counting, limits, table_keys, timestamps
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.windows import DAY
-from chalicelib.errors import StoreFailed
+from chalicelib.errors import NotApplied
 
 
 def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], shard: int) -> list[Item]:
@@ -93,8 +93,8 @@ class Counters:
         return readable((item for item in items if "b" in item), _totals)
 
     def sum_up(self, project: str, day: str) -> None:
-        """Keep the totals of a day, made from its counters. Raises StoreFailed, also if they were kept meanwhile by
-        another, whose look at the counters may be older than ours or newer.
+        """Keep the totals of a day, made from its counters. Raises NotApplied if they were kept meanwhile by another,
+        whose look at the counters may be older than ours or newer.
         """
         key = table_keys.day_totals(project, day)
         current = self._table.get(key) or {}  # before the counters, as a report is read before what it is made of
@@ -105,7 +105,7 @@ class Counters:
             item["b"] = {"B": packed}
         condition, values = ("v = :v", {":v": number(version)}) if version else ("attribute_not_exists(v)", None)
         if not self._table.put_if(item, condition, values):
-            raise StoreFailed("another aggregator has summed up the same day")
+            raise NotApplied("another aggregator has summed up the same day")
 
 
 def _totals(item: Item) -> DayTotals:

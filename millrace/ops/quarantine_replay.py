@@ -129,8 +129,11 @@ def _body(
 
 def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]:
     """The message of an entry. Raises _Refused if it is not a chunk, or its object is damaged."""
+    content = quarantine.content(entry)
+    if content is None:
+        raise _Refused("The object that keeps it is gone: its chunk was committed meanwhile, or somebody deleted it.")
     try:
-        body: str = json.loads(quarantine.content(entry))["message"]
+        body: str = json.loads(content)["message"]
         return body, chunks.decode(body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _Refused("The object that keeps it is damaged.") from error
@@ -141,5 +144,6 @@ def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]
 def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
     """List an entry as the chunk that it turns out to be: another version could not decode it, and this one can."""
     filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined))
-    quarantine.add(filed, quarantine.content(entry))
-    quarantine.remove(entry)
+    if (content := quarantine.content(entry)) is not None:
+        quarantine.add(filed, content)
+        quarantine.remove(entry)
