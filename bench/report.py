@@ -131,12 +131,14 @@ read units, CPU and the size of the answer. An answer has 29 s of a function wit
 
 def aggregator(cases: dict[str, Any]) -> list[str]:
     """The section on the aggregator: one table with a row for each case and size."""
-    columns = {"calls": "calls", "read": "read units", "write": "write units", "cpu_ms": "ms of CPU", "megabytes": "MB"}
+    columns = {"calls": "calls", "items": "items", "read": "read units", "write": "write units"}
+    columns |= {"cpu_ms": "ms of CPU", "megabytes": "MB"}
     rows = {f"{size} {name}": figures for name, sizes in cases.items() for size, figures in sizes.items()}
     return [
         "## How the aggregator grows\n",
         "Its flows and adapters over a double of the table in memory (`bench/reporting.py`), without botocore: a look "
-        "at the marks, a run over active projects, one hour's report, the ledger. MB: the most that Python held.\n",
+        "at the marks, a run over active projects, one hour's report, the ledger, the quarantine, a page deep in an hour. "
+        "Items: those that queries read. MB: the most that Python held.\n",
         _table(
             list(rows), list(columns), lambda row, what: f"{rows[row][what]:,.1f}" if what in rows[row] else "", columns
         ),

@@ -1,12 +1,15 @@
 """How the aggregator's cost grows: its flows and adapters over an in-memory double of the table.
 
 Marks, projects, events of an hour, the ledger, the quarantine and deep pages: for each size the calls, read and write
-units, CPU and memory of one run, or of one answer.
+units, items of queries, CPU and memory of one run, or of one answer.
+
+python -m bench.reporting [--largest] prints the figures.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 import tracemalloc
 from bisect import bisect_left, bisect_right, insort
@@ -328,6 +331,13 @@ CASES: dict[str, tuple[Callable[[int], dict[str, float]], tuple[int, ...], tuple
 }
 
 
+def main() -> None:
+    """Print the section of docs/benchmarks.md; --largest for all sizes."""
+    from bench import report
+
+    sys.stdout.write("\n".join(report.aggregator(run(largest="--largest" in sys.argv))))
+
+
 def run(*, largest: bool) -> dict[str, dict[str, dict[str, float]]]:
     """By case and size: calls, units, CPU and memory. `largest`: minutes more, for sizes that are not usual."""
     found: dict[str, dict[str, dict[str, float]]] = {}
@@ -336,3 +346,7 @@ def run(*, largest: bool) -> dict[str, dict[str, dict[str, float]]]:
             say(f"aggregator: {size:,} {name}")
             found.setdefault(name, {})[f"{size:,}"] = act(size)
     return found
+
+
+if __name__ == "__main__":
+    main()
