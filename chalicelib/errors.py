@@ -27,7 +27,7 @@ ERROR_CODES = {
     "not_json": ErrorCode(400, "The body is not JSON.", "Correct the body: the message says where the error is."),
     "not_utf8": ErrorCode(400, "The body is not UTF-8.", "Encode the body as UTF-8."),
     "bad_gzip": ErrorCode(
-        400, "The body starts like gzip but cannot be inflated.", "Send the complete gzip body, or plain JSON."
+        400, "The body starts like gzip, but cannot be decompressed.", "Send the complete gzip body, or plain JSON."
     ),
     "too_deep": ErrorCode(400, "The body is nested too deeply.", "Use fewer levels: the message names the limit."),
     "no_events": ErrorCode(400, "The body holds no events.", "Send at least one event."),
@@ -56,11 +56,15 @@ ERROR_CODES = {
     "no_such_call": ErrorCode(
         404, "The path names no call of Segment's libraries.", "See the message: it lists the calls."
     ),
-    "not_found": ErrorCode(404, "The path does not exist, or not with this method.", "See GET /docs."),
+    "not_found": ErrorCode(404, "The path does not exist, or it does not accept this method.", "See GET /docs."),
     "method_not_allowed": ErrorCode(
         405, "The path does not allow this method.", "Use a method that the header Allow names."
     ),
-    "body_too_large": ErrorCode(413, "The body is too large, as sent, inflated or queued.", "Send fewer at once."),
+    "body_too_large": ErrorCode(
+        413,
+        "The body is too large: as it was sent, after decompression, or as messages in the queue.",
+        "Send fewer at once.",
+    ),
     "too_many_events": ErrorCode(413, "The body holds too many events.", "Send fewer at once."),
     "too_many_values": ErrorCode(413, "The body holds too many JSON values.", "Send fewer at once."),
     "answer_too_large": ErrorCode(413, "The answer for so many long ids would be too large.", "Send fewer at once."),
@@ -83,7 +87,7 @@ ERROR_CODES = {
     ),
     "queue_unavailable": ErrorCode(503, "Not every event could be queued.", "Repeat the request after Retry-After."),
     "store_unavailable": ErrorCode(503, "The store did not answer.", "Repeat the request after Retry-After."),
-    "timed_out": ErrorCode(503, "It took longer than 29 seconds.", "Repeat the request after Retry-After."),
+    "timed_out": ErrorCode(503, "The request took longer than 29 seconds.", "Repeat the request after Retry-After."),
     "unknown_data_format": ErrorCode(
         503, "The stage's data was written by another version.", "Repeat the request once the stage is upgraded."
     ),

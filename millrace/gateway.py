@@ -30,7 +30,9 @@ _PROBLEMS: dict[str, Problem] = {
     "REQUEST_TOO_LARGE": BODY_TOO_LARGE,
     "THROTTLED": Problem("too_many_requests", "This stage gets too many requests. Wait.", retry_after=1),
     "INTEGRATION_TIMEOUT": Problem(
-        "timed_out", "It took longer than 29 seconds, and may still be done. Repeat the request.", retry_after=5
+        "timed_out",
+        "The request took longer than 29 seconds, and may still be done. Repeat the request.",
+        retry_after=5,
     ),
     "DEFAULT_5XX": Problem("internal_error"),
 }

@@ -25,7 +25,7 @@ MINISTACK = (
     Gap(
         "API Gateway",
         "It does not throttle, time out, or limit the size of bodies.",
-        "API Gateway's own errors are only compared with AWS's documentation, except for the one for an unknown path.",
+        "API Gateway's own errors are only compared with AWS's documentation, except for the 404.",
         "test_the_emulator_does_not_throttle",
     ),
     Gap(

@@ -45,7 +45,7 @@ def _emulators() -> Iterator[str]:
     yield "make up for it."
     yield "ministack runs the local stack and the tests of deployments. Moto's server is a second emulator for"
     yield "the tests of ports."
-    yield "If the last column says yes, a test shows the gap. It fails when a new emulator closes the gap.\n"
+    yield "If the last column says yes, a test shows the gap. The test fails when a new version closes it.\n"
     for emulator, gaps in BY_EMULATOR.items():
         yield f"## {emulator}\n\n| service | gap | consequence | has a test |\n|---|---|---|---|"
         for gap in gaps:
