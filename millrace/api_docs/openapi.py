@@ -38,8 +38,8 @@ def document() -> Json:
         "info": {
             "title": "Millrace",
             "version": "1",
-            "description": "Send events, and ask for them, for counts and for reports. Success is always 200; "
-            "every error is application/problem+json with a code. HEAD answers wherever GET does.",
+            "description": "Send events, and query events, counts and reports. A successful request gets status 200. "
+            "Every error is application/problem+json with a code. HEAD works wherever GET works.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "servers": [{"url": "."}],
