@@ -14,7 +14,7 @@ from chalicelib.adapters.table import Table
 from chalicelib.core import counting, limits, table_keys, timestamps
 from chalicelib.core.counting import DayTotals, HourCounter
 from chalicelib.core.windows import DAY
-from chalicelib.errors import StoreFailed
+from chalicelib.errors import NotApplied
 
 
 def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], shard: int) -> list[Item]:
@@ -95,7 +95,7 @@ class Counters:
     def sum_up(self, project: str, day: str) -> None:
         """Save the totals of a day, made from its counters.
 
-        Raises StoreFailed also if another aggregator saved them meanwhile: its counters may be older than ours.
+        Raises NotApplied if another aggregator saved them meanwhile: its counters may be older than ours.
         """
         key = table_keys.day_totals(project, day)
         current = self._table.get(key) or {}  # read before the counters: a save in between makes ours fail
@@ -106,7 +106,7 @@ class Counters:
             item["b"] = {"B": packed}
         condition, values = ("v = :v", {":v": number(version)}) if version else ("attribute_not_exists(v)", None)
         if not self._table.put_if(item, condition, values):
-            raise StoreFailed("another aggregator has summed up the same day")
+            raise NotApplied("another aggregator has summed up the same day")
 
 
 def _totals(item: Item) -> DayTotals:

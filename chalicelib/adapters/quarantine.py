@@ -18,7 +18,6 @@ from chalicelib.core.chunk_id import check_id
 from chalicelib.core.failures import REASONS, Quarantined
 from chalicelib.core.ledger import Amount
 from chalicelib.core.table_keys import Key
-from chalicelib.errors import StoreFailed
 
 
 class Quarantine:
@@ -39,12 +38,10 @@ class Quarantine:
         put = put_part(key_item(_key(entry)) | listed, "attribute_not_exists(pk)")
         self._change(entry, [put, put_part(key_item(_place(entry)) | listed)], 1)
 
-    def content(self, entry: Quarantined) -> str:
-        """Return the stored object of a message."""
+    def content(self, entry: Quarantined) -> str | None:
+        """Return the stored object of a message; None if the message has left the quarantine meanwhile."""
         found = self._bucket.get(_object_name(entry))
-        if found is None:
-            raise StoreFailed(f"{_object_name(entry)} is gone")
-        return found[0].decode()
+        return found[0].decode() if found else None
 
     def remove(self, entry: Quarantined) -> None:
         """Remove a message and its entry. The entry goes last, so that a failed removal is tried again."""

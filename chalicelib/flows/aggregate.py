@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -35,10 +35,12 @@ AT_ONCE = 8
 _LEAST_SECONDS = 30
 
 _Subject = TypeVar("_Subject", Window, Mark)
+#: A turn, and what is to be done in it.
+_Planned = tuple[Turn, Sequence[Portion]]
 
 
 class SideBySide(Protocol):
-    def __call__(self, act: Callable[[Turn], bool], given: Iterable[Turn], /) -> Iterable[bool]: ...
+    def __call__(self, act: Callable[[_Planned], bool], given: Iterable[_Planned], /) -> Iterable[bool]: ...
 
 
 def aggregate(
@@ -111,18 +113,25 @@ class _Run:
                 return False
             waits = [(self.now - mark.since).total_seconds() for turn in group for mark in turn.marks]
             self.longest_wait = max([self.longest_wait, *waits])
-            busy = [turn for turn in group if portions(turn, self.now)]
-            if busy:  # saved first: if a turn kills this run, the next run begins with the next project
-                self.agenda.begin_turn(busy[-1].project)
-            is_left |= any(list(self.side_by_side(self._take_turn, group)))  # the list makes every turn run
+            planned = [(turn, portions(turn, self.now)) for turn in group]
+            self._begin_turns([turn.project for turn, todo in planned if todo])
+            is_left |= any(list(self.side_by_side(self._take_turn, planned)))  # the list makes every turn run
         return is_left
+
+    def _begin_turns(self, projects: Sequence[str]) -> None:
+        """Save whose turn it is: if a turn kills this run, the next run begins with the next project."""
+        try:
+            if projects:
+                self.agenda.begin_turn(projects[-1])
+        except StoreFailed as error:
+            _log.warning("whose turn it is could not be noted: %s", error)
 
     def _has_time(self) -> bool:
         return self.seconds_left() > _LEAST_SECONDS
 
-    def _take_turn(self, turn: Turn) -> bool:
+    def _take_turn(self, planned: _Planned) -> bool:
         """Do the first portions of a project and publish its running windows. Return whether portions are left."""
-        todo = portions(turn, self.now)
+        turn, todo = planned
         for portion in todo[:TURN_PORTIONS]:
             if self._has_time():
                 self._do(portion)

@@ -50,7 +50,7 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
       millrace quarantine show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
     """
     for entry in quarantine_replay.selected(pipeline.quarantine, Selection(chunk=name), 1):
-        kept = json.loads(pipeline.quarantine.content(entry))
+        kept = json.loads(pipeline.quarantine.content(entry) or "{}")
         output.show(quarantine_replay.to_json(entry) | kept, as_json=as_json)
         return
     raise CommandError(f"No entry of the quarantine has the id {name}. List them with: millrace quarantine list")

@@ -129,8 +129,11 @@ def _body(
 
 def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]:
     """Return the message of an entry, and its chunk. Raises _Refused if it is undecodable or damaged."""
+    content = quarantine.content(entry)
+    if content is None:
+        raise _Refused("Its object is gone: its chunk was committed meanwhile, or somebody deleted the object.")
     try:
-        body: str = json.loads(quarantine.content(entry))["message"]
+        body: str = json.loads(content)["message"]
         return body, chunks.decode(body)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise _Refused("Its object in the quarantine is damaged.") from error
@@ -141,5 +144,6 @@ def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]
 def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
     """Replace the entry of an undecodable message that this version can decode by the entry of its chunk."""
     filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined))
-    quarantine.add(filed, quarantine.content(entry))
-    quarantine.remove(entry)
+    if (content := quarantine.content(entry)) is not None:
+        quarantine.add(filed, content)
+        quarantine.remove(entry)

@@ -15,7 +15,7 @@ from builders import HISTORY, make_chunk, make_event, make_record
 from chalicelib.adapters.commit_log import CommitLog
 from chalicelib.adapters.counters import Counters
 from chalicelib.core.counting import HourCounter
-from chalicelib.errors import StoreFailed
+from chalicelib.errors import NotApplied
 from injector import reply
 from stage import Stage
 
@@ -78,7 +78,7 @@ def test_an_older_look_never_replaces_a_newer_one(stage: Stage) -> None:
 
     slow = Slow(stage._table)  # noqa: SLF001 - another process
     slow.meanwhile = others_are_faster
-    with pytest.raises(StoreFailed, match="another aggregator"):
+    with pytest.raises(NotApplied, match="another aggregator"):
         slow.sum_up("acme", DAY)
     assert totals(stage)[DAY] == {("10", "00", "view"): 2}
 

@@ -11,7 +11,8 @@ import pytest
 from builders import NOW, World, make_chunk, make_event
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.windows import Window
-from chalicelib.errors import ProcessingFailed
+from chalicelib.errors import NotApplied, ProcessingFailed, StoreFailed
+from fakes import FakeAgenda, FakeCommitLog, FakeCounters
 
 OPEN = NOW  # the hour of the events still runs
 HOUR_OVER = datetime(2015, 5, 17, 11, tzinfo=UTC)
@@ -175,3 +176,26 @@ def test_a_window_that_is_over_for_more_than_seven_days_goes_to_the_archive_and_
     assert len(world.reports.archived) == 5
     assert (world.marks.tokens, list(world.reports.unfinished())) == ({}, [])
     assert world.aggregate(now) == {"refreshed": 0, "published": 0}
+
+
+def test_a_turn_that_cannot_be_noted_is_taken_all_the_same() -> None:
+    class Forgetful(FakeAgenda):
+        def begin_turn(self, project: str) -> None:
+            raise StoreFailed(f"nobody notes the turn of {project}")
+
+    world = World()
+    world.take(make_chunk(make_event("e1")))
+    world.agenda = Forgetful(world.marks, world.reports)
+    world.aggregate()
+    assert (len(world.reports.reports), world.marks.tokens) == (2, {})
+
+
+def test_another_aggregator_that_sums_up_the_same_day_is_no_failure() -> None:
+    class SummedUp(FakeCounters):
+        def sum_up(self, project: str, day: str) -> None:
+            raise NotApplied(f"another aggregator has summed up {project} {day}")
+
+    world = World(commits=FakeCommitLog(counters=SummedUp()))
+    world.take(make_chunk(make_event("e1")))
+    world.aggregate(datetime(2015, 5, 18, tzinfo=UTC))
+    assert world.marks.tokens  # the next run sums it up

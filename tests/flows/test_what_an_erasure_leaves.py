@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
-from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, make_single
+from builders import LIFETIMES, NOW, World, make_chunk, make_event, make_message, make_quarantined, make_single
 from chalicelib.core.event import EventRef
 from chalicelib.core.event_body import StoredEvent
-from chalicelib.errors import ProcessingFailed
+from chalicelib.core.failures import Quarantined
+from chalicelib.errors import NotApplied, ProcessingFailed, StoreFailed
 from chalicelib.flows.quarantine import quarantine_chunk
-from fakes import FakeErasure
+from fakes import FakeArchive, FakeErasure, FakeQuarantine
 from flows.erasing import DAY, erase, eraser_of, take_both, users_of
 from millrace.ops import erasure
 
@@ -172,3 +174,80 @@ def test_the_line_of_a_single_that_is_committed_while_lines_are_erased_stays_wit
     assert (world.events.stored != {}, totals.is_settled) == (True, False)
     named = {record.archive_object for record in world.commits.records_by_id.values()}
     assert named <= {name for name, events in world.archive.documents().items() if events}
+
+
+class Unerasable(FakeErasure):
+    """The table refuses to erase events of one chunk."""
+
+    chunk_id = ""
+    refusal: StoreFailed | None = None
+
+    def erase(self, project: str, chunk_id: str, *events_and_record: Any, attempt: int = 0) -> bool:
+        if chunk_id != self.chunk_id:
+            return super().erase(project, chunk_id, *events_and_record, attempt=attempt)
+        if self.refusal:
+            raise self.refusal
+        return False
+
+
+@pytest.mark.parametrize("refusal", [None, StoreFailed("throttled"), NotApplied("a commit is in the way")])
+def test_a_chunk_whose_events_others_keep_changing_is_left_and_all_others_are_erased(
+    refusal: StoreFailed | None,
+) -> None:
+    world = World()
+    chunks = [make_chunk(make_event(f"e{number}")) for number in range(3)]
+    world.take(*chunks)
+    port = Unerasable(world.events, world.commits)
+    port.chunk_id, port.refusal = chunks[1].chunk_id, refusal
+    totals = erase(world, port=port)
+    assert (totals.events, totals.events_in_flight, totals.lines_in_flight, totals.is_complete) == (2, 1, 1, False)
+    assert [ref.event_id for _, ref in world.events.stored] == ["e1"]
+    assert erase(world).is_complete
+
+
+def test_an_erasure_that_the_table_refuses_for_good_says_why() -> None:
+    class Forbidden(NotApplied):
+        passes = False
+
+    world = World()
+    world.take(chunk := make_chunk(make_event("e1")))
+    port = Unerasable(world.events, world.commits)
+    port.chunk_id, port.refusal = chunk.chunk_id, Forbidden("not allowed")
+    with pytest.raises(StoreFailed, match="not allowed"):
+        erase(world, port=port)
+
+
+def test_an_object_that_is_rewritten_all_the_time_is_left_and_all_others_lose_their_lines() -> None:
+    class Restless(FakeArchive):
+        def rewrite(self, name: str, *content: Any) -> bool:
+            return name != busy and super().rewrite(name, *content)
+
+    world = World(archive=Restless())
+    for number in range(2):
+        world.take(make_chunk(make_event(f"e{number}")))
+    busy, other = sorted(world.archive.objects)
+    totals = erase(world)
+    assert (totals.lines, totals.lines_in_flight, totals.is_complete) == (1, 1, False)
+    assert [bool(world.archived()[name]) for name in (busy, other)] == [True, False]
+
+
+def test_a_chunk_that_leaves_the_quarantine_while_it_is_looked_through_is_counted_once_at_least() -> None:
+    world, chunk = World(), make_chunk(make_event("late"))
+
+    class CommittedMeanwhile(FakeQuarantine):
+        def waiting(self) -> Iterator[Quarantined]:
+            world.take(replace(chunk, renewed=NOW))
+            return super().waiting()
+
+    world.quarantine = CommittedMeanwhile(world.commits)
+    world.quarantine.add(make_quarantined(chunk), "kept")
+    eraser = eraser_of(world)
+    eraser.count_left()
+    assert (eraser.totals.events_in_flight, eraser.totals.is_settled) == (1, False)
+
+
+def test_an_entry_that_leaves_the_quarantine_before_it_is_read_ends_no_erasure() -> None:
+    world, chunk = World(), make_chunk(make_event("late"))
+    world.quarantine.add(make_quarantined(chunk), "kept")
+    world.quarantine.contents.clear()
+    assert erase(world).quarantined == 0

@@ -182,7 +182,7 @@ def test_the_quarantine_keeps_message_reason_and_times_and_the_quarantine_lists_
     assert (world.dead_letters.depth(), world.queue.bodies) == (0, [])
     garbage, entry = world.quarantine.waiting()
     assert (entry.name, entry.code, entry.accepted) == (failing.chunk_id, "archive_failed", 2)
-    kept = json.loads(world.quarantine.content(entry))
+    kept = json.loads(world.quarantine.content(entry) or "")
     assert chunks.decode(kept.pop("message")) == failing
     assert kept == {
         "code": "archive_failed",
