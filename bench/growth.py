@@ -13,7 +13,7 @@ from bench.side_by_side import say
 from chalicelib.core import table_keys, timestamps
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import EventRef
-from chalicelib.core.windows import DAY, HOUR, MINUTE
+from chalicelib.core.windows import HOUR, MINUTE
 from millrace.pricing import recording
 from millrace.pricing.recording import Worker, cut, per_event
 from millrace.pricing.stub import Stub
@@ -110,7 +110,6 @@ def _load(events: int, *, per_post: int, per_batch: int, skewed: bool) -> Counte
             for event_type in range(6):
                 units["counters", table_keys.counter("p", hour, str(event_type), shard).pk] += 2
             units["marks of hours", table_keys.mark("p", hour, hour, shard).pk] += 2
-            units["days", table_keys.day("p", DAY.name_of(hour), shard).pk] += 2
             units["ledger", table_keys.ledger(hour, shard).pk] += 2
     for (kind, pk), number in list(units.items()):
         if kind in ("commit records", "counters"):  # they share their partitions

@@ -159,13 +159,15 @@ units, CPU and the size of the answer. A request may take 29 s. A function has 0
 
 def aggregator(cases: dict[str, Any]) -> list[str]:
     """The section on the aggregator: one table with a row for each case and size."""
-    columns = {"calls": "calls", "read": "read units", "write": "write units", "cpu_ms": "ms of CPU", "megabytes": "MB"}
+    columns = {"calls": "calls", "items": "items", "read": "read units", "write": "write units"}
+    columns |= {"cpu_ms": "ms of CPU", "megabytes": "MB"}
     rows = {f"{size} {name}": figures for name, sizes in cases.items() for size, figures in sizes.items()}
     return [
         "## How the aggregator grows\n",
         "The flows and adapters of the aggregator were measured with a table in memory\n"
         "(`bench/reporting.py`), without botocore. The cases are reading the marks, a run over active\n"
-        "projects, the report of one hour, and the ledger. MB is the largest memory use of Python.\n",
+        "projects, the report of one hour, the ledger, the quarantine, and a page deep in an hour.\n"
+        "Items are those that queries read. MB is the largest memory use of Python.\n",
         _table(
             list(rows), list(columns), lambda row, what: f"{rows[row][what]:,.1f}" if what in rows[row] else "", columns
         ),

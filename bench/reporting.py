@@ -1,12 +1,15 @@
 """Measures how the aggregator's cost grows: its flows and adapters run over an in-memory table.
 
 It varies marks, projects, events of an hour, the ledger, the quarantine and deep pages. For each size it measures the
-calls, read and write units, CPU and memory of one run or one answer.
+calls, read and write units, items of queries, CPU and memory of one run or one answer.
+
+python -m bench.reporting [--largest] prints the figures.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 import tracemalloc
 from bisect import bisect_left, bisect_right, insort
@@ -328,6 +331,13 @@ CASES: dict[str, tuple[Callable[[int], dict[str, float]], tuple[int, ...], tuple
 }
 
 
+def main() -> None:
+    """Print the section of docs/benchmarks.md; --largest for all sizes."""
+    from bench import report
+
+    sys.stdout.write("\n".join(report.aggregator(run(largest="--largest" in sys.argv))))
+
+
 def run(*, largest: bool) -> dict[str, dict[str, dict[str, float]]]:
     """Return calls, units, CPU and memory by case and size. `largest`: include unusual sizes, which takes minutes."""
     found: dict[str, dict[str, dict[str, float]]] = {}
@@ -336,3 +346,7 @@ def run(*, largest: bool) -> dict[str, dict[str, dict[str, float]]]:
             say(f"aggregator: {size:,} {name}")
             found.setdefault(name, {})[f"{size:,}"] = act(size)
     return found
+
+
+if __name__ == "__main__":
+    main()

@@ -58,14 +58,14 @@ class Rejections:
                 self._write(project, found[first : first + rejection.MAX_KEPT_EVENTS], 0, now)
             return
         uncounted = self._uncounted.pop(project.name, 0) + max(0, len(found) - rejection.MAX_KEPT_EVENTS)
-        if self._is_full(project.name, f"{now:%H:%M}"):
-            self._uncounted[project.name] = uncounted + min(len(found), rejection.MAX_KEPT_EVENTS)
-            return
-        self._write(project, found[: rejection.MAX_KEPT_EVENTS], uncounted, now)
+        kept = found[: rejection.MAX_KEPT_EVENTS]
+        if self._is_full(project.name, f"{now:%H:%M}") or not self._write(project, kept, uncounted, now):
+            self._uncounted[project.name] = uncounted + len(kept)
 
     def _write(
         self, project: Project, found: Sequence[tuple[Any, dict[str, Any]]], uncounted: int, now: datetime
-    ) -> None:
+    ) -> bool:
+        """Whether the events are surely kept."""
         from chalicelib.core import rejection
 
         rows = [rejection.make_row(raw, verdict, project) for raw, verdict in found]
@@ -74,6 +74,8 @@ class Rejections:
             self._log().keep(rejection.RejectedPost(project.name, name, tuple(rows), uncounted))
         except StoreFailed as error:
             _log.warning("rejected events could not be stored: %s", error)
+            return False
+        return True
 
     def _is_full(self, project: str, name: str) -> bool:
         minute = self._minutes.get(project)

@@ -157,6 +157,16 @@ def test_a_flood_of_bad_posts_is_kept_up_to_a_number_each_minute_and_the_rest_co
     assert log.posts[-1].uncounted == 30
 
 
+def test_what_the_log_did_not_take_is_counted_with_what_it_takes_next() -> None:
+    log = FakeRejectionLog(fails=True)
+    rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE)
+    for _ in range(2):
+        post(rejections, *[BAD] * 30)
+    log.fails = False
+    post(rejections, BAD)
+    assert [(len(kept.rows), kept.uncounted) for kept in log.posts] == [(1, 60)]
+
+
 def test_one_projects_flood_leaves_room_for_another() -> None:
     log = FakeRejectionLog()
     rejections = Rejections(lambda: log, posts_a_minute=KEPT_POSTS_A_MINUTE)

@@ -150,6 +150,14 @@ def test_an_old_chunk_that_cannot_be_quarantined_does_not_hold_its_neighbours() 
     assert (world.queue.deleted, committed(world)) == ([message.receipt_handle], {new.chunk_id})
 
 
+@pytest.mark.parametrize("is_renewed_first", [True, False])
+def test_of_an_old_and_a_renewed_copy_in_a_batch_the_younger_age_counts(is_renewed_first: bool) -> None:
+    world, old = World(), chunk_of("e1", received=NOW - AGE - SECOND)
+    copies = [make_message(replace(old, renewed=NOW)), make_message(old)]
+    world.process(*(copies if is_renewed_first else reversed(copies)))
+    assert (committed(world), list(world.quarantine.entries)) == ({old.chunk_id}, [])
+
+
 def test_a_chunk_that_was_renewed_is_as_old_as_its_renewal() -> None:
     world, old = World(), chunk_of("e1", received=NOW - 2 * AGE)
     world.process(make_message(replace(old, renewed=NOW - AGE)))

@@ -126,6 +126,13 @@ def test_a_trigger_that_is_no_number_is_told_by_its_name(name: str) -> None:
         Trigger.from_environ({name: "ten"})
 
 
+@pytest.mark.parametrize(("name", "most"), [("BATCH_SIZE", 10_000), ("BATCH_WINDOW_SECONDS", 300)])
+def test_a_trigger_takes_no_more_than_lambda_does(name: str, most: int) -> None:
+    Trigger.from_environ({name: str(most)})
+    with pytest.raises(ValueError, match=name):
+        Trigger.from_environ({name: str(most + 1)})
+
+
 def test_an_empty_number_means_the_default() -> None:
     assert Settings.from_environ(LEAST | {"RETENTION_DAYS": ""}) == Settings.from_environ(LEAST)
 
