@@ -19,27 +19,32 @@ def every_fault(calls: Sequence[Call]) -> list[Fault]:
     ]
 
 
-def one_of_each_class(calls: Sequence[Call]) -> list[Fault]:
-    """Each step fails in every way, and between any two steps that follow each other happens whatever can.
+def one_of_each_class(
+    calls: Sequence[Call], *, has_zombies: bool = True, each_by_every_rival: bool = False
+) -> list[Fault]:
+    """Each step fails in every way, and between any two steps that follow each other the process dies or meets a rival.
 
     Failures that come to the same are one way, and the repeats of a step, or of two, are one class: both take turns.
-    The choice is the same every time.
+    So do the rivals, unless `each_by_every_rival`. The choice is the same every time.
     """
     chosen, turns = {Fault(1, kind) for kind in BEFORE}, Counter[str]()
     for call, numbers in _places(calls).items():
         for place, ways in enumerate(ways_to_fail(call.operation)):
             chosen.add(Fault(numbers[place % len(numbers)], ways[turns[ways[-1]] % len(ways)]))
             turns[ways[-1]] += 1
-    for (first, *_), numbers in _places(_neighbours(calls)).items():
+    rivals = [kind for kind in AFTER if kind != "crash-after" and (has_zombies or "zombie" not in kind)]
+    for turn, ((first, *_), numbers) in enumerate(_places(_neighbours(calls)).items()):
         # A death after a read leaves what it left before the read.
-        kinds = [kind for kind in AFTER if kind != "crash-after" or not is_read(first.operation)]
+        kinds = [] if is_read(first.operation) else ["crash-after"]
+        kinds += rivals if each_by_every_rival else [rivals[turn % len(rivals)]]
         chosen.update(Fault(numbers[place % len(numbers)], kind) for place, kind in enumerate(kinds))
     return [fault for fault in every_fault(calls) if fault in chosen]
 
 
-def one_of_each_class_at_every_call(calls: Sequence[Call]) -> list[Fault]:
-    """The same, but no call is taken for the repeat of another."""
-    return one_of_each_class([Call(call.operation, str(number)) for number, call in enumerate(calls)])
+def one_of_each_class_at_every_call(calls: Sequence[Call], *, has_zombies: bool = True) -> list[Fault]:
+    """The same with every rival, and no call is taken for the repeat of another."""
+    every = [Call(call.operation, str(number)) for number, call in enumerate(calls)]
+    return one_of_each_class(every, has_zombies=has_zombies, each_by_every_rival=True)
 
 
 def _neighbours(calls: Sequence[Call]) -> Iterable[tuple[Any, ...]]:
