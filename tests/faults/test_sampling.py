@@ -32,18 +32,25 @@ def classes_of(steps: tuple[Call, Call]) -> int:
 
 @pytest.mark.parametrize("steps", dict.fromkeys(pairwise(CALLS)))
 def test_between_two_steps_that_follow_each_other_happens_whatever_can(steps: tuple[Call, Call]) -> None:
-    kinds = kinds_between(steps, one_of_each_class(CALLS, each_by_every_rival=True))
+    kinds = kinds_between(steps, one_of_each_class(CALLS, is_brief=False))
     expected = [kind for kind in AFTER if not (kind == "crash-after" and is_read(steps[0].operation))]
     assert sorted(kinds) == sorted(expected * classes_of(steps))
 
 
-def test_rivals_take_turns() -> None:
-    met = set()
-    for steps in dict.fromkeys(pairwise(CALLS)):
-        rivals = [kind for kind in kinds_between(steps, one_of_each_class(CALLS)) if kind != "crash-after"]
+@pytest.mark.parametrize("steps", dict.fromkeys(pairwise(CALLS)))
+def test_every_rival_comes_before_a_write_and_one_in_turn_before_a_read(steps: tuple[Call, Call]) -> None:
+    rivals = [kind for kind in kinds_between(steps, one_of_each_class(CALLS)) if kind != "crash-after"]
+    every = [kind for kind in AFTER if kind != "crash-after"]
+    if is_read(steps[1].operation):
         assert len(rivals) == classes_of(steps)
-        met |= set(rivals)
-    assert met == set(AFTER) - {"crash-after"}
+    else:
+        assert sorted(rivals) == sorted(every * classes_of(steps))
+
+
+def test_rivals_before_reads_take_turns() -> None:
+    reads = [Call("dynamodb.Query", str(number)) for number in range(4)]
+    met = [fault.kind for fault in one_of_each_class(reads) if fault.number < 4 and fault.kind in AFTER]
+    assert met == [kind for kind in AFTER if kind != "crash-after"]
     assert "rival-zombie-after" not in {fault.kind for fault in one_of_each_class(CALLS, has_zombies=False)}
 
 
