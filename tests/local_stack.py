@@ -48,7 +48,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
 
 
 @contextlib.contextmanager
-def _as_in_its_own_process() -> Iterator[None]:
+def as_in_its_own_process() -> Iterator[None]:
     """Undo what a command leaves behind in a process: the environment that it is led by, and sessions of the SDK."""
     before = dict(os.environ)
     _forget_sessions()
@@ -115,7 +115,7 @@ class LocalStack:
 
     def run(self, *arguments: str, code: int = 0, stdin: str | None = None) -> str:
         """A command's standard output. It runs in this process, which takes a tenth of the CPU of another one."""
-        with _as_in_its_own_process():
+        with as_in_its_own_process():
             found = CliRunner(env={"MILLRACE_STATE": str(self.state)}).invoke(main, arguments, input=stdin)
         if found.exception and not isinstance(found.exception, SystemExit):
             raise found.exception

@@ -19,10 +19,11 @@ def every_fault(calls: Sequence[Call]) -> list[Fault]:
     ]
 
 
-def one_of_each_class(calls: Sequence[Call]) -> list[Fault]:
+def one_of_each_class(calls: Sequence[Call], *, has_zombies: bool = True, is_brief: bool = True) -> list[Fault]:
     """Each step fails in every way, and between any two steps that follow each other happens whatever can.
 
     Failures that come to the same are one way, and the repeats of a step, or of two, are one class: both take turns.
+    So do rivals before a read. Just before a write comes every one: whatever was read for it may be old then.
     The choice is the same every time.
     """
     chosen, turns = {Fault(1, kind) for kind in BEFORE}, Counter[str]()
@@ -30,16 +31,20 @@ def one_of_each_class(calls: Sequence[Call]) -> list[Fault]:
         for place, ways in enumerate(ways_to_fail(call.operation)):
             chosen.add(Fault(numbers[place % len(numbers)], ways[turns[ways[-1]] % len(ways)]))
             turns[ways[-1]] += 1
-    for (first, *_), numbers in _places(_neighbours(calls)).items():
+    rivals = [kind for kind in AFTER if kind != "crash-after" and (has_zombies or "zombie" not in kind)]
+    for turn, ((first, second, _), numbers) in enumerate(_places(_neighbours(calls)).items()):
         # A death after a read leaves what it left before the read.
-        kinds = [kind for kind in AFTER if kind != "crash-after" or not is_read(first.operation)]
+        kinds = [] if is_read(first.operation) else ["crash-after"]
+        writes = second is None or not is_read(second.operation)
+        kinds += rivals if writes or not is_brief else [rivals[turn % len(rivals)]]
         chosen.update(Fault(numbers[place % len(numbers)], kind) for place, kind in enumerate(kinds))
     return [fault for fault in every_fault(calls) if fault in chosen]
 
 
-def one_of_each_class_at_every_call(calls: Sequence[Call]) -> list[Fault]:
-    """The same, but no call is taken for the repeat of another."""
-    return one_of_each_class([Call(call.operation, str(number)) for number, call in enumerate(calls)])
+def one_of_each_class_at_every_call(calls: Sequence[Call], *, has_zombies: bool = True) -> list[Fault]:
+    """The same, but no call is taken for the repeat of another, and every rival comes everywhere."""
+    every = [Call(call.operation, str(number)) for number, call in enumerate(calls)]
+    return one_of_each_class(every, has_zombies=has_zombies, is_brief=False)
 
 
 def _neighbours(calls: Sequence[Call]) -> Iterable[tuple[Any, ...]]:

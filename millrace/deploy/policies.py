@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -103,12 +104,17 @@ def _operators_alone(table: str) -> Policy:
 
 def actions(right: Right) -> list[str]:
     """Return the IAM actions that the calls of a right need."""
+    (statement,) = _builder().build_policy_from_api_calls({right.service: set(right.calls)})["Statement"]
+    return sorted(set(statement["Action"]))
+
+
+@cache
+def _builder() -> PolicyBuilder:
+    """Return Chalice's policy builder, whose tables take longer to read than all policies to build."""
     custom = load_custom_policy_actions()
     for service, newer in _NEWER_ACTIONS.items():
         custom[service] = custom.get(service, {}) | newer
-    builder = PolicyBuilder(api_policy_actions=load_api_policy_actions(), custom_policy_actions=custom)
-    (statement,) = builder.build_policy_from_api_calls({right.service: set(right.calls)})["Statement"]
-    return sorted(set(statement["Action"]))
+    return PolicyBuilder(api_policy_actions=load_api_policy_actions(), custom_policy_actions=custom)
 
 
 def _capitalised(words: str) -> str:

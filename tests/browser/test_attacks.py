@@ -60,7 +60,7 @@ class _Page(BaseHTTPRequestHandler):
 def site() -> Iterator[str]:
     """The address of the other site. Its server is on this machine, so that the browser asks nobody for permission."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Page)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
     yield f"http://{STRANGER}:{server.server_port}/"
     server.shutdown()
     server.server_close()

@@ -28,7 +28,7 @@ def test_the_shop_draws_the_events_of_browser_and_server(
         monkeypatch.setitem(os.environ, f"MILLRACE_{kind.upper()}_KEY", made)
     shop: dict[str, Any] = runpy.run_path(str(SHOP))
     with make_server("127.0.0.1", 0, shop["application"]) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
         try:
             page = opened(url=f"http://127.0.0.1:{server.server_port}")
             expect(page.locator("#alarm")).to_contain_text("orders in the last hour: 0")

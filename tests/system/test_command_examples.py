@@ -10,9 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from command_examples import FILES, examples, form
-from local_stack import LocalStack
+from local_stack import LocalStack, as_in_its_own_process
 from millrace.cli import main
-from waiting import eventually
 
 
 def test_commands_print_what_their_page_shows(
@@ -27,9 +26,10 @@ def test_commands_print_what_their_page_shows(
     key_id = ""
     for example in examples():
         if example.line == "report":
-            eventually(lambda: own_stack.get("/reports", grain="day")["reports"], "the reports to be made")
+            own_stack.make_reports()
         line = re.sub(r"revoke \w+", f"revoke {key_id}", example.line)
-        printed = CliRunner().invoke(main, shlex.split(line)).output
+        with as_in_its_own_process():
+            printed = CliRunner().invoke(main, shlex.split(line)).output
         # Projects and keys of other tests stay.
         missing = [each for each in form(example.output) if each not in form(printed)]
         assert (example.line, missing) == (example.line, []), printed
