@@ -27,7 +27,7 @@ quick: lint types ## style, types, unit and flow tests: less than a minute
 	@$(VENV)/python -m pytest tests/unit tests/flows
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, many more examples, the tests of the tests
-	@$(VENV)/python -m pytest tests/unit tests/flows tests/faults tests/deployment tests/contract tests/handlers/test_openapi.py -n auto --dist loadgroup --thorough
+	@$(VENV)/python -m pytest tests/unit tests/flows tests/faults tests/deployment tests/contract tests/handlers/test_openapi.py tests/handlers/test_page_of_costs.py -n auto --dist loadgroup --thorough
 
 fault: .venv/dev-ready .venv-emulator/ready ## one fault scenario again: make fault ID=process/4:lost
 	@$(VENV)/python -m pytest tests/faults -k one_fault --fault $(ID) -s

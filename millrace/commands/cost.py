@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -89,7 +90,7 @@ def cost(
     if as_json:
         output.print_json([*_documents(by_case, assumed), *_documents(recorded, assumed)])
         return
-    _print_captured(by_case, assumed)
+    _print_captured(by_case, _record_captured(largest, as_own=True), assumed)
     _print_ingestion(recorded, assumed)
     _print_what_ifs(recorded, assumed)
     _print_bills(recorded, assumed, rate)
@@ -124,41 +125,51 @@ def _record(cases: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]
     return {"ours": ours, **peers}
 
 
-def _record_captured(sizes: Sequence[tuple[int, int]]) -> dict[str, list[dict[str, Any]]]:
-    """Return the measured work for each library's events, by case. `sizes`: events per POST and messages per batch."""
+def _record_captured(sizes: Sequence[tuple[int, int]], *, as_own: bool = False) -> dict[str, list[dict[str, Any]]]:
+    """Record what the events of each library take, by case. `sizes`: events a POST and messages a batch.
+
+    `as_own`: the same events, sent in own form.
+    """
     recorded = {}
     with Stub() as stub:
         worker = recording.Worker(recording.OURS, stub)
-        for case in captured.CASES:
-            output.say(f"measuring {case} ...")
-            worker.ask(captured={"case": case})
+        for case in captured.LIBRARIES if as_own else captured.CASES:
+            output.say(f"measuring {case}{' in own form' if as_own else ''} ...")
+            worker.ask(captured={"case": case, "as_own": as_own})
             recorded[case] = [recording.record(worker, events=number, messages=size) for number, size in sizes]
         worker.end()
     return recorded
 
 
-def _print_captured(by_case: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> None:
-    """Print a row for each library. Their events differ in size."""
+def _print_captured(
+    by_case: dict[str, list[dict[str, Any]]], own: dict[str, list[dict[str, Any]]], assumed: Assumptions
+) -> None:
+    """Print a row for each library. Their events take different numbers of bytes."""
     columns = [_case(row) for row in by_case[captured.OWN]]
-    output.print_text("Dollars for a million events of each library, at events a POST x messages a batch")
+    output.print_text(
+        "Dollars for a million events of each library, at events a POST x messages a batch (the same in own form)"
+    )
     output.print_table(
         ("", *columns, "bytes stored"),
         [
-            (
-                case,
-                *(f"{bill.ingestion(row, assumed)['in all']:.3f}" for row in rows),
-                f"{rows[-1]['behind']['item_bytes']:.0f}",
-            )
+            (case, *_dollars(rows, own.get(case, ()), assumed), f"{rows[-1]['behind']['item_bytes']:.0f}")
             for case, rows in by_case.items()
         ],
     )
     rows = by_case[captured.OWN]
     lifetimes = [bill.lifetime(row, assumed) for row in rows]
     spent = ", ".join(f"{taken:.2f} at {name}" for name, (taken, _) in zip(columns, lifetimes, strict=True))
+    backups = ", ".join(f"{more:.2f}" for _, more in lifetimes)
     output.print_text(
         f"\nA million events in own form, taken in and kept for {assumed.retention_days} days: {spent} dollars; "
-        f"backups (point-in-time recovery) {lifetimes[-1][1]:.2f} more.\n"
+        f"backups (point-in-time recovery) {backups} more.\n"
     )
+
+
+def _dollars(rows: Sequence[dict[str, Any]], own: Sequence[dict[str, Any]], assumed: Assumptions) -> Iterable[str]:
+    for row, same in zip_longest(rows, own):
+        beside = f" ({bill.ingestion(same, assumed)['in all']:.2f})" if same else ""
+        yield f"{bill.ingestion(row, assumed)['in all']:.2f}{beside}"
 
 
 def _documents(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions) -> Iterable[dict[str, Any]]:

@@ -14,7 +14,8 @@ from millrace.pricing.workload import Traffic
 _CAPTURED: dict[str, dict[str, Any]] = json.loads(Path(__file__).with_name("captured.json").read_text())
 #: The cases of Millrace's own form, besides those of the libraries.
 OWN, UNTIMED = "own form", "own form, without a time"
-CASES = (OWN, UNTIMED, *_CAPTURED)
+LIBRARIES = (*_CAPTURED,)
+CASES = (OWN, UNTIMED, *LIBRARIES)
 
 
 class Request(NamedTuple):

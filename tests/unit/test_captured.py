@@ -12,9 +12,7 @@ from chalicelib.core.dialects import registry
 from chalicelib.core.event import Event
 from chalicelib.flows.ingest import ingest
 from fakes import FakeMeter, FakeQueue
-from millrace.pricing.captured import CASES, OWN, UNTIMED, CapturedTraffic, incoming_of, resource_of
-
-LIBRARIES = [case for case in CASES if case not in (OWN, UNTIMED)]
+from millrace.pricing.captured import CASES, LIBRARIES, UNTIMED, CapturedTraffic, incoming_of, resource_of
 
 
 def events_of(case: str, number: int, *, as_own: bool = False) -> list[Event]:

@@ -64,9 +64,13 @@ def libraries() -> list[Library]:
 
 
 def _library(name: str, version: str, row: dict[str, Any]) -> Library:
-    given = {key: row[key] for key in row if key not in ("versions", "version_lacks")}
+    given = {key: row[key] for key in row if key not in ("versions", "version_lacks", "ignores_503")}
     lacks = (*row.get("lacks", ()), *row.get("version_lacks", {}).get(version, ()))
-    return Library(name, version, **{"package": name, **given, "lacks": lacks})
+    return Library(
+        name,
+        version,
+        **{"package": name, **given, "lacks": lacks, "ignores_503": version in row.get("ignores_503", ())},
+    )
 
 
 def install(chosen: list[Library]) -> None:
