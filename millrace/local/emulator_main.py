@@ -80,7 +80,10 @@ class Snapshots:
 
 
 class Watched:
-    """The emulator's application. It counts the calls that may have changed something, and answers their number."""
+    """The emulator's application. It counts the calls that may have changed something.
+
+    A request for the path CHANGES gets the number of these calls.
+    """
 
     def __init__(self, application: Any) -> None:
         self._application = application
