@@ -175,7 +175,7 @@ def package_is_ours(stage: Stage) -> Wrong:
         if configuration["CodeSize"] > _MOST_PACKAGE_BYTES:
             yield (
                 f"The package of {function} has {configuration['CodeSize'] / 1e6:.1f} MB: cold starts take longer.",
-                "Remove libraries that do not ship from requirements.txt.",
+                "Remove the packages that the functions do not need from requirements.txt.",
             )
 
 

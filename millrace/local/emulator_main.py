@@ -36,7 +36,7 @@ from emulator_additions import (
 )
 from emulator_guard import CHANGES, SERVICES, Guard
 
-# Calls that change nothing that matters after a restart. Metrics come all the time: other changes save them too.
+# Calls that change no data that a restart needs. Metrics arrive all the time, and are saved with the next other change.
 _READS = (
     b"ReceiveMessage",
     b"Query",
