@@ -1,4 +1,7 @@
-"""`make proof`: searches every pair of features completely, larger worlds at random, and every broken rule."""
+"""`make proof`: searches the worlds of all pairs of features completely, and larger worlds at random.
+
+Then it breaks each rule of mutations.py, and checks that the search finds a violation.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +27,7 @@ def _at_random(schedules: int, seed: int) -> Result:
 
 
 def _report(result: Result) -> bool:
-    """Print a result, with the steps to a violation. Return whether there is no violation."""
+    """Print a result, with the steps that lead to a violation. Return whether there is no violation."""
     size = "" if result.is_complete else " (not all)"
     _say(
         f"{result.setting:36} {result.states:9,} states{size} {result.settled:7,} settled {result.seconds:7.1f} s  "
@@ -42,8 +45,10 @@ def _say(line: str) -> None:
 
 def _main() -> int:
     options = argparse.ArgumentParser(prog="python -m proof")
-    options.add_argument("--pair", nargs="+", choices=FEATURES, help="Only the world that combines these features.")
-    options.add_argument("--mutation", choices=MUTATIONS, help="Only this broken rule, with the steps to a violation.")
+    options.add_argument("--pair", nargs="+", choices=FEATURES, help="Search only the world of these features.")
+    options.add_argument(
+        "--mutation", choices=MUTATIONS, help="Break only this rule, and print the steps to a violation."
+    )
     options.add_argument("--random", type=int, default=20_000, help="The number of random schedules of larger worlds.")
     asked = options.parse_args()
     if asked.pair:

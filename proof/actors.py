@@ -1,7 +1,7 @@
-"""The processor and the aggregator. An actor is a generator: it yields a call, and receives the call's answer.
+"""The processor and the aggregator as actors. An actor is a generator: it yields a call, and receives the answer.
 
-The next call of an actor depends only on its arguments and on the answers so far. It may die between any two calls.
-`broken`: the names of rules that are broken on purpose (mutations.py). It is empty for the protocol itself.
+The next call of an actor depends only on the actor's arguments and on the answers so far. An actor may die between any
+two calls. `broken`: the names of rules that are broken on purpose (mutations.py), none for the real protocol.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ Actor = Generator[Call, Any, Any]
 Broken = frozenset[str]
 
 _ATTEMPTS = 2
-#: The owner of an erased event.
+#: The owner of an erased item.
 NOBODY = "nobody"
 
 
 class Job:
-    """A chunk of a batch, with the numbers of its messages."""
+    """A chunk of a batch. `numbers`: the numbers of the chunk's messages. `owned`: the events that the chunk owns."""
 
     def __init__(self, chunk: Chunk) -> None:
         self.chunk = chunk
@@ -34,7 +34,7 @@ class Job:
 
 
 def process(me: str, batch: Sequence[tuple[int, Message]], now: int, history: History, broken: Broken) -> Actor:
-    """Give the chunks of a batch their effects, and then delete their messages."""
+    """Process the chunks of a batch, and then delete the messages of the chunks that are done."""
     if "acknowledge first" in broken:
         for number, _ in batch:
             yield ("acknowledge", number)
@@ -54,7 +54,7 @@ def process(me: str, batch: Sequence[tuple[int, Message]], now: int, history: Hi
 
 
 def _process_part(jobs: Sequence[Job], name: str, history: History, broken: Broken) -> Actor:
-    """Return the jobs that are done."""
+    """Look, claim, archive and commit. Return the jobs that are done."""
     done, claimed = [], list[Job]()
     for job in jobs:
         looked = yield from _look(job)
@@ -74,7 +74,7 @@ def _process_part(jobs: Sequence[Job], name: str, history: History, broken: Brok
 
 
 def _merge(batch: Sequence[tuple[int, Message]], me: str, broken: Broken) -> list[Job]:
-    """Return one job for each chunk. Of several copies, the one with the youngest age counts."""
+    """Return one job for each chunk. If the batch has several copies of a chunk, the youngest copy counts."""
     jobs: dict[str, Job] = {}
     for number, message in batch:
         chunk = message.chunk
@@ -88,16 +88,18 @@ def _merge(batch: Sequence[tuple[int, Message]], me: str, broken: Broken) -> lis
 
 
 def judging(history: History, broken: Broken) -> History:
+    """Return the lifetimes by which the actors judge ages."""
     return history[-1:] if "today's lifetimes judge" in broken else history
 
 
 def _kept_until(chunk: Chunk, history: History, broken: Broken) -> tuple[int, int]:
-    """Return when an event of this chunk expires, and when its guard or pointer does."""
+    """Return when an event of this chunk expires, and when the event's guard or pointer expires."""
     kept = chunk.minted + history[-1].events
     return kept, chunk.minted + 2 if "guards expire earlier" in broken else kept
 
 
 def _quarantine(chunk: Chunk) -> Actor:
+    """Put a chunk into the quarantine unless it is committed. Return False if the outcome is unknown."""
     record = yield ("read", ("record", chunk.name), ("item", chunk.events[0].place))
     if record is UNKNOWN:
         return False
@@ -113,7 +115,7 @@ def _is_of(item: Item | None, chunk: Chunk) -> bool:
 
 
 def _in_turn(jobs: list[Job]) -> list[list[Job]]:
-    """Return parts: single-event chunks whose event another job has as well come later than it."""
+    """Return the jobs in two parts. The second part holds single-event chunks whose event another job has, too."""
     first: list[Job] = [job for job in jobs if not job.chunk.is_single]
     seen = {place for job in first for event in job.chunk.events for place in (event.place, *event.firsts)}
     after: list[Job] = []
@@ -125,7 +127,10 @@ def _in_turn(jobs: list[Job]) -> list[list[Job]]:
 
 
 def _look(job: Job) -> Actor:
-    """Return whether a single-event chunk is committed, and note whether its event is another's. Skip other chunks."""
+    """Return whether a single-event chunk is committed. Other chunks are not examined.
+
+    If another chunk owns the event, the job owns nothing from now on.
+    """
     chunk = job.chunk
     if not chunk.is_single:
         return "not committed"
@@ -140,14 +145,14 @@ def _look(job: Job) -> Actor:
 
 
 def _claim(job: Job, kept: tuple[int, int], broken: Broken) -> Actor:
-    """Find out which events the chunk owns. Return False if an owner is unknown."""
+    """Claim the events of a job, and set the events that the chunk owns. Return False if an owner is unknown."""
     owned = []
     for event in job.chunk.events:
         for place, item in _items_to_claim(event, job.chunk.name, kept, broken):
             owner = yield from _insert(place, item, job, broken)
             if owner is None:
                 return False
-            if owner != job.chunk.name and "what exists is mine" not in broken:
+            if owner != job.chunk.name and "an existing item is mine" not in broken:
                 break
         else:
             owned.append(event)
@@ -156,7 +161,10 @@ def _claim(job: Job, kept: tuple[int, int], broken: Broken) -> Actor:
 
 
 def _items_to_claim(event: Event, owner: str, kept: tuple[int, int], broken: Broken) -> list[tuple[str, Item]]:
-    """Return the items that an attempt claims in turn, as long as it proves to own each."""
+    """Return the items that an attempt claims for an event, in order. The event's own item is the last.
+
+    The attempt stops at the first item that another chunk owns.
+    """
     firsts = event.firsts
     if "no pointer and no guard" in broken:
         firsts = ()
@@ -168,7 +176,7 @@ def _items_to_claim(event: Event, owner: str, kept: tuple[int, int], broken: Bro
 
 
 def _insert(place: str, item: Item, job: Job, broken: Broken) -> Actor:
-    """Return the owner of the item that is stored in the end, or None if it is unknown."""
+    """Insert an item if its place is free. Return the owner of the stored item, or None if the owner is unknown."""
     there = yield ("insert", place, item)
     if there is UNKNOWN:
         if "unknown is a duplicate" in broken:
@@ -178,6 +186,7 @@ def _insert(place: str, item: Item, job: Job, broken: Broken) -> Actor:
 
 
 def _archive(jobs: Sequence[Job], name: str, broken: Broken) -> Actor:
+    """Write the owned events as one object. Return False if it is unknown whether the object was written."""
     lines = _lines(jobs)
     if "archive after the commit" in broken or not lines:
         return True
@@ -190,7 +199,10 @@ def _lines(jobs: Sequence[Job]) -> frozenset[Line]:
 
 
 def _commit(jobs: Sequence[Job], object_name: str, name: str, history: History, broken: Broken) -> Actor:
-    """Commit all jobs together. Jobs that prove to be done leave the group, and the rest is computed again."""
+    """Commit all jobs in one transaction. Return the jobs that are done.
+
+    If some jobs prove to be done already, commit the other jobs in a new transaction.
+    """
     left, done = list(jobs), list[Job]()
     for attempt in range(_ATTEMPTS + len(jobs)):
         if not left:
@@ -213,7 +225,10 @@ def _commit(jobs: Sequence[Job], object_name: str, name: str, history: History, 
 
 
 def _is_committed(job: Job, broken: Broken) -> Actor:
-    """Return whether an existing item proves the commit. Otherwise the job becomes a duplicate, or stays unknown."""
+    """Return whether the existing item proves the commit of the job.
+
+    If the item belongs to another chunk, the job becomes a duplicate.
+    """
     if not (job.chunk.is_single and job.owned) or "a taken place is a commit" in broken:
         return True
     answer = yield ("read", _proof_of(job))
@@ -221,7 +236,7 @@ def _is_committed(job: Job, broken: Broken) -> Actor:
         return False
     if _is_of(answer[0], job.chunk):
         return True
-    job.owned = ()  # it is a duplicate, and gets a separate record as such
+    job.owned = ()  # the chunk is a duplicate, so the next attempt writes a record without events
     return False
 
 
@@ -235,6 +250,7 @@ def _proof_of(job: Job) -> tuple[Any, ...]:
 def _transaction(
     jobs: Sequence[Job], name: str, shared: str, history: History, broken: Broken
 ) -> tuple[tuple[tuple[Any, ...], ...], tuple[tuple[str, int], ...]]:
+    """Return the parts of the transaction that commits these jobs, and the increments of the counters."""
     absent = ANYTHING if "commit without condition" in broken else None
     singles = [job for job in jobs if job.chunk.is_single and job.owned]
     parts: list[tuple[Any, ...]] = []
@@ -257,19 +273,19 @@ def _transaction(
 
 
 def aggregate(_now: int, _history: History, broken: Broken) -> Actor:
-    """Recompute the report of the hour if it has a mark."""
+    """Recompute the report of the hour if the hour has a mark. Then remove the mark."""
     answer = yield ("read", ("mark",), ("mark put",), ("minutes",))
     if answer is UNKNOWN or answer[0] is None:
         return
     mark, put, now = answer
-    # The mark's own record may not be visible yet, so only a later run that finds the same mark removes it.
+    # The record of the commit that put the mark may not be visible yet. So only a later run removes a young mark.
     is_young = put == now and "a young mark goes at once" not in broken
     answer = yield ("read", ("report",))
     if answer is UNKNOWN:
         return
     before = answer[0]
     seen = set()
-    for half in (0, 1):  # shards are read one after the other
+    for half in (0, 1):  # the aggregator reads the shards one after the other
         records = yield ("list", "record")
         if records is UNKNOWN:
             return

@@ -9,7 +9,7 @@ from proof.world import UNKNOWN, Chunk, Item, Line
 
 
 def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
-    """Erase a person's events. End with a receipt if no event had to be left."""
+    """Erase a person's events, then the person's lines in the archive. Write a receipt if no event was left."""
     is_complete = True
     standing = yield from _standing(user)
     if standing is None:
@@ -21,7 +21,7 @@ def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
     is_complete &= answer is not UNKNOWN and not any(
         event.user == user for _, chunk in answer for event in chunk.events
     )
-    # Events that were committed meanwhile are left to the next run.
+    # The processor may have committed events meanwhile. The next run of the erasure erases them.
     if "no second look" not in broken:
         is_complete &= (yield from _standing(user)) == ()
     if is_complete:
@@ -29,6 +29,7 @@ def erase(user: str, now: int, history: History, broken: Broken) -> Actor:
 
 
 def _standing(user: str) -> Actor:
+    """Return the items of the person's events that are not erased, by place. None: the query failed."""
     items = yield ("list", "item")
     if items is UNKNOWN:
         return None
@@ -36,12 +37,13 @@ def _standing(user: str) -> Actor:
 
 
 def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
+    """Erase an event from its item, its commit record and the counters. Return False if the event is left."""
     answer = yield ("read", ("record", item.record or item.owner))
     if answer is UNKNOWN:
         return False
     (record,) = answer
     if record is None:
-        return False  # its chunk may still be processed, and would archive and count it again
+        return False  # a worker may still process the chunk, and would archive and count the event again
     erased = item._replace(event=None, is_erased=True)
     left = record._replace(owned=frozenset(event for event in record.owned if event.place != place))
     key = ("record", item.record or item.owner)
@@ -59,6 +61,7 @@ def _erase_event(place: str, item: Item, broken: Broken) -> Actor:
 
 
 def _erase_lines(user: str, now: int, history: History, broken: Broken) -> Actor:
+    """Rewrite the archive's objects without the person's lines. Return False if a line is left."""
     objects = yield ("list", "object")
     if objects is UNKNOWN:
         return False
@@ -77,8 +80,11 @@ def _erase_lines(user: str, now: int, history: History, broken: Broken) -> Actor
 
 
 def _is_erasable(line: Line, now: int, history: History, broken: Broken) -> Actor:
-    """Return whether no commit needs a line: its event is erased, or is another chunk's and its own chunk is done."""
-    # The commit is read first: if a chunk is seen as committed, its event is seen too.
+    """Return whether no commit needs a line.
+
+    Either the line's event is erased, or another chunk owns the event and the line's chunk is done.
+    """
+    # Read the commit before the event. If the chunk is seen as committed, its event is seen, too.
     is_done = yield from _is_done(line, now, history, broken)
     if is_done is UNKNOWN:
         return False
@@ -92,7 +98,10 @@ def _is_erasable(line: Line, now: int, history: History, broken: Broken) -> Acto
 
 
 def _is_done(line: Line, now: int, history: History, broken: Broken) -> Actor:
-    """Return whether a line's chunk is committed, or can never be. A quarantined chunk may still be renewed."""
+    """Return whether a line's chunk is committed or can never be processed again.
+
+    An operator may renew a chunk in the quarantine, so such a chunk is not done.
+    """
     answer = yield ("read", ("record", line.chunk))
     if answer is UNKNOWN or answer[0] is not None:
         return UNKNOWN if answer is UNKNOWN else True
@@ -103,12 +112,12 @@ def _is_done(line: Line, now: int, history: History, broken: Broken) -> Actor:
     answer = yield ("read", ("quarantined", line.chunk))
     if answer is UNKNOWN or answer[0] is not None:
         return UNKNOWN if answer is UNKNOWN else False
-    # A chunk leaves the quarantine only once it is committed.
+    # Only committed chunks leave the quarantine.
     return True
 
 
 def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:
-    """Send a quarantined chunk again with a new age, if all items that recognise its events outlive it."""
+    """Send a quarantined chunk again with a new age, if every item that recognises its events lives longer."""
     answer = yield ("read", ("quarantined", chunk_name))
     if answer is UNKNOWN or answer[0] is None:
         return
@@ -126,7 +135,7 @@ def renew(chunk_name: str, now: int, history: History, broken: Broken) -> Actor:
 
 
 def replay(now: int, history: History, broken: Broken) -> Actor:
-    """Send archived events again that cannot have expired, in chunks with new ids."""
+    """Send the archived events that cannot have expired to the queue again, in chunks with new ids."""
     objects = yield ("list", "object")
     if objects is UNKNOWN:
         return
@@ -140,7 +149,7 @@ def replay(now: int, history: History, broken: Broken) -> Actor:
             answer = yield ("read", ("record", line.chunk))
             if answer is UNKNOWN or (answer[0] is not None and answer[0].archived_in != key[1]):
                 continue
-            # The archive stores where an event is stored, but not how it was recognised.
+            # The archive keeps the place of an event, but not its pointers and guards.
             yield (
                 "send",
                 Chunk(f"replayed {line.chunk} {event.place}", now, line.received, (event._replace(firsts=()),)),
@@ -158,7 +167,7 @@ def sweep(_now: int, _history: History, broken: Broken) -> Actor:
             answer = yield ("read", ("record", line.chunk))
             if answer is UNKNOWN:
                 return
-            # A single-event chunk's object is only named by a shared record. The model never sweeps such objects.
+            # Only a shared record names the object of a single-event chunk. The model never sweeps such objects.
             is_elsewhere = answer[0] is not None and answer[0].archived_in != key[1]
             is_orphan &= is_elsewhere or "sweep without evidence" in broken
         if is_orphan:

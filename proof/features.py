@@ -1,7 +1,7 @@
-"""The features of the protocol, and the small world that combines two of them.
+"""The features of the protocol, and the small world of each pair of features.
 
-Each world has two or three attempts to send one event, in the forms of the features, and the commands of the features.
-Copies, batches, crashes and lost answers occur in every world.
+In each world, a client sends one event two or three times, in the forms that the features name. Operators run the
+commands that the features name. Copies, batches, crashes and lost answers occur in every world.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from proof.lifetimes import USUAL, Lifetimes
 from proof.search import Setting
 from proof.world import Chunk, Event, Message
 
-#: The forms of an attempt: the events that the identity "e" can become.
+#: The forms in which ingestion may queue the event that the client sends.
 PLAIN = Event("e", "e")
 ANONYMOUS = Event("e", "e", user="anonymous")
 IDENTIFIED = Event("e", "e of ann", firsts=("e",))  # the natural key has the anonymous id
-GUARDED = [Event("g", f"g received {number}", firsts=("guard of g",)) for number in (1, 2)]  # no time of its own
+#: The client gives no time, so each attempt gets the time of its receipt.
+GUARDED = [Event("g", f"g received {number}", firsts=("guard of g",)) for number in (1, 2)]
 OWN = Event("own", "own", user="bob")  # only the second attempt sends it
-SOLE = [
-    Event("s", f"s of {user}", user=user, firsts=("id of s",)) for user in ("ann", "bob")
-]  # the id alone identifies
+#: The id alone identifies the event, and the second attempt names another user.
+SOLE = [Event("s", f"s of {user}", user=user, firsts=("id of s",)) for user in ("ann", "bob")]
 
-#: "correction" moves the first attempt's event, "late correction" the second's, to another time. With another form,
-#: "the
-#: id alone" means: the project identifies by id when the first attempt comes, and no longer when the second does.
+#: "correction" moves the event of the first attempt to another time, and "late correction" moves that of the second.
+#: "the id alone": the project identifies events by id. Together with another form, it does so only for the first
+#: attempt.
 FORMS = ("single", "correction", "late correction", "another user", "guard", "the id alone")
 ACTORS = ("erasure", "renewal", "replay", "sweep", "reports", "lifetimes")
 FEATURES = (*FORMS, *ACTORS, "months")
 
 
 def attempts(features: tuple[str, ...]) -> list[Chunk]:
-    """Return the chunks of the attempts of these features."""
+    """Return the chunks that the client's attempts make, in the forms that these features name."""
     first, second = [PLAIN], [PLAIN]
     if "another user" in features:
         first, second = [ANONYMOUS], [IDENTIFIED]
@@ -65,7 +65,7 @@ def attempts(features: tuple[str, ...]) -> list[Chunk]:
 
 
 def _moved(event: Event, to: str = "e corrected") -> Event:
-    """Return the event at a corrected time, with a pointer at the natural key."""
+    """Return the event with a corrected time, and with a pointer at the natural key."""
     return event._replace(place=to, firsts=("e",))
 
 
@@ -74,7 +74,7 @@ def _chunk(name: str, events: list[Event], *, is_single: bool = False) -> Chunk:
 
 
 def meeting(*features: str) -> Setting:
-    """Return the small world that combines these features."""
+    """Return the small world of these features."""
     chunks = attempts(features)
     is_of_two_commands = set(features) <= set(ACTORS) - {"lifetimes"} and len(features) > 1
     if is_of_two_commands or set(features) in ({"erasure", "months"}, {"erasure", "lifetimes"}):
@@ -82,7 +82,7 @@ def meeting(*features: str) -> Setting:
     has_time = bool(set(features) & {"renewal", "lifetimes", "months"})
     if not has_time and not chunks[-1].is_single and len(chunks) > 1:
         chunks[-1] = chunks[-1]._replace(events=(*chunks[-1].events, OWN))
-    # With time, the second attempt comes a month later: the latest time at which a client may send it again.
+    # If months pass, the client makes the second attempt after a month, the latest time that the protocol allows.
     messages = [Message(chunk, 0) for chunk in chunks]
     if has_time and len(chunks) > 1:
         late = chunks[-1]._replace(minted=1, received=1)
@@ -124,7 +124,7 @@ def pairs() -> list[Setting]:
 
 
 def together(seed: int) -> Setting:
-    """Return a larger world for random schedules: three or four features, two workers, three faults."""
+    """Return a larger world for random schedules, with three or four features, two workers and three faults."""
     dice = random.Random(seed)  # noqa: S311 - the same for the same seed
     features = tuple(dice.sample([*FORMS, *ACTORS], dice.choice((3, 4))))
     small = meeting(*features, "months")

@@ -1,4 +1,4 @@
-"""The invariants: of every state, and of states in which nothing is left to do."""
+"""The invariants. Some hold in every state, and some hold when nothing is left to do."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def always(world: World) -> str | None:
         if key[0] == "count" and value > 1:
             return f"{key[1]} was counted {value} times"
         if key[0] == "count" and value < 0:
-            return f"{key[1]} was taken from the counters twice"
+            return f"the counters were reduced twice for {key[1]}"
         # An erasure may delete the lines of an expired event while its record still exists.
         is_live = key[0] == "record" and value.archived_in is not None and value.expiry > world["now",]
         if is_live and not _is_archived(world, key[1], value):
@@ -28,7 +28,10 @@ def _is_archived(world: World, name: str, record: Record) -> bool:
 
 
 def _erased_things_return(world: World) -> str | None:
-    """Return an event that exists after its person's receipt, unless it was in the queue: the next run erases that."""
+    """Return a violation if an event exists although the receipt says that its person is erased.
+
+    Events that were in the queue during the erasure are excepted: the next run erases them.
+    """
     for key, value in world.items():
         if key[0] != "receipt":
             continue
@@ -39,12 +42,12 @@ def _erased_things_return(world: World) -> str | None:
         for other, item in world.items():
             stands = other[0] == "item" and item.event and item.event.user == key[1]
             if stands and item.owner.removeprefix("replayed ").partition(" ")[0] not in unseen:
-                return f"{key[1]} was erased, and {other[1]} stands"
+                return f"{key[1]} was erased, but the event {other[1]} exists"
     return None
 
 
 def at_rest(world: World) -> str | None:
-    """Return the violation of a state without messages and running actors, or None."""
+    """Return the violation of a state in which no message waits and no actor runs, or None."""
     return (
         always(world)
         or _accepted_and_not_counted(world)
@@ -55,11 +58,11 @@ def at_rest(world: World) -> str | None:
 
 
 def _accepted_and_not_counted(world: World) -> str | None:
-    """Return an accepted event that was never counted. An event that was counted and erased has a counter of zero."""
+    """Return a violation if an accepted event was never counted. A counted event that was erased has a counter of 0."""
     for chunk in _chunks(world):
         for event in chunk.events:
             if ("count", event.identity) not in world and not _is_set_aside(world, event.identity):
-                return f"{event.identity} was accepted, and never counted"
+                return f"the event {event.identity} was accepted, but never counted"
     return None
 
 
@@ -68,7 +71,7 @@ def _chunks(world: World) -> list[Chunk]:
 
 
 def _is_set_aside(world: World, identity: str) -> bool:
-    """Return whether an event is in the quarantine, in a chunk that was not renewed and committed since."""
+    """Return whether the quarantine holds an event in a chunk that was not renewed and then committed."""
     finished = {
         (chunk.events, chunk.minted)
         for chunk in _chunks(world)
@@ -84,10 +87,10 @@ def _is_set_aside(world: World, identity: str) -> bool:
 
 
 def _done_without_proof(world: World) -> str | None:
-    """Return a finished chunk that is neither committed nor in the quarantine."""
+    """Return a violation if a deleted message's chunk is neither committed nor in the quarantine."""
     for chunk in _chunks(world):
         if not _is_proved(world, chunk) and ("quarantined", chunk.name) not in world and ("expired",) not in world:
-            return f"the chunk {chunk.name} left no trace"
+            return f"the chunk {chunk.name} is neither committed nor in the quarantine"
     return None
 
 
@@ -97,27 +100,31 @@ def _is_proved(world: World, chunk: Chunk) -> bool:
 
 
 def _not_in_one_record(world: World) -> str | None:
+    """Return a violation if an event is not in exactly one commit record, or is counted differently."""
     records = [value for key, value in world.items() if key[0] == "record"]
     owned = Counter(event.identity for record in records for event in record.owned)
     for identity, number in owned.items():
         if number > 1:
-            return f"{identity} is in {number} commit records"
+            return f"the event {identity} is in {number} commit records"
     for key, number in world.items():
         if key[0] == "count" and number != owned[key[1]] and ("expired",) not in world:
-            return f"{key[1]} is counted {number} times, and {owned[key[1]]} commit records have it"
+            return f"the event {key[1]} is counted {number} times, but is in {owned[key[1]]} commit records"
     for key, item in world.items():
         stands = key[0] == "item" and item.event and ("quarantined", item.owner) not in world
         if stands and item.event.identity not in owned and ("expired",) not in world:
-            return f"{item.event.identity} stands, and no commit record has it"
+            return f"the event {item.event.identity} exists, but is in no commit record"
     return None
 
 
 def _report_is_behind(world: World) -> str | None:
-    """Return a report that is behind its records and has no mark. Expired records do not change a report."""
+    """Return a violation if the report differs from the commit records, and the hour has no mark.
+
+    A report may keep the events of expired records.
+    """
     if ("mark",) in world:
         return None
     owned = {event.identity for key, value in world.items() if key[0] == "record" for event in value.owned}
     _, seen = world.get(("report",), (0, frozenset()))
     if owned == seen or (("expired",) in world and owned < seen):
         return None
-    return f"the report says {sorted(seen)}, the records {sorted(owned)}, and there is no mark"
+    return f"the report has {sorted(seen)}, the commit records have {sorted(owned)}, and there is no mark"

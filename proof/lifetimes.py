@@ -1,10 +1,10 @@
-"""The lifetimes of the model, in months, and the judgements that depend on them."""
+"""The lifetimes of the model, in months, and the rules that depend on them."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-#: A client that sends an event again within this time of the first attempt changes nothing.
+#: A client may send an event again within this time of the first attempt. The second attempt must change nothing.
 CLIENT_RETRIES = 1
 
 
@@ -39,6 +39,6 @@ def is_settled(history: History, now: int, minted: int) -> bool:
 
 
 def may_expire(history: History, now: int, received: int) -> bool:
-    """Return whether an item that recognises an event may expire before a chunk that is sent now is done."""
+    """Return whether an item that recognises an event may expire before the last copy of a chunk, sent now, is done."""
     kept = smallest(history, received - CLIENT_RETRIES)
     return now + kept.max_chunk_age + CLIENT_RETRIES >= received + kept.events

@@ -1,4 +1,4 @@
-"""Rules that are broken on purpose, each with the features whose combination must show it."""
+"""Rules that are broken on purpose. For each rule, the search must find a violation in the world of these features."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
     "an id for each delivery": ("correction",),
     "unknown is a duplicate": ("correction",),
     "unknown is mine": ("correction",),
-    "what exists is mine": ("correction",),
+    "an existing item is mine": ("correction",),
     "unknown commit is done": ("correction",),
     "a cancel ends the group": ("single",),
     "archive after the commit": ("correction",),
@@ -42,6 +42,6 @@ MUTATIONS: dict[str, tuple[str, ...]] = {
 
 
 def caught(name: str, seconds: float = 120) -> Result:
-    """Search the world in which a broken rule must cause a violation, until one is found."""
+    """Break a rule, and search the world of its features for a violation."""
     setting = meeting(*MUTATIONS[name])
     return Search(setting, frozenset({name})).all(seconds)

@@ -1,7 +1,10 @@
-"""The search: all orders of steps and all faults in a small world, or random ones in a larger world.
+"""Searches worlds of the model for violations.
 
-A state consists of a world, the running actors, the calls that may still be applied, and the remaining budgets. The
-state of an actor is the list of its answers: the same answers lead to the same next call.
+In a small world, it tries every order of steps and every fault. In a larger world, it tries random ones.
+
+A state consists of a world, the running actors, and the calls that AWS may still apply late. It also has the numbers of
+faults and repeated deliveries that are left. The state of an actor is the list of answers that the actor has received:
+the same answers lead to the same next call.
 """
 
 from __future__ import annotations
@@ -25,11 +28,13 @@ _ACTORS: dict[str, Callable[..., actors.Actor]] = {
 
 @dataclass(frozen=True)
 class Setting:
-    """A small world to search: the messages, the other actors (each acts once), and the number of faults.
+    """A small world to search.
 
-    `commands`: names of actors with their argument, such as ("erase", "ann"). `changes`: lifetimes that take effect.
-    `months`: how long time passes. `faults`: failed calls and killed workers. `again`: redeliveries of a message that
-    is in work or gone. `batch`: the most messages in a delivery.
+    `world`: the first state of the data, with the messages. `commands`: the other actors with their arguments, such as
+    ("erase", "ann"). Each of them acts once. `changes`: lifetimes that come into force. `months`: the number of months
+    that may pass. `faults`: how many calls may fail and workers may die, together. `again`: how many times a message
+    may be delivered while a worker has it, or after it was deleted. `batch`: the most messages in a delivery.
+    `workers`: the most workers that run at once.
     """
 
     name: str
@@ -44,7 +49,7 @@ class Setting:
 
 
 class State(NamedTuple):
-    """A state of the search. `world`, `running` and `late` are numbers of entries in the search's tables."""
+    """A state of the search. `world`, `running` and `late` are positions in the tables of the search."""
 
     world: int
     running: tuple[int, ...]
@@ -55,19 +60,19 @@ class State(NamedTuple):
     again: int
 
 
-#: The description of a step: text and values, which are only printed if they lead to a violation.
+#: The description of a step: text and values. It is printed only if the step leads to a violation.
 Label = tuple[Any, ...]
 
 
 class Running(NamedTuple):
-    """An actor: its name and arguments, and the answers that it has received."""
+    """A running actor. `program`: its name and arguments. `answers`: the answers that it has received."""
 
     program: tuple[Any, ...]
     answers: tuple[Any, ...] = ()
 
 
 class Numbered:
-    """A table of values: numbers them, and finds them by number."""
+    """A table that gives each value a number, and finds a value by its number."""
 
     def __init__(self) -> None:
         self.values: list[Any] = []
@@ -82,6 +87,11 @@ class Numbered:
 
 @dataclass
 class Result:
+    """The result of a search. `states`: the number of visited states. `settled`: how many of them were settled.
+
+    `is_complete`: whether all reachable states were visited. `trace`: the steps that lead to the violation.
+    """
+
     setting: str
     states: int = 0
     settled: int = 0
@@ -119,7 +129,7 @@ class Search:
         return self._resume(Running(program))
 
     def _resume(self, actor: Running) -> int | None:
-        """Return the number of the actor at its next call, or None if it has ended."""
+        """Run an actor to its next call. Return the actor's number in the table, or None if the actor has ended."""
         name, *arguments = actor.program
         steps = _ACTORS[name](*arguments, self.broken)
         try:
@@ -151,7 +161,7 @@ class Search:
         for position, call in enumerate(state.late):
             after, _ = self._apply(state.world, call)
             left = state.late[:position] + state.late[position + 1 :]
-            yield ("lands late:", call), state._replace(world=after, late=left)
+            yield ("applied late:", call), state._replace(world=after, late=left)
         yield from self._deliveries(state)
         yield from self._commands(state)
         yield from self._time(state)
@@ -177,7 +187,7 @@ class Search:
             return
         fewer = state.faults - 1
         yield (shown, number, "applied, unknown"), goes_on(after, UNKNOWN, faults=1)
-        yield (shown, number, "unknown, lands late"), goes_on(state.world, UNKNOWN, faults=1, late=(number,))
+        yield (shown, number, "unknown, applied late"), goes_on(state.world, UNKNOWN, faults=1, late=(number,))
         yield (shown, number, "killed before"), state._replace(running=rest, faults=fewer)
         yield (shown, number, "killed after"), state._replace(world=after, running=rest, faults=fewer)
 
@@ -215,7 +225,7 @@ class Search:
     def _time(self, state: State) -> Iterator[tuple[Label, State]]:
         world = self._worlds.values[state.world]
         now = world["now",]
-        if now < self.setting.months:  # no invocation outlives a month
+        if now < self.setting.months:  # no invocation lasts for a month
             after = self._world({**minutes_later(world), ("now",): now + 1})
             yield ("a month passes",), state._replace(world=after, running=(), late=())
         if world.get(("minutes",), 1) < 1:
@@ -230,7 +240,7 @@ class Search:
                 yield ("from now on", change), state._replace(world=after, changes=state.changes[1:])
 
     def is_settled(self, state: State) -> bool:
-        """Return whether nothing runs, waits, or may still be applied."""
+        """Return whether no actor runs, no message waits, and AWS applies no call late."""
         world = self._worlds.values[state.world]
         return not (state.running or state.late or any(k[0] == "message" and not v.is_gone for k, v in world.items()))
 
@@ -260,7 +270,7 @@ class Search:
         return result
 
     def random(self, schedules: int, seed: int) -> Result:
-        """Walk through a number of random schedules, each until nothing is left to do."""
+        """Follow a number of random schedules. Each ends when no step is possible, or after 400 steps."""
         started, result, dice = time.process_time(), Result(self.setting.name, is_complete=False), random.Random(seed)  # noqa: S311
         for _ in range(schedules):
             state, trace = self.first(), list[Label]()
@@ -288,7 +298,7 @@ class Search:
 
     def _show(self, label: Label) -> str:
         first, *rest = label
-        if first == "lands late:" or (len(rest) == 2 and isinstance(rest[0], int)):
+        if first == "applied late:" or (len(rest) == 2 and isinstance(rest[0], int)):
             rest[0] = self._calls.values[rest[0]]
         return " ".join([str(first), *(_short(each) for each in rest)])
 
@@ -298,12 +308,12 @@ def _without(world: World, key: tuple[Any, ...]) -> World:
 
 
 def _choose(steps: list[tuple[Label, State]], dice: random.Random) -> tuple[Label, State]:
-    """Choose a step at random. Months and faults are less likely than ordinary steps."""
+    """Choose a step at random. Months and faults are chosen less often than other steps."""
     rare = (
         "a month passes",
         "not applied, unknown",
         "applied, unknown",
-        "unknown, lands late",
+        "unknown, applied late",
         "killed before",
         "killed after",
     )
@@ -316,7 +326,7 @@ def _numbers(program: tuple[Any, ...]) -> list[int]:
 
 
 def _names_in(world: World, state: State, calls: list[Any]) -> set[str]:
-    """Return the names of workers that the world still mentions, so that they are not used again."""
+    """Return the names of workers that the world still contains. New workers must not get these names."""
     named = repr([calls[number] for number in state.late])
     used = {name for name in _NAMES if f" {name}." in named or f"'{name}." in named}
     for key, value in world.items():

@@ -7,15 +7,15 @@ A world is a dictionary of immutable keys and values, so that two equal worlds a
     ("message", number)    a Message: queued, or gone
     ("item", place)        an Item: an event, a pointer, a guard, or the rest of an erased event
     ("record", name)       a Record: the events that a commit owns, and the object that archives them
-    ("count", identity)    how often the counters have counted an event; counters never expire
+    ("count", identity)    the number of times that the counters have counted an event; counters never expire
     ("object", name)       the lines of an archive object
     ("mark",), ("report",) the mark of the only hour, and its report
-    ("minutes",)           how often some minutes have passed
-    ("mark put",)          when the mark was put, in these
+    ("minutes",)           the number of times that some minutes have passed
+    ("mark put",)          the value of ("minutes",) when the mark was put
     ("hidden", name)       the former record that a query still sees after a transaction has changed it
     ("quarantined", chunk) a Chunk
     ("receipt", user)      the month in which an erasure of the user ended, and the chunks that were queued meanwhile
-    ("erasing", user)      the chunks that were queued when it began
+    ("erasing", user)      the chunks that were queued when the erasure began
     ("expired",)           whether an item or record has expired
 """
 
@@ -32,9 +32,9 @@ DONE = "done"
 
 
 class Event(NamedTuple):
-    """An event. `place`: where it is stored. `firsts`: the pointers and guards that are claimed before it, in order.
+    """An event. `place`: the key under which the event is stored. `user`: the user under whom it is stored.
 
-    `user`: the user under whom it is stored.
+    `firsts`: the places of the pointers and guards that an attempt claims before the event, in order.
     """
 
     identity: str
@@ -44,7 +44,7 @@ class Event(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """A chunk. `received`: when its events were received; before `minted` if it was made of archived events."""
+    """A chunk. `received`: when ingestion received its events. A replay mints a new chunk for old events."""
 
     name: str
     minted: int
@@ -105,14 +105,14 @@ def _read(world: World, *keys: tuple[Any, ...]) -> Any:
 
 
 def _list(world: World, kind: str) -> Any:
-    """Query all keys of a kind. A query may see one item of a transaction and not yet another."""
+    """Query all keys of a kind. A query may see one item of a transaction before another item is visible."""
     seen = {key: world.get(("hidden", key[1]), value) for key, value in world.items() if key[0] == kind}
     found = [(key, value) for key, value in seen.items() if value is not None]
     return tuple(sorted(found, key=lambda entry: repr(entry[0])))
 
 
 def _insert(world: World, place: str, item: Item) -> Any:
-    """Put an item unless its key is taken. Return the item that is stored then."""
+    """Put an item unless the key is taken. Return the item that is stored under the key afterwards."""
     return world.setdefault(("item", place), item)
 
 
@@ -122,7 +122,7 @@ def _put(world: World, key: tuple[Any, ...], value: Any) -> Any:
 
 
 def _certify(world: World, user: str) -> Any:
-    """Store the receipt of an erasure, and note which chunks were queued and could not be seen."""
+    """Store the receipt of an erasure with the chunks that were in the queue, where the erasure could not see them."""
     return _put(world, ("receipt", user), (world["now",], world["erasing", user] | _queued(world)))
 
 
@@ -131,7 +131,7 @@ def _queued(world: World) -> frozenset[str]:
 
 
 def begin(world: World, command: tuple[str, ...]) -> World:
-    """Return the world as a command begins. For an erasure, note which chunks are queued."""
+    """Return the world when a command begins. For an erasure, note which chunks are in the queue."""
     return {**world, ("erasing", command[1]): _queued(world)} if command[0] == "erase" else world
 
 
@@ -142,7 +142,7 @@ def minutes_later(world: World) -> World:
 
 
 def _put_if(world: World, key: tuple[Any, ...], before: Any, value: Any) -> Any:
-    """Put a value (None: delete the key) if the value is still `before`."""
+    """Put a value, or delete the key for None, if the current value is `before`."""
     if world.get(key) != before:
         return False
     _put(world, key, value) if value is not None else world.pop(key, None)

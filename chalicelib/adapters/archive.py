@@ -18,7 +18,7 @@ from chalicelib.errors import StoreFailed
 from chalicelib.ports import ArchiveObject, Content
 
 _CONTENT_TYPE = "application/gzip"
-# Of gzip. Its default, 9, takes twice the CPU to save one percent.
+# The compression level of gzip. The default, 9, takes twice the CPU to save one percent.
 _LEVEL = 6
 
 
@@ -56,7 +56,7 @@ class Archive:
         return self._bucket.replace(name, pack(events), _CONTENT_TYPE, etag=etag)
 
     def delete(self, name: str) -> None:
-        """Delete an object. A missing one is not an error."""
+        """Delete an object. A missing object is not an error."""
         self._bucket.delete(name)
 
 
@@ -65,7 +65,7 @@ def pack(events: Iterable[StoredEvent]) -> bytes:
 
 
 def unpack(body: bytes) -> list[StoredEvent]:
-    """Return the events in an object; the inverse of `pack`. Raises ValueError if it is not gzip."""
+    """Return the events in an object; the inverse of `pack`. Raises ValueError if the object is not gzip."""
     try:
         lines = gzip.decompress(body).split(b"\n")
     except (OSError, EOFError, zlib.error) as error:

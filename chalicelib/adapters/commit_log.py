@@ -1,7 +1,7 @@
 """The commit log: writes commit records in one transaction with the counters, days, marks and ledger sums.
 
-Other modules own the form of the items: record_item.py the commit records, event_item.py the events of single-event
-chunks, counters.py the counters and days, marks.py the marks, ledger_sums.py the sums.
+Other modules define the items. Commit records are in record_item.py, the events of single-event chunks in
+event_item.py, counters and days in counters.py, marks in marks.py, and sums in ledger_sums.py.
 """
 
 from __future__ import annotations
@@ -57,7 +57,8 @@ class CommitLog:
         except StoreFailed:
             return Outcome(set())
         if taken:
-            return self._outcome(records[position] for position in sorted(taken))  # parts begin with one per record
+            # The first parts of the transaction put one item for each record, in the order of the records.
+            return self._outcome(records[position] for position in sorted(taken))
         self._remember(days)
         return Outcome({record.chunk_id for record in records})
 
@@ -65,7 +66,10 @@ class CommitLog:
         return self._lifetimes().current.events
 
     def _remember(self, days: Iterable[ListedDay]) -> None:
-        """Days that are listed are written no more by this process, until their records live longer."""
+        """Remember the days that are listed, so that this process does not write them again until records live longer.
+
+        A full cache is cleared.
+        """
         if len(self._listed) > _MAX_REMEMBERED_DAYS:
             self._listed.clear()
         self._listed.update(days)
@@ -78,19 +82,19 @@ class CommitLog:
                 committed.add(record.chunk_id)
             else:
                 singles[record.chunk_id] = table_keys.event_item(record.project, record.owned[0].ref)
-        with suppress(StoreFailed):  # without an answer, they are tried again
+        with suppress(StoreFailed):  # if this read fails, the single-event chunks are tried again
             known = self._known(singles)
             return known._replace(committed=committed | known.committed)
         return Outcome(committed)
 
     def _known(self, wanted: dict[str, Key]) -> Outcome:
-        """Return the outcome of chunks by their own items: committed, another's event, or unknown."""
+        """Read the chunks' own items. Return which chunks are committed, are duplicates, or are unknown."""
         items, unanswered = self._table.get_answered(list(wanted.values()), attributes="pk, sk, c, i, z")
         there = {chunk_id: items[key] for chunk_id, key in wanted.items() if key in items}
         committed = {chunk_id for chunk_id, item in there.items() if is_committed(chunk_id, item)}
         unknown = {chunk_id for chunk_id, key in wanted.items() if key in unanswered}
         duplicates = there.keys() - committed
-        # An erased event has no owner. An event with `i` is that of a committed single-event chunk.
+        # An erased event has no owner. An event with `i` belongs to a committed single-event chunk.
         owners = {each: there[each]["c"]["S"] for each in duplicates if not there[each].keys() & {"i", "z"}}
         return Outcome(committed, duplicates, owners, unknown)
 
@@ -131,11 +135,11 @@ class CommitLog:
         return self._known(wanted)
 
     def committed(self, chunks: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-        """Return the committed ones of these chunks (project, chunk_id)."""
+        """Return the chunks (project, chunk_id) that are committed."""
         return set(self._evidence(chunks))
 
     def record(self, project: str, chunk_id: str) -> CommitRecord | None:
-        """Return the record of a chunk, or None. A committed single-event chunk has a record that it may share."""
+        """Return the record of a chunk, or None. The record of a single-event chunk may hold other chunks' events."""
         item = self._table.get(table_keys.commit_record(project, chunk_id))
         if item and not is_record_of(chunk_id, item):
             return None
@@ -195,5 +199,5 @@ class CommitLog:
 
 
 def _fresh_id(minute: str) -> str:
-    """Return a new id for a shared record. It is never reused, since another attempt may share with other chunks."""
+    """Return a new id for a shared record. No id is reused, since a retry may put other chunks into its record."""
     return mint_chunk_id(datetime.now(UTC), minute, os.urandom(10))

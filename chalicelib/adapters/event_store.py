@@ -28,9 +28,9 @@ class _Row:
 
 
 class EventStore:
-    """`retention`: returns how long events, pointers and guards are stored, from when their chunk was minted.
+    """`retention`: returns how long events, pointers and guards are stored after their chunk was minted.
 
-    `max_inserts`: inserts of one call. `side_by_side`: a map that may make its calls in parallel.
+    `max_inserts`: the most inserts in one call. `side_by_side`: a map that may make its calls in parallel.
     """
 
     def __init__(
@@ -49,8 +49,8 @@ class EventStore:
     def claim(self, claims: Sequence[tuple[Chunk, Event]]) -> list[str | None]:
         """Insert each event unless its identity exists. Return the owner of each identity (`Chunk.owner`).
 
-        None: the owner is unknown, whether or not something was written. A repeated claim returns the same owners. The
-        exception is an erased event: it has no owner any more, so that no copy of its chunk archives it again.
+        None: the owner is unknown, and it is also unknown whether anything was written. A repeated claim returns the
+        same owners, except for an erased event. It has no owner any more, so that no copy of its chunk archives it.
 
         An event's guards and pointer are inserted first. Only their owner inserts the event itself.
         """
@@ -68,7 +68,7 @@ class EventStore:
         owners: list[str | None],
         row_of: Callable[[Chunk, Event], _Row | None],
     ) -> None:
-        """Insert a row for each of these claims that its chunk still owns, and set the owner that results."""
+        """Insert a row for each claim whose chunk still owns the event. Then set the owner of the row as the owner."""
         rows = {
             place: row
             for place in places
@@ -145,7 +145,10 @@ class EventStore:
         return {key: owner(item) for key, item in items.items()}
 
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
-        """Return an event by its own key or its natural key, or by another time if it has a guard; or None."""
+        """Return the event of a reference, or None.
+
+        The reference names the event's key or its natural key. The time may differ if the event has a guard.
+        """
         keys = (
             table_keys.event_item(project, ref),
             table_keys.guard_item(project, ref.user, ref.event_id),
@@ -158,7 +161,7 @@ class EventStore:
         return read_item(item, _event) if item and stands(item) else None
 
     def get_many(self, project: str, refs: Sequence[EventRef]) -> list[dict[str, Any]]:
-        """Return events in the order of `refs`. Expired and erased ones are left out."""
+        """Return events in the order of `refs`, without expired and erased events."""
         wanted = [table_keys.event_item(project, ref) for ref in refs]
         found = self._table.get_many(wanted)
         return list(readable((found[key] for key in wanted if key in found and stands(found[key])), _event))
@@ -182,7 +185,7 @@ class EventStore:
     ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
         """Yield a user's events, newest first. `at_most`: the items to read, erased ones and other types included.
 
-        A search that ends early yields its position and None last. `page_items`: the number of items to read first.
+        If a search ends early, its last pair is the position and None. `page_items`: the number of items to read first.
         """
         options: Item = {}
         if event_type is not None:

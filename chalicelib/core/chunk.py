@@ -22,9 +22,9 @@ _FORMAT = 3
 class Sender:
     """The sender and the time of a POST: the facts that all its events share.
 
-    `shared`: the fields that a batch states once for all its events. `context`: added to each event's context, unless
-    the event has a value of its own. `batch`: further fields of the batch, and overridden values of `context`; they
-    become the member `batch` of each event's context.
+    `shared`: the fields that a batch states once for all its events. It may have two members. Each event's context
+    gets the values of `context` that the event does not override. The fields in `batch` are stored in the member
+    `batch` of each event's context, together with the overridden values.
     """
 
     project: str
@@ -180,7 +180,7 @@ def _message(chunk: Chunk, texts: Iterable[str]) -> str:
 
 
 def decode(body: str, *, latest: datetime | None = None) -> Chunk:
-    """Return the chunk in a message; the inverse of `encode`. Raises Undecodable unless ingestion could have sent it.
+    """Return the chunk in a message; the inverse of `encode`. Raises Undecodable if ingestion cannot have sent it.
 
     `latest`: a chunk that claims to be received, minted or renewed after this time is undecodable.
     """

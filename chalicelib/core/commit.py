@@ -36,8 +36,9 @@ class CommitRecord:
     `archive_object`: None if the chunk owns no event, since all were duplicates.
     `value_counts`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
     `erased`: the number of events that it owned before they were erased.
-    `body`: the event that the commit inserts, of a single-event chunk that is not known to be a duplicate; else None.
-    `waits_for`: old chunks that own events of this one and were never committed. Those events count once they are.
+    `body`: for a single-event chunk that is not known to be a duplicate, the event that the commit inserts.
+    `waits_for`: old uncommitted chunks that own events of this chunk. These events are counted when those chunks are
+    committed.
     """
 
     project: str
@@ -65,11 +66,11 @@ class CommitRecord:
 
 
 class Outcome(NamedTuple):
-    """The known result of an attempt to commit, or of a look. Chunks are named by chunk_id.
+    """The result of an attempt to commit, or of `CommitLog.look`, as far as it is known. Chunks are named by chunk_id.
 
     `committed`: chunks that are committed, now or earlier. `duplicates`: single-event chunks that proved to be
-    duplicates and are not committed yet. `owners`: the owners of their events, unless these are committed.
-    `unknown`: chunks of which a look learnt nothing.
+    duplicates and are not committed yet. `owners`: for each duplicate, the owner of its event, unless the owner is
+    known to be committed. `unknown`: chunks whose items could not be read.
     """
 
     committed: set[str]
@@ -87,7 +88,7 @@ def make_record(
     body: bytes | None = None,
     waits_for: Collection[str] = (),
 ) -> CommitRecord:
-    """Return the record of a chunk that owns these of its events."""
+    """Return the record of a chunk. `owned`: the events of the chunk that the chunk owns."""
     return CommitRecord(
         project=chunk.project,
         chunk_id=chunk.chunk_id,
@@ -160,7 +161,7 @@ def count_values(events: Iterable[Event], names: Collection[str]) -> dict[str, d
 
 
 def without(record: CommitRecord, events: Sequence[Event]) -> CommitRecord:
-    """Return a record after an erasure of events: it neither refers to them nor counts their values."""
+    """Return a record after an erasure. The record neither refers to the erased events nor counts their values."""
     refs = {event.ref for event in events}
     left = tuple(each for each in record.owned if each.ref not in refs)
     value_counts = {name: Counter(counts) for name, counts in record.value_counts.items()}
@@ -185,7 +186,7 @@ def decrements(before: CommitRecord, after: CommitRecord) -> dict[tuple[str, str
 
 
 def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Counter[str]]:
-    """Return the increments of counters: (project, hour, event_type) to the number of events by minute ("05")."""
+    """Map (project, hour, event_type) to the increments of its counters: the number of events by minute ("05")."""
     sums: dict[tuple[str, str, str], Counter[str]] = {}
     for record in records:
         for event in record.owned:
@@ -195,12 +196,12 @@ def increments(records: Iterable[CommitRecord]) -> dict[tuple[str, str, str], Co
 
 
 def marked_hours(records: Iterable[CommitRecord]) -> list[tuple[str, str]]:
-    """Return the (project, hour) pairs that gain an event, so that their reports are behind."""
+    """Return (project, hour) of each hour that gains an event. The reports of these hours are out of date."""
     return sorted({(record.project, record.hour) for record in records if record.owned})
 
 
 def in_ledger(chunks: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Return (hour of receipt, chunk_id) of the chunks that the ledger counts, from (time of receipt, chunk_id).
+    """Select the chunks that the ledger counts: takes (time of receipt, chunk_id), returns (hour of receipt, chunk_id).
 
     Replayed chunks are not counted. They are recognised by their id, which is younger than the receipt of their events.
     """

@@ -22,7 +22,7 @@ class Amount:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The committed part of a period's chunks. It is exact, since the commits' own transactions count it.
+    """The committed chunks of a period. The numbers are exact, since the transactions of the commits count them.
 
     `hashes`: the sum of the chunks' hashes.
     """
@@ -59,9 +59,8 @@ class Logged(NamedTuple):
 class Hour(NamedTuple):
     """The outcome of the chunks received in an hour.
 
-    `unsettled`: queued and not committed. `unanswered`: committed, but ingestion never learnt that they were queued:
-    SQS's answer was lost, and the client was told to send again. `is_certain`: the sums agree, or the log confirms the
-    numbers.
+    `unsettled`: chunks that were queued and are not committed. `unanswered`: committed chunks that ingestion did not
+    count, because the confirmation by SQS was lost. `is_certain`: the sums agree, or the log confirms the numbers.
     """
 
     unsettled: Amount
@@ -70,13 +69,16 @@ class Hour(NamedTuple):
 
 
 def judge(measured: Measured, committed: Committed, logged: Logged | None = None) -> Hour:
-    """Judge an hour by its sums. If they differ, use its log, provided that the log agrees with the exact sums."""
+    """Compare the measured sums of an hour with its committed sums.
+
+    If they differ, use the log of the hour, provided that the log agrees with the committed sums, which are exact.
+    """
     events = measured.events - committed.accepted
     if (measured.chunks, measured.hashes) == (committed.chunks, committed.hashes):
         return Hour(Amount(), Amount(), is_certain=True)
     if logged and (len(logged.committed), sum_of(logged.committed)) == (committed.chunks, committed.hashes):
         unsettled, unanswered = len(logged.queued - logged.committed), len(logged.committed - logged.queued)
-        # CloudWatch may count a log line twice, which measures events that nobody sent.
+        # CloudWatch may count a log line twice. Then the metrics contain events that nobody sent.
         return Hour(
             Amount(unsettled, max(0, events) if unsettled else 0),
             Amount(unanswered, max(0, -events) if unanswered else 0),
@@ -90,7 +92,8 @@ def judge(measured: Measured, committed: Committed, logged: Logged | None = None
 class Ledger:
     """The outcome of everything received in a period.
 
-    `waiting_chunks`: the queue's current estimate. `dead`: may have chunks without a number of events.
+    `waiting_chunks`: the queue's current estimate. `dead`: the dead letters; the number of events may be unknown for
+    some of them.
     """
 
     hours: Mapping[str, Hour]
@@ -115,11 +118,11 @@ class Ledger:
 
     @property
     def uncertain_hours(self) -> list[str]:
-        """The hours whose numbers may hide a loss: their sums differ, and no log explains it."""
+        """The hours whose numbers may hide a loss: their sums differ, and no log explains the difference."""
         open_hours = [name for name, hour in sorted(self.hours.items()) if not hour.is_certain]
         if self.missing_chunks:
             return open_hours
-        # Nothing is missing, so uncommitted chunks are known to wait, to be dead letters or quarantined.
+        # Nothing is missing, so each uncommitted chunk is waiting, a dead letter, or quarantined.
         return [name for name in open_hours if not self.hours[name].unsettled.chunks]
 
     @property

@@ -15,21 +15,21 @@ BYTE_TYPES = (
 # Protects against gzip bombs.
 MAX_INFLATED_BYTES = 6 * 1024 * 1024
 # A parsed JSON value takes up to 130 bytes (in objects of one field), however short its text, and a function has
-# 512 MB. The limit allows 2,500 events 200 values each.
+# 512 MB. With this limit, each of 2,500 events may have 200 values.
 MAX_VALUES = 500_000
 # Each member is a separate gzip file with a set-up cost. No POST needs more members than events.
 MAX_GZIP_MEMBERS = 2500
 # The largest batch of the Segment specification.
 MAX_EVENTS_PER_POST = 2500
-# The messages of one POST. Escaped to ASCII, JSON grows to three times its size at most. A hashed user id may be longer
-# than the id.
+# All messages of one POST together. Escaped to ASCII, JSON grows to three times its size at most. A hashed user id may
+# be longer than the id.
 MAX_QUEUED_BYTES = 4 * MAX_INFLATED_BYTES
-# Steps that the schema checks of a POST may take in addition to those that its events bring. A step checks one value
-# against one keyword. So many steps cost about as much time as a request takes anyway.
+# The schema checks of a POST may take this many steps, plus a number for each event (catalogue.py). A step checks one
+# value against one keyword. This many steps take about as long as the rest of a request.
 CHECK_STEPS = 20_000
 MAX_EVENT_BYTES = 32 * 1024
-# PostHog's exceptions contain source lines and its AI events whole conversations. Its libraries send up to 1 MB. With
-# its sender, an event of this size fits an item (400 KB).
+# PostHog's exceptions contain source lines, and its AI events contain whole conversations. Its libraries send up to
+# 1 MB. An event of this size fits an item (400 KB), together with the sender.
 MAX_POSTHOG_EVENT_BYTES = 128 * 1024
 # DynamoDB allows 32 levels, and JSON parsers differ above a few dozen. No real event needs more.
 MAX_DEPTH = 20
@@ -49,24 +49,26 @@ OLD_HOURS_A_DAY = 10_000
 # https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_TransactWriteItems.html
 MAX_COMMIT_ITEMS = 100
 MAX_COMMIT_BYTES = 3_500_000
-# A single chunk needs its record, a mark, a day and one counter for each type: below 100 items.
+# A chunk that is committed alone needs its record, a mark, a day and one counter for each type: below 100 items.
 MAX_CHUNK_TYPES = 90
 MAX_CHUNK_EVENTS = 500
 # The commit record holds less than the message, and must fit an item (400 KB). A larger event gets a chunk of its own.
 MAX_CHUNK_BYTES = 200_000
 # Addresses and user agents are cut to this length.
 MAX_SENDER_LENGTH = 1024
-# The largest event, escaped to ASCII (up to three times its size), and the names of fields that ingestion adds. The
-# sender takes up to 12 escaped characters for each of its own. A message of SQS may have 1 MiB.
+# The parts of the sum: the largest event, escaped to ASCII (up to three times its size), the names of the fields that
+# ingestion adds, and the sender's address and user agent. Escaped, each of their characters takes up to 12 bytes. A
+# message of SQS may have 1 MiB.
 MAX_QUEUE_MESSAGE_BYTES = 3 * MAX_POSTHOG_EVENT_BYTES + 4096 + 2 * 12 * MAX_SENDER_LENGTH
 # One POST can repeat at most its own events. A replay may find the lines of a POST in several objects after crashes.
 MAX_REPEATS = 100 * MAX_EVENTS_PER_POST
 
-# A single-event chunk's event is written in a transaction, at two write units for each KB. Otherwise it takes one unit,
-# and its commit record two. So a single-event chunk is cheaper up to 1 KB. The stored item is about as long as this
-# JSON of the event: the sender is added, and the item is compressed.
+# A single-event chunk's event is written in a transaction, at two write units for each KB. In another chunk, the event
+# takes one unit, and the commit record takes two. So a single-event chunk is cheaper up to 1 KB. The stored item is
+# about as long as the event's JSON, whose size is limited here: the sender is added, and the item is compressed.
 MAX_SINGLE_BYTES = 1_000
-# A chunk_id is part of sort keys and S3 names (1,024 bytes each). That of a single-event chunk holds its event's key.
+# A chunk_id is part of sort keys and S3 names (1,024 bytes each). The id of a single-event chunk contains the event's
+# key.
 MAX_SINGLE_ID = 400
 
 # An erasure writes one item and at most one counter for each event, and a record and a mark.
@@ -75,18 +77,19 @@ MAX_ERASED_AT_ONCE = (MAX_COMMIT_ITEMS - 2) // 2
 # A report lists this many values of a property, each cut to this many characters.
 TOP_VALUES = 10
 MAX_TOP_VALUE_LENGTH = 200
-# The names and counts of a report's event types, escaped: some thousand types.
+# The names and counts of a report's event types may take this many bytes, escaped. A few thousand types fit.
 MAX_REPORT_TYPES_BYTES = 40_000
 # SNS takes 256 KB, of which subject and attributes need little: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_MESSAGE_BYTES = 260_000
 # The marks of a project in one shard that a query reads: one page of DynamoDB.
 MAX_READ_MARKS = 8_000
 
-# A compressed hour summary up to this size is stored in the table, so that one page of a query (1 MB) returns a day's.
+# A compressed hour summary up to this size is stored in the table. So one page of a query (1 MB) returns all summaries
+# of a day.
 # An item takes 400 KB: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Limits.html
 MAX_SUMMARY_ITEM_BYTES = 16_000
 
-# After this long a request makes no further call and answers 503. API Gateway times out after 29 s, and the last call
+# After this many seconds, a request makes no further call and answers 503. API Gateway times out after 29 s, and a call
 # may take retries.CALL.most_seconds: https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
 REQUEST_SECONDS = 18
 # An invocation makes no call in its last second: it must still write its logs and metrics.
@@ -99,27 +102,29 @@ REMEMBERED_SECONDS = 20
 
 DEFAULT_PAGE = 100
 MAX_PAGE = 1000
-# Events that a query reads at most, whatever it finds. Pages of DynamoDB have 1 MB: events of 500 bytes fill three,
-# events of 32 KB 160, and PostHog's largest 640. API Gateway waits for 29 s.
+# A query reads at most this many events, whatever it finds. DynamoDB's pages have 1 MB. This many events fill 3 pages
+# at 500 bytes each, 160 pages at 32 KB each, and 640 pages at PostHog's largest size. API Gateway waits for 29 s.
 MAX_EXAMINED = 5_000
 # The events of an hour that a search sorts by time. Each page that begins in the hour reads them again.
 SORTED_EVENTS = 1_000
 # The most commit records that a search reads at once from each of the 8 shards of a day.
 MAX_PAGE_RECORDS = 64
-# The days whose records or counters a search for a project's events reads: 8 parallel queries for each, about 10 ms.
+# A search for a project's events reads the records or counters of at most this many days. A day takes 8 parallel
+# queries, about 10 ms.
 MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer may have 6 MB. The envelope needs little of it.
 MAX_ANSWER_BYTES = 5_500_000
 # Windows (a year of hours, or a week of minutes) and days in one answer of /counts.
 MAX_COUNT_WINDOWS = 11_000
 MAX_COUNT_DAYS = 1_500
-# Reads for one answer of /counts. A day's counters are 8 queries, one after the other, at 10 ms each: 60 days take 5 s.
-# Day totals come at 1 MB for each query, and these 8 MB are unpacked in one or two seconds.
+# One answer of /counts reads the counters of at most this many days, and at most this many bytes of day totals. A day's
+# counters take 8 queries, one after the other, at 10 ms each: 60 days take 5 s. A query returns 1 MB of day totals, and
+# 8 MB are unpacked in one or two seconds.
 MAX_COUNTED_DAYS = 60
 MAX_COUNT_TOTALS_BYTES = 8_000_000
 # An item takes 400 KB. A day with more types has no totals, so every query counts it again.
 MAX_TOTALS_BYTES = 350_000
-# Pairs of type and hour in a day: each takes some bytes in that item, and 1 KB in memory.
+# Day totals have at most this many pairs of type and hour. Each takes some bytes in the item, and 1 KB in memory.
 MAX_TOTALS_ENTRIES = 50_000
 
 
@@ -134,6 +139,6 @@ def answer_bytes(document: Any) -> int:
 
 
 def shortened(text: str, most_bytes: int) -> str:
-    """Return the text, or its start if it would take more bytes than this in an answer."""
+    """Return the text, or its start if the whole text would take more than `most_bytes` in an answer."""
     # Escaped twice, a character takes up to 14 bytes.
     return text if answer_bytes(text) <= most_bytes else text[: most_bytes // 14 - 1] + "…"

@@ -1,6 +1,6 @@
-"""Validates a client's event against the schema and all rules that could fail later, and returns an `Event`.
+"""Checks a client's event against the schema and all limits of later steps, and returns an `Event`.
 
-A module apart from event.py, since importing marshmallow takes a tenth of a cold start. The processor never needs it.
+It is not part of event.py, since importing marshmallow takes a tenth of a cold start. The processor never needs it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _composed(text: str, max_length: int) -> str:
 
 
 class Text(fields.Field[str]):
-    """A non-empty string in Unicode's NFC, so that a user is the same however a keyboard composes the name."""
+    """A non-empty string in Unicode's NFC, so that a user id is the same however a keyboard composes it."""
 
     def __init__(self, max_length: int, **options: Any) -> None:
         super().__init__(**options)
@@ -86,16 +86,18 @@ class _OpenSchema(Schema):
 #: The fields that a client may send.
 EventSchema = _OpenSchema.from_dict({row.name: _declare(row) for row in SENT_FIELDS}, name="EventSchema")
 _DECLARED = EventSchema().fields
-# The readers alone: marshmallow's steps around them handle defaults, nulls and validators, which are not used.
+# The functions that read one field each. The rest of marshmallow's Schema.load handles defaults, nulls and validators,
+# which this schema does not use.
 _READERS = [(name, each._deserialize, each.required) for name, each in _DECLARED.items()]  # noqa: SLF001
 _OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """The fields that a POST's events share, checked once. `content`: their part in generated event ids.
+    """The fields that a POST's events share, checked once.
 
-    `refusal`: why they are invalid; every event of the POST is then rejected.
+    `content`: a hash of these fields, which generated event ids include. `refusal`: why the fields are invalid. Then
+    every event of the POST is rejected.
     """
 
     size: int = 0
@@ -141,8 +143,7 @@ def read_event(
 ) -> Event:
     """Return the event in `raw`, complete and within all later limits. Raises Rejected.
 
-    `sent`: when the client sent the event, by the clock of its timestamp (clock.py). An absurd time is noted in the
-    context.
+    `sent`: when the client sent the event, by the client's clock (clock.py). An absurd time is noted in the context.
     `counts_from_receipt`: the timestamp is derived from the time of receipt.
     `user_may_change`: the library may name another user in a retry. Then the anonymous id identifies the event, if it
     has both ids.
@@ -153,8 +154,9 @@ def read_event(
     `seen`: counts equal contents in one POST, so that they get different ids.
     `content_secret`: the key of content hashes, if a hash must not reveal the content.
 
-    An event without an id gets the first of these that applies: a hash of `idempotency_key` and its content, a hash of
-    its content if it has a timestamp, or `random_id`. So every event that a retry can repeat is recognised.
+    An event without an id gets an id. If there is an `idempotency_key`, the id is a hash of the key and the event's
+    content. Otherwise, if the event has a timestamp, the id is a hash of the content. Otherwise, it is `random_id`. So
+    every event that a retry can repeat is recognised.
     """
     if shared.refusal:
         raise shared.refusal
@@ -235,7 +237,7 @@ def _load(raw: Any, shared_size: int, max_bytes: int) -> dict[str, Any]:
     _check_values(raw, depth=1)
     if _size_of(raw) + shared_size > max_bytes:
         raise Rejected(
-            "too_large", f"An event, with the fields that its batch shares, may have at most {max_bytes} bytes."
+            "too_large", f"Together with the shared fields of its batch, an event may have at most {max_bytes} bytes."
         )
     sent = _check_fields(raw)
     if user_of(sent) is None:
@@ -280,7 +282,7 @@ def _gather_properties(sent: dict[str, Any]) -> dict[str, Any]:
 
 
 def _as_json(value: Any) -> str:
-    return json.dumps(value, sort_keys=True)  # comparing Python values would take true for 1
+    return json.dumps(value, sort_keys=True)  # in Python, True equals 1
 
 
 def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
@@ -296,13 +298,16 @@ def _check_values(container: dict[str, Any] | list[Any], depth: int) -> None:
 
 
 def check_kept(event: Event, max_bytes: int) -> None:
-    """Raise Rejected if an event has become too large because its ids were hidden."""
+    """Raise Rejected if an event became too large when its ids were replaced by hashes."""
     if _size_of(event.to_json()) > max_bytes:
-        raise Rejected("too_large", f"An event, with hidden values replaced, may have at most {max_bytes} bytes.")
+        raise Rejected(
+            "too_large",
+            f"The project's privacy settings replace ids in the event. It may then have at most {max_bytes} bytes.",
+        )
 
 
 def _size_of(document: Mapping[str, Any]) -> int:
-    """Return the bytes of a document as JSON. Raises Rejected for halves of surrogate pairs."""
+    """Return the size of a document as JSON, in bytes. Raises Rejected if a text has half of a surrogate pair."""
     try:
         return compact.size(document)
     except UnicodeEncodeError as error:

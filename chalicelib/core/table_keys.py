@@ -114,14 +114,14 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    """Return the key of a chunk's item. It leaves out the event in a chunk_id, and with it the user."""
+    """Return the key of a chunk's item. The key leaves out the event in a chunk_id, and so also the user."""
     owner = owner_of(chunk_id)
     pk = _day_partition(project, windows.DAY.name_of(hour_of(owner)), shard_of(owner))
     return Key(pk, f"{kind}#{place_of_record(owner)}")
 
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
-    """Return the project and the chunk_id; for a single-event chunk that is a duplicate, its owner."""
+    """Return the project and the chunk_id, without the event that the id of a single-event chunk contains."""
     return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
 
 
@@ -185,7 +185,7 @@ def day_totals(project: str, day: str) -> Key:
 
 
 def parse_day_totals(key: Key) -> str:
-    """Return the day. Raises ValueError for a key that is not one of day totals."""
+    """Return the day. Raises ValueError if the key is not a key of day totals."""
     _check(Window(key.pk.partition("#")[0], windows.DAY.name, key.sk))
     return key.sk
 
@@ -228,12 +228,12 @@ def parse_mark(key: Key) -> tuple[str, str, str, int]:
 
 
 def of_project(project: str) -> Range:
-    """Return the range of a project's marks in each of their partitions. It also holds for its unfinished windows."""
+    """Return the range of a project's marks in each of their partitions, and of the project's unfinished windows."""
     return Range(f"{project}#", f"{project}$")
 
 
 class Mark(NamedTuple):
-    """A mark on an hour whose reports are behind. `token`: is new with every commit that marks the hour.
+    """A mark on an hour whose reports are out of date. `token`: every commit that marks the hour sets a new token.
 
     `put_in`: the hour in which the mark was first put. `since`: the earliest time of a commit that no report includes.
     """
@@ -277,7 +277,7 @@ def unfinished(window: Window) -> Key:
 
 
 def parse_unfinished(key: Key) -> Window:
-    """Return the window. Raises ValueError or TypeError for a key that is not one of a reported window."""
+    """Return the window. Raises ValueError or TypeError if the key is not the key of an unfinished window."""
     window = Window(*key.sk.split("#"))
     _check(window)
     return window
@@ -339,7 +339,7 @@ QUARANTINE, QUARANTINE_BY_TIME, QUARANTINE_SUMS = "#quarantine", "#quarantine-by
 
 
 def quarantine_record(project: str | None, name: str) -> Key:
-    """Return the key of a chunk by its id, or of an undecodable message, which has no project, by its message id."""
+    """Return the key of an entry. `name`: the id of a chunk, or the id of an undecodable message (without project)."""
     return Key(QUARANTINE, f"{project or ''}#{name}")
 
 

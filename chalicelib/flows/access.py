@@ -1,4 +1,4 @@
-"""Finds the project of a request by its key. Keys and projects are cached for some seconds."""
+"""Finds the project of a request by the key of the request. Keys and projects are cached for some seconds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_PROJECT = "default"
 _REMEMBERED = 1000
 # Each lookup of an unknown key costs a read. These limits bound such reads in one container.
 _STRANGERS_A_SECOND, _STRANGERS_AT_ONCE = 10, 50
-# A body may name several keys. Only the first ones are looked up: two are valid while a key is being replaced.
+# A body may name several keys. Only this many are looked up, since a project needs two while it replaces a key.
 _KEYS_IN_A_BODY = 3
 
 
@@ -76,9 +76,10 @@ class Access:
             return False
 
     def let_in(self, candidates: Iterable[str], *kinds: str, now: datetime) -> None:
-        """Raise Problem unless the stage is open or one of the first candidates is a key of one of `kinds`.
+        """Let a request in if the stage is open, or if a key among the first candidates has one of `kinds`.
 
-        This decides only whether the body is read. The project is found later, by the key in its proper place.
+        Otherwise, raise Problem. This decides only whether the body is read. Later, the key in its proper place names
+        the project.
         """
         if self._is_open:
             return
@@ -94,7 +95,7 @@ class Access:
         raise max(refusals or [Problem("no_key")], key=lambda each: each.status)
 
     def project(self, name: str) -> Project:
-        """Return a project with its settings, and with its catalogue unless that is switched off."""
+        """Return a project with its settings, and with its catalogue unless the catalogue is switched off."""
         project: Project = self._known_projects.get(name, lambda: self._projects.get(name) or Project(name))
         if project.catalogue is None or project.catalogue_mode == "off":
             return project
@@ -102,7 +103,7 @@ class Access:
         return replace(project, schemas=self._catalogues.get(version, lambda: self._projects.schemas(*version)))
 
     def _key(self, key_id: str) -> AccessKey | None:
-        """Return the record of a key, cached or read, or None if unknown. Raises Problem over the rate limit."""
+        """Return the record of a key, or None for an unknown key. Raises Problem above the rate limit."""
         if self._unknown_keys.get(key_id) is not None:
             return None
         known: AccessKey | None = self._known_keys.get(key_id)
@@ -128,7 +129,7 @@ class _Memory:
         self._lock = threading.Lock()
 
     def get(self, name: Hashable, read: Callable[[], Any] | None = None) -> Any:
-        """Return the cached value, or the result of `read` if it is missing or expired. Without `read`: None."""
+        """Return the cached value. If it is missing or expired, return the result of `read`, or None without `read`."""
         asked = self._clock()
         entry = self._entries.get(name)
         if entry is not None and asked - entry[0] < self._seconds:
@@ -136,7 +137,8 @@ class _Memory:
         if read is None:
             return None
         value = read()
-        self.put(name, value, asked)  # dated before the read, so that a change during the read is seen in time
+        # The age counts from before the read, so that a change during the read is not hidden for longer.
+        self.put(name, value, asked)
         return value
 
     def holds(self, name: Hashable) -> bool:

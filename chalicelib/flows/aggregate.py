@@ -1,8 +1,9 @@
 """The aggregator: refreshes the reports of changed hours and days, and publishes the new versions.
 
-A report is always recomputed, never incremented: an hour's from its commit records, a day's from the summaries of
-its hours. So a second run gives the same report, and a late event of any year gives a new version. A window stays
-listed as unfinished until it is over and its newest version is published. So no run needs to reach its end.
+A report is always recomputed, never incremented. The report of an hour is made from its commit records, and the report
+of a day from the summaries of its hours. So a second run gives the same report, and a late event of any year gives a
+new version. A window stays listed as unfinished until it is over and its newest version is published. So no run needs
+to reach its end.
 
 Projects take turns. A turn is short, and each of its portions is finished before the next begins. So a run that is
 killed keeps the work of its finished portions, and the next run begins with the next project.
@@ -115,7 +116,8 @@ class _Run:
             self.longest_wait = max([self.longest_wait, *waits])
             planned = [(turn, portions(turn, self.now)) for turn in group]
             self._begin_turns([turn.project for turn, todo in planned if todo])
-            is_left |= any(list(self.side_by_side(self._take_turn, planned)))  # the list makes every turn run
+            # Without the list, `any` would stop at the first True, and the other turns would not run.
+            is_left |= any(list(self.side_by_side(self._take_turn, planned)))
         return is_left
 
     def _begin_turns(self, projects: Sequence[str]) -> None:
@@ -146,10 +148,10 @@ class _Run:
         wanted = portion.windows
         refreshed, postponed = self._refresh_in_order(wanted)
         over = {window for window in refreshed if window.grain == DAY.name and window.is_over(self.now)}
-        # Before the marks are removed: /counts reads the totals of every day without a mark.
+        # Make the day totals before the marks are removed: once a day has no mark, /counts reads its totals.
         summed_up = self._each(over, lambda window: self.counters.sum_up(window.project, window.name))
         finished = refreshed - (over - summed_up)
-        # Publish before the marks are removed, too: a window without a mark must be listed as unfinished, or be done.
+        # Publish before the marks are removed, too. A window without a mark must be done, or listed as unfinished.
         self._each(sorted(refreshed), self.reporter.publish)
         hours = {window.name for window in wanted if window.grain == HOUR.name} - postponed
         is_whole = all(window in finished for window in wanted if window.grain != HOUR.name)
@@ -174,7 +176,7 @@ class _Run:
         self.marks.put_off(mark, self.now)
 
     def _refresh_in_order(self, wanted: set[Window]) -> tuple[set[Window], set[str]]:
-        """Refresh windows from fine to coarse. A coarse window waits if a finer one failed, since it is made of those.
+        """Refresh the hours, then their days. If an hour fails, the days wait, because a day is made of its hours.
 
         Returns the windows that were refreshed, and the names of the hours that are postponed for lack of time.
         """

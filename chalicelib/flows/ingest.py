@@ -63,7 +63,8 @@ def ingest(
     shared = Shared.of(sender.shared)
     if shared.size * len(raw_events) > limits.MAX_INFLATED_BYTES:
         raise Problem(
-            "body_too_large", "The events are too large once their shared fields are added to each. Send fewer at once."
+            "body_too_large",
+            "With the shared fields added to each event, the events are too large. Send fewer events at once.",
         )
     post = _sort(raw_events, sender, project, shared=shared, idempotency_key=idempotency_key, randomness=randomness)
     packed = _pack(post, sender, project, randomness)
@@ -76,7 +77,8 @@ def ingest(
         raise Problem("all_rejected", events=post.verdicts)
     if len(raw_events) > _SURELY_ANSWERED and limits.answer_bytes(post.verdicts) > limits.MAX_ANSWER_BYTES:
         raise Problem(
-            "answer_too_large", "The answer with so many long ids would be too large. Send fewer events at once."
+            "answer_too_large",
+            "The ids of the events are so long that the answer would be too large. Send fewer events at once.",
         )
     chunks = [each for each, _ in packed]
     queued = queue.send([body for _, body in packed])
@@ -170,12 +172,15 @@ def _pack(
     post: _Sorted, sender: Sender, project: Project, randomness: Callable[[int], bytes]
 ) -> list[tuple[chunk.Chunk, str]]:
     """Cut the valid events into chunks, each with its message. Raises Problem if they are too large to queue."""
-    if not post.events:  # else shared fields that are too large would hide why every event was rejected
+    # If all events are rejected, answer their reasons instead of an error about too large shared fields.
+    if not post.events:
         return []
     sender = project.hide_sender(sender, post.users)
     if project.is_private and Shared.of(sender.shared).size > limits.MAX_EVENT_BYTES:
         raise Problem(
-            "body_too_large", "The shared fields are too large once hidden values are replaced. Send fewer of them."
+            "body_too_large",
+            "The project's privacy settings replace values of the shared fields, which then become too large. "
+            "Send fewer shared fields.",
         )
     packed = chunk.pack(
         post.events,
@@ -184,7 +189,7 @@ def _pack(
         mint=lambda minute: mint_chunk_id(sender.received, minute, randomness(10)),
     )
     if sum(len(body) for _, body in packed) > limits.MAX_QUEUED_BYTES:
-        raise Problem("body_too_large", "The events are too large for the queue. Send fewer at once.")
+        raise Problem("body_too_large", "The events are too large for the queue. Send fewer events at once.")
     return packed
 
 
@@ -206,7 +211,10 @@ def _check_floor(event: Event, project: Project) -> None:
 
 
 def _check_schema(event: Event, project: Project, steps: list[int]) -> Rejected | None:
-    """Return the violation of a schema if the project only warns, or None. Raises Rejected if it enforces."""
+    """Return the event's violation of its schema, or None if there is none.
+
+    Raises Rejected for a violation if the project enforces its catalogue.
+    """
     schema = project.schemas.get(event.event_type)
     if schema is None:
         return None

@@ -47,7 +47,7 @@ def process(
 ) -> None:
     """Process a batch. Returns when every message is done; the queue may then delete them all.
 
-    Raises ProcessingFailed if messages must be delivered again. The finished ones are deleted before.
+    Raises ProcessingFailed if messages must be delivered again. Before that, it deletes the finished messages.
     """
     time = Time(seconds_left, side_by_side)
     jobs, undecodable = _decode(messages, latest=now + timedelta(seconds=limits.MAX_FUTURE_SECONDS))
@@ -63,7 +63,7 @@ def process(
         report_properties=report_properties,
         time=time,
     )
-    # After the chunks, so that messages for the quarantine do not delay processable chunks.
+    # The quarantine comes last, so that its messages do not delay the chunks that can be processed.
     if aged:
         done |= _quarantine(aged, commits=commits, quarantine=quarantine, meter=meter, now=now, time=time)
     finished = [message for job in jobs if job.chunk.chunk_id in done for message in job.messages]
@@ -75,7 +75,7 @@ def process(
         # Chalice's event source deletes all messages of a batch or none. So delete the finished ones, then fail.
         queue.delete([message.receipt_handle for message in finished])
         _note_failures([job for job in jobs if job.chunk.chunk_id not in done], failure_notes, now, time)
-        raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must come back")
+        raise ProcessingFailed(f"{len(messages) - len(finished)} of {len(messages)} messages must be delivered again")
 
 
 def _decode(messages: Sequence[Message], latest: datetime) -> tuple[list[Job], list[Message]]:

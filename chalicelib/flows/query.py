@@ -36,7 +36,7 @@ def find_events(
     user_as_stored: Callable[[str], str] = str,
     at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
-    """Return events, newest first by event time: those of one user, or of the whole project.
+    """Return the events of one user or of the whole project, newest first by event time.
 
     `user_as_stored`: maps a user id to the id under which its events are stored. `now`: days whose commit records have
     expired are left out. `at_most`: the approximate number of events to read. A page may be short or empty and still
@@ -86,12 +86,15 @@ def find_rejections(
     secret: str,
     at_most: int = limits.MAX_EXAMINED,
 ) -> dict[str, Any]:
-    """Return rejected events, newest POST first, in the POST's order. `at_most`: the number of POSTs to read."""
+    """Return rejected events. The newest POST comes first, and the events of a POST keep their order.
+
+    `at_most`: the number of POSTs to read.
+    """
     _check_names(parameters, {"code", "from", "to", "limit", "cursor"})
     code, span, limit = _name(parameters, "code", limits.MAX_TYPE_LENGTH), _span(parameters), _limit(parameters)
     question = ("rejections", project, code, span.first, span.after)
     before = _unseal(parameters, question, secret, parts=2)
-    # A position names a POST and the number of its rows that were returned. The POST itself is read again.
+    # A position names a POST and the number of its rows that were returned. The next page reads this POST again.
     after = f"{before[0]}\0" if before else span.after
     rows: list[dict[str, Any]] = []
     size = 0
@@ -128,7 +131,7 @@ def get_receipt(
     lifetimes: History,
     now: datetime,
 ) -> dict[str, Any]:
-    """Return the status of a chunk. Without a trace it counts as in flight, while a copy may still be processed."""
+    """Return the status of a chunk. A chunk that is not found is in flight as long as a copy may be processed."""
     try:
         chunk_ids.check_id(chunk_id)
     except Undecodable as error:
@@ -204,7 +207,7 @@ def _check_names(parameters: Parameters, allowed: set[str]) -> None:
     if unknown:
         raise Problem("bad_parameter", f"Unknown parameter: {unknown[0]}. Known: {', '.join(sorted(allowed))}.")
     empty = sorted(name for name, value in parameters.items() if not value)
-    if empty:  # a tool with an empty user_id must not get the events of all users
+    if empty:  # a client that sends an empty user_id must not get the events of all users
         raise Problem("bad_parameter", f"{empty[0]} is empty. Give it a value, or leave it out.")
 
 

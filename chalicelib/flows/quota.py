@@ -3,16 +3,17 @@
 **Events of a minute.** A POST costs one for each event and one for each chunk beyond the first. It costs one more for
 each hour older than yesterday, since such an hour gets a separate report.
 
-- A container takes from the project's counter of the minute in lots. A lot is the cost of the POST plus a spare: a
-  quarter of the container's use in this minute, and at most a fiftieth of the quota.
-- So at most a fifth of the quota taken is unused in containers. A POST costs at most one write, and a busy container
-  writes some tens of times a minute.
-- The POST that crosses the limit is still taken. So a project exceeds its quota by at most the cost of one POST and a
-  fiftieth.
+- A container takes quota from the project's counter of the minute in larger amounts, called lots. A lot is the cost of
+  the POST plus a spare. The spare is a quarter of the container's use in this minute, and at most a fiftieth of the
+  quota.
+- So containers leave at most a fifth of the quota that they take unused. A POST costs at most one write, and a busy
+  container writes some tens of times a minute.
+- The POST that crosses the limit is still accepted. So a project exceeds its quota by at most the cost of one POST plus
+  a fiftieth of the quota.
 
-**Old hours of a day.** Projects with and without a quota may send events of a limited number of different hours older
-than yesterday on one day. A container asks only about hours that it has not seen today. The POST that crosses
-the limit is still taken.
+**Old hours of a day.** On one day, a project may send events of a limited number of different old hours. This limit
+also holds for a project without a quota. A container asks only about hours that it has not seen today. The POST that
+crosses the limit is still accepted.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _log = logging.getLogger(__name__)
 
 _SHARE_OF_USED, _SHARE_OF_QUOTA = 4, 50
 _REMEMBERED_PROJECTS = 1000
-# A client gives up rather than wait until tomorrow, and operators may raise the limit earlier.
+# Clients would give up before tomorrow, and operators may raise the limit earlier.
 _LONGEST_RETRY_AFTER = 3600
 
 
@@ -41,7 +42,8 @@ _LONGEST_RETRY_AFTER = 3600
 class _Window:
     """A project's current minute or day in this container.
 
-    `hours`: the old hours that are known to be counted today. `spent`: the limit that was found to be reached.
+    `hours`: the old hours of which this container knows that they are counted today. `spent`: the limit, once it is
+    reached.
     """
 
     name: str
@@ -122,8 +124,8 @@ class Quota:
         self._meter.add("over_quota", events, at=now)
         raise Problem(
             "quota_exceeded",
-            f"The project sends more than its {project.quota} events a minute; each chunk beyond the first, and each "
-            "hour older than yesterday, counts as one. Send the same again later.",
+            f"The project has used its quota of {project.quota} events a minute. A POST counts one more for each event "
+            "hour beyond the first, and for each hour older than yesterday. Send the same again later.",
             retry_after=60 - now.second,
         )
 
@@ -132,7 +134,8 @@ class Quota:
         midnight = DAY.floor(now) + timedelta(days=1)
         raise Problem(
             "quota_exceeded",
-            f"The project has sent events of {project.old_hours} different hours older than yesterday today. Its "
-            "operators can allow more (millrace projects set --old-hours). Send the same again later.",
+            f"Today the project has sent events of {project.old_hours} different hours older than yesterday, and may "
+            "not send more. An operator can raise the limit (millrace projects set --old-hours). "
+            "Send the same again later.",
             retry_after=min(_LONGEST_RETRY_AFTER, int((midnight - now).total_seconds()) + 1),
         )

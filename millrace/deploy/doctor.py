@@ -56,7 +56,7 @@ def examine(stage: Stage) -> Iterator[Finding]:
         try:
             wrong = list(check(stage))
         except (BotoCoreError, ClientError, StoreFailed) as error:
-            wrong = [(f"It could not be checked: {error}", "Run this with rights to read the account.")]
+            wrong = [(f"It could not be checked: {error}", "Run this command with rights to read the account.")]
         yield from (Finding(name, *each) for each in wrong or [("", "")])
 
 
@@ -74,7 +74,7 @@ def is_closed(stage: Stage) -> Wrong:
             where = ".chalice/config.json"
             yield (
                 f"{function} is declared open: everybody may write and read.",
-                f"If that is not meant, take OPEN_STAGE out of {where} and run chalice deploy --stage {stage.name}.",
+                f"If you do not want this, remove OPEN_STAGE from {where} and run chalice deploy --stage {stage.name}.",
             )
             return
 
@@ -86,7 +86,7 @@ def has_its_environment(stage: Stage) -> Wrong:
         known = _variables(stage, function)
         for name, value in outputs.items():
             if known.get(name) != value:
-                yield f"{function} has {name}={known.get(name)}, the stack {value}.", _redeploy(stage)
+                yield f"{function} has {name}={known.get(name)}, but the stack has {value}.", _redeploy(stage)
 
 
 def trigger_is_whole(stage: Stage) -> Wrong:
@@ -100,26 +100,26 @@ def trigger_is_whole(stage: Stage) -> Wrong:
         )
     for mapping in mappings:
         if mapping.get("State") not in ("Enabled", "Enabling", "Updating", "Creating"):
-            yield f"The trigger is {mapping.get('State')}.", "Enable it in the Lambda console: chunks wait meanwhile."
+            yield f"The trigger is {mapping.get('State')}.", "Enable it in the Lambda console. Until then, chunks wait."
         if not mapping.get("ScalingConfig", {}).get("MaximumConcurrency"):
             yield "The trigger may take all of the account's concurrency.", _redeploy(stage)
 
 
 def messages_wait_long_enough(stage: Stage) -> Wrong:
-    """A message stays hidden for six times the processor's timeout, and the window in which a batch is gathered"""
+    """A message stays hidden for six times the processor's timeout, plus the time in which a batch is gathered"""
     timeout = _configuration(stage, "process")["Timeout"]
     window = Trigger.from_environ(stage.environment).window_seconds
     where = f"stages.{stage.name}.stack_parameters of .chalice/config.json"
     hidden = int(_queue(stage, "QUEUE_URL").get("VisibilityTimeout", 0))
     if hidden < _VISIBILITY_FACTOR * timeout + window:
         yield (
-            f"It stays hidden for {hidden} s, and process may run for {timeout} s: work is done twice.",
+            f"A message stays hidden for {hidden} s. A run may take {timeout} s, so work may be done twice.",
             f"Set VisibilitySeconds in {where} to {_VISIBILITY_FACTOR * timeout + window}. {_redeploy(stage)}",
         )
 
 
 def dead_letters_are_kept(stage: Stage) -> Wrong:
-    """Unprocessable messages become dead letters, and there are none"""
+    """The queue has a dead-letter queue, and there are no dead letters"""
     redrive = json.loads(_queue(stage, "QUEUE_URL").get("RedrivePolicy", "{}"))
     if not redrive.get("deadLetterTargetArn"):
         yield "The queue has no dead-letter queue.", _redeploy(stage)
@@ -136,9 +136,9 @@ def table_is_safe(stage: Stage) -> Wrong:
         yield "Nothing expires: storage grows for ever.", _redeploy(stage)
     backups = client.describe_continuous_backups(TableName=name)["ContinuousBackupsDescription"]
     if backups.get("PointInTimeRecoveryDescription", {}).get("PointInTimeRecoveryStatus") != "ENABLED":
-        yield "It cannot be restored to a point in time.", _redeploy(stage)
+        yield "The table cannot be restored to a point in time.", _redeploy(stage)
     if not client.describe_table(TableName=name)["Table"].get("DeletionProtectionEnabled"):
-        yield "It can be deleted by mistake.", _redeploy(stage)
+        yield "The table can be deleted by mistake.", _redeploy(stage)
 
 
 def data_format_is_known(stage: Stage) -> Wrong:
@@ -159,7 +159,7 @@ def archive_is_private(stage: Stage) -> Wrong:
             raise
         block = {}
     if not all(block.get(name) for name in ("BlockPublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")):
-        yield "It could be made public.", _redeploy(stage)
+        yield "The archive could be made public.", _redeploy(stage)
 
 
 def package_is_ours(stage: Stage) -> Wrong:
@@ -175,7 +175,7 @@ def package_is_ours(stage: Stage) -> Wrong:
         if configuration["CodeSize"] > _MOST_PACKAGE_BYTES:
             yield (
                 f"The package of {function} has {configuration['CodeSize'] / 1e6:.1f} MB: cold starts take longer.",
-                "Remove libraries that do not ship from requirements.txt.",
+                "Remove the packages that the functions do not need from requirements.txt.",
             )
 
 
@@ -204,8 +204,8 @@ def alarms_reach_somebody(stage: Stage) -> Wrong:
         listed = sdk.client("sns").list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
         if not any(each["SubscriptionArn"].startswith("arn:") for each in listed):
             yield (
-                "Nobody gets the alarms, or nobody has confirmed.",
-                f"millrace deploy --stage {stage.name} --alarm-email YOU@EXAMPLE.COM, and follow the mail's link.",
+                "Nobody has subscribed to the alarms, or nobody has confirmed the subscription.",
+                f"Run millrace deploy --stage {stage.name} --alarm-email YOU@EXAMPLE.COM. Follow the link in the mail.",
             )
     ringing = sorted(alarm["AlarmName"] for alarm in alarms if alarm["StateValue"] == "ALARM")
     if ringing:
@@ -219,7 +219,7 @@ def api_is_bounded(stage: Stage) -> Wrong:
     limits = found.get("methodSettings", {}).get("*/*", {})
     limit, wanted = limits.get("throttlingRateLimit"), Throttle.from_environ(stage.environment).requests_a_second
     if limit != wanted:
-        yield f"It takes {limit or 'any number of'} requests a second, not {wanted}.", _redeploy(stage)
+        yield f"The API takes {limit or 'any number of'} requests a second, not {wanted}.", _redeploy(stage)
     if not found.get("accessLogSettings", {}).get("destinationArn"):
         yield "There is no access log.", "docs/deploying.md says how to allow it once for the account."
 
@@ -237,8 +237,8 @@ def errors_have_one_form(stage: Stage) -> Wrong:
     found = {each["responseType"]: each for each in answers}
     if any(found.get(kind, {}) | response != found.get(kind) for kind, response in gateway.RESPONSES.items()):
         yield (
-            "They have API Gateway's own form: 403 for an unknown path, and no code.",
-            f"A plain chalice deploy does that. {_redeploy(stage)}",
+            "The errors have API Gateway's own form: 403 for an unknown path, and no code.",
+            f"A plain chalice deploy causes this. {_redeploy(stage)}",
         )
 
 
@@ -253,10 +253,10 @@ def logs_end(stage: Stage) -> Wrong:
 
 
 def is_of_this_region(stage: Stage) -> Wrong:
-    """The credentials' region is the stage's"""
+    """Your credentials are for the region of the stage"""
     region, here = stage.environment["TOPIC_ARN"].split(":")[3], sdk.client("sns").meta.region_name
     if region != here:
-        yield f"The stage was deployed to {region}; this is {here}.", f"Set AWS_REGION={region}."
+        yield f"The stage is in {region}, but your credentials are for {here}.", f"Set AWS_REGION={region}."
 
 
 CHECKS: tuple[Callable[[Stage], Wrong], ...] = (

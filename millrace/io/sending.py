@@ -12,7 +12,7 @@ from millrace.io.receipts import MOST_WAITING, Receipts
 
 Say = Callable[[str], None]
 
-# The first lines of a row with the same fault are reported one by one, the others as a range.
+# Of consecutive lines with the same fault, this many are reported one by one. The rest is reported as a range.
 _ONE_BY_ONE = 10
 # After this many refused single events without an accepted one, give up: the fault is not in the events.
 _ENOUGH = 10
@@ -46,7 +46,7 @@ class Totals:
 
 
 class BadLines:
-    """Reports bad lines by number: the first ones of a row with the same fault one by one, its rest as a range."""
+    """Reports bad lines by number. Of consecutive lines with the same fault, it reports most as a range."""
 
     def __init__(self, say: Say) -> None:
         self._say = say

@@ -36,7 +36,7 @@ from emulator_additions import (
 )
 from emulator_guard import CHANGES, SERVICES, Guard
 
-# Calls that change nothing that matters after a restart. Metrics come all the time: other changes save them too.
+# Calls that change no data that a restart needs. Metrics arrive all the time, and are saved with the next other change.
 _READS = (
     b"ReceiveMessage",
     b"Query",
@@ -80,7 +80,10 @@ class Snapshots:
 
 
 class Watched:
-    """The emulator's application. It counts the calls that may have changed something, and answers their number."""
+    """The emulator's application. It counts the calls that may have changed something.
+
+    A request for the path CHANGES gets the number of these calls.
+    """
 
     def __init__(self, application: Any) -> None:
         self._application = application

@@ -67,9 +67,10 @@ class Replayed:
 
 
 class Step(NamedTuple):
-    """Objects whose selected events SQS has all confirmed: their number and the name of the last.
+    """A finished step of a replay: SQS has confirmed all selected events of some objects.
 
-    `queued`: the id and project of each chunk that was sent.
+    `objects`: the number of these objects. `last`: the name of the last object. `queued`: the id and project of each
+    chunk that was sent.
     """
 
     objects: int

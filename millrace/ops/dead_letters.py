@@ -26,14 +26,15 @@ HOLD_SECONDS = 300
 Given = TypeVar("Given")
 Answer = TypeVar("Answer")
 
-# The client has 16 connections.
+# A scan ends after this many receives in a row without a new message.
 _ENOUGH_WITHOUT_FRESH = 3
+# The number of the client's connections.
 _CALLS_AT_ONCE = 16
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A dead letter and the reason of its failure. `wrong`: why it is undecodable, if it is."""
+    """A dead letter and the reason of its failure. `wrong`: for an undecodable message, the error of decoding."""
 
     message: Message
     chunk: Chunk | None = None
@@ -82,7 +83,7 @@ class DeadLetter:
 class DeadLetterScan:
     """One pass through the dead letters that were in the queue at the start.
 
-    Each message is hidden while the scan runs, so that it comes once, and released at the end.
+    The scan hides each message while it runs, so that it receives each message once. At the end it releases them.
     """
 
     def __init__(
@@ -107,7 +108,7 @@ class DeadLetterScan:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with self._calls, contextlib.suppress(StoreFailed):  # otherwise they become visible by themselves
+        with self._calls, contextlib.suppress(StoreFailed):  # the messages become visible after their hold
             self.at_once(self._dead_letters.release, in_tens(list(self._handles.values())))
 
     def at_once(self, call: Callable[[Given], Answer], given: Iterable[Given]) -> list[Answer]:
@@ -117,8 +118,8 @@ class DeadLetterScan:
     def batches(self) -> Iterator[list[DeadLetter]]:
         """Yield the dead letters in batches. Raises StoreFailed.
 
-        A message becomes visible again after its hold, so a long scan would never find the queue empty. The scan ends
-        when it has received no new message several times.
+        A message becomes visible again after its hold, so a long scan would never find the queue empty. So the scan
+        ends after several receives in a row without a new message.
         """
         without_fresh = 0
         while without_fresh < _ENOUGH_WITHOUT_FRESH and (messages := self._receive()):

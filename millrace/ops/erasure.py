@@ -1,6 +1,6 @@
 """Erases a user's events from the table and lines from the archive. Safe to repeat, and to run twice at once.
 
-Events of uncommitted chunks are left: the chunk's message may still be processed, and would archive them again.
+Events of uncommitted chunks are left: their message may still be processed, which would archive them again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The user under whom the events are stored that shall be erased."""
+    """The person to erase. `user`: the id under which the events are stored."""
 
     project: str
     user: str
@@ -40,7 +40,7 @@ class Person:
 
 @dataclass
 class Erased:
-    """The numbers of an erasure, or of what a dry run would erase. The last five count what was left.
+    """The numbers of an erasure, or of a dry run. The last five are numbers of events and lines that were left.
 
     `unreadable`: lines that contain the user's id and were not written by the pipeline. `quarantined`: events in the
     quarantine. `anonymous`: events under anonymous ids that the user's events name.
@@ -69,9 +69,9 @@ class Erased:
 class Eraser:
     """Erases a person's events from table and archive. A dry run only counts. Methods raise StoreFailed.
 
-    `is_settled`: returns whether no copy of a chunk that was minted then can be processed any more, except from the
-    quarantine. `anonymous_ids`: the anonymous ids of the erased events. Their events are left to the operator, since
-    several users may share a device. `left`: the events that are left so far.
+    `is_settled`: takes the time when a chunk was minted. Returns True if no copy of the chunk can be processed any
+    more, except from the quarantine. `anonymous_ids`: the anonymous ids of the erased events. Other events under these
+    ids are left to the operator, since several users may share a device. `left`: the events that are left so far.
     """
 
     person: Person
@@ -106,7 +106,7 @@ class Eraser:
             standing = [Event.from_json(each, guarded=False) for each in self.events.get_many(project, refs)]
             if not standing:
                 return
-            # In this order: if the chunk has already left the quarantine, its record exists and is read.
+            # Look into the quarantine first. A chunk that has left it has a record, which the next read finds.
             is_quarantined = self.quarantine.code_of(project, chunk_id) is not None
             record = self.commits.record(project, chunk_id)
             if record is None and (is_quarantined or not self.is_settled(minted_at(chunk_id))):
@@ -161,13 +161,13 @@ class Eraser:
     def _erasable(self, lines: dict[int, ArchivedEvent]) -> set[int]:
         """Return the numbers of the lines that may be deleted, since no commit needs them.
 
-        Either the event was erased, or would be on a dry run. Or the table does not have it, and its chunk will not be
-        committed any more.
+        A line may be deleted in two cases. Its event was erased (in a dry run: would be erased). Or the table does not
+        have its event, and its chunk will not be committed any more.
         """
         if not lines:
             return set()
         refs = {number: line.event.ref for number, line in lines.items()}
-        # In this order: if a single-event chunk is seen as committed, its event is seen too.
+        # Read the commits before the events. Then, if a single-event chunk is seen as committed, its event is seen too.
         committed = self.commits.archived_in({line.chunk for line in lines.values()})
         needed = {line.chunk_id for line in lines.values() if line.chunk_id not in committed and self._may_commit(line)}
         known = self.erasure.standing(self.person.project, list(refs.values()))
@@ -176,7 +176,7 @@ class Eraser:
         return {number for number, line in lines.items() if not known.get(refs[number], line.chunk_id in needed)}
 
     def _may_commit(self, line: ArchivedEvent) -> bool:
-        """Return whether an uncommitted chunk may still be committed. A quarantined one of any age may be renewed."""
+        """Return whether an uncommitted chunk may still be committed. A quarantined chunk of any age may be renewed."""
         is_settled = self.is_settled(minted_at(line.chunk_id))
         return not is_settled or self.quarantine.code_of(self.person.project, line.chunk_id) is not None
 
@@ -185,7 +185,7 @@ class Eraser:
             self.anonymous_ids.add(anonymous_id)
 
     def count_anonymous(self) -> dict[str, int]:
-        """Return the number of events left under each of the person's anonymous ids. Call it last."""
+        """Return the number of events left under each of the person's anonymous ids. Call it after `erase_lines`."""
         left = {
             each: sum(1 for _ in self.events.of_user(self.person.project, each, first="", after="~"))
             for each in sorted(self.anonymous_ids)
@@ -234,12 +234,15 @@ def receipt(person: Person, totals: Erased, started: datetime, finished: datetim
 
 
 def receipt_name(receipt: dict[str, str | int], person: Person) -> str:
-    """Return the name of a receipt, by which it is found for an id under which the events are stored."""
+    """Return the name of a receipt. It contains a hash of the user, so that the receipt can be found for a user."""
     return f"{receipt['started']}-{stable_id(person.project, person.user)}"
 
 
 def erased_since(receipts: Iterable[str]) -> dict[str, datetime]:
-    """Return when each person was last erased, by the hash of project and user, from the names of receipts."""
+    """Map the hash of each erased person (project and user) to the time of the last erasure.
+
+    `receipts`: the names of the receipts.
+    """
     erased: dict[str, datetime] = {}
     for name in receipts:
         started, _, user_hash = name.rpartition("-")

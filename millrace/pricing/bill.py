@@ -31,10 +31,10 @@ _IDLE_RUN_CPU_MS, _PROJECT_RUN_CPU_MS = 10, 10
 AGGREGATOR_MEGABYTES = 1769
 # The metrics that the aggregator compares with the table: chunks, accepted, chunk_hashes, rejected.
 _METRICS_OF_THE_LEDGER = 4
-#: The metrics that every stage has. Each rejection code adds one once it has occurred.
+#: The metrics that every stage has. A rejection code adds a metric when it first occurs.
 _METRICS_IN_USE = len([name for name in CATALOGUE if not name.startswith(("rejected_", "warned_"))])
-# CloudWatch adds this much to each line. Lambda itself writes none: `millrace deploy` sets the system level WARN, at
-# which a successful call logs no "start" and "report":
+# CloudWatch adds this many bytes to each line. Lambda itself writes no lines for a successful call, because
+# `millrace deploy` sets the system log level to WARN. So there is neither a "start" line nor a "report" line:
 # https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-log-level.html
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutLogEvents.html
 _LOG_LINE_BYTES = 26
@@ -74,7 +74,7 @@ class Assumptions:
     retention_days: int = Lifetimes.events.days
 
     def duration_ms(self, cpu_ms: float, calls: float, objects: float) -> float:
-        """Return the duration: measured CPU time on the memory's share of a vCPU, plus one call after the other."""
+        """Return the duration: the CPU time on the memory's share of a vCPU, plus the durations of all calls."""
         share = min(1.0, self.memory_megabytes / _MEGABYTES_PER_VCPU)
         return cpu_ms * self.cpu_scale / share + (calls - objects) * self.call_ms + objects * self.object_ms
 

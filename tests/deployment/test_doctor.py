@@ -40,7 +40,7 @@ def test_the_doctor_wants_six_timeouts_and_says_where_to_set_them(
     findings = list(doctor.messages_wait_long_enough(stage))
     assert bool(findings) is wrong
     for said, advice in findings:
-        assert said == "It stays hidden for 364 s, and process may run for 60 s: work is done twice."
+        assert said == "A message stays hidden for 364 s. A run may take 60 s, so work may be done twice."
         assert advice == (
             "Set VisibilitySeconds in stages.prod.stack_parameters of .chalice/config.json to 365. "
             "Run millrace deploy --stage prod."

@@ -165,17 +165,19 @@ def test_the_doctor_finds_what_is_wrong_and_nothing_else(deployment: Deployment)
     deployment.client("sqs").set_queue_attributes(QueueUrl=chunks, Attributes={"VisibilityTimeout": "5"})
     assert wrong_in(deployment) == {
         "The stage requires keys": "api_handler is declared open: everybody may write and read.",
-        "A message stays hidden for six times the processor's timeout, and the window in which a batch is gathered": (
-            "It stays hidden for 5 s, and process may run for 60 s: work is done twice."
+        "A message stays hidden for six times the processor's timeout, plus the time in which a batch is gathered": (
+            "A message stays hidden for 5 s. A run may take 60 s, so work may be done twice."
         ),
         # By plain Chalice it was deployed last.
         "API Gateway's own errors have the form of the API's errors": (
-            "They have API Gateway's own form: 403 for an unknown path, and no code."
+            "The errors have API Gateway's own form: 403 for an unknown path, and no code."
         ),
-        "Alarms exist and somebody receives them": "Nobody gets the alarms, or nobody has confirmed.",
+        "Alarms exist and somebody receives them": (
+            "Nobody has subscribed to the alarms, or nobody has confirmed the subscription."
+        ),
         # The emulator's CloudFormation leaves two settings of the template out.
         "The table expires old items, can be restored, and is protected against deletion": (
-            "It cannot be restored to a point in time."
+            "The table cannot be restored to a point in time."
         ),
     }
     table = {"TableName": f"{NAME}-table", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True}}

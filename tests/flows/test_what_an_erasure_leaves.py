@@ -24,7 +24,7 @@ def test_events_whose_chunk_is_on_its_way_are_left_and_reported() -> None:
     world = World()
     chunk = make_chunk(make_event("e1"), make_event("e2", user="u2"))
     world.commits.outcomes = ["refused"] * 10
-    with pytest.raises(Exception, match="must come back"):
+    with pytest.raises(Exception, match="must be delivered again"):
         world.take(chunk)
     totals = erase(world)
     assert (totals.events, totals.events_in_flight, totals.lines_in_flight, totals.is_complete) == (0, 1, 1, False)
