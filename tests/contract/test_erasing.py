@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import zlib
 from collections import Counter
+from typing import Any
 
 from builders import World, make_chunk, make_event, make_record, make_single
 from chalicelib.core import limits
 from chalicelib.core.chunk import Chunk
 from chalicelib.core.commit import CommitRecord, Outcome, share_of
+from chalicelib.core.event import event_key
+from chalicelib.core.failures import Failure
 from stage import Stage
 
 ALL = {"first": "", "after": "~"}
@@ -166,3 +170,32 @@ def test_receipts_are_found_by_their_names(stores: Stores) -> None:
     for name in names:
         erasure.save_receipt(name, "{}")
     assert sorted(erasure.receipts()) == names
+
+
+def test_only_keys_pointers_and_guards_name_a_person_who_was_erased(stage: Stage) -> None:
+    """As docs/data.md says: not records, counters, marks, failure notes or the ledger."""
+    person = "ann-who-goes"
+    moved = make_event("e1", at="2015-05-17T10:15:00Z", own="2015-05-17T10:05:00Z", user=person)
+    chunk = make_chunk(moved, make_event("e2", user=person, guarded=True), make_event("e3", user="u2"))
+    single = make_single(make_event("e4", user=person, page="/home"))
+    take(stage, chunk)
+    stage.commits.commit([make_record(single)])
+    for each in (chunk, single):
+        stage.failure_notes.save(each, Failure("commit_failed", "2015-05-17T10:30:00.000000Z", 2))
+        theirs = [event for event in each.events if event.user == person]
+        assert stage.erasure.erase("acme", each.chunk_id, theirs, record_of(stage, each))
+    named = {
+        item["pk"]["S"].removeprefix("acme#").removesuffix(person) + ("z" if "z" in item else "p")
+        for item in stage.clients.dynamodb.scan(TableName=stage.settings.table_name)["Items"]
+        if _names(item, person, event_key(single.events[0].ref))
+    }
+    assert named == {"e#z", "e#p", "g#p"}
+
+
+def _names(item: dict[str, Any], *texts: str) -> bool:
+    """Whether an item holds one of the texts, packed or not."""
+    packed = b"".join(
+        zlib.decompressobj().decompress(value["B"]) for name, value in item.items() if "B" in value and name == "s"
+    )
+    plain = repr({name: value for name, value in item.items() if name != "s"}).encode()
+    return any(text.encode() in plain + packed for text in texts)
