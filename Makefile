@@ -24,7 +24,7 @@ test: .venv/dev-ready .venv-emulator/ready $(AXE)/ready $(NODE)/ready ## set up,
 	@$(VENV)/python -m pytest -n auto --dist loadgroup
 
 quick: lint types ## style, types, unit and flow tests: less than a minute
-	@$(VENV)/python -m pytest tests/unit tests/flows
+	@$(VENV)/python -m pytest tests/unit tests/flows -n auto --dist loadgroup
 
 chaos: .venv/dev-ready .venv-emulator/ready ## every fault scenario, many more examples, the tests of the tests
 	@$(VENV)/python -m pytest tests/unit tests/flows tests/faults tests/deployment tests/contract tests/handlers/test_openapi.py tests/handlers/test_page_of_costs.py -n auto --dist loadgroup --thorough

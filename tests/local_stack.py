@@ -20,6 +20,7 @@ from click.testing import CliRunner
 
 from chalicelib.adapters import aws
 from chalicelib.core.turn import YOUNG
+from chalicelib.flows import quarantine
 from chalicelib.flows.aggregate import aggregate
 from chalicelib.settings import Settings
 from millrace.cli import main
@@ -32,7 +33,7 @@ from waiting import eventually, processes_of
 
 COMMAND = Path(sys.executable).with_name("millrace")
 _COMMAND_SECONDS = 600
-# Never, while tests run: each run would look at every hour of the last two minutes. See `make_reports`.
+# Never, while tests run: each run would look at every hour of the last two minutes. See `run_schedule`.
 _AGGREGATE_SECONDS = 100_000
 
 
@@ -158,8 +159,8 @@ class LocalStack:
         environment = self.environment()
         return Findings(self.clients, environment["TABLE_NAME"], environment["BUCKET_NAME"])
 
-    def make_reports(self) -> None:
-        """Make the reports of all that is stored, as the schedule does later: so late that no mark is left."""
+    def run_schedule(self) -> None:
+        """Do once what the schedule does: make all reports, so late that no mark is left, and settle the quarantine."""
         stage = Stage(self.clients, settings=Settings.from_environ(self.environment()))
         aggregate(
             agenda=stage.agenda,
@@ -173,6 +174,7 @@ class LocalStack:
             lifetimes=stage.lifetimes,
             now=datetime.now(UTC) + YOUNG,
         )
+        quarantine.settle(stage.quarantine)
 
     def forget_events(self) -> None:
         Events(Client(self.url), self.environment()).reset()

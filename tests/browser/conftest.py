@@ -33,7 +33,7 @@ def report(stack: LocalStack) -> None:
     event = {"event_type": "reported", "user_id": "u1"}
     assert requests.post(f"{stack.url}/events", json=event, timeout=120).status_code == 200
     eventually(lambda: stack.get("/events", event_type="reported")["events"], "the event to be stored")
-    stack.make_reports()
+    stack.run_schedule()
 
 
 @pytest.fixture

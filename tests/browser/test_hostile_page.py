@@ -53,7 +53,7 @@ def hostile(stack: LocalStack) -> None:
     assert reply["accepted"] == len(HOSTILE)
     receipts = [f"/chunks/{each}" for each in reply["chunks"]]
     eventually(lambda: all(stack.get(each)["status"] == "committed" for each in receipts), "the events to be stored")
-    stack.make_reports()
+    stack.run_schedule()
 
 
 @pytest.mark.usefixtures("hostile")

@@ -180,7 +180,7 @@ def post_of_2015(stack: LocalStack) -> None:
     post(stack, {"event_type": "page_view", "user_id": "u1", "page": "/pricing", "timestamp": "2015-05-17T10:00:00Z"})
     day = {"grain": "day", "from": "2015-05-17", "to": "2015-05-18"}
     eventually(lambda: stack.get("/counts", **day)["counts"], "the event to be stored")
-    stack.make_reports()
+    stack.run_schedule()
 
 
 def test_reports_open_with_their_version(stack: LocalStack, opened: Opened) -> None:

@@ -75,7 +75,7 @@ def test_every_hour_and_day_with_traffic_has_a_report_that_says_what_the_file_sa
         return {start: (len(each), len(set(each))) for start, each in users.items()}
 
     hours, days = truth(13, ":00:00Z"), truth(10, "T00:00:00Z")
-    sent.make_reports()
+    sent.run_schedule()
     assert reported("hour") == hours
     assert reported("day") == days
 

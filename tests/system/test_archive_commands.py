@@ -74,7 +74,7 @@ def test_a_replay_into_an_empty_table_restores_events_and_counters(sent: LocalSt
 
 
 def test_rebuilt_reports_equal_the_live_ones(sent: LocalStack) -> None:
-    sent.make_reports()
+    sent.run_schedule()
     assert sent.findings().report_violations() == []
     assert sent.run("reports", "rebuild", "--json") == ""
     key = {"pk": {"S": "default#r#day"}, "sk": {"S": "2015-05-19"}}
@@ -111,7 +111,7 @@ def test_a_user_is_erased_and_does_not_come_back(sent: LocalStack) -> None:
     assert findings.violations() == []
     assert [line for _, line in findings.lines if line["user_id"] == BUSY] == []
     assert len(findings.erased) == OF_BUSY
-    sent.make_reports()
+    sent.run_schedule()
     assert sent.findings().report_violations() == []
     assert sent.run("reports", "rebuild", "--json") == ""
     assert json.loads(sent.run(*erase, "--yes"))["events"] == 0

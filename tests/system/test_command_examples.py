@@ -26,7 +26,7 @@ def test_commands_print_what_their_page_shows(
     key_id = ""
     for example in examples():
         if example.line == "report":
-            own_stack.make_reports()
+            own_stack.run_schedule()
         line = re.sub(r"revoke \w+", f"revoke {key_id}", example.line)
         with as_in_its_own_process():
             printed = CliRunner().invoke(main, shlex.split(line)).output

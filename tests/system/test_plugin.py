@@ -9,7 +9,7 @@ from stage import Clients
 
 
 def post(millrace: Millrace, *events: dict[str, object]) -> None:
-    requests.post(f"{millrace.url}/events", json=events, timeout=10)
+    requests.post(f"{millrace.url}/events", json=events, timeout=120)
 
 
 def test_good_events_come_back_in_their_order(millrace: Millrace) -> None:

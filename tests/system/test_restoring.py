@@ -65,7 +65,7 @@ def test_a_table_restored_to_an_earlier_time_gets_the_later_events_from_the_arch
     (replayed,) = [json.loads(line) for line in stack.run("replay", "--json").splitlines()]
     assert (replayed["stored"], replayed["duplicates"]) == (len(LATE), len(EARLY))
     assert total(stack) == len(EARLY) + len(LATE)
-    stack.make_reports()
+    stack.run_schedule()
     assert reported(stack) == total(stack)
     assert stack.run("reports", "rebuild", "--project", "default", "--json") == ""
     # The ledger counts chunks, and those of the late events have no commit record any more.
