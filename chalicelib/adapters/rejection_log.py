@@ -32,10 +32,11 @@ class RejectionLog:
         }
         self._table.put(item)
 
-    def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]:
-        """Yield the posts with first <= name < after, newest first."""
+    def between(self, project: str, *, first: str, after: str, page_items: int | None = None) -> Iterator[RejectedPost]:
+        """Yield the posts with first <= name < after, newest first. `page_items`: how many are read at first."""
         pk = table_keys.rejections_partition(project)
-        return readable(self._table.query(pk, first=first, after=after, newest_first=True), _post)
+        items = self._table.query(pk, first=first, after=after, newest_first=True, page_items=page_items)
+        return readable(items, _post)
 
 
 def _post(item: Item) -> RejectedPost:

@@ -56,10 +56,16 @@ class ReportStore:
         with suppress(Conflict):  # a newer version is being saved
             self._table.delete_if(table_keys.unfinished(report.window), "v = :v", {":v": number(report.version)})
 
-    def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
-        """Yield the reports of the windows with first <= name < after, newest first."""
+    def between(
+        self, project: str, grain: str, *, first: str, after: str, page_items: int | None = None
+    ) -> Iterator[Report]:
+        """Yield the reports of the windows with first <= name < after, newest first.
+
+        `page_items`: how many are read at first.
+        """
         pk = table_keys.report_partition(project, grain)
-        return (read_item(item, _report) for item in self._table.query(pk, first=first, after=after, newest_first=True))
+        items = self._table.query(pk, first=first, after=after, newest_first=True, page_items=page_items)
+        return (read_item(item, _report) for item in items)
 
 
 def report_item(report: Report) -> Item:

@@ -98,7 +98,8 @@ def find_rejections(
     after = f"{before[0]}\0" if before else span.after
     rows: list[dict[str, Any]] = []
     size = 0
-    for examined, post in enumerate(rejections.between(project, first=span.first, after=after)):
+    found = rejections.between(project, first=span.first, after=after, page_items=limit + 1)
+    for examined, post in enumerate(found):
         if examined == at_most:
             return {"rejections": rows, "next": cursor.seal((post.name, "0"), question=question, secret=secret)}
         skipped = int(before[1]) if before and post.name == before[0] and before[1].isdecimal() else 0
@@ -185,7 +186,8 @@ def find_reports(parameters: Parameters, *, project: str, reports: ports.ReportS
     first, after = grain.windows(span)
     page: list[Report] = []
     size = 0
-    for report in reports.between(project, grain.name, first=first, after=before[0] if before else after):
+    after = before[0] if before else after
+    for report in reports.between(project, grain.name, first=first, after=after, page_items=limit + 1):
         size += limits.answer_bytes(report.to_json())
         if len(page) == limit or (page and size > limits.MAX_ANSWER_BYTES):
             position = [page[-1].window.name]

@@ -106,7 +106,14 @@ class FakeRejectionLog:
             raise StoreFailed("the log does not answer")
         self.posts.append(copy.deepcopy(post))
 
-    def between(self, project: str, *, first: str, after: str) -> Iterator[RejectedPost]:
+    def between(
+        self,
+        project: str,
+        *,
+        first: str,
+        after: str,
+        page_items: int | None = None,  # noqa: ARG002 - nothing is read in pages
+    ) -> Iterator[RejectedPost]:
         for post in sorted(self.posts, key=lambda each: each.name, reverse=True):
             if post.project == project and first <= post.name and (not after or post.name < after):
                 yield copy.deepcopy(post)

@@ -54,7 +54,15 @@ class FakeReportStore:
         if self.listed.get(report.window) == report.version:
             del self.listed[report.window]
 
-    def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
+    def between(
+        self,
+        project: str,
+        grain: str,
+        *,
+        first: str,
+        after: str,
+        page_items: int | None = None,  # noqa: ARG002 - nothing is read in pages
+    ) -> Iterator[Report]:
         for window in sorted(self.reports, key=lambda window: window.name, reverse=True):
             if (window.project, window.grain) == (project, grain) and first <= window.name < after:
                 yield copy.deepcopy(self.reports[window])

@@ -224,8 +224,8 @@ def test_no_more_reports_are_read_than_an_answer_holds() -> None:
     read: list[Report] = []
 
     class Counting(FakeReportStore):
-        def between(self, project: str, grain: str, *, first: str, after: str) -> Iterator[Report]:
-            for report in super().between(project, grain, first=first, after=after):
+        def between(self, project: str, grain: str, **span: Any) -> Iterator[Report]:
+            for report in super().between(project, grain, **span):
                 read.append(report)
                 yield report
 

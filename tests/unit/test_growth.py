@@ -9,13 +9,19 @@ from bench.reporting import CASES, Stand, deep_page, hour
 from builders import NOW, make_chunk, make_event
 from chalicelib.adapters.event_item import event_item
 from chalicelib.adapters.event_store import EventStore
+from chalicelib.adapters.rejection_log import RejectionLog
+from chalicelib.adapters.report_store import report_item
 from chalicelib.core import limits, table_keys
 from chalicelib.core.event_body import StoredEvent
+from chalicelib.core.rejection import RejectedPost
+from chalicelib.core.report import Report
+from chalicelib.core.windows import Window
 from chalicelib.flows.quarantine import SETTLE_AT_ONCE
-from chalicelib.flows.query import find_events
+from chalicelib.flows.query import find_events, find_rejections, find_reports
 
 #: Calls that an active project takes in a run, with its hour and its day.
 CALLS_A_PROJECT = 25
+ROW: Any = {"field": None, "message": "", "accepted": False, "event": "{}"}
 #: Which a question about one user does not ask.
 NO_PORTS: Any = {"counters": None, "commits": None}
 
@@ -59,6 +65,20 @@ def test_a_page_reads_a_bounded_number_of_records_in_vain_however_large_its_hour
         shown = 1000 // a_record
         assert max(small["items"], large["items"]) <= shown + in_vain + 2
         assert large["calls"] <= small["calls"] + table_keys.SHARDS
+
+
+def test_a_page_of_one_report_or_rejection_reads_two_items() -> None:
+    stand, question = Stand(), {"limit": "1"}
+    log = RejectionLog(stand.table, retention=timedelta(days=7))
+    for day in range(10, 20):
+        window, name = Window("acme", "day", f"2026-03-{day}"), f"2026-03-{day}T10:00:00.000000Z#1"
+        stand.client.put(report_item(Report(window, 1, {})))
+        log.keep(RejectedPost("acme", name, ({"index": 0, "code": "x", **ROW},), 0))
+    asked: Any = {"project": "acme", "secret": "s"}
+    page = find_reports(question | {"grain": "day"}, reports=stand.ports["reports"], **asked)
+    assert (len(page["reports"]), stand.client.calls["items"]) == (1, 2)
+    page = find_rejections(question, rejections=log, **asked)
+    assert (len(page["rejections"]), stand.client.calls["items"]) == (1, 2 + 2)
 
 
 def test_a_page_of_one_event_reads_a_few_items() -> None:
