@@ -94,6 +94,15 @@ def test_hundreds_of_values_of_one_metric_all_arrive(cloudwatch: object, printin
     assert sum(numbers["seconds_to_stored"] for numbers in found.values()) == sum(range(333))
 
 
+def test_a_line_has_at_most_a_hundred_values_of_a_metric(capsys: pytest.CaptureFixture[str]) -> None:
+    meter = Meter("many")
+    for number in range(201):
+        meter.add("seconds_to_stored", number)
+    meter.flush()
+    lines = [json.loads(line)["seconds_to_stored"] for line in capsys.readouterr().out.splitlines()]
+    assert [len(values) for values in lines] == [100, 100, 1]
+
+
 def test_what_is_not_in_the_catalogue_is_an_error() -> None:
     with pytest.raises(KeyError):
         Meter("service").add("clicks_of_ann", 1)

@@ -47,6 +47,12 @@ def transaction_items(records: list[CommitRecord]) -> int:
     )
 
 
+def test_a_duplicate_adds_nothing_to_any_sum() -> None:
+    counted = replace(record(1), value_counts={"page": {"/": 1}})
+    duplicate = commit.as_duplicate(counted)
+    assert (duplicate.accepted, duplicate.owned, duplicate.value_counts) == (1, (), {})
+
+
 hours = st.sampled_from([HOUR, "2015-05-17T11", "2015-05-18T00"])
 kinds = st.tuples(st.sampled_from("pq"), hours, st.sampled_from([1, 2, 40, 90]), st.sampled_from([0, 1, 90]))
 

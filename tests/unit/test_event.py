@@ -129,6 +129,11 @@ def test_a_field_given_twice_with_one_value_is_one_property() -> None:
     assert read(LEAST | {"page": "/a", "properties": {"page": "/a"}}).properties == {"page": "/a"}
 
 
+def test_an_id_made_of_parts_is_the_same_in_every_version() -> None:
+    """Else a file that is sent again after an upgrade would be counted twice."""
+    assert stable_id("a line", "1") == "c3da1eb3f44138563b0c5b451d0618a1"
+
+
 def test_the_order_of_an_objects_fields_makes_no_other_value() -> None:
     event = read(LEAST | {"size": {"w": 1, "h": 2}, "properties": {"size": {"h": 2, "w": 1}}})
     assert event.properties == {"size": {"h": 2, "w": 1}}

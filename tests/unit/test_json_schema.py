@@ -56,6 +56,11 @@ def test_a_value_keeps_a_schema_or_breaks_it_as_another_implementation_says(sche
     assert [ours(value, [ENOUGH]) is None for value in values] == [theirs.is_valid(value) for value in values]
 
 
+def test_a_bad_name_is_named_with_its_fault() -> None:
+    check = compile_schema({"propertyNames": {"maxLength": 1}})
+    assert check({"ab": 1}, [ENOUGH]) == ("has a name that must have at most 1 characters", ())
+
+
 @given(SCHEMAS, VALUES)
 def test_a_reference_is_what_it_refers_to(schema: Any, value: Any) -> None:
     referring = {"$defs": {"a/b~c": schema}, "properties": {"x": {"$ref": "#/$defs/a~1b~0c"}}}

@@ -113,6 +113,11 @@ def test_patterns_that_keep_other_engines_busy_are_taken(pattern: str) -> None:
     assert not matches(pattern, "a" * 30_000 + "!")
 
 
+def test_half_of_a_surrogate_pair_is_a_character_that_a_pattern_need_not_match() -> None:
+    assert matches("a", "\ud800a")
+    assert not matches("^a", "\ud800a")
+
+
 def test_a_search_takes_steps_for_each_byte_and_part_of_the_pattern() -> None:
     def steps(pattern: str, text: str) -> int:
         left = [ENOUGH]

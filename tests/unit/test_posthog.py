@@ -190,3 +190,10 @@ def test_the_time_of_capture_counts_only_with_an_offset_of_a_live_event(offset: 
 def test_an_offset_that_is_none_leaves_the_received_time(offset: Any) -> None:
     (event,) = read(UNTIMED | {"offset": offset}).events
     assert (event.fields["timestamp"], event.sent, event.counts_from_receipt) == (None, None, False)
+
+
+def test_the_script_of_extras_says_what_the_question_for_them_is_answered() -> None:
+    asked = Incoming(b"", {}, {}, NOW, path={"key": "mw_1"})
+    name, _, value = posthog.extras_script(asked).partition(" = ")
+    assert name == "window._POSTHOG_REMOTE_CONFIG"
+    assert json.loads(value) == {"mw_1": {"config": posthog.extras(asked), "siteApps": []}}

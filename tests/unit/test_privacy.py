@@ -74,6 +74,7 @@ def test_addresses_of_a_list_are_truncated_each() -> None:
         ("/?user[ip]=3405803785&b=2", "/?user[ip]=&b=2", "/?user[ip]=&b=2"),
         ("9.113.0.203.in-addr.arpa", "(ip).in-addr.arpa", "(ip).in-addr.arpa"),
         ("dsl-203-0-113-9.example.net", "dsl-(ip).example.net", "dsl-(ip).example.net"),
+        ("203-0-113-9.example.net", "(ip).example.net", "(ip).example.net"),
     ],
 )
 def test_an_address_in_a_text_is_truncated_or_dropped(text: str, truncated: str, dropped: str) -> None:
