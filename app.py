@@ -1,4 +1,7 @@
-"""The map of Millrace: every entry point and the flow it calls. Each imports its flow itself, for quick cold starts."""
+"""The map of Millrace: every entry point and the flow that it calls.
+
+Each entry point imports its flow itself, for quick cold starts.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ ROOT = side_by_side.ROOT
 
 
 def _peers_cost() -> dict[str, list[dict[str, Any]]]:
-    """Return the costs that `millrace cost` shows beside ours: those of the other pipelines at batches of ten."""
+    """Return the costs of the other pipelines at batches of ten, which `millrace cost` shows beside ours."""
     recorded = {}
     with Stub() as stub:
         for name in side_by_side.CONTESTANTS:

@@ -22,7 +22,7 @@ from millrace.stage_address import Running, running_stack
 
 _EVENTS = 10_000
 _A_POST = (1, 20)
-# Seconds between runs of the aggregator: as in `make run`, and never.
+# Seconds between runs of the aggregator. The first is the value of `make run`. With the second, it never runs.
 _REPORTS, _NO_REPORTS = 5, 3600
 _LOOK_SECONDS = 0.02
 _LONGEST_SECONDS = 600
@@ -31,8 +31,8 @@ _LONGEST_SECONDS = 600
 def run(*, rounds: int) -> dict[str, Any]:
     """Return the figures for each number of events in a POST, each the median of alternating rounds.
 
-    They are the seconds of a drain, of a replay of its calls, and of a drain with reports; the ratio of the first two;
-    and the number of calls.
+    The figures are the seconds of a drain, of a replay of its calls, and of a drain with reports. Two more figures are
+    the ratio of the first two, and the number of calls.
     """
     return {f"{events} per POST": _measure(events, rounds) for events in _A_POST}
 

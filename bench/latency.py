@@ -1,4 +1,4 @@
-"""Measures POST latency at a constant arrival rate: each request starts when it is due, whether or not others wait."""
+"""Measures POST latency at a constant arrival rate: each request starts when it is due, even if others wait."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ _TOTAL = _EVENTS * _MESSAGES * _BATCHES
 def run(rounds: int) -> dict[str, dict[str, float]]:
     """Return, for each case, the processor's µs of CPU per event, and the median ratios to Millrace's own form.
 
-    Two kinds of events in own form are compared: the library's own, of equal stored size, and the workload's.
+    Two kinds of events in Millrace's own form are compared: the library's events, and the events of the workload.
     """
     samples: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     with Stub() as stub:
@@ -53,7 +53,7 @@ def _cpu(worker: Worker, batches: list[list[str]]) -> float:
 
 
 def main() -> None:
-    """Print the section of a short run, or of as many rounds as the argument asks for."""
+    """Print the section of a short run. The argument gives another number of rounds."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 5
     sys.stdout.write("\n".join(report.libraries(run(rounds))) + "\n")
 

@@ -27,7 +27,10 @@ _POWERTOOLS = ("aws-lambda-powertools", "typing-extensions", "jmespath")
 
 
 class _Package(NamedTuple):
-    """A package. `holds`: its libraries; Lambda provides the AWS SDK. `message`: whose messages it processes."""
+    """A package. `holds`: its libraries, without the AWS SDK, which Lambda provides.
+
+    `message`: the implementation that makes the messages that it processes.
+    """
 
     functions: str
     own: tuple[str, ...]
@@ -47,7 +50,7 @@ _OURS = _Package(
     ("chalice", "marshmallow", "orjson", "google-re2", "tzdata", *_POWERTOOLS),
     message="ours",
 )
-# Every package has bytecode, though Chalice and SAM make none, so that its lack does not distort the comparison.
+# Every package has bytecode, so that compilation does not distort the comparison. Chalice and SAM make no bytecode.
 _PACKAGES = {
     "ours": _OURS,
     "ours, from source": _OURS._replace(has_bytecode=False),

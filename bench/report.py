@@ -30,7 +30,7 @@ Their code is in `bench/contestants/`.
 
 
 def write(results: dict[str, Any], **facts: Any) -> str:
-    """The whole document."""
+    """Return the whole document."""
     side = results["side_by_side"]
     parts = [
         _HEAD.format(**facts),
@@ -93,7 +93,7 @@ def _side_by_side(side: dict[str, Any]) -> list[str]:
 
 
 def libraries(cases: dict[str, dict[str, float]]) -> list[str]:
-    """The section on the events of client libraries."""
+    """Return the section on the events of client libraries."""
     columns = {"cpu_us": "µs of CPU", "of_equal": "of own form, equal size", "of_own": "of own form, the workload"}
     return [
         "## Processor: events of client libraries\n",
@@ -158,7 +158,7 @@ units, CPU and the size of the answer. A request may take 29 s. A function has 0
 
 
 def aggregator(cases: dict[str, Any]) -> list[str]:
-    """The section on the aggregator: one table with a row for each case and size."""
+    """Return the section on the aggregator: one table with a row for each case and size."""
     columns = {"calls": "calls", "items": "items", "read": "read units", "write": "write units"}
     columns |= {"cpu_ms": "ms of CPU", "megabytes": "MB"}
     rows = {f"{size} {name}": figures for name, sizes in cases.items() for size, figures in sizes.items()}
@@ -175,7 +175,7 @@ def aggregator(cases: dict[str, Any]) -> list[str]:
 
 
 def questions(figures: dict[str, Any]) -> list[str]:
-    """The section on the worst questions."""
+    """Return the section on the most expensive requests."""
     columns = {"calls": "calls", "read_units": "read units", "cpu_ms": "ms of CPU", "kilobytes": "KB"}
     return [
         "## The most expensive request of each route\n",

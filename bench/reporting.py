@@ -178,7 +178,7 @@ class Stand:
         )
 
     def record(self, project: str, number_of: int, events: int, *, users: int, minute: str = _MINUTE) -> None:
-        """Add a commit record of a minute; by default, of the running one."""
+        """Add a commit record of a minute. The default is the running minute."""
         chunk_id = mint_chunk_id(NOW, minute, number_of.to_bytes(10, "big"))
         refs = [
             EventRef(f"{minute}:00.{each:06}Z", f"user-{(number_of * events + each) % users}", f"{number_of}-{each}")
@@ -218,7 +218,7 @@ def measured(stand: Stand, act: Callable[[], Any], *, traced: bool = True) -> di
 
 
 def _marks(number_of: int) -> dict[str, float]:
-    """Measure a run with time for one portion of each project: one with many marks on old hours, and a small one."""
+    """Measure a run with time for one portion of each project. One project has many marks on old hours, one has few."""
     stand, first = Stand(), datetime(1900, 1, 1, tzinfo=UTC)
     for each in range(number_of):
         stand.mark(
@@ -275,7 +275,7 @@ def _ledger(projects: int) -> dict[str, float]:
 
 
 def _quarantine(entries: int) -> dict[str, float]:
-    """The part of a run and of a look at the status that is about so many entries of the quarantine."""
+    """Measure the work of a run and of a status query for this many entries of the quarantine."""
     stand = Stand()
     bucket = Bucket(_Nowhere, "bucket")
     quarantine = Quarantine(stand.table, bucket, stand.ports["commits"])
@@ -300,7 +300,7 @@ class _Bodies:
 
 
 def deep_page(events: int, *, a_record: int = 20, limit: int = 1000, traced: bool = True) -> dict[str, float]:
-    """A page in the middle of an hour of so many events."""
+    """Measure a page in the middle of an hour with this many events."""
     stand, records = Stand(), events // a_record
     hour_name, middle = HOUR.name_of(_MINUTE), ""
     for each in range(records):
@@ -332,7 +332,7 @@ CASES: dict[str, tuple[Callable[[int], dict[str, float]], tuple[int, ...], tuple
 
 
 def main() -> None:
-    """Print the section of docs/benchmarks.md; --largest for all sizes."""
+    """Print the section of docs/benchmarks.md. With --largest, include all sizes."""
     from bench import report
 
     sys.stdout.write("\n".join(report.aggregator(run(largest="--largest" in sys.argv))))

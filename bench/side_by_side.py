@@ -63,7 +63,7 @@ def start(name: str, stub: Stub) -> Worker:
 
 
 def _batches(name: str, case: tuple[int, int]) -> int:
-    """Return the number of batches. An implementation with one event in a message needs more for the same events."""
+    """Return the number of batches. An implementation with one event in a message needs more batches."""
     return _PROCESSING[case] * (case[1] if name in ("reference", "powertools") else 1)
 
 

@@ -145,4 +145,4 @@ BROKEN_CONTENT = (ArithmeticError, AttributeError, LookupError, RecursionError, 
 
 
 class ProcessingFailed(Exception):
-    """Some messages must be delivered again. The finished ones are deleted before, so the queue returns only others."""
+    """Some messages must be delivered again. The finished messages are deleted already."""

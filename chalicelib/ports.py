@@ -1,4 +1,4 @@
-"""The ports: what the flows need from outside. adapters/ implements them with AWS, tests with fakes."""
+"""The ports: the calls that flows make to the outside. adapters/ implements them with AWS, and tests with fakes."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # at run time a function would import the records of all port
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that the queue delivered. `receive_count`: the number of its deliveries, this one included."""
+    """A message that the queue delivered. `receive_count`: the number of its deliveries so far."""
 
     body: str
     receipt_handle: str
@@ -55,7 +55,7 @@ class Content:
     etag: str
 
 
-#: The format of table, archive and messages that new data gets, and the formats that this version reads.
+#: The data format (of table, archive and messages) of new data, and the formats that this version reads.
 #: Version 0.1.0 recorded no format. docs/upgrading.md lists them all.
 CURRENT_FORMAT = 2
 KNOWN_FORMATS = frozenset({CURRENT_FORMAT})

@@ -14,7 +14,7 @@ from typing import Any
 
 from chalicelib.core.lifetimes import CHOSEN, Lifetimes
 
-# At least two deliveries: a failure is noted from the second on, since the first retry usually succeeds.
+# A failure is noted from the second delivery on, since the first retry usually succeeds. So there are at least two.
 # https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-dead-letter-queues.html
 LEAST_DELIVERIES, MOST_DELIVERIES = 2, 1000
 #: How often the schedule runs the aggregator.
@@ -77,7 +77,8 @@ class Settings:
     max_deliveries: int = _variable(
         "MAX_DELIVERIES",
         8,  # the last comes 43 minutes after the first
-        "After how many deliveries a message becomes a dead letter. Set the stack parameter `MaxDeliveries` instead.",
+        "The number of deliveries after which a message becomes a dead letter. Set the stack parameter `MaxDeliveries` "
+        "instead.",
         int,
         least=LEAST_DELIVERIES,
         most=MOST_DELIVERIES,
@@ -85,19 +86,19 @@ class Settings:
     is_open: bool = _variable(
         "OPEN_STAGE", False, "`true`: a request without a key belongs to the project `default`.", _is_true
     )
-    # Wishes for `millrace deploy` and `millrace upgrade`. The lifetimes in force are recorded in the stage's data.
+    # `millrace deploy` and `millrace upgrade` read these. The lifetimes in force are recorded in the stage's data.
     retention_days: int | None = _variable(
         "RETENTION_DAYS",
         None,
-        f"How many days events and their records are kept. Unset: the lifetime does not change. It is "
-        f"{Lifetimes.events.days} in a new stage.",
+        f"How many days events and their records are kept. Unset: the lifetime does not change. A new stage keeps them "
+        f"for {Lifetimes.events.days} days.",
         int,
     )
     max_chunk_age_days: int | None = _variable(
         "MAX_CHUNK_AGE_DAYS",
         None,
-        f"Chunks that are older than this many days are quarantined. Unset: the value does not change. It is "
-        f"{Lifetimes.max_chunk_age.days} in a new stage.",
+        f"Chunks that are older than this many days are quarantined. Unset: the value does not change. In a new stage, "
+        f"it is {Lifetimes.max_chunk_age.days}.",
         int,
     )
     report_properties: tuple[str, ...] = _variable(
@@ -111,8 +112,8 @@ class Settings:
     rejected_posts_a_minute: int = _variable(
         "REJECTED_POSTS_A_MINUTE",
         20,
-        "Of how many POSTs per minute and project each running function stores the rejected events. 0: of all, for "
-        "example for tests of your tracking.",
+        "The number of POSTs per minute and project whose rejected events each running function stores. 0: all POSTs, "
+        "for example for tests of your tracking.",
         int,
         least=0,
         most=100_000,
@@ -126,7 +127,7 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str] = os.environ) -> Settings:
-        """Return the settings of an environment. Raises ValueError that names all missing variables, or a bad value."""
+        """Return the settings of an environment. Raises ValueError with all missing variables, or with a bad value."""
         return _settings(tuple((name, environ.get(name)) for name in _environment_names()))
 
     @property
@@ -156,8 +157,8 @@ class Trigger:
     window_seconds: int = _variable(
         "BATCH_WINDOW_SECONDS",
         5,
-        "How many seconds Lambda waits to fill a batch. Events are stored that much later. 0: not at all. Then "
-        "BATCH_SIZE is at most 10.",
+        "How many seconds Lambda waits to fill a batch. Events are stored later by this time. 0: Lambda does not wait. "
+        "Then BATCH_SIZE is at most 10.",
         int,
         most=300,
     )
@@ -183,7 +184,7 @@ class Trigger:
 class Throttle:
     """The request rate that the API accepts. `millrace deploy` and `millrace package` set it.
 
-    The default prevents that one leaked address uses up the account's limit, 10,000 a second with a burst of 5,000:
+    With the default, a leaked address cannot use up the account's limit of 10,000 a second with a burst of 5,000:
     https://docs.aws.amazon.com/apigateway/latest/developerguide/limits.html
     """
 

@@ -1,4 +1,4 @@
-"""Makes the adapters and hands them to flows. No other module of the product does."""
+"""Makes the adapters and hands them to flows. No other module of the product makes adapters."""
 
 from __future__ import annotations
 
@@ -252,7 +252,7 @@ class Pipeline:
 
     @cached_property
     def _quick_table(self) -> Table:
-        """For optional work of a POST, which should give up early rather than delay the answer."""
+        """The table for optional work of a POST. Its calls give up early, so that they do not delay the answer."""
         return self._table_for(retries.QUICK_CALL)
 
     def _table_for(self, retry: Retry | None) -> Table:
@@ -277,12 +277,12 @@ def bounded(event: Any, get_response: Callable[[Any], Any]) -> Any:
     try:
         return get_response(event)
     finally:
-        with suppress(ValueError):  # and has no metrics
+        with suppress(ValueError):  # such a stage has no metrics
             pipeline().meter.flush()
 
 
 def _seconds_of(event: Any) -> float:
-    """Return the seconds that an invocation may take: a request's by its client's wait, others' by Lambda's timeout."""
+    """Return the seconds that an invocation may take. Clients limit requests, and Lambda limits other invocations."""
     if hasattr(event, "lambda_context"):  # only Chalice's requests have it
         return limits.REQUEST_SECONDS
     if event.context is None:  # the local stack and tests have no time limit

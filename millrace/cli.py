@@ -54,7 +54,7 @@ _COMMANDS = {name: module for commands in _SECTIONS.values() for name, module in
 class _Toolbox(click.Group):
     """The group of all commands.
 
-    It imports only the command that runs: importing all would take as long as many run.
+    It imports only the command that runs. To import all commands would take longer than many commands take.
     """
 
     def list_commands(self, _context: click.Context) -> list[str]:
@@ -82,7 +82,7 @@ class _Toolbox(click.Group):
                 _flush()
         except OSError as error:
             if error.errno == errno.EPIPE:
-                raise  # the reader of our output has gone: click ends quietly
+                raise  # the program that read our output has ended, so click ends quietly
             raise CommandError(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}") from error
         except sqlite3.Error as error:
             raise CommandError(f"A temporary file cannot be written: {error}") from error
@@ -117,7 +117,7 @@ def main() -> None:
 
 
 def use_region(environ: MutableMapping[str, str]) -> None:
-    """Make AWS_REGION count: the SDK and Chalice read only AWS_DEFAULT_REGION. Raises CommandError if they differ.
+    """Copy AWS_REGION to AWS_DEFAULT_REGION, which the SDK and Chalice read. Raises CommandError if the two differ.
 
     https://boto3.amazonaws.com/v1/documentation/api/latest/guide/configuration.html
     """

@@ -10,6 +10,6 @@ class CommandError(click.ClickException):
 
 
 class Interrupted(CommandError):
-    """Ctrl-C. The message says what was done until then. The exit code is the usual one of shells."""
+    """Ctrl-C ended the command. The message says what was done until then. Shells use the same exit code."""
 
     exit_code = 130  # 128 + SIGINT

@@ -1,4 +1,4 @@
-"""The errors that API Gateway answers by itself, in the API's own form. The local stack answers with the same."""
+"""The errors that API Gateway answers by itself, in the API's own form. The local stack gives the same answers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from chalicelib.http import answers
 
 NO_SUCH_PATH = Problem("not_found")
 BODY_TOO_LARGE = Problem("body_too_large", "The request is over 10 MB.")
-_KEPT_OUT = Problem("forbidden", "A rule of this stage's operators keeps the request out.")
+_KEPT_OUT = Problem("forbidden", "A rule of this stage's operators refuses the request.")
 
 #: By type of gateway response. The other types are for authorizers, usage plans and validators, which are not used:
 #: https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html

@@ -93,7 +93,7 @@ def _cell_of(value: Any) -> str:
 
 
 def fitted(widths: Sequence[int], room: int) -> list[int]:
-    """Return the widths of columns that fit. The last columns are narrowed first; the first column never is."""
+    """Return the widths of columns that fit. The last columns are narrowed first. The first column keeps its width."""
     fitted = list(widths)
     excess = sum(widths) + len(_GAP) * (len(widths) - 1) - room
     for index in range(len(widths) - 1, 0, -1):

@@ -59,8 +59,8 @@ class Stack:
     def apply(self, template: Path, parameters: Mapping[str, str]) -> dict[str, str]:
         """Create or update the stack. Return the functions' environment. Safe to repeat.
 
-        A parameter that is not given gets the template's default, whatever it was before. Data that an earlier stack
-        of this name left is imported. An operation in progress is awaited first.
+        A parameter that is not given gets the template's default, even if it had another value before. Data that an
+        earlier stack of this name left is imported. If an operation is in progress, this method waits for its end.
         """
         stack, text = self._settled(), template.read_text()
         if stack and stack["StackStatus"].startswith(_WITHOUT_DATA):  # CloudFormation allows only its deletion
@@ -110,7 +110,7 @@ class Stack:
             raise CommandError(f"The stack {self.name} could not be applied: {events.reason()}")
 
     def _is_change(self, change_set: str) -> bool:
-        """Return whether a change set changes anything. One that does not is deleted."""
+        """Return whether a change set changes anything. An empty change set is deleted."""
         describe = self._cloudformation.describe_change_set
         while (found := describe(ChangeSetName=change_set))["Status"] != "CREATE_COMPLETE":
             if found["Status"] == "FAILED":
@@ -136,7 +136,7 @@ class Stack:
             if not stack["StackStatus"].endswith("_IN_PROGRESS") or "REVIEW" in stack["StackStatus"]:
                 return stack
             if events is None:
-                self._say(f"The stack {self.name} is in {stack['StackStatus']}: waiting for that.")
+                self._say(f"The stack {self.name} is in {stack['StackStatus']}: waiting for the end of this operation.")
                 events = _Events(self._cloudformation, self.name, self._say)
             self._sleep(1)
         return None
@@ -233,7 +233,7 @@ class _Events:
         return next(iter(self._failures), "CloudFormation gives no reason.")
 
     def _newest(self) -> list[dict[str, Any]]:
-        """Return a page of events, newest first. A page is far more than a second brings."""
+        """Return a page of events, newest first. A page holds far more events than a second brings."""
         try:
             answer = self._cloudformation.describe_stack_events(StackName=self._name)
         except ClientError:  # there is no stack
@@ -263,7 +263,7 @@ def _with_resources(template: str, resources: Sequence[Mapping[str, Any]]) -> st
 
 
 def _is_whole(stack: _Description) -> bool:
-    """Return whether the stack's last operation succeeded. A rolled back update did not."""
+    """Return whether the stack's last operation succeeded. A rolled back update counts as a failure."""
     status = stack["StackStatus"]
     return status.endswith("_COMPLETE") and "ROLLBACK" not in status
 

@@ -116,7 +116,7 @@ def _chosen(stage: str) -> dict[str, str]:
 
 
 def _environment(stage: str) -> dict[str, str]:
-    """Return the environment of a deployed stage's functions, or that of its stack and checkout if it has none."""
+    """Return the environment of a deployed stage's functions. Without functions, use the stack and the checkout."""
     from botocore.exceptions import BotoCoreError, ClientError
 
     from millrace import sdk

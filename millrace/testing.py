@@ -21,7 +21,7 @@ import pytest
 if TYPE_CHECKING:
     from millrace.io.client import Client
 
-# A busy machine may need long.
+# On a busy machine, the start may take long.
 _START_SECONDS = 300
 _SETTLE_SECONDS = 120
 _END_SECONDS = 120

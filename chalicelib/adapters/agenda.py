@@ -29,13 +29,13 @@ class Agenda:
         self._most = most
 
     def turns(self, *, after: str, running_hour: str, done: Collection[tuple[str, str]]) -> Iterator[Turn]:
-        """Yield a turn for each project that has marks or unfinished windows: first those after the project `after`.
+        """Yield a turn for each project that has marks or unfinished windows, first the projects after `after`.
 
         A turn holds the marks of the running hour, and the oldest tasks of each partition. Tasks in `done` are left
         out; `done` names windows and marked hours by (project, name).
 
-        Pages are read as the caller goes on. The rest of a project is skipped once enough of its tasks are found, so
-        that no project delays the others.
+        Pages are read as the caller goes on. When enough tasks of a project are found, its other tasks are skipped. So
+        no project delays the others.
         """
         start = table_keys.of_project(after).after if after else ""
         for part in (Range(start, ""), Range("", start)) if start else (Range("", ""),):

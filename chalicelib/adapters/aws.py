@@ -37,13 +37,13 @@ _R = TypeVar("_R")
 
 
 class NotAnsweredByAws(BotoCoreError):  # type: ignore[misc] # botocore ships no types
-    """A success without the request id of AWS: a proxy or a portal answered instead. Nothing was applied."""
+    """A success without a request id of AWS: a proxy or a portal answered instead of AWS. Nothing was applied."""
 
-    fmt = "{operation}: the answer is not one of AWS. Is there a proxy or a log-in page in between?"
+    fmt = "{operation}: the answer does not come from AWS. Is there a proxy or a log-in page in between?"
 
 
 def refuse_others(response_dict: dict[str, Any], operation_model: Any, **_: Any) -> None:
-    """Raise NotAnsweredByAws for an answer that does not come from AWS. For botocore's event `before-parse`.
+    """Raise NotAnsweredByAws for an answer that does not come from AWS. A handler of botocore's event `before-parse`.
 
     botocore reads an HTML page as an answer without content, so a table would seem to be empty.
     """
@@ -127,7 +127,7 @@ class _DirectLoader(Loader):  # type: ignore[misc] # botocore ships no types
 
 @contextmanager
 def translated_errors() -> Iterator[None]:
-    """Raise every error of botocore as StoreFailed, which does not tell whether the call was applied."""
+    """Raise every error of botocore as StoreFailed. It is then unknown whether the call was applied."""
     try:
         yield
     except (ClientError, BotoCoreError, ResponseParserError) as error:

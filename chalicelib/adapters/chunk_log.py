@@ -15,7 +15,7 @@ from chalicelib.core.windows import HOUR, first_time
 
 # A log line is written when its invocation ends.
 _LATE = timedelta(minutes=15)
-# Pages have up to 1 MB. More would be the log of a busy hour, and take seconds of CPU and much memory.
+# Pages have up to 1 MB. A log with more pages is of a busy hour, and would take seconds of CPU and much memory.
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 _MAX_PAGES = 10
 
@@ -32,7 +32,7 @@ class ChunkLog:
         self._max_pages = max_pages
 
     def of_hour(self, hour: str) -> Logged | None:
-        """Return the logged hashes of the chunks received in an hour, or None if that is too much to read."""
+        """Return the logged hashes of the chunks received in an hour, or None if the log is too long to read."""
         start = timestamps.parse(first_time(hour))
         queued = self._hashes(QUEUED_CHUNKS, hour, start, HOUR.end(hour) + _LATE)
         committed = self._hashes(COMMITTED_CHUNKS, hour, start, datetime.now(UTC)) if queued is not None else None

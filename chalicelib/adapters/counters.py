@@ -26,7 +26,7 @@ def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], 
 
 
 class ListedDay(NamedTuple):
-    """A day of a project with events. `until`: the last day on which a commit record of it may be there."""
+    """A day of a project with events. `until`: the last day on which a commit record of this day may exist."""
 
     project: str
     day: str
@@ -60,9 +60,10 @@ class Counters:
         at_most: int | None = None,
         recorded_at: datetime | None = None,
     ) -> list[str]:
-        """Return the days from `first` to before `after` that have events, oldest first. `at_most`: of the newest.
+        """Return the days from `first` to before `after` that have events, oldest first.
 
-        `recorded_at`: only days that may have had commit records at that time.
+        `at_most`: return only this many of the newest days. `recorded_at`: only days that may have had commit records
+        at that time.
         """
         pk = table_keys.days_partition(project)
         today = DAY.name_of(timestamps.sortable(recorded_at)) if recorded_at else ""

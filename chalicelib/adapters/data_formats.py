@@ -38,7 +38,7 @@ class DataFormats:
         return _format_of(self._table.get(table_keys.DATA_FORMAT))
 
     def check(self) -> DataFormat:
-        """Return the format if this version knows it. Raises UnknownFormat and StoreFailed.
+        """Return the recorded format. Raises UnknownFormat if this version does not know it, and StoreFailed.
 
         The item is read again after REMEMBERED_SECONDS.
         """
@@ -110,7 +110,7 @@ def _text_of(history: History) -> Item:
 
 def _history_of(item: Item | None) -> History:
     if item is None or "l" not in item:
-        raise UnknownFormat("The stage records no lifetimes. It was made by an unreleased version: make a new one.")
+        raise UnknownFormat("The stage records no lifetimes, since an unreleased version made it. Make a new stage.")
     return History(
         tuple(
             (

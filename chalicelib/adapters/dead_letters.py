@@ -54,7 +54,7 @@ class DeadLetters:
                 self._client.change_message_visibility_batch(QueueUrl=self._url, Entries=shown)
 
     def delete(self, receipt_handles: Sequence[str]) -> int:
-        """Delete dead letters. Return how many are certainly gone. One that stays is a harmless copy of a moved one."""
+        """Delete dead letters that were moved. Return how many are certainly gone. The others are harmless copies."""
         gone = 0
         for entries in _batches(receipt_handles):
             with contextlib.suppress(ClientError, BotoCoreError):
@@ -79,7 +79,7 @@ class DeadLetters:
                 SourceArn=self._arn(self._url), DestinationArn=self._arn(self._target_url)
             )
         except (ClientError, BotoCoreError):
-            return False  # if it has begun all the same, some messages are moved twice, which is harmless
+            return False  # the move may have begun; then some messages are moved twice, which is harmless
         return True
 
     def moving(self) -> tuple[str, int]:

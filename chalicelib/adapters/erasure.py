@@ -26,7 +26,7 @@ class Erasure:
     def erase(
         self, project: str, chunk_id: str, events: Sequence[Event], record: CommitRecord | None, *, attempt: int = 0
     ) -> bool:
-        """Try once to erase events of one chunk, all or none. Takes at most MAX_ERASED_AT_ONCE.
+        """Try once to erase events of one chunk, all or none. Takes at most MAX_ERASED_AT_ONCE events.
 
         Returns False if an event or the record has changed since it was read, or if other writes were in the way.
         `record`: None if the chunk has none and never will.
@@ -69,7 +69,7 @@ class Erasure:
         return [each.name.removeprefix("erasures/").removesuffix(".json") for each in self._bucket.find("erasures/")]
 
     def standing(self, project: str, refs: Sequence[EventRef]) -> dict[EventRef, bool]:
-        """Return whether each event exists or was erased. Events that the table does not have are left out."""
+        """Map each event to whether it exists (True) or was erased (False). Events without an item are left out."""
         wanted = {table_keys.event_item(project, ref): ref for ref in refs}
         found = self._table.get_many(list(wanted), attributes="pk, sk, p, z")
         return {wanted[key]: stands(item) for key, item in found.items() if "p" not in item}

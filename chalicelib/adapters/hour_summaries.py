@@ -18,8 +18,9 @@ from chalicelib.errors import BROKEN_CONTENT
 
 
 class HourSummaryStore:
-    """`retention`: how long a summary is stored; a missing one is recomputed. `max_item_bytes`: a larger summary,
-    compressed, is stored in S3.
+    """`retention`: how long a summary is stored. A missing summary is recomputed.
+
+    `max_item_bytes`: a larger compressed summary is stored in S3.
     """
 
     def __init__(
@@ -84,7 +85,7 @@ class HourSummaryStore:
         return item, current["o"]["S"] if "o" in current else None
 
     def _tidy(self, item: Item, replaced: str | None, *, is_kept: bool) -> bool:
-        """Delete the object that no item names, since it may hold data of an erased user. Return `is_kept`."""
+        """Delete the object that no item names: it may contain an erased user. Return `is_kept`."""
         unnamed = replaced if is_kept else item.get("o", {}).get("S")
         if unnamed is not None:
             self._bucket.delete(f"summaries/{unnamed}")
@@ -109,7 +110,7 @@ class HourSummaryStore:
         return found[0] if found else None
 
     def unnamed(self, older_than: datetime) -> Iterator[str]:
-        """Yield objects that no item names, left by writers that died, if last changed before `older_than`."""
+        """Yield the objects that no item names and that were last changed before `older_than`. Crashes left them."""
         for each in self._bucket.find("summaries/"):
             name = each.name.removeprefix("summaries/")
             project, hour, _ = name.rsplit("/", 2)
@@ -124,5 +125,8 @@ class HourSummaryStore:
 
 
 def _unless_replaced(name: str | None) -> tuple[str, Item]:
-    """Return the condition that the item still names the object that was read. Else an object would stay unnamed."""
+    """Return the condition that the item still names the object that was read.
+
+    Without it, an object could stay that no item names.
+    """
     return ("attribute_not_exists(o)", {}) if name is None else ("o = :o", {":o": text(name)})

@@ -1,4 +1,4 @@
-"""The marks on hours whose reports are behind. Commits and erasures put them in their own transaction."""
+"""The marks on hours whose reports are out of date. Commits and erasures put them in their own transaction."""
 
 from __future__ import annotations
 
@@ -41,7 +41,10 @@ class Marks:
             yield from readable(self._table.query(pk), mark_of)
 
     def days(self, project: str, *, at_most: int) -> set[str] | None:
-        """Return the days of a project with reports that are behind; None if a shard has more than `at_most` marks."""
+        """Return the days of a project whose reports are out of date.
+
+        None: a shard has more than `at_most` marks.
+        """
         days = set[str]()
         wanted = table_keys.of_project(project)
         for pk in table_keys.MARKS_PARTITIONS:

@@ -44,7 +44,7 @@ class Meter:
         self.add(name, (datetime.now(UTC) - moment).total_seconds())
 
     def add_chunks(self, field: str, chunks: Iterable[tuple[str, str]]) -> None:
-        """Log the hashes of chunks (hour of receipt, chunk_id) in a field of the line. Sums do not name chunks."""
+        """Log the hashes of chunks (hour of receipt, chunk_id) in a field of the line, since sums name no chunk."""
         added = [f"{hour} {chunk_hash(chunk_id)}" for hour, chunk_id in chunks]
         if added:
             vars(self._local).setdefault("chunks", {}).setdefault(field, []).extend(added)
@@ -122,7 +122,7 @@ class MetricReader:
         return max((start for start, value in found.items() if value), default=None)
 
     def alarms(self) -> dict[str, datetime | None]:
-        """Map the name of each alarm of the stage to the time since when it rings, or None if it does not."""
+        """Map the name of each alarm of the stage to the time since when it rings, or to None if it does not ring."""
         prefix = f"{self._service}-"
         with translated_errors():
             pages = self._client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)

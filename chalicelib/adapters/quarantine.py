@@ -1,6 +1,6 @@
 """The quarantine: each whole message is an object of the bucket, with an entry in the table.
 
-Entries are also sorted by time and counted in sums, so that its size is known without reading the whole quarantine.
+Entries are also sorted by time and counted in sums. So the size of the quarantine is known without reading all of it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Quarantine:
         self._change(entry, [{"Delete": delete}, {"Delete": {"Key": key_item(_place(entry))}}], -1)
 
     def _change(self, entry: Quarantined, parts: list[Item], entries: int) -> None:
-        """Add or remove an entry, and count it. Does nothing if that is already done."""
+        """Add or remove an entry, and count it. Does nothing if the change is already done."""
         for attempt in range(retries.QUARANTINE.attempts):
             if attempt:
                 self._table.back_off(attempt, retries.QUARANTINE)
@@ -63,7 +63,7 @@ class Quarantine:
                 return
 
     def count(self) -> int:
-        """Return how many messages are in the quarantine, chunks that were committed recently included."""
+        """Return the number of messages in the quarantine, with those of recently committed chunks."""
         return self._sum(*table_keys.QUARANTINE_TOTALS).chunks
 
     def received(self, first: str, after: str) -> Amount:
@@ -87,7 +87,7 @@ class Quarantine:
             yield from (entry for entry in batch if entry not in committed)
 
     def look_for_committed(self, at_most: int) -> list[Quarantined]:
-        """Examine the next entries after the last look. Return those whose chunks have been committed meanwhile."""
+        """Examine the entries after those of the last call. Return the entries whose chunks are committed meanwhile."""
         place = self._table.get(table_keys.QUARANTINE_TURN) or {}
         start = place.get("p", {}).get("S", "")
         items = list(islice(self._table.query(table_keys.QUARANTINE, first=start, Limit=at_most), at_most))

@@ -77,14 +77,14 @@ class Queue:
         return queued
 
     def depth(self) -> int:
-        """Return the approximate number of messages, those in processing included. It is exact after a quiet minute."""
+        """Return the approximate number of messages, waiting or in processing. It is exact after a quiet minute."""
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
         with translated_errors():
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         return sum(int(answer["Attributes"][name]) for name in names)
 
     def delete(self, receipt_handles: Sequence[str]) -> None:
-        """Delete finished messages, without retries. A message that stays is delivered again and found to be done."""
+        """Delete finished messages, without retries. A message that stays is delivered again, and changes nothing."""
         for start in range(0, len(receipt_handles), _MAX_ENTRIES):
             batch = receipt_handles[start : start + _MAX_ENTRIES]
             entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in enumerate(batch)]

@@ -69,13 +69,17 @@ def update_part(before: CommitRecord, after: CommitRecord) -> Item:
 
 
 def is_record_of(chunk_id: str, item: Item) -> bool:
-    """Return whether the record under a chunk's key belongs to this chunk_id. `d` marks a single-event chunk's."""
+    """Return whether the record under a chunk's key belongs to this chunk_id.
+
+    The records of single-event chunks have `d`.
+    """
     return ("d" in item) == (chunk_id != owner_of(chunk_id))
 
 
 def is_committed(chunk_id: str, item: Item) -> bool:
     """Return whether the item under a chunk's own key proves its commit.
 
-    A record always does. An event does if the single-event chunk owns it, erased or not, and it names a record.
+    A record always proves it. An event proves it if the single-event chunk owns the event, which may be erased, and if
+    the event names a record.
     """
     return "c" not in item or ("i" in item and item["c"]["S"] == owner_of(chunk_id))

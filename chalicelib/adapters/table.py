@@ -121,7 +121,7 @@ class Table:
         most_page_items: int = 1000,
         **options: Any,
     ) -> Iterator[tuple[list[Item], str | None]]:
-        """Yield pages of the same items. Each comes with the sk of the last item read, or None on the last page.
+        """Yield the same items in pages. Each page comes with the sk of the last item read, or None for the last page.
 
         `at_most`: the number of items to read (more than 1), including those that a filter leaves out. `page_items`:
         the number of items of the first page. Each later page has twice as many as the one before, up to
@@ -165,7 +165,7 @@ class Table:
         return [item for page in pages for item in page]
 
     def newest(self, pks: Iterable[str], wanted: Range, *, page_items: int, most_page_items: int) -> Iterator[Item]:
-        """The items of several partitions in the order of their sks, newest first, as the caller reads on."""
+        """Yield the items of several partitions in the order of their sks, newest first, as the caller reads on."""
         pages = [
             self.pages(
                 pk, first=wanted.first, after=wanted.after, newest_first=True,
@@ -238,7 +238,7 @@ class Table:
                     raise
                 there: Item | None = error.response.get("Item") or self.get(key_of(item))
                 if there is None:
-                    raise StoreFailed("the item that was in the way is gone") from error
+                    raise StoreFailed("the key was taken, but its item is gone") from error
                 return there
         return None
 
@@ -291,7 +291,7 @@ def _insert_statement(table_name: str, item: Item) -> Item:
 
 
 def _succeeds(call: Callable[..., Any], **arguments: Any) -> bool:
-    """Return whether a conditional write was applied: False if its condition failed."""
+    """Make a conditional write. Return False if its condition failed."""
     with translated_errors():
         try:
             call(**arguments)

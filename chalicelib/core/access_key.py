@@ -50,16 +50,16 @@ def id_in(key: str) -> str | None:
 
 
 def first_in(candidates: Iterable[str | None]) -> str | None:
-    """Return the first candidate that has the form of a key, or else the first candidate, or None.
+    """Return the first candidate that has the form of a key. Without one, return the first candidate, or None.
 
-    So a proxy's credential or another product's key does not hide the key of this product.
+    So the credential of a proxy or the key of another product does not hide the key of this product.
     """
     present = [candidate for candidate in candidates if candidate]
     return next(filter(id_in, present), next(iter(present), None))
 
 
 def found_in(body: bytes) -> Iterator[str]:
-    """Yield each text in a body that has the form of a key, wherever it is, once."""
+    """Yield each text that has the form of a key and is anywhere in a body, once."""
     seen = set()
     for match in _FORM_IN_BYTES.finditer(body):
         if match[0] not in seen:

@@ -19,7 +19,7 @@ _IPV6 = re.compile(
 _IPV4 = re.compile(rf"(?<![0-9])(?<![0-9]\.)({_OCTET}(?:\.{_OCTET}){{3}})(?![0-9])(?!\.[0-9])(\.[A-Za-z])?")
 # A host name that contains the address: ip-203-0-113-9.example.net.
 _NAME = re.compile(rf"(?<![0-9])({_OCTET}(?:-{_OCTET}){{3}})(?=[\w-]{{0,60}}\.[A-Za-z])")
-# A mail address from its "@" on. Not the name of a picture for dense screens, such as icon@2x.png.
+# The part of a mail address from "@" on. It does not match names of pictures for dense screens, such as icon@2x.png.
 _AT_DOMAIN = re.compile(r"(?:[@\uFF20]|%40|%2540)(?![0-9]x\.)[^\s@<>()\[\]\"',;:/?=&#\\|%]{1,190}\.[^\W\d_]{2,}")
 _NOT_IN_LOCAL_PART = frozenset(" \t\r\n@<>()[]\"',;:/?=&#\\|")
 _MAX_LOCAL_PART = 64
@@ -55,7 +55,7 @@ def _hidden_v6(found: re.Match[str], *, truncate: bool) -> str:
 def _hidden_v4(found: re.Match[str], *, truncate: bool) -> str:
     """Return the replacement of an address. `truncate` is False in a name, which may list the parts in any order."""
     parts = [part.lstrip("0") or "0" for part in re.split("[.-]", found[1])]
-    # Not an address but a browser's version, such as 140.0.0.0.
+    # A number such as 140.0.0.0 is the version of a browser.
     truncated = None if parts[1:] == ["0"] * 3 else truncate_ip(".".join(parts))
     return found[1] if truncated is None else truncated if truncate else HIDDEN_IP
 

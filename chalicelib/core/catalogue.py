@@ -27,10 +27,10 @@ class Violation(NamedTuple):
 
 
 def violation_of(properties: dict[str, Any], schema: str, left: list[int]) -> Violation | None:
-    """Return how properties violate a JSON Schema text, or None if they do not.
+    """Return the violation of a JSON Schema text by properties, or None if they fit the schema.
 
-    `left`: a list of one number, the steps that the checks of this POST may still take. An event adds steps to it and
-    uses some. Later events may use the rest.
+    `left`: a list of one number, the steps that the checks of this POST may still take. Each event adds some steps and
+    uses some steps. Later events may use the rest.
     """
     check = _compile(schema)
     if check is None:
@@ -53,5 +53,5 @@ def _compile(schema: str) -> Check | None:
     try:
         return compile_schema(json.loads(schema))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        _log.warning("a schema of a catalogue does not compile; events of its type are not checked")
+        _log.warning("a schema of a catalogue cannot be compiled, so events of its type are not checked")
         return None

@@ -4,9 +4,9 @@
     ULID                       minute          key of the event, of a single-event chunk only
 
 The ULID makes the id unique and tells its age (48 bits of milliseconds, 80 random bits: github.com/ulid/spec). The
-minute is that of the chunk's newest event; all events share its hour. The hour names the partition of the commit
-record, so a receipt is found by the id alone. The minute lets readers find the newest events first. The id without the
-event's key is the chunk's owner.
+chunk's newest event happened in the minute, and all events of the chunk have the same hour. The hour names the
+partition of the commit record, so a receipt is found by the id alone. The minute lets readers find the newest events
+first. The id without the event's key is the name of the chunk as an owner.
 """
 
 from __future__ import annotations
@@ -106,5 +106,5 @@ def chunk_hash(chunk_id: str) -> str:
 
 
 def sum_of(hashes: Iterable[str]) -> int:
-    """Return the sum of hashes. Equal sets of chunks have equal sums; different sets hardly ever do."""
+    """Return the sum of hashes. Equal sets of chunks have equal sums. Different sets hardly ever have equal sums."""
     return sum(int(each, 16) & _SUMMED_BITS for each in hashes)

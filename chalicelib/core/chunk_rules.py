@@ -33,7 +33,7 @@ _TEXTS = tuple(row.attribute for row in FIELDS if row.kind == "text")
 _MAX_DEPTH = limits.MAX_DEPTH + 1
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 _AHEAD = timedelta(seconds=limits.MAX_FUTURE_SECONDS)
-# Lifetimes are added to times. Later times would overflow.
+# Lifetimes are added to times. A sum with a later time would overflow.
 _END_OF_TIME = datetime(9000, 1, 1, tzinfo=UTC)
 
 
@@ -74,7 +74,7 @@ def read_event(document: Mapping[str, Any]) -> Event:
 
 
 def check_event(document: Mapping[str, Any], event: Event) -> None:
-    """Raise Undecodable unless an event, read from a document, is one that ingestion could have made."""
+    """Raise Undecodable if ingestion cannot have made the event. `document`: the event as read from the message."""
     if document["timestamp"] != timestamps.readable(event.time):
         raise Undecodable("an event's time is not in the readable form")
     _check_recognition(document, event)
@@ -104,14 +104,14 @@ def check_chunk(chunk: Chunk, latest: datetime | None) -> None:
     if not 0 < len(events) <= limits.MAX_CHUNK_EVENTS:
         raise Undecodable("its number of events is invalid")
     if len({event.event_type for event in events}) > limits.MAX_CHUNK_TYPES:
-        raise Undecodable("more types than a commit takes")
+        raise Undecodable("it has more event types than a commit takes")
     if any(HOUR.name_of(event.time) != chunk.hour for event in events):
-        raise Undecodable("the events are not all of the chunk's hour")
+        raise Undecodable("an event is not in the chunk's hour")
     if minute_of_hour(max(event.time for event in events)) != newest_minute_of(chunk.chunk_id):
-        raise Undecodable("its newest event is of another minute")
+        raise Undecodable("its newest event is not in the minute of its chunk_id")
     names = [event.names for event in events]
     if sum(map(len, names)) > len(set[EventRef]().union(*names)):
-        raise Undecodable("an event comes twice")
+        raise Undecodable("it has an event twice")
     _check_times(chunk, latest)
 
 
@@ -128,14 +128,14 @@ def _check_sender(sender: Sender, events: int) -> None:
     _check_depth({**sender.shared}, 1)
     copies = events if events > 1 and sender.shared else 0
     if copies and copies * len(compact.dump(sender.shared)) > limits.MAX_CHUNK_BYTES:
-        raise Undecodable("its events' shared fields exceed a commit")
+        raise Undecodable("its events with their shared fields are too large for a commit")
 
 
 def check_single(chunk: Chunk, dumped_bytes: int) -> None:
     """Raise Undecodable unless a single-event chunk is valid. `dumped_bytes`: the size of its event in the message."""
     event = chunk.events[0]
     if chunk.accepted > 1 or chunk.chunk_id != single_id(chunk.owner, event.ref):
-        raise Undecodable("not the event that its chunk_id names")
+        raise Undecodable("it does not hold the event that its chunk_id names")
     if not event.is_told_by_its_item or dumped_bytes > limits.MAX_SINGLE_BYTES or chunk.is_old_for_single:
         raise Undecodable("this event is not allowed in a single-event chunk")
 
@@ -144,7 +144,7 @@ def _check_times(chunk: Chunk, latest: datetime | None) -> None:
     minted, received = minted_at(chunk.chunk_id), chunk.sender.received
     if max(minted, received, chunk.renewed or minted) > (latest or _END_OF_TIME):
         raise Undecodable("its time is in the future")
-    # A replay mints new ids, perhaps by another clock.
+    # A replay mints new ids, and its machine may have another clock.
     if received > minted + _AHEAD:
         raise Undecodable("it was received after it was minted")
     if timestamps.parse(max(event.time for event in chunk.events)) > received + _AHEAD:

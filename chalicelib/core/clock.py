@@ -1,4 +1,4 @@
-"""The time of an event: the time that its client says, corrected if the client's clock is certainly wrong.
+"""The time of an event: the time from its client, corrected if the client's clock is certainly wrong.
 
 The vendors correct every event. Here, conditions must hold first. The vendors' rules:
 
@@ -11,10 +11,10 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-#: A live event is sent within a day of its own time. An imported event, or one with an explicit time, may not be.
+#: A live event is sent within a day of its own time. An imported event or one with an explicit time may be older.
 MAX_LIVE = timedelta(days=1)
-#: A request that arrives before it was sent proves a wrong clock. A late arrival proves less: the request may have
-#: waited, or been sent again unchanged. Libraries do so for a minute and longer.
+#: If a request arrives before it was sent, the client's clock is wrong. A late arrival proves less: the request may
+#: have waited, or a library may have sent it again unchanged. Libraries do this for a minute and longer.
 LEAST_AHEAD, LEAST_BEHIND = timedelta(seconds=5), timedelta(minutes=10)
 #: A longer delay means a recorded request, or a clock that was never set.
 MAX_BEHIND = timedelta(days=7)

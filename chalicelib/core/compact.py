@@ -37,8 +37,10 @@ def size(document: Any) -> int:
 
 
 def load(text: bytes) -> Any:
-    """Return the document in JSON without loss. Raises ValueError if it is not JSON, or if orjson cannot read it
-    exactly: numbers may be too large for it, and halves of surrogate pairs are invalid.
+    """Return the document in JSON without loss. Raises ValueError if the text is not JSON.
+
+    Raises ValueError also if orjson cannot read the text exactly: a number is too large, or half of a surrogate pair
+    occurs.
     """
     if _TOO_MANY_DIGITS in text.translate(_DIGITS):
         raise ValueError("a number may have too many digits")
@@ -52,7 +54,7 @@ def pack(document: Any) -> bytes:
 
 def squeeze(dumped: bytes, known: bytes = b"") -> bytes:
     """Return a dumped document, compressed. `known`: a zlib dictionary; unpacking needs the same."""
-    # zlib's set-up time grows with its window, and for a short text exceeds the time to compress it.
+    # zlib's set-up time grows with its window. For a short text, the set-up would take longer than the compression.
     bits = _SHORT_BITS if len(known) + len(dumped) < 2**_SHORT_BITS else zlib.MAX_WBITS
     stream = zlib.compressobj(wbits=bits, zdict=known) if known else zlib.compressobj(wbits=bits)
     return stream.compress(dumped) + stream.flush()

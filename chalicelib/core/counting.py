@@ -92,7 +92,10 @@ def unpack_totals(day: str, packed: bytes) -> DayTotals:
 
 
 def are_quarters_enough(day: str, grain: Grain, span: Span, zone: tzinfo | None) -> bool:
-    """Return whether totals by the quarter of an hour suffice: no window and no end of the span lies inside one."""
+    """Return whether totals by the quarter of an hour suffice.
+
+    They suffice if no window and no end of the span lies inside a quarter.
+    """
     begin, end = timestamps.parse(windows.first_time(day)), DAY.end(day)
     inside = [moment for moment in span if moment is not None and begin < moment < end]
     if grain.longest < _QUARTER or any((moment - begin) % _QUARTER for moment in inside):

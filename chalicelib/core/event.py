@@ -91,7 +91,7 @@ class Event:
 
     The other attributes decide how a second copy of the event is recognised:
 
-    `own_time`: the client's time, if the event is stored at another one.
+    `own_time`: the client's time, if the event is stored at another time.
     `user_may_change`: the library may name another user in a retry, so the anonymous id identifies the event.
     `guarded`: the time depends on the receipt, so a guard item recognises the event by its id.
     `sole_id`: the project identifies events by their id alone.
@@ -148,7 +148,7 @@ class Event:
 
     @property
     def identified_by(self) -> list[str]:
-        """The fields that a second attempt must repeat to be recognised, for the answer. Empty: it cannot be."""
+        """The fields by which a second attempt is recognised, for the answer. Empty: it cannot be recognised."""
         if self.id_from != ("event_id",):
             return [*self.id_from]
         user = "anonymous_id" if self.user_may_change or self.user_id is None else "user_id"

@@ -15,7 +15,7 @@ REASONS = {
     "archive_failed": "It is unknown whether its archive object was written.",
     "commit_failed": "Its commit did not succeed.",
     "quarantine_failed": "It is older than the maximum chunk age, and could not be put into the quarantine.",
-    "out_of_time": "The batch took too long: no time was left to begin with it, or to finish it.",
+    "out_of_time": "The batch took too long: no time was left to begin or to finish this chunk.",
     "unfinished": "The function ended before it could say why: a timeout or a crash.",
     "not_a_chunk": "It is not a chunk of this product.",
     "too_old": "It was delivered when it was older than the maximum chunk age.",

@@ -37,7 +37,7 @@ def sums_of(record: CommitRecord) -> RecordSums:
 
 
 def fold(records: Iterable[RecordSums]) -> HourSummary:
-    """Return the summary of records, read one by one. It holds no more of a record in memory than the sums need."""
+    """Return the summary of records, which are read one by one, so that only their sums are in memory."""
     types, users, value_counts, erased = Counter[str](), set[str](), dict[str, Counter[str]](), 0
     for record in records:
         types.update(record.types)

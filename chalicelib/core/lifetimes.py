@@ -17,7 +17,7 @@ MAX_SINGLE_AGE = 6 * _DAY
 class Lifetimes:
     """The lifetimes of a stage. A stage chooses `events` and `max_chunk_age`. The product fixes the others.
 
-    `events`: events, guards, commit records and ledger sums; counts from when their chunk was minted.
+    `events`: events, guards, commit records and ledger sums. This time counts from when their chunk was minted.
     `max_chunk_age`: an older chunk is quarantined, not processed.
     `client_retries`: a client that sends an event again within this time changes nothing, whenever both attempts are
     processed.
@@ -43,7 +43,7 @@ class Lifetimes:
 
     @property
     def last_attempt(self) -> timedelta:
-        """The longest time from minting or renewing a chunk until a copy, or the client's retry, is processed."""
+        """The longest time from the minting or renewal of a chunk until a copy or the client's retry is processed."""
         return self.max_chunk_age + self.client_retries
 
     @property
@@ -143,7 +143,7 @@ class History:
 
     @property
     def longest(self) -> timedelta:
-        """Return how long anything that may still be there is kept at most."""
+        """Return the longest lifetime of any data that may still exist."""
         return max(each.events for _, each in self.entries)
 
     def is_too_old(self, minted: datetime, counts_from: datetime, now: datetime) -> bool:
@@ -170,7 +170,7 @@ class History:
         for lifetime, problem in wanted.problems():
             raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")
         if now <= self.entries[-1][0]:
-            raise ValueError("The lifetimes were changed at a later time than this machine's. Set its clock.")
+            raise ValueError("The lifetimes were changed later than this machine's clock says. Set its clock.")
         kept = self._entries_since(now - self.longest - wanted.last_attempt)
         if len(kept) >= _MAX_CHANGES:
             raise ValueError(f"The lifetimes were changed {len(kept)} times already. Wait until old data has expired.")
@@ -188,7 +188,7 @@ class History:
         return [each for _, each in self._entries_since(moment)]
 
     def _entries_since(self, moment: datetime) -> list[tuple[datetime, Lifetimes]]:
-        """Return the entries in force at any time since then. A function may use an ended entry for a while."""
+        """Return the entries that were in force since `moment`. Functions may use an ended entry for a while."""
         ended = [since + Lifetimes.worker_stalls for since, _ in self.entries[1:]]
         return [*(entry for entry, end in zip(self.entries, ended, strict=False) if end > moment), self.entries[-1]]
 

@@ -1,7 +1,7 @@
 """The closed catalogue of metrics. A name that is not in it cannot be measured.
 
-Metrics show a stage's health, and alarms watch them. They are almost exact: a killed function loses its last ones.
-Exact numbers are in the table, see ledger.py.
+Metrics show a stage's health, and alarms watch them. They are almost exact: a killed function loses its last metrics.
+The table has exact numbers (ledger.py).
 """
 
 from __future__ import annotations

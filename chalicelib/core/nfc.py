@@ -15,7 +15,7 @@ _SPELLED_OUT = {0x0F73: "\u0f71\u0f72", 0x0F75: "\u0f71\u0f74", 0x0F81: "\u0f71\
 
 
 def nfc(text: str, normalize: Callable[[Any, str], str] = unicodedata.normalize) -> str:
-    """Return the text in NFC. CPython's insertion sort is slow on long runs of combining marks: sort those first."""
+    """Return the text in NFC. Long runs of marks are sorted first, since CPython's insertion sort is slow on them."""
     if text.isascii():
         return text
     if len(text) > _MAX_RUN:

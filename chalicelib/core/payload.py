@@ -54,8 +54,8 @@ def within_size(body: bytes) -> bytes:
 def inflate(body: bytes) -> bytes:
     """Return a body without its gzip or zlib compression, if it has one. Raises Problem.
 
-    The first two bytes show the compression. A gzip file may have several members (RFC 1952, 2.2), as tools that append
-    to one write it.
+    The first two bytes show the compression. A gzip file may have several members (RFC 1952, 2.2), for example if a
+    tool appends to the file.
     """
     if not within_size(body).startswith(_PACKED):
         return body

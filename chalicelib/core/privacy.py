@@ -1,6 +1,6 @@
 """Hides the values that a project wants hidden: addresses, named properties and ids of people, in any spelling.
 
-A module apart from project.py, so that only projects that hide something import it.
+It is not part of project.py, so that it is imported only for projects that hide something.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _PERSONAL_URI = re.compile(r"(mailto|tel|sips?|acct|xmpp|im):", re.IGNORECASE)
 # name=value in a URL, a form or a cookie.
 _PARAMETER = re.compile(r"(?:^|(?<=[?&;#\s]))([^=&#?;\s]{1,200})=([^&#;\s]+)")
 _PARTS_OF_A_NAME = re.compile(r"[^\[\].]+")
-# Longer names are never those of a person or an address.
+# Longer names are never names of a person or an address.
 _MAX_NAME = 100
-# How many ids of people are searched for in longer texts. A text that is an id is compared with all of them.
+# A longer text is searched for at most this many ids of people. A text that is itself an id is compared with all ids.
 _MAX_COPIES = 10
 # The depth of URLs inside the query of another URL.
 _MAX_NESTED = 4
@@ -184,7 +184,7 @@ class _Hiding:
         found = sorted((each for form, each in self.spellings.items() if form in folded), key=len, reverse=True)
         if not found:
             return text
-        # Not inside a longer word.
+        # A copy inside a longer word does not count.
         copy = re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, found))})(?!\w)", re.IGNORECASE)
         composed = _composed(text)
         hashed = copy.sub(lambda match: self._hash(match[0]), composed)

@@ -22,13 +22,14 @@ IDENTIFY_BY = ("all", "id")
 class Project:
     """A project's settings.
 
-    `quota`: events a minute; None for no limit. `old_hours`: the number of different hours older than yesterday whose
-    events it may send in a day; None for no limit. `earliest`: the earliest time of an event, in the sortable form.
+    `quota`: events a minute; None for no limit. `old_hours`: the number of different old hours whose events the project
+    may send in a day; None for no limit. `earliest`: the earliest time of an event, in the sortable form.
     `max_event_bytes`: the largest event, if that is below its dialect's limit. `identify_by`: one of IDENTIFY_BY.
     `secret`: the key of user id hashes; it never changes.
 
     `catalogue`: the version of its event catalogue. `schemas`: the schemas of that version, read where they are needed.
-    `version`: how often the settings were saved. `unknown`: settings of a newer release, which a save preserves.
+    `version`: the number of times that the settings were saved. `unknown`: settings of a newer release, which a save
+    preserves.
     """
 
     name: str

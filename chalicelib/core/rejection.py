@@ -16,7 +16,7 @@ MAX_KEPT_CHARACTERS = 1000
 MAX_LIBRARY_CHARACTERS = 60
 
 _REDACTED = "(redacted)"
-# Matched against names without separators: apiKey, x-api-key and API_KEY are the same name.
+# Separators are removed before names are compared: apiKey, x-api-key and API_KEY are the same name.
 _DIVIDER = re.compile(r"[^a-z0-9]")
 _SECRET_NAME = re.compile(
     "token|secret|passw|passphrase|passcode|pwd|credential|authori[sz]ation|bearer|cookie|jwt|signature|privatekey"
@@ -87,7 +87,7 @@ def _without_keys(text: str) -> str:
 
 
 def _redact(value: Any, depth: int) -> Any:
-    """Return a copy that JSON can hold: without secrets, limited in depth, with a text in place of unreadable numbers.
+    """Return a copy that JSON can hold. It has no secrets, a limited depth, and texts in place of unreadable numbers.
 
     A text that is itself JSON, as some clients send by mistake, is replaced by its content.
     """
@@ -103,7 +103,10 @@ def _redact(value: Any, depth: int) -> Any:
 
 
 def _parsed(text: str) -> Any:
-    """Return the content of a text that begins like JSON, or a placeholder: its names cannot be checked for secrets."""
+    """Return the content of a text that begins like JSON, or a placeholder if the text is not JSON.
+
+    The names in such a text cannot be checked for secrets.
+    """
     try:
         return json.loads(text) if len(text) <= limits.MAX_EVENT_BYTES else "(too long)"
     except (ValueError, RecursionError):

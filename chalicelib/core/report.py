@@ -48,7 +48,7 @@ def renewed(
     *,
     lacking_records: Counter[str] | None = None,
 ) -> Report:
-    """Return the report of a window: the current one if it agrees with the summary, else its next version.
+    """Return the report of a window. If the current report agrees with the summary, return it, else its next version.
 
     `lacking_records`: if commit records have expired, the events by type according to the counters.
     """
@@ -71,8 +71,8 @@ def _without_some_records(
 ) -> dict[str, Any]:
     """Return a report's content when commit records have expired. The counters give the numbers of events.
 
-    Users and values stay as they were. After an erasure, the values come from the remaining records only, since those
-    of the expired ones may belong to an erased person.
+    Users and values stay as they were. After an erasure, the values come from the remaining records only, since values
+    of the expired records may belong to an erased person.
     """
     content = summarise(replace(summary, types=counted), complete=complete)
     content["unique_users"] = max(content["unique_users"], before["unique_users"])
@@ -93,9 +93,9 @@ def summarise(summary: HourSummary, *, complete: bool) -> dict[str, Any]:
 
 
 def _fitted(report: Report) -> Report:
-    """Return the report, with fewer top values if it would not fit into a message. `cut` then says so.
+    """Return the report. If it would not fit into a message, it gets fewer top values, and `cut` says that.
 
-    The types always fit: escaped in both document and mail, they take at most three times their limit.
+    The types always fit: the document and the mail contain them, and they take at most three times their limit.
     """
     content, most = report.content, limits.TOP_VALUES
     while most and len(message(report, dump(report.to_json()))) > limits.MAX_MESSAGE_BYTES:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Retry:
-    """How often something is tried. `what`: its description in the docs.
+    """The number of attempts of an action, and its pauses. `what`: the description of the action in the docs.
 
     `base_seconds`: the base of the pauses; 0 for none, None if a library makes its own. `timeouts`: the seconds that a
     library's call may take to connect and to read; botocore's defaults.
@@ -25,7 +25,7 @@ class Retry:
 
     @property
     def most_seconds(self) -> float:
-        """Return the longest time of a call with a library's retries. botocore waits up to 1, 2, 4 ... s in between."""
+        """Return the longest time of a call with its retries. botocore waits up to 1, 2, 4 ... s between attempts."""
         return self.attempts * sum(self.timeouts) + float(2 ** (self.attempts - 1)) - 1
 
 
@@ -35,7 +35,7 @@ CALL = Retry("A function calls AWS", 2, None, timeouts=(1, 3))
 TOOLBOX_CALL = Retry("The toolbox calls AWS", 4, None, timeouts=(2, 8))
 # For calls that our own code repeats.
 SINGLE_CALL = Retry("A function calls SQS for work that it repeats itself", 1, None, timeouts=(1, 3))
-# For optional work: skipped unless it is quick.
+# For optional work, which is given up unless it is quick.
 QUICK_CALL = Retry("Ingestion counts events for a quota, or stores a rejection", 1, None, timeouts=(1, 1))
 SEND = Retry("Ingestion sends a batch of chunks to the queue", 3, 0.1)
 READ = Retry("A function reads keys that DynamoDB left unprocessed", 5, 0.05)

@@ -1,6 +1,6 @@
 """Packs the events of a commit record into columns, with ids as bytes.
 
-Size matters: an item costs by the KB, twice as much in a transaction, and is read again for reports.
+Size matters: an item is billed by the KB. A transaction doubles the price, and reports read the item again.
 """
 
 from __future__ import annotations

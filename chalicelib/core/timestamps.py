@@ -77,12 +77,12 @@ def _day(match: re.Match[str]) -> date:
     year, number = int(match["ordinal"][:4]), int(match["ordinal"][-3:])
     day = date(year, 1, 1) + timedelta(days=number - 1)
     if day.year != year:
-        raise ValueError("has a day that its year has not")
+        raise ValueError("has a day that does not exist in its year")
     return day
 
 
 def in_utc(value: Any) -> Any:
-    """Return a time as client libraries mean it: UTC if it names no zone, epoch time if it is digits.
+    """Return a time as client libraries mean it. A time without a zone is in UTC, and digits are epoch time.
 
     Other values are returned unchanged.
     """
@@ -105,7 +105,7 @@ def parse_loosely(text: str, zone: tzinfo | None = None) -> datetime:
         return parse(float(text))
     if len(text) == len("2015-05-17"):
         midnight = parse(text + "T00:00:00Z")
-        # Whole minutes, since events are counted by the minute: long ago, zones differed by odd seconds.
+        # Events are counted by the minute, so the time has whole minutes. Long ago, zones differed by odd seconds.
         return midnight.replace(tzinfo=zone).astimezone(UTC).replace(second=0) if zone else midnight
     return parse(text[:11] + text[11:].replace(" ", "+"))  # an unencoded "+" in a URL arrives as a space
 

@@ -13,11 +13,11 @@ from chalicelib.core.windows import DAY, GRAINS, HOUR, Window, first_time, windo
 #: A younger mark stays for a later run: its commit record may not be visible yet. A commit is sent within a minute of
 #: its token (the processor's timeout), and DynamoDB applies it within seconds.
 YOUNG = timedelta(minutes=2)
-# A mark may be put during a run. A token further ahead comes from a wrong clock and is not waited for.
+# A mark may be put during a run. A token further ahead comes from a wrong clock, and no run waits for it.
 _AHEAD = timedelta(minutes=15)
-#: Hours of a day that are done together, followed by the day once. A killed run repeats at most this many.
+#: Hours of a day that are done together. After them, the day is done once. A killed run repeats at most this many.
 PORTION_HOURS = 6
-#: Portions of a turn: the one with the running hour, and the one that has waited longest.
+#: The number of portions in a turn: the portion with the running hour, and the portion that has waited longest.
 TURN_PORTIONS = 2
 
 
@@ -41,7 +41,7 @@ def is_young(mark: Mark, now: datetime) -> bool:
 
 
 class _Task(NamedTuple):
-    """A mark or window to handle. `rank`: the running hour first, then the longest wait."""
+    """A mark or window to handle. `rank`: orders tasks: first the running hour, then the task that waits longest."""
 
     rank: tuple[bool, datetime]
     hour: str
@@ -50,7 +50,10 @@ class _Task(NamedTuple):
 
 
 def portions(turn: Turn, now: datetime) -> list[Portion]:
-    """Return the portions of a turn, each a day or a part of one: the running hour's first, then the longest wait."""
+    """Return the portions of a turn. Each is a day or a part of a day.
+
+    The portion of the running hour comes first. The others follow by the time that they have waited.
+    """
     running = HOUR.name_of(timestamps.sortable(now))
     tasks = [_of_mark(mark, running) for mark in turn.marks]
     tasks += [_of_window(window) for window in turn.unfinished if window.is_over(now)]

@@ -40,8 +40,8 @@ class Grain(NamedTuple):
     tells when its window starts.
 
     `name_of`: returns the name of the window that holds a sortable time, or a finer window. `longest`: the longest
-    length of a window. `made_of`: the finer grain whose reports its reports are made of, or None if they are made of
-    commit records.
+    length of a window. `made_of`: the finer grain from whose reports the reports of this grain are made. None: they are
+    made from commit records.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Grain(NamedTuple):
         return timestamps.parse(first_time(self.name_of(timestamps.sortable(moment))))
 
     def ceil(self, moment: datetime) -> datetime:
-        """Return the moment if a window starts with it, or else the end of the window that holds it."""
+        """Return the moment if a window starts with it. Otherwise return the end of the window that holds it."""
         return moment if moment == self.floor(moment) else self.end(self.name_of(timestamps.sortable(moment)))
 
     def end(self, window: str) -> datetime:

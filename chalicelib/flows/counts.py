@@ -43,7 +43,7 @@ def count_windows(
 
 def _totals(counters: ports.Counters, marks: ports.Marks, project: str, days: Sequence[str]) -> dict[str, DayTotals]:
     """Return the day totals that are up to date, newest first, as far as the limit on bytes allows."""
-    # Marks are read first: a mark that disappears after this read means that its totals are already up to date.
+    # Read the marks first. If a mark disappears after this read, the totals of its day are already up to date.
     behind = marks.days(project, at_most=limits.MAX_READ_MARKS)
     if behind is None:
         return {}

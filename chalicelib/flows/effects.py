@@ -1,7 +1,8 @@
 """Gives the chunks of a batch their effects exactly once: look, claim, archive, commit. docs/protocol.md says why.
 
-The queue does the retries. A step handles many chunks in one call. It then tries each chunk alone whose outcome is
-unknown, and gives up those that stay unknown. No claim begins after half of the time, no commit in the last sixth.
+The queue does the retries. A step handles many chunks in one call. If the outcome of a chunk is unknown, the step tries
+this chunk alone. If it stays unknown, the step gives the chunk up. No claim begins after half of the time, and no
+commit begins in the last sixth.
 """
 
 from __future__ import annotations
@@ -60,8 +61,9 @@ class Time:
         return self._seconds_left() >= self._for_commits
 
     def ask(self, jobs: Sequence[Job], learn: Callable[[Sequence[Job]], set[str]]) -> set[str]:
-        """Run `learn` on all jobs in one call, then on each alone whose outcome is unknown. Return the chunk ids that
-        stay unknown. So a chunk that is throttled or hangs does not fail the others.
+        """Run `learn` on all jobs in one call. Then run it alone on each job whose outcome is unknown.
+
+        Return the ids of the chunks that stay unknown. So a chunk that is throttled or hangs does not fail the others.
         """
         unknown = learn(jobs)
         if len(jobs) < 2:
@@ -123,8 +125,9 @@ def _split(jobs: Sequence[Job], is_other: Callable[[Job], bool]) -> tuple[list[J
 
 
 def _in_turn(jobs: Sequence[Job]) -> Iterable[list[Job]]:
-    """Return the jobs in one or two parts. The second part holds single-event chunks whose event another job of the
-    batch has as well. They come later so that they are known to be duplicates before anything is archived.
+    """Return the jobs in one or two parts. The second part holds single-event chunks whose event another job has, too.
+
+    They come later, so that they are known to be duplicates before anything is archived.
     """
     others, singles = _split(jobs, lambda job: job.chunk.is_single)
     seen = set[tuple[str, EventRef]]()
@@ -162,8 +165,8 @@ def _claim(jobs: Sequence[Job], known: Outcome, events: ports.EventStore, time: 
     """Claim the events of the jobs. Return the jobs whose events all have a known owner, with their own events set.
 
     An event of another owner is a duplicate: the owner's own message guarantees that it is counted. An unknown owner
-    fails the chunk for now. The commit claims the event of a single-event chunk, unless the look found a duplicate.
-    A single-event chunk without a known outcome of the look waits: an erased event must not be archived again.
+    fails the chunk for now. The commit claims the event of a single-event chunk, unless `_look` found a duplicate.
+    A single-event chunk waits if `_look` learnt nothing about it: an erased event must not be archived again.
     """
     others, singles = _split(
         [job for job in jobs if job.chunk.chunk_id not in known.committed], lambda job: job.chunk.is_single
@@ -251,7 +254,7 @@ def _measure(records: Collection[CommitRecord], meter: ports.Meter) -> None:
 
 
 def _commit(records: Sequence[CommitRecord], commits: ports.CommitLog, time: Time) -> dict[str, CommitRecord]:
-    """Commit records. Return the committed ones by chunk_id, each in its final form.
+    """Commit records. Return the committed records by chunk_id, each in its final form.
 
     Failed groups are tried again after all others. The first attempts keep the group, since the usual cause is a
     conflict with another commit. Later attempts take each chunk alone, so that one chunk cannot block the others.
@@ -274,8 +277,8 @@ def _commit_group(
 ) -> tuple[dict[str, CommitRecord], list[CommitRecord]]:
     """Commit a group until it is done or an attempt changes nothing. Return the committed records and the rest.
 
-    Records that prove to be committed leave the group, and the counters of the rest are computed again. A single-event
-    chunk that proves to be a duplicate gets a separate record as such.
+    Records that prove to be committed leave the group, and the counters of the rest are computed again. If a
+    single-event chunk proves to be a duplicate, it gets a separate record without events.
     """
     done: dict[str, CommitRecord] = {}
     left = {record.chunk_id: record for record in group}

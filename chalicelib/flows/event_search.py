@@ -24,8 +24,10 @@ _NOTHING = EventRef("", "", "")
 
 
 class Position(NamedTuple):
-    """How far a search has come: all events from `before` on were read. So were the others of its hour in records that
-    come before the one at `place`, and in this one those from `within` on.
+    """How far a search has come: it has read all events from `before` on.
+
+    In the hour of `before`, it has also read all records that come before the record at `place`. In this record, it has
+    read the events from `within` on.
     """
 
     before: EventRef
@@ -57,7 +59,7 @@ def search_user(
     limit: int,
     at_most: int,
 ) -> Iterator[Found]:
-    """Yield the events of one user, newest first. A search that ends early yields its position and None last."""
+    """Yield the events of one user, newest first. If the search ends early, its last pair is the position and None."""
     after = table_keys.event_item(project, start.before).sk if start else span.after
     found = events.search(
         project, user, event_type=event_type, first=span.first, after=after, at_most=at_most, page_items=limit + 1
@@ -78,7 +80,10 @@ def search_project(
     at_most: int,
     now: datetime,
 ) -> Iterator[Found]:
-    """Yield the events of a whole project, newest first. A search that ends early yields its position and None last."""
+    """Yield the events of a whole project, newest first.
+
+    If the search ends early, its last pair is the position and None.
+    """
     start = start or Position(EventRef(span.after, "", ""))
     refs = _Search(counters, commits, project, event_type, span, start, limit, at_most, now).refs()
     while batch := list(islice(refs, min(limit, limits.DEFAULT_PAGE) + 1)):
@@ -116,7 +121,7 @@ class _Search:
     examined: int = 0
 
     def refs(self) -> Iterator[tuple[Position, EventRef | None]]:
-        """Yield each position with its event. A search that reaches a limit yields its position and None last."""
+        """Yield each position with its event. If the search reaches a limit, the last pair is the position and None."""
         reached = ""
         for number, day in enumerate(self._days()):
             if number == limits.MAX_SEARCHED_DAYS:
@@ -139,7 +144,10 @@ class _Search:
         return [day for day in reversed(days) if _down_to(day) < self.start.before]
 
     def _hours(self, day: str) -> Iterator[tuple[str, Iterator[CommitRecord]]]:
-        """Yield the hours of a day with their records, newest first. Of one type: only hours that its counters name."""
+        """Yield the hours of a day with their records, newest first.
+
+        A search for one event type gets only the hours in which the counters have this type.
+        """
         first = ""
         if self.span.first.startswith(day):
             first = windows.day_and_hour(self.span.first)[1] + windows.minute_of_hour(self.span.first)
@@ -154,14 +162,14 @@ class _Search:
             yield hour, self._records(day, max(first, name), min(after, f"{name}~"))
 
     def _after(self) -> str:
-        """What comes after the place of each record that is left in the day of the start."""
+        """The end of the range that the search must still read in the day of the start."""
         if self.start.place:
             return f"{self.start.place}\0"
         _, hour = windows.day_and_hour(self.start.before.time)
         return hour if self.start.before == _down_to(HOUR.name_of(self.start.before.time)) else f"{hour}~"
 
     def _records(self, day: str, first: str, after: str) -> Iterator[CommitRecord]:
-        # Of each shard. Most records have several events, and records beyond the page are read for nothing.
+        # The records of each shard. Most records have several events, and no record should be read for nothing.
         page_items = 1 + self.limit // (4 * table_keys.SHARDS)
         for record in self.commits.newest(self.project, day, first=first, after=after, page_items=page_items):
             self.examined += max(1, len(record.owned))

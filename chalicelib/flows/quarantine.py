@@ -27,9 +27,9 @@ def quarantine_chunk(
     quarantine: ports.Quarantine,
     now: datetime,
 ) -> None:
-    """Put a chunk's message into the quarantine. Repeating it changes nothing. Raises StoreFailed.
+    """Put a chunk's message into the quarantine. A repeated call changes nothing. Raises StoreFailed.
 
-    Delete the message from its queue only afterwards.
+    Delete the message from the queue only after this call.
     """
     content = _content(message, code=code, now=now, received=chunk.sender.received, last_delivered=last_delivered)
     quarantine.add(failures.quarantined_chunk(chunk, code, now), content)
@@ -75,8 +75,8 @@ def _content(message: Message, *, code: str, now: datetime, received: datetime, 
 def settle(quarantine: ports.Quarantine, *, at_most: int = SETTLE_AT_ONCE) -> int:
     """Remove entries whose chunks have been committed meanwhile. Return their number.
 
-    Each call looks at the next `at_most` entries after those of the call before. A later call tries a failed removal
-    again.
+    Each call examines the next `at_most` entries after the entries of the last call. A later call repeats a failed
+    removal.
     """
     removed = 0
     try:

@@ -17,7 +17,7 @@ _log = logging.getLogger(__name__)
 
 # Metrics reach CloudWatch after one or two minutes. The queue's own numbers settle within one.
 _SETTLED_AFTER = timedelta(minutes=10)
-# The log is read for at most this many hours, the newest whose sums differ: each takes seconds.
+# Only the logs of the newest hours whose sums differ are read, since each log takes seconds.
 _MAX_LOGS = 4
 
 
@@ -34,7 +34,7 @@ def reconcile(
 ) -> Ledger:
     """Return the ledger of the chunks received in the whole hours from `first` to before `after`. Raises StoreFailed.
 
-    `chunk_log`: is read where the sums are uncertain. Without it they stay uncertain.
+    `chunk_log`: the log that settles uncertain hours. Without a log, they stay uncertain.
 
     The stores are read in the order in which chunks move. So a chunk that moves meanwhile is counted twice, which
     hides a loss for a moment. It is never counted as lost.
@@ -91,7 +91,7 @@ def check(
     now: datetime,
     look_back: timedelta = Lifetimes.ledger,
 ) -> None:
-    """Measure how many accepted chunks of the past days are missing. The last hour is excluded: it has not settled.
+    """Measure how many accepted chunks of the past days are missing. The last hour is left out: chunks still move.
 
     A failed check is repeated by the next run. An alarm rings if every check fails.
     """

@@ -40,7 +40,7 @@ class Reporter:
     def refresh(self, window: Window) -> tuple[HourSummary, bool]:
         """Recompute the report of a window from its commit records. Raises StoreFailed.
 
-        Returns the summary that the report is made of, and whether all commit records are still there.
+        Returns the summary from which the report is made, and whether all commit records still exist.
         """
         for _ in range(retries.REPORT.attempts):
             # Read the report before its inputs. If another aggregator writes a version in between, our write fails.
@@ -48,7 +48,7 @@ class Reporter:
             current = self.reports.get(window)
             counted = self._counted(window) if self._may_lack_records(window) else None
             summary, is_whole = self._look(window, current, counted)
-            if not is_whole and current is None:  # there is no former report to carry on
+            if not is_whole and current is None:  # no earlier report has the users and values of the expired records
                 return summary, False
             lacking = None if is_whole else self._counted(window) if counted is None else counted
             report = reporting.renewed(current, window, summary, self.now, lacking_records=lacking)
@@ -77,7 +77,7 @@ class Reporter:
         return +sums
 
     def _look(self, window: Window, current: Report | None, counted: Counter[str] | None) -> tuple[HourSummary, bool]:
-        """Return the summary of a window's commit records or finer windows, and whether none of those has expired."""
+        """Return a window's summary, made from commit records or finer windows, and whether none of them expired."""
         if window.made_of is not None:
             return self._merge(window)
         summary = hour_summary.fold(self.commits.sums(window.project, window.name))

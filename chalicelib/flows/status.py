@@ -80,7 +80,10 @@ def look(
 
 
 def _last_accepted(minutes: list[Document], metrics: ports.MetricReader, first: datetime) -> Document | None:
-    """Return when the last event was accepted: its minute, or its hour if that is older. None: not since `first`."""
+    """Return the minute in which the last event was accepted, or only the hour if it was over an hour ago.
+
+    None: no event was accepted since `first`.
+    """
     for minute in reversed(minutes):
         if minute["accepted"]:
             return {"from": minute["start"], "grain": MINUTE.name}
@@ -134,7 +137,7 @@ def _or_none(ask: Callable[[], Any]) -> Any:
 
 
 class Remembered:
-    """Caches a document for some seconds and shares it between callers. An expired one is made again on demand."""
+    """Caches a document for some seconds and shares it between callers. An expired document is made again on demand."""
 
     def __init__(
         self, make: Callable[[datetime], Document], *, seconds: float, clock: Callable[[], float] = time.monotonic

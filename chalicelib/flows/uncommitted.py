@@ -1,4 +1,7 @@
-"""Finds duplicates whose owner was never committed, for example because it is quarantined: the event is not counted."""
+"""Finds duplicates whose owner was never committed, for example because it is quarantined.
+
+The events of these duplicates are not counted.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ from chalicelib.errors import StoreFailed
 
 _log = logging.getLogger(__name__)
 
-# The deliveries of a message usually end within an hour. So a younger owner is assumed to be on its way, and an
+# The deliveries of a message usually end within an hour. So a younger owner is expected to be committed soon, and an
 # ordinary retry costs no read.
 _ON_ITS_WAY = timedelta(hours=1)
 

@@ -21,12 +21,12 @@ HEADERS: dict[str, Any] = {"Cache-Control": "no-store", "X-Content-Type-Options"
 # An error that Chalice itself answers keeps the headers that begin like this.
 _KEPT = ("Allow", "Access-Control-")
 
-# One pixel. All bytes are ASCII, so API Gateway passes them as text. For bytes it would depend on the Accept header, of
-# which API Gateway reads only the first type.
+# One pixel. All bytes are ASCII, so API Gateway passes them as text. Whether it passes other bytes depends on the
+# Accept header, of which it reads only the first type.
 _GIF = "GIF89a\x01\x00\x01\x00\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02L\x01\x00;"
 
-#: Web pages of any site may send events and read the answers to that, without credentials. Pages add headers such as
-#: traceparent: "*" allows all except Authorization, which Chalice names. Older browsers need the names.
+#: Web pages of any site may send events and read the answers, without credentials. Pages add headers such as
+#: traceparent: "*" allows all headers except Authorization, which Chalice names. Older browsers need the names.
 #: https://fetch.spec.whatwg.org/#http-new-header-syntax
 CORS = CORSConfig(
     allow_origin="*",
@@ -96,7 +96,7 @@ def _told(error: Problem | StoreFailed) -> Problem:
 
 
 def answer(body: dict[str, Any]) -> Response:
-    """Return a success, always with status 200: some client libraries retry after any other success."""
+    """Return a success. Its status is always 200, since some client libraries retry after any other success."""
     return Response(compact.dump(body), status_code=200, headers={**HEADERS, "Content-Type": "application/json"})
 
 
@@ -109,7 +109,7 @@ def for_library(answer: Any) -> Any:
 
 
 def pixel(receive: Callable[[], Any]) -> Response:
-    """Return the image in any case, since visitors would see a broken one. A header names the error, if any."""
+    """Return the image even after an error, since visitors would see a broken image. A header names the error."""
     headers = {**HEADERS, "Content-Type": "image/gif"}
     try:
         receive()

@@ -60,7 +60,7 @@ def _index(request: Any) -> Response:
     path = str(request.context.get("path", "/"))
     if path.endswith("/"):
         return _show(index(), request)
-    # The page has relative addresses, so under a stage's prefix its own address must end in a slash.
+    # The page has relative addresses. So under a stage's prefix, the page's own address must end with a slash.
     return Response("", status_code=308, headers={"Location": path.rsplit("/", 1)[-1] + "/"})
 
 
@@ -73,7 +73,7 @@ def index() -> PageFile:
 def _asset(version: str, name: str) -> PageFile:
     found = _assets().get(name)
     if found and version != current_version():
-        # During a deployment, a page of one version reaches functions of another. This script then reloads the page.
+        # During a deployment, a page may reach functions of another version. Then this script reloads the page.
         found = replace(found, never_changes=False) if name == _START else None
     if found is None:
         raise Problem("no_such_file", "The page has no such file. Load the page again.")

@@ -1,4 +1,4 @@
-"""Handles the requests of client libraries: queues their events, and answers their other questions."""
+"""Handles the requests of client libraries: queues their events, and answers their other requests."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def receive(request: Any, *, stage: Pipeline, now: datetime, dialects: Iterable[Dialect] = DIALECTS) -> dict[str, Any]:
-    """Ingest the events of a request. Return the verdicts, and the members that its libraries expect.
+    """Ingest the events of a request. Return the verdicts, and the members that the client libraries expect.
 
     Raises Problem and StoreFailed.
 

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def keys_of(request: Any, names: Iterable[str] = (access_key.HEADER,)) -> Iterator[str]:
-    """Yield the texts in headers that may be keys: in these headers, then as Bearer, or as Basic's user name.
+    """Yield the texts in headers that may be keys: from these headers, then from Bearer, or Basic's user name.
 
-    Jitsu's libraries insist on a key with a colon and a secret behind it.
+    Jitsu's libraries require a key with a colon and a secret behind it.
     """
     headers: Mapping[str, str] = request.headers
     yield from (headers.get(name, "").partition(":")[0] for name in names)
@@ -40,7 +40,7 @@ def key_of(request: Any) -> str | None:
 
 
 def enter(request: Any, stage: Pipeline, *kinds: str, now: datetime) -> tuple[Pipeline, Project, dict[str, str]]:
-    """Return the stage, the project of the key, and the query parameters. The last value of a repeated one counts.
+    """Return the stage, the project of the key, and the query parameters. A repeated parameter has its last value.
 
     Raises Problem unless the key is of one of these kinds.
     """
@@ -73,7 +73,7 @@ def incoming_of(request: Any, now: datetime) -> Incoming:
 
 
 def _address_of(request: Any) -> str:
-    """Return the stage's address. A stage's name or a mapped path comes between the host and the route's path."""
+    """Return the stage's address: the host, and the stage's name or mapped path before the route's path."""
     scheme = request.headers.get("x-forwarded-proto", "http")
     prefix = str(request.context.get("path", "")).rstrip("/").rsplit("/", request.path.count("/"))[0]
     return f"{scheme}://{request.headers.get('host', '')}{prefix}"

@@ -162,13 +162,13 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
     if not any(asdict(totals).values()):
         output.say(f"No events of {user!r} were found in {project!r}. Check both names: a user id is case-sensitive.")
     if not totals.is_settled:
-        output.say("Some events were left: in flight or in the quarantine. Run it again when the queue is empty.")
+        output.say("Some events were left: in flight or in the quarantine. Repeat the command when the queue is empty.")
     if not totals.is_complete:
         raise SystemExit(3)
 
 
 def _ids_of(pipeline: Pipeline, person: Person) -> list[Person]:
-    """Return the person under each id that events may have: as sent, and as the project's privacy settings store it."""
+    """Return the person under each id that events may have: the id as sent, and the id as the project stores it."""
     project = pipeline.projects.get(person.project)
     hidden = project.user_as_stored(person.user) if project else person.user
     return [replace(person, user=user) for user in dict.fromkeys((person.user, hidden))]
@@ -193,12 +193,12 @@ def _erase(eraser: Eraser) -> dict[str, int]:
 @dry_run_option
 @pipeline_options
 def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_json: bool) -> None:
-    """Remove archived objects that crashes left: objects whose every line is committed with another object.
+    """Remove archived objects that crashes left. All lines of these objects are committed with other objects.
 
-    Also removes hour summaries that crashes left, whatever --from and --to are.
+    Also removes hour summaries that crashes left, for any --from and --to.
 
-    Examines objects that were processed between --from and --to. Skips objects so young that a worker may still commit
-    them, and so old that their commit records may have expired. Exit status 3 if an object holds unreadable lines.
+    Examines objects that were processed between --from and --to. Skips objects that a worker may still commit, and
+    objects whose commit records may have expired. Exit status 3 if an object holds unreadable lines.
 
     \b
     Example:

@@ -32,10 +32,10 @@ _PEERS = recording.PROJECT / "bench" / "results.json"
     "--messages",
     type=click.IntRange(1, 10_000),
     multiple=True,
-    help="Messages per batch. Default: as many as arrive at this rate within BATCH_WINDOW_SECONDS.",
+    help="Messages per batch. Default: the number that arrives at this rate within BATCH_WINDOW_SECONDS.",
 )
 @click.option(
-    "--provisioned", is_flag=True, help="Price a table with provisioned capacity, used to 70 %, not one on demand."
+    "--provisioned", is_flag=True, help="Price a table with provisioned capacity, used to 70 %, instead of on demand."
 )
 @click.option(
     "--api",
@@ -226,7 +226,7 @@ def _print_what_ifs(recorded: dict[str, list[dict[str, Any]]], assumed: Assumpti
 
 
 def _print_bills(recorded: dict[str, list[dict[str, Any]]], assumed: Assumptions, rate: float) -> None:
-    """Print monthly prices at the given rate, from which the columns' batch sizes follow."""
+    """Print monthly prices at the given rate. The batch sizes of the columns follow from the rate."""
     ours = recorded["ours"]
     months = assumed.retention_days / bill.DAYS_A_MONTH
     rows: list[tuple[str, ...]] = []

@@ -22,7 +22,7 @@ _COLUMNS = ("id", "project", "code", "events", "received_at", "last_failed_at", 
 
 @click.group()
 def dlq() -> None:
-    """List dead letters, send them back, or move them to the quarantine. None is ever just deleted."""
+    """List dead letters, send them back, or move them to the quarantine. They are never simply deleted."""
 
 
 @dlq.command(name="list")
@@ -134,7 +134,7 @@ def _show_progress(pipeline: Pipeline, looked_at: Iterator[int]) -> None:
 
 
 def _follow_move(pipeline: Pipeline, outcome: MoveOutcome) -> None:
-    output.say("SQS itself moves them all. Ctrl-C does not stop it.")
+    output.say("SQS itself moves all dead letters. Ctrl-C does not stop the move.")
     with output.progress() as bar:
         task = bar.add_task("dead letters", total=pipeline.dead_letters.depth())
         for moved in dead_letter_moves.move_all(pipeline.dead_letters):
@@ -147,6 +147,6 @@ def _finish(outcome: MoveOutcome, *, as_json: bool) -> None:
         output.say(problem)
     output.show(outcome.to_json(), as_json=as_json, counted="messages")
     if outcome.failed or outcome.copies_left:
-        output.say("Some could not be moved or stayed as copies. Run the command again; copies are harmless.")
+        output.say("Some messages could not be moved, or left a harmless copy in the queue. Run the command again.")
     if not outcome.is_clean:
         raise SystemExit(3)

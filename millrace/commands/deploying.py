@@ -69,7 +69,9 @@ def destroy(stage: str, *, delete_data: bool, yes: bool) -> None:
 
 @click.command()
 @click.option("--stage", envvar="MILLRACE_STAGE", help="Only this stage.")
-@click.option("--check", is_flag=True, help="Write nothing. Exit status 3 if a policy is not what the code needs.")
+@click.option(
+    "--check", is_flag=True, help="Write nothing. Exit status 3 if a policy differs from the needs of the code."
+)
 def policies(stage: str | None, *, check: bool) -> None:
     """Write the IAM policies that the code needs now, for the stages that were deployed from this folder.
 
@@ -129,7 +131,7 @@ def doctor(stage: str, *, as_json: bool) -> None:
 @click.option(
     "--access-log/--no-access-log",
     default=None,
-    help="API Gateway's access log. It needs a role in the account's settings. Default: on if there is one.",
+    help="API Gateway's access log. It needs a role in the account's settings. Default: on if the role exists.",
 )
 @click.option(
     "--format",
@@ -143,8 +145,8 @@ def doctor(stage: str, *, as_json: bool) -> None:
 def package(stage: str, folder: Path, *, access_log: bool | None, form: str) -> None:
     """Write a stage as a template and a zip into FOLDER, for another tool to deploy.
 
-    SAM contains only the functions, so the stage's stack must exist: run millrace deploy once, or let the pipeline
-    deploy stack.yaml. Terraform contains the whole stage with its stack, and needs no account to write.
+    SAM's files contain only the functions, so the stage's stack must exist: run millrace deploy once, or let your build
+    pipeline deploy stack.yaml. Terraform's files contain the whole stage, and can be written without an account.
 
     \b
     Examples:

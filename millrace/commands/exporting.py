@@ -100,7 +100,7 @@ def tail(
                 for row in reversed(rows):
                     if row["key"] not in seen:
                         _print_event(row, as_json=as_json)
-                seen = {row["key"] for row in rows}  # an event older than the look back never returns
+                seen = {row["key"] for row in rows}  # no later query returns events that are older than _LOOK_BACK
             if not follow:
                 return
             time.sleep(every)

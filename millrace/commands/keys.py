@@ -69,7 +69,7 @@ def list_keys(pipeline: Pipeline, project: str | None, *, as_json: bool) -> None
 )
 @pipeline_options
 def rotate(pipeline: Pipeline, project: str, kind: str, grace_hours: float, *, as_json: bool) -> None:
-    """Create a key that replaces all others of the project and kind. Those stop working after a grace period.
+    """Create a key that replaces all other keys of the project and kind. They stop working after a grace period.
 
     \b
     Example:

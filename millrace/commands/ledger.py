@@ -62,7 +62,7 @@ def ledger(pipeline: Pipeline, span: dict[str, str | None], *, as_json: bool) ->
         output.print_json([{"from": timestamps.readable_of(first), "to": timestamps.readable_of(after), **document}])
     else:
         output.print_table(("", "events", ""), [(name, document[name], _MEANING[name]) for name in _MEANING])
-        output.say("It balances." if stock.balances else f"{stock.missing_chunks} chunks are missing.")
+        output.say("The ledger balances." if stock.balances else f"{stock.missing_chunks} chunks are missing.")
         if stock.uncertain_hours:
             output.say(f"These hours of receipt are uncertain and may hide a loss: {', '.join(stock.uncertain_hours)}.")
     if not stock.balances or stock.uncertain_hours:

@@ -75,7 +75,7 @@ def pipeline_options(command: Command, *, makes_project: bool = False) -> Comman
     return stage_option(state_option(json_option(with_pipeline)))
 
 
-#: The same for a command that may create a project, and then says so.
+#: The same options for a command that may create a project. Then the command says that it did.
 making_options = functools.partial(pipeline_options, makes_project=True)
 
 

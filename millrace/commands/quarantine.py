@@ -27,7 +27,7 @@ def quarantine() -> None:
 @selection_options
 @pipeline_options
 def list_(pipeline: Pipeline, selection: Selection, limit: int, *, as_json: bool) -> None:
-    """List the messages in the quarantine and why they are there.
+    """List the messages in the quarantine and their reasons.
 
     \b
     Example:

@@ -32,8 +32,8 @@ def schemas() -> None:
 def push(pipeline: Pipeline, folder: Path, project: str, *, prune: bool, dry_run: bool, as_json: bool) -> None:
     """Register the schemas in FOLDER. The name of each *.json file is its event type.
 
-    All take effect together, within half a minute. `millrace projects set PROJECT --catalogue warn` (or enforce) makes
-    the project use them.
+    All schemas take effect together, within half a minute. `millrace projects set PROJECT --catalogue warn` (or
+    enforce) makes the project use them.
 
     \b
     Example:
@@ -113,7 +113,7 @@ def _without(schemas: Schemas, event_type: str) -> Schemas:
 def _schema_of(schemas: Schemas, event_type: str, project: str) -> str:
     found = schemas.get(catalogue_files.as_kept(event_type))
     if found is None:
-        raise CommandError(f"{project} has no schema for {event_type}. List those it has with `millrace schemas list`.")
+        raise CommandError(f"{project} has no schema for {event_type}. List its schemas with `millrace schemas list`.")
     return found
 
 

@@ -18,7 +18,7 @@ from millrace.commands.options import stage_option, state_option
 def upgrade(stage: str | None, state: Path) -> None:
     """Upgrade a stage's data to the format of this version, while the stage runs. Safe to repeat.
 
-    On an empty stage this records the format. Deploy the new version first: it knows both formats.
+    On an empty stage, the command only records the format. Deploy the new version first: it knows both formats.
 
     \b
     Example:
@@ -30,6 +30,6 @@ def upgrade(stage: str | None, state: Path) -> None:
         recorded = bring_up_to_date(stage_address.stage_pipeline(stage, state, of_any_format=True), output.say)
     except StoreFailed as error:
         raise CommandError(
-            f"The stage did not answer. Run this again: it continues where it stopped. ({error})"
+            f"The stage did not answer. Run the command again: it continues where it stopped. ({error})"
         ) from error
     output.say(f"The stage's data has format {recorded.written}.")

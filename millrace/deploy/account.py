@@ -1,4 +1,4 @@
-"""Checks the quotas of an account. A new account has less than the documented defaults."""
+"""Checks the quotas of an account. The quotas of a new account are below the documented defaults."""
 
 from __future__ import annotations
 

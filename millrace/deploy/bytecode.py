@@ -25,11 +25,11 @@ _REQUIRED = re.compile(r"^([\w.-]+)==", re.MULTILINE)
 
 
 def write(project: Path) -> None:
-    """Compile the modules that Chalice will package, for the Python that runs this: Chalice deploys for the same.
+    """Compile the modules that Chalice will package, for the Python that runs this command: Chalice deploys for it.
 
-    Bytecode names its source by hash, and Python checks it at every import. So a source that has changed since is
-    compiled again, at a cost too small to measure. The package is the same to the byte on every machine: a fresh
-    process compiles, since the imports of a process and its hash seed leave traces in bytecode.
+    Bytecode contains the hash of its source, and Python checks the hash at every import. So a changed source is
+    compiled again, and the check costs too little to measure. The package is the same to the byte on every machine. For
+    this, a fresh process compiles: the imports and the hash seed of a process leave traces in bytecode.
     """
     compiling = [sys.executable, "-m", "millrace.deploy.bytecode", str(project)]
     subprocess.run(compiling, env={**os.environ, "PYTHONHASHSEED": "0"}, check=True)
@@ -66,7 +66,7 @@ def _compile(source: Path, name: Path, folder: Path) -> None:
         dfile=str(_UNPACKED / name),
         doraise=True,
         invalidation_mode=PycInvalidationMode.CHECKED_HASH,
-        optimize=0,  # as Lambda runs it
+        optimize=0,  # Lambda runs Python without -O
     )
 
 

@@ -53,7 +53,7 @@ def _apply(project: Path, stage: str, say: Say, *, whole: bool) -> dict[str, str
 
 
 def parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> dict[str, str]:
-    """Return the stack's parameters: those set for the stage, and those that follow. Raises CommandError."""
+    """Return the stack's parameters: the stage's own, and those that this command sets. Raises CommandError."""
     tls_only = not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:")
     decided = {"Watched": watched, "Protected": protected, "TlsOnly": tls_only}
     return stages.parameters(project, stage) | {name: str(value).lower() for name, value in decided.items()}
@@ -146,7 +146,7 @@ def chalice(project: Path, *arguments: str, **environment: str) -> None:
     done = subprocess.run(command, cwd=project, env=known, stdout=sys.stderr, check=False, input=b"")
     if done.returncode:
         raise CommandError(
-            f"`chalice {' '.join(arguments)}` failed. Correct the error that it prints above, and run this again."
+            f"`chalice {' '.join(arguments)}` failed. Correct the error above, and run the command again."
         )
 
 

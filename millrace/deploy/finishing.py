@@ -14,8 +14,8 @@ from chalicelib.settings import SCHEDULE_MINUTES, Throttle
 from millrace import gateway, sdk
 from millrace.scheduled_event import scheduled_event
 
-# For people who read CloudWatch. The log has the route in place of the path: paths contain write keys, and ids of
-# chunks and events contain those of users. Queries contain both and are left out.
+# People read this log in CloudWatch. It has the route instead of the path: paths contain write keys, and the ids of
+# chunks and events contain ids of users. Queries contain both, and are left out.
 ACCESS_LOG_FORMAT = (
     '{"requestId":"$context.requestId","time":"$context.requestTime","method":"$context.httpMethod",'
     '"path":"$context.resourcePath","status":"$context.status","latency":"$context.responseLatency",'
@@ -40,7 +40,8 @@ def finish(
         _log_as_json(resources[function]["lambda_arn"])
     aggregator = resources["aggregate"]["lambda_arn"]
     sdk.client("lambda").put_function_event_invoke_config(FunctionName=aggregator, **INVOKING)
-    # A new schedule runs first after one period. Run once now, so that the alarm on a silent aggregator can end.
+    # A new schedule starts its first run after one period. Run the aggregator now, so that the alarm on a silent
+    # aggregator can end.
     sdk.client("lambda").invoke(FunctionName=aggregator, InvocationType="Event", Payload=json.dumps(scheduled_event()))
     api = resources["rest_api"]["rest_api_id"]
     _put_answers(stage, api)

@@ -132,7 +132,7 @@ def policy_file(stage: str, function: str) -> str:
 
 
 def stale(project: Path, environment: Mapping[str, str], stage: str) -> list[str]:
-    """Return the functions whose policy file is missing or not what rights.py says."""
+    """Return the functions whose policy file is missing or differs from rights.py."""
     return [
         function
         for function, policy in policies(environment, stage).items()

@@ -1,8 +1,8 @@
 """Restores Chalice's record of a deployment if it is missing on this machine.
 
 Chalice records its resources in .chalice/deployed/STAGE.json, on one machine. Without the file, a second deployment
-would make a second API and a second trigger for the queue. The file is made again from the names of the resources,
-which Chalice derives from those of the application and the stage.
+would make a second API and a second trigger for the queue. The file is made again from the names of the resources.
+Chalice derives these names from the names of the application and the stage.
 """
 
 from __future__ import annotations

@@ -37,11 +37,11 @@ def refuse_to_delete_messages(
             raise CommandError(f"The messages of {url} cannot be examined: {error}") from error
         if oldest is None and any(int(found[f"ApproximateNumberOfMessages{state}"]) for state in ("", "NotVisible")):
             raise CommandError(
-                f"{url} is to keep messages for {kept.days} days only, and CloudWatch does not say how old its oldest "
-                "is. Wait some minutes, and run this again."
+                f"{url} would keep messages for only {kept.days} days, and CloudWatch does not yet report the age of "
+                "its oldest message. Wait some minutes, and run the command again."
             )
         if oldest is not None and timedelta(seconds=oldest) >= kept:
             raise CommandError(
-                f"{url} is to keep messages for {kept.days} days only, and its oldest has waited "
+                f"{url} would keep messages for only {kept.days} days, but its oldest message has waited for "
                 f"{timedelta(seconds=oldest).days} days: SQS would delete it. Let the queue become empty first."
             )

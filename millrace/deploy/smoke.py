@@ -23,7 +23,10 @@ PROJECT = "millrace-smoke-test"
 
 
 def try_out(url: str, pipeline: Pipeline) -> str:
-    """Return a text on what works. Raises CommandError. Its temporary keys are removed again."""
+    """Post an event, and find it again. Return a text on the result. Raises CommandError.
+
+    The temporary keys are removed at the end.
+    """
     event = {"event_type": "smoke_test", "user_id": "millrace", "event_id": uuid4().hex}
     is_open = _await_answers(url)
     if not is_open:
@@ -39,7 +42,7 @@ def try_out(url: str, pipeline: Pipeline) -> str:
         reply = write.post_events([event])
         _await_commit(lambda: read.get(f"/chunks/{reply['chunks'][0]}"))
         if read.get(f"/events/{reply['events'][0]['key']}")["event_id"] != event["event_id"]:
-            raise CommandError("The event that was posted is not the one that was found.")
+            raise CommandError("The event that was found differs from the event that was posted.")
     finally:
         for _, kept in keys:
             pipeline.projects.remove_key(kept.key_id)

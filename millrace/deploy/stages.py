@@ -12,7 +12,8 @@ from millrace import stack
 from millrace.command_error import CommandError
 from millrace.deploy.policies import policy_file
 
-# The name is part of all names. A bucket's name has at most 63 characters with "millrace-", the account and the region.
+# The stage's name is part of all names. A bucket's name has at most 63 characters, with "millrace-", the account and
+# the region.
 _NAME = re.compile(r"(?!.*millrace-)[a-z][a-z0-9-]{0,25}(?<!-process)(?<!-aggregate)(?<!-)")
 RESERVED = "local"
 #: Stack parameters that follow from the command. Users do not set them.
@@ -24,7 +25,7 @@ def checked_name(stage: str) -> str:
     if not _NAME.fullmatch(stage) or stage == RESERVED:
         raise CommandError(
             f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens; not "
-            f"{RESERVED!r}, which `millrace up` runs, nor a name that ends as a function's does (-process, -aggregate)."
+            f"{RESERVED!r}, which `millrace up` uses, and no name with the end of a function's (-process, -aggregate)."
         )
     return stage
 
@@ -35,7 +36,7 @@ def read_config(project: Path) -> dict[str, Any]:
         config: dict[str, Any] = json.loads((project / ".chalice" / "config.json").read_text())
     except (OSError, ValueError) as error:
         raise CommandError(
-            f"{project} has no readable .chalice/config.json. Run this in the checkout's folder."
+            f"{project} has no readable .chalice/config.json. Run the command in the folder of the checkout."
         ) from error
     return config
 

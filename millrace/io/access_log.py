@@ -20,7 +20,7 @@ _LINE = re.compile(
     [ ](?P<status>[0-9]{3}|-)[ ](?P<bytes>[0-9]+|-)(?P<rest>(?:[ ].*)?)""",
     re.VERBOSE | re.DOTALL,
 )
-# A proxy's header in place of the address may list several, separated by commas.
+# Instead of the address, a log may have a proxy's header with several addresses, separated by commas.
 _WHO = re.compile(r"((?:\S+, )*\S+) (\S+) (.+)", re.DOTALL)
 # Servers cut long lines. Then the last quote is missing, and the text before the cut is used.
 _QUOTED = re.compile(r' "((?:[^"\\]|\\.)*)(?:"(?= |$)|$)')
@@ -35,7 +35,7 @@ _OTHER = "not a line of an access log"
 
 
 def read_line(line: str) -> dict[str, Any]:
-    """Return the event of a line: its own time, the client's address as the user. Raises ValueError."""
+    """Return the event of a line. It has the line's time, and the client's address as the user. Raises ValueError."""
     match = _LINE.fullmatch(line.rstrip())
     if not match:
         raise ValueError(_OTHER)
@@ -62,7 +62,7 @@ def _who(text: str) -> tuple[str, dict[str, Any]]:
 def _is_virtual_host(word: str, rest: str) -> bool:
     """Return whether the first word is a virtual host, as in `www.example.com 192.0.2.1 - ann`.
 
-    It is none in `192.0.2.1 - Ann Smith` and in `192.0.2.1, 192.0.2.2 - ann`.
+    In `192.0.2.1 - Ann Smith` and in `192.0.2.1, 192.0.2.2 - ann`, the first word is an address.
     """
     following = rest.partition(" ")[0].rstrip(",")
     if not _WHO.fullmatch(rest) or not (word == "-" or _host(word)):

@@ -116,7 +116,7 @@ class Exchange:
             raise NoAnswer(_told(self.url, error)) from error
         except (requests.RequestException, ValueError) as error:
             raise CommandError(f"{url} cannot be reached: {error}") from error
-        raise CommandError(f"{self.url} redirects in a circle, last to {url}.")
+        raise CommandError(f"{self.url} redirects in a circle. The last address is {url}.")
 
     def _request(self, method: str, url: str, arguments: dict[str, Any]) -> requests.Response:
         # The key is only sent to the stage for which it was given.
@@ -158,7 +158,7 @@ class _Bearer(requests.auth.AuthBase):
 
 
 def _retry(method: str, outcome: Answer | NoAnswer) -> Retry | None:
-    """Return the retries for an outcome; None if another attempt would give the same."""
+    """Return the retries for an outcome. None: another attempt would have the same outcome."""
     if isinstance(outcome, NoAnswer):
         return RECONNECT
     if outcome.status == 429 and method == "POST":
@@ -176,7 +176,7 @@ def _read(response: requests.Response) -> Answer:
         document = json.loads(body)
     except (ValueError, RecursionError) as error:
         if response.ok and body[:1] in (b"", b"{"):  # without a Content-Length, a broken body looks complete
-            raise ChunkedEncodingError("the answer breaks off") from error
+            raise ChunkedEncodingError("the answer is incomplete") from error
         document = None
     return Answer(
         response.url.partition("?")[0],
@@ -197,10 +197,10 @@ def _pause_seconds(retry_after: str | None) -> float:
 
 def _told(url: str, error: Exception) -> str:
     if isinstance(error, ProxyError):
-        return f"The proxy between here and {url} fails. See the variables http_proxy, https_proxy and no_proxy."
+        return f"The proxy before {url} fails. Check the variables http_proxy, https_proxy and no_proxy."
     reason = getattr(error.args[0] if error.args else None, "reason", None)
     if isinstance(error, requests.ConnectTimeout) or isinstance(reason, NewConnectionError):
         is_here = urlsplit(url).hostname in ("127.0.0.1", "localhost", "::1")
         advice = "Start the local stack with `make run`." if is_here else "Check the address."
         return f"Nothing answers at {url}. {advice}"
-    return f"{url} gives no whole answer ({type(reason or error).__name__})."
+    return f"{url} gives no complete answer ({type(reason or error).__name__})."

@@ -41,7 +41,7 @@ def whole_file(name: str) -> Iterator[BinaryIO]:
         with nullcontext(sys.stdout.buffer) if name == "-" else path.open("wb") as file:
             yield file
         return
-    path = path.resolve()  # a link stays a link
+    path = path.resolve()  # so that a link stays a link
     part = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with part.open("xb") as file:

@@ -27,7 +27,7 @@ _HOLE = re.compile(rb"\0+")
 class Line(NamedTuple):
     """A line without its end.
 
-    `problem`: why its content is incomplete. `is_ended`: whether the file cannot add to it.
+    `problem`: why its content is incomplete. `is_ended`: False if the line may become longer when the file grows.
     """
 
     number: int
@@ -84,13 +84,13 @@ def _split(pieces: Iterable[bytes]) -> Iterator[Line]:
                 yield from _lines(number, content)
                 number, content = number + 1, other
     except (EOFError, OSError, zlib.error) as error:
-        yield Line(number, content, f"the file is damaged here, and nothing behind this can be read ({error})")
+        yield Line(number, content, f"the file is damaged here, and the rest of it cannot be read ({error})")
         return
     yield from _lines(number, content, is_ended=False)
 
 
 def _lines(number: int, content: bytes, *, is_ended: bool = True) -> Iterator[Line]:
-    """Yield the line. A hole splits it into the beginning of one line and another whole line."""
+    """Yield the line. A hole of NUL bytes splits it into the beginning of a line and another whole line."""
     parts = content.split(b"\0")
     for part in parts:
         line = part.strip().removeprefix(codecs.BOM_UTF8).strip()

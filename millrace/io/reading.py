@@ -20,7 +20,7 @@ _EVENT_FIELDS = frozenset(each.name for each in FIELDS)
 #: Takes the number of a line and its fault.
 Report = Callable[[int, str], None]
 
-_OPEN_QUOTE = "a request that the file does not end: send it again when the rest is there"
+_OPEN_QUOTE = "the file ends inside a request: send the file again when the line is complete"
 
 
 class LineEvent(NamedTuple):
@@ -34,7 +34,7 @@ class LineEvent(NamedTuple):
 def read_json(content: bytes) -> Event:
     """Return the event in a line of JSON. Raises ValueError."""
     if content.startswith(b"["):
-        raise ValueError("a JSON array, and a line must be one object: jq -c '.[]' FILE makes lines of it")
+        raise ValueError("a JSON array, but a line must be one object: jq -c '.[]' FILE writes a line for each object")
     try:
         event = json.loads(content.decode(), parse_constant=_refuse, parse_float=_finite)
     except UnicodeDecodeError as error:
@@ -140,8 +140,9 @@ def _finite(digits: str) -> float:
 
 
 class _Seen:
-    """Counts how often each line has occurred. SQLite keeps the counts in a temporary file, since they grow with the
-    input.
+    """Counts how often each line has occurred.
+
+    SQLite keeps the counts in a temporary file, since they grow with the input.
     """
 
     def __init__(self) -> None:

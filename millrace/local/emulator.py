@@ -28,11 +28,11 @@ _MAX_LOG_BYTES = 1_000_000
 
 
 class Emulator:
-    """A running emulator. `crashed`: the previous one ended without saving its last changes.
+    """A running emulator. `crashed`: the previous emulator ended without saving its last changes.
 
     It answers only requests with the secret of its state, which `environment` contains. `enforces_iam`: all services
     are available, as deployments need them, and functions may do only what their roles allow.
-    Raises CommandError, with nothing left running, if it does not start.
+    Raises CommandError if the emulator does not start. Then nothing is left running.
     """
 
     def __init__(self, state: Path, *, enforces_iam: bool = False, start_seconds: float = _START_SECONDS) -> None:
@@ -123,7 +123,7 @@ class Emulator:
 
 
 def changes(environment: Mapping[str, str], *, at_most_seconds: float = _CHANGES_SECONDS) -> int:
-    """Return how many calls an emulator has answered that may have changed something.
+    """Return the number of answered calls that may have changed something in an emulator.
 
     `environment` names the emulator. Raises OSError and HTTPException.
     """

@@ -93,7 +93,7 @@ def complete_api_gateway() -> None:
             gateway._rest_apis[old]["binaryMediaTypes"] = gateway._rest_apis[new]["binaryMediaTypes"]
             gateway._gateway_responses[old] = gateway._gateway_responses[
                 new
-            ]  # as AWS does: those of the document alone
+            ]  # like AWS, keep only those of the document
             gateway._delete_rest_api(new)
             return gateway._get_rest_api(old)
         return await unable(method, path, headers, body, query)

@@ -1,9 +1,9 @@
-"""Runs an event function in its own process, like an instance on Lambda, for a queue or on a schedule.
+"""Runs an event function in its own process, like an instance on Lambda. A queue or a schedule calls the function.
 
 python -m millrace.local.function STATE process              a worker of the queue
 python -m millrace.local.function STATE aggregate SECONDS    the schedule
 
-It ends after the current call when its standard input ends. So it never outlives the local stack.
+When the standard input of the process ends, the process ends after the current call. So it never outlives the stack.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _END_SECONDS = 60
 
 
 class FunctionProcess(threading.Thread):
-    """Keeps a function's process running, with the environment of this one. If it dies, another one replaces it."""
+    """Keeps a function's process running, with the environment of this process. Starts it again if it dies."""
 
     def __init__(self, state: Path, *arguments: str) -> None:
         super().__init__(name=f"function {arguments[0]}", daemon=True)
@@ -60,7 +60,7 @@ class FunctionProcess(threading.Thread):
                 self._process = self._start_one()
 
     def end(self) -> None:
-        """Let it finish the current call and begin no other. Does not wait for the end."""
+        """Let the process finish its current call and begin no other. Does not wait for the end."""
         self._ending.set()
         with self._replacing:
             assert self._process.stdin is not None

@@ -119,7 +119,7 @@ class MetricForwarder(threading.Thread):
     def __init__(self, cloudwatch: Any) -> None:
         super().__init__(name="metrics", daemon=True)
         self._cloudwatch = cloudwatch
-        self._lines: SimpleQueue[str | None] = SimpleQueue()  # None is the end
+        self._lines: SimpleQueue[str | None] = SimpleQueue()  # None marks the end
         self._ending = threading.Event()
 
     def put(self, line: str) -> None:

@@ -50,7 +50,7 @@ def listen(port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def serve(app: Any, config: Any, listener: socket.socket, path: str = "", hosts: Iterable[str] = ()) -> Iterator[None]:
-    """Answer requests in other threads. At the end, finish the current ones and accept no others.
+    """Answer requests in other threads. At the end, finish the current requests and accept no others.
 
     `path`: precedes each route, as the name of a deployed stage does. `hosts`: additional names of this machine.
     """
@@ -114,7 +114,7 @@ class Application:
         # Through a name that DNS resolves to here, a page of another site could read the answers.
         if environ.get("HTTP_HOST", "").partition(":")[0].lower() not in self._hosts:
             names = " and ".join(self._hosts)
-            advice = "For another name, start it with: millrace up --host NAME"
+            advice = "To allow another name, start the stack with: millrace up --host NAME"
             return _problem(Problem("forbidden", f"The local stack answers only to {names} as its host. {advice}"))
         if not environ["REQUEST_URI"].startswith("/"):
             return _problem(Problem("bad_request", "The request names no path."))

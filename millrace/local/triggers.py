@@ -27,7 +27,7 @@ _STILL_SECONDS, _IDLE_SECONDS = 15, 60
 class QueueTrigger(threading.Thread):
     """Receives batches and calls the function, as Lambda's event source mapping does.
 
-    A batch that succeeds is deleted. One that raises is delivered again after its visibility timeout.
+    A batch that succeeds is deleted. A batch that raises is delivered again after its visibility timeout.
 
     `wait_seconds`: how long a receive may wait for a message.
     """
@@ -141,7 +141,7 @@ class Schedule(threading.Thread):
 
 
 class Due:
-    """Decides whether a run can find work: something has changed recently, or the last run is long ago.
+    """Decides whether a run is due: because something has changed recently, or because the last run is long ago.
 
     `changes`: returns a number that grows with every change.
     """

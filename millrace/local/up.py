@@ -29,7 +29,7 @@ from millrace.stage_address import Running, lead_to, running_stack
 STAGE = "local"
 # Two concurrent workers use two cores of the emulator, and show errors of concurrency.
 WORKERS = 2
-# The messages of a dead worker return after this. On AWS it is six times the function's timeout.
+# After this time, the messages of a dead worker are delivered again. On AWS, it is six times the function's timeout.
 _VISIBILITY_SECONDS = 15
 
 
@@ -102,7 +102,7 @@ def wait_for_the_end() -> None:
     """Wait for Ctrl-C or SIGTERM. Further signals change nothing, since everything is stopped in order."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    # The pipe wakes this thread, whichever thread gets the signal. A handler alone would run only once it is awake.
+    # The pipe wakes this thread, whichever thread gets the signal. A handler would run only when this thread is awake.
     signal.set_wakeup_fd(writing)
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, lambda *_: None)

@@ -19,7 +19,7 @@ from chalicelib.core.windows import DAY, Span
 from chalicelib.errors import Undecodable
 from chalicelib.ports import ArchiveObject, Content
 
-# As many as a client has connections: on AWS, reading is mostly waiting.
+# The number of a client's connections. On AWS, readers mostly wait.
 _READERS = 16
 #: Objects of one batch.
 AT_ONCE = 64
@@ -70,7 +70,7 @@ def read_event(stored: StoredEvent) -> ArchivedEvent:
 def objects_of(archive: ports.Archive, span: Span) -> list[ArchiveObject]:
     """Return the objects that may hold events with times in the span.
 
-    Events may be processed long after their time, but at most a day before it, since ingestion rejects later times.
+    Events may be processed long after their time, but at most a day before it: ingestion rejects later times.
     """
     if span.start is None:
         return list(archive.find())

@@ -25,7 +25,10 @@ def as_kept(event_type: str) -> str:
 
 
 def read_folder(folder: Path) -> Schemas:
-    """Return the schemas of a folder's *.json by event type: the $id, or the file's name. Raises CommandError."""
+    """Return the schemas in a folder's *.json files by event type, which is the $id or the file's name.
+
+    Raises CommandError.
+    """
     schemas: Schemas = {}
     for path in sorted(folder.glob("*.json")):
         try:

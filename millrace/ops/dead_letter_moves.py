@@ -102,7 +102,7 @@ def _work_off(
     outcome: MoveOutcome,
     move: Callable[[Sequence[DeadLetter]], list[DeadLetter]],
 ) -> Iterator[int]:
-    """Move first, then delete: a crash in between leaves a harmless copy."""
+    """Move messages first, and then delete them. A crash in between leaves a harmless copy."""
     left = limit
     for batch in scan.batches():
         chosen = [dead_letter for dead_letter in batch if dead_letter.is_in(selection)]
@@ -129,4 +129,4 @@ def move_all(dead_letters: ports.DeadLetters, pause: Callable[[float], None] = t
             break
         pause(1)
     if status != "COMPLETED":
-        raise CommandError(f"SQS ended the move as {status}. Run it again for the other messages.")
+        raise CommandError(f"SQS ended the move as {status}. Run the command again for the other messages.")

@@ -194,8 +194,11 @@ class Eraser:
         return {each: number for each, number in left.items() if number}
 
     def count_left(self) -> None:
-        """Count the user's events in the quarantine, and events that were committed meanwhile. Call it last."""
-        # The quarantine is read first. If a chunk has left it, its events are in the table by then.
+        """Count the user's events in the quarantine, and events that were committed meanwhile.
+
+        Call it after `erase_lines`.
+        """
+        # Read the quarantine first. If a chunk has left it, the table has the chunk's events by then.
         for entry in self.quarantine.waiting():
             if entry.project == self.person.project and (content := self.quarantine.content(entry)) is not None:
                 chunk = chunks.decode(json.loads(content)["message"])

@@ -61,7 +61,7 @@ class ReplayOutcome:
 
 
 class _Refused(Exception):
-    """Sending this entry would be useless or count events twice."""
+    """The entry is not sent, since this would be useless or count events twice."""
 
 
 def replay(
@@ -79,7 +79,7 @@ def replay(
     """Send chunks again. Yield how many entries were examined. Raises StoreFailed.
 
     An entry stays until its chunk is committed, so a repetition is safe. `erased`: when each person was erased, by the
-    hash of project and user. A chunk that was received before is not sent.
+    hash of project and user. A chunk with events of an erased person is not sent if it was received before the erasure.
     """
     for start in range(0, len(entries), _AT_ONCE):
         batch = entries[start : start + _AT_ONCE]
@@ -112,8 +112,8 @@ def _body(
     came = chunk.sender.received
     if any(erased.get(stable_id(chunk.project, each.user), came) > came for each in chunk.events):
         raise _Refused(
-            "It contains events of a person who was erased after its receipt. `millrace quarantine show` prints it. "
-            "Send the other events again."
+            "It contains events of a person who was erased after its receipt. `millrace quarantine show` prints the "
+            "message. Send the other events again."
         )
     if not lifetimes.is_too_old(chunk.minted, chunk.age_counts_from, now):
         return body
@@ -123,7 +123,7 @@ def _body(
             "`--renew` resets its age; docs/protocol/quarantine.md says when that is safe."
         )
     if lifetimes.may_expire(came, now):
-        raise _Refused("It is so old that the records which would recognise its events may expire. It stays here.")
+        raise _Refused("It is too old: the records that recognise its events may expire. It stays in the quarantine.")
     return chunks.encode(replace(chunk, renewed=now))
 
 
@@ -142,7 +142,7 @@ def _kept(entry: Quarantined, quarantine: ports.Quarantine) -> tuple[str, Chunk]
 
 
 def _file_as_chunk(entry: Quarantined, chunk: Chunk, quarantine: ports.Quarantine) -> None:
-    """Replace the entry of an undecodable message that this version can decode by the entry of its chunk."""
+    """Replace the entry of an undecodable message by the entry of its chunk, since this version can decode it."""
     filed = failures.quarantined_chunk(chunk, entry.code, timestamps.parse(entry.quarantined))
     if (content := quarantine.content(entry)) is not None:
         quarantine.add(filed, content)

@@ -57,8 +57,8 @@ def read(
     """Collect the lines that count. Yield how many objects were examined. Raises StoreFailed.
 
     A line counts if its chunk's commit record names its object. If there is no record and it may have expired, the
-    first line with an identity counts. `is_forgotten`: returns whether the record of a chunk that was minted then may
-    have expired.
+    first line with an identity counts. `is_forgotten`: takes the time when a chunk was minted, and returns whether its
+    record may have expired.
     """
     for batch in archive_scan.scan(archive, objects):
         lines = [

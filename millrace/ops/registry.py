@@ -18,7 +18,7 @@ from millrace.command_error import CommandError
 
 
 def project_named(projects: ProjectStore, name: str) -> Project:
-    """Return the project of this name, after creating it if it does not exist. Raises CommandError."""
+    """Return the project of this name. Create it if it does not exist. Raises CommandError."""
     if not is_project_name(name):
         raise CommandError(
             f"{name} is not a project name. Use up to 40 of a-z, 0-9, - and _, the first a letter or a digit."
@@ -44,7 +44,7 @@ def change_project(projects: ProjectStore, name: str, change: Callable[[Project]
     before = project_named(projects, name)
     after = change(before)
     if after != before and not projects.save(after, replacing=before):
-        raise CommandError(f"Somebody else has just changed the project {name}. Check it and run this again.")
+        raise CommandError(f"Somebody else has just changed the project {name}. Check it and run the command again.")
     return after
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from chalicelib.core.json_schema.patterns import BadPattern, matcher
 
-# Fewer than the steps that any event may take, so that a schema's size alone never leaves an event unchecked.
+# The check of any event may take more steps than this. So no event stays unchecked only because its schema is large.
 MAX_SCHEMA_NODES = 500
 MAX_SCHEMA_BYTES = 64 * 1024
 MAX_PATTERN_LENGTH = 500

@@ -25,7 +25,7 @@ def change(pipeline: Pipeline, now: datetime, say: Callable[[str], None]) -> Non
     except ValueError as error:
         raise CommandError(str(error)) from error
     if not pipeline.formats.replace_lifetimes(before, after):
-        raise CommandError("Somebody else changes the lifetimes of this stage. Run this again.")
+        raise CommandError("Somebody else changes the lifetimes of this stage. Run the command again.")
     for sentence in _consequences(before.current, wanted, now):
         say(sentence)
 
@@ -43,5 +43,5 @@ def _consequences(before: Lifetimes, after: Lifetimes, now: datetime) -> Iterato
         holds = (now + Lifetimes.client_retries + Lifetimes.worker_stalls).replace(microsecond=0)
         yield (
             f"Chunks that are received after {timestamps.readable_of(holds)} are processed for "
-            f"{after.max_chunk_age.days} days. Earlier ones are quarantined after {before.max_chunk_age.days} days."
+            f"{after.max_chunk_age.days} days. Earlier chunks are quarantined after {before.max_chunk_age.days} days."
         )

@@ -35,11 +35,11 @@ class Swept:
 def may_be_judged(each: ArchiveObject, now: datetime, lifetimes: History) -> bool:
     """Return whether commit records can show that an object is an orphan.
 
-    No record may be still to come: only the invocation that wrote the object can name it, and it may have stalled. And
-    no record may have expired.
+    This takes two conditions. First, no record can still be written: only the invocation that wrote the object can name
+    the object, and this invocation may have stalled. Second, no record can have expired.
 
-    An erasure rewrites objects, so a name may be old and the last change young. Each bound uses the time that is safer:
-    the last change for the first, the hour in the name for the second.
+    An erasure rewrites objects, so a name may be old and the last change young. Each condition uses the safer time: the
+    first the last change, and the second the hour in the name.
     """
     processed = processed_at(each.name)
     if processed is None:
@@ -84,7 +84,10 @@ def sweep(
     totals: Swept,
     dry_run: bool,
 ) -> Iterator[int]:
-    """Remove the orphans among objects that may be judged. Yield how many were examined. Raises StoreFailed."""
+    """Remove the orphans among the objects. Yield how many were examined. Raises StoreFailed.
+
+    Objects for which `may_be_judged` is False are skipped.
+    """
     for batch in archive_scan.scan(archive, objects):
         chunks = {scanned.name: _chunks_of(scanned) for scanned in batch}
         archived_in = commits.archived_in({chunk for each in chunks.values() for chunk in each or ()})

@@ -28,7 +28,7 @@ from millrace.stage_address import checked
 #: Functions that convert data of one format to the next, by the number of the older one. Each is safe to repeat.
 Upgrades = Mapping[int, Callable[[Pipeline], None]]
 UPGRADES: Upgrades = {}
-# A function that read the format just before it changed may write the old one until it ends, for 60 s.
+# A function that read the format just before the change may write the old format until it ends, for 60 s.
 WAIT_SECONDS = limits.REMEMBERED_SECONDS + 60
 
 
@@ -44,7 +44,7 @@ def prepare(environment: Mapping[str, str], say: Callable[[str], None] = lambda 
     except ValueError as error:
         raise CommandError(str(error)) from error
     except StoreFailed as error:
-        raise CommandError(f"The stage's table did not answer. Run this again. ({error})") from error
+        raise CommandError(f"The stage's table did not answer. Run the command again. ({error})") from error
 
 
 def _start_empty(pipeline: Pipeline) -> None:
@@ -98,4 +98,4 @@ def _recorded(formats: DataFormats) -> DataFormat:
 
 def _replace(formats: DataFormats, before: DataFormat, after: DataFormat) -> None:
     if not formats.replace(before, after):
-        raise CommandError("Somebody else is upgrading this stage. Wait until that is done, and run this again.")
+        raise CommandError("Somebody else is upgrading this stage. Wait for the end, and run the command again.")

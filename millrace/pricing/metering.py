@@ -28,7 +28,7 @@ Call = dict[str, Any]
 class Meter:
     """The calls of one caller.
 
-    `calls`: by name. `units`: what AWS would bill. `messages`: the bodies that it queued.
+    `calls`: the number of calls by name. `units`: the units that AWS would bill. `messages`: the queued bodies.
     """
 
     def __init__(self) -> None:

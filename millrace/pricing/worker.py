@@ -1,7 +1,7 @@
 """Runs a pipeline's functions in its own process: reads tasks from standard input, and reports their CPU time.
 
 python -m millrace.pricing.worker MODULE:API:PROCESSOR             one JSON document per line, in and out
-python -m millrace.pricing.worker MODULE:API:PROCESSOR --cold api  import and first answer; prints ms of CPU
+python -m millrace.pricing.worker MODULE:API:PROCESSOR --cold api  prints the ms of CPU of import and first answer
 """
 
 from __future__ import annotations

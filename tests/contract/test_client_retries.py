@@ -155,7 +155,7 @@ def test_a_post_whose_answer_does_not_come_whole_is_sent_again(server: Server, b
 @pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
 def test_an_answer_that_never_comes_whole_is_told_in_one_sentence(server: Server, broken: bytes) -> None:
     server.answers = [broken] * 50
-    with pytest.raises(CommandError, match="gives no whole answer") as told:
+    with pytest.raises(CommandError, match="gives no complete answer") as told:
         Waiting(server.url).post()
     assert "\n" not in told.value.message
     assert len(server.received) == RECONNECT.attempts

@@ -54,7 +54,7 @@ def test_a_retention_that_costs_no_message_is_taken(queues: Queues) -> None:
 
 @pytest.mark.parametrize(
     ("queues", "why"),
-    [(Queues(age=11 * DAY), "its oldest has waited 11 days"), (Queues(age=None), "does not say how old")],
+    [(Queues(age=11 * DAY), "oldest message has waited for 11 days"), (Queues(age=None), "does not yet report")],
     ids=["too old", "unknown"],
 )
 def test_a_retention_that_would_delete_a_message_is_refused(queues: Queues, why: str) -> None:

@@ -20,8 +20,9 @@ from chalicelib.core.event import Rejected, as_id, is_text
 class Incoming:
     """A request as dialects see it. Header names are in lower case.
 
-    `body`: as received, or, for readers, opened (without gzip). `query`: the last value of each parameter. `repeated`:
-    all values of the repeated ones. `path`: the parameters in the path. `address`: the stage's address for its clients.
+    `body`: the received body; readers get it without gzip. `query`: the last value of each parameter. `repeated`: all
+    values of the repeated parameters. `path`: the parameters in the path. `address`: the stage's address for its
+    clients.
     """
 
     body: bytes
@@ -73,7 +74,7 @@ class Post:
         return list(dict.fromkeys(key for key in (self.key, *(event.key for event in self.events)) if key))
 
     def without_events_of(self, keys: Collection[str]) -> list[RawEvent]:
-        """Return the events, with those rejected that name one of these keys, or whose body does."""
+        """Return the events. If an event or the body names one of these keys, the event is rejected."""
         if not keys:
             return self.events
         refusal = Rejected("other_key")
@@ -110,7 +111,7 @@ def text_in(fields: Mapping[str, Any], *names: str) -> str | None:
 
 
 def id_in(fields: Mapping[str, Any], *names: str, max_length: int) -> str | int | float | None:
-    """Return the first of these fields that is valid as an id, or None. Its sender may not have meant it as one."""
+    """Return the first of these fields that is valid as an id, or None. The sender may not have meant it as an id."""
     return next((value for name in names if _is_id(value := fields.get(name), max_length)), None)
 
 
@@ -141,7 +142,7 @@ def shared_of(context: dict[str, Any], batch: dict[str, Any]) -> dict[str, dict[
 
 
 def _differ(one: Any, other: Any) -> bool:
-    return repr(one) != repr(other)  # comparing Python values would take true for 1, at any depth
+    return repr(one) != repr(other)  # in Python, True equals 1, at any depth
 
 
 def add_free(fields: dict[str, Any], name: str, rest: Mapping[str, Any]) -> dict[str, Any]:

@@ -34,7 +34,7 @@ def open_body(incoming: Incoming) -> bytes:
     """Return the plain body. In binary mode, the data may be any bytes, gzip included. Raises Problem."""
     if media_type(incoming.headers).startswith("application/cloudevents"):
         return payload.open_text(incoming.body)
-    # Only a compression of the transport is removed. Other gzip is the event's data.
+    # Only the transport's compression is removed. Without the header, gzip is the event's data.
     if incoming.headers.get("content-encoding", "").strip().lower() in ("gzip", "x-gzip", "deflate"):
         return payload.inflate(incoming.body)
     return payload.within_size(incoming.body)
@@ -71,7 +71,7 @@ def read_one(event: Any) -> RawEvent:
     properties = dict(data) if isinstance(data, dict) else {"data": data} if "data" in event else {}
     more = add_absent(properties, {"data_base64": event["data_base64"]} if "data_base64" in event else {})
     user, anonymous = _people(event, properties)
-    # The user is stored once, as such: a copy in the context would escape a project that hides users.
+    # The user is stored once, as the user. A copy in the context would not be hidden in a project that hides users.
     told = [name for name in (*CLOUDEVENT_PEOPLE.users, *CLOUDEVENT_STAND_INS.users) if user == event.get(name)]
     fields = {
         "event_type": event["type"],
@@ -86,7 +86,7 @@ def read_one(event: Any) -> RawEvent:
 
 
 def _people(event: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any]:
-    """Return the user and the anonymous id. If nobody is named, the source is the anonymous id, or its hash if long.
+    """Return the user and the anonymous id. If nobody is named, the source is the anonymous id (a hash if it is long).
 
     Only the two extension attributes are meant as ids. In data or subject, an invalid id is ignored.
     """
@@ -171,7 +171,7 @@ def _check_passed(body: bytes, media_type: str) -> None:
 
 
 def _header_text(value: str) -> str:
-    # Only a text that is quoted as a whole: a search for quotes inside it would take quadratic time.
+    # Only a text that is quoted as a whole is read. A search for quotes inside the text would take quadratic time.
     if quoted := _QUOTED.fullmatch(value.strip()):
         value = re.sub(r"\\(.)", r"\1", quoted[1])
     return unquote_to_bytes(value).decode("utf-8")

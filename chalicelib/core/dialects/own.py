@@ -16,7 +16,7 @@ _UNLIKE_OWN = {*OWN.key_in_body, "specversion"}
 
 
 def read(incoming: Incoming) -> Post:
-    """Return the events of POST /events. CloudEvents among them are read as such. Raises Problem."""
+    """Return the events of POST /events, which may be CloudEvents. Raises Problem."""
     document = payload.decode(incoming.body)
     beside = document if payload.has_events(document) else {}
     kept = without(beside, "events", *OWN.key_in_body)

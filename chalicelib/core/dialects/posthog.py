@@ -118,7 +118,7 @@ def _result(verdict: dict[str, Any]) -> dict[str, str]:
 
 
 def extras_script(incoming: Incoming) -> str:
-    """Return the same as a script, which the library loads first."""
+    """Return the extras as a script, which the library loads first."""
     config = json.dumps({incoming.path["key"]: {"config": _NO_EXTRAS, "siteApps": []}})
     return f"window._POSTHOG_REMOTE_CONFIG = {config}"
 

@@ -36,7 +36,7 @@ class Dialect:
     `reader`: the function from an opened request to its Post. `opener`: the function that returns the plain body, if
     bodies are not plain UTF-8 or gzip. `searched`: the function that returns the text in which to look for a key, if
     a key may be inside base64. `fits`: returns whether a request has this dialect; the last dialect of a path needs
-    none. `fits` and these functions must be cheap, since no key has been checked yet; only `reader` parses.
+    none. `opener`, `searched` and `fits` must be cheap, since no key has been checked yet. Only `reader` parses.
 
     `answer`: the members that the libraries expect in addition to Millrace's verdicts. `results`: the function that
     makes more members from verdicts and events. `libraries`: the names for the docs.
@@ -143,7 +143,13 @@ POSTHOG = Dialect(
         Question("POST", "/flags", "PostHog's feature flags: none", ".posthog:flags"),
         Question("POST", "/decide", "PostHog's feature flags: none", ".posthog:flags"),
         Question("GET", "/array/{key}/config", "Extras of PostHog's browser library: none", ".posthog:extras"),
-        Question("GET", "/array/{key}/config.js", "The same, as a script", ".posthog:extras_script", is_script=True),
+        Question(
+            "GET",
+            "/array/{key}/config.js",
+            "Extras of PostHog's browser library, as a script: none",
+            ".posthog:extras_script",
+            is_script=True,
+        ),
         Question("GET", "/static/{name}", "An extra: an empty script", ".posthog:no_extra", is_script=True),
         Question("GET", "/static/{version}/{name}", "An extra: an empty script", ".posthog:no_extra", is_script=True),
     ),

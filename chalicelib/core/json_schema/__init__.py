@@ -11,9 +11,9 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
-# The violated rule, and the path of names and positions to it. Not an exception, since alternatives fail often.
+# The violated rule, and the path of names and positions to the value. No exception is used: alternatives fail often.
 Failure = tuple[str, tuple[str | int, ...]]
-# A check takes a value and a list of one number, the steps that are left. It subtracts its own cost from that.
+# A check takes a value, and a list of one number: the steps that are left. It subtracts its own steps from the number.
 Check = Callable[[Any, list[int]], Failure | None]
 # Returns the check of a subschema.
 Subschema = Callable[[Any], Check]
@@ -126,7 +126,7 @@ def _is_one_of(value: Any, allowed: set[Any], left: list[int]) -> bool:
 
 
 def _is_multiple(value: float, unit: float, left: list[int]) -> bool:
-    # As decimals, so that 0.3 is a multiple of 0.1. As ratios, so that no quotient overflows.
+    # Decimals are used, so that 0.3 is a multiple of 0.1. Ratios are used, so that no quotient overflows.
     spend(left, _STEPS_OF_A_RATIO)
     (over, under), (unit_over, unit_under) = (Decimal(repr(each)).as_integer_ratio() for each in (value, unit))
     return over * unit_under % (under * unit_over) == 0

@@ -81,7 +81,7 @@ def matcher(pattern: str) -> Callable[[str, list[int]], bool]:
 class _Translation:
     """Translates a pattern to RE2's syntax, from left to right.
 
-    `positions`: its parts, repeated ones counted each time.
+    `positions`: the number of parts of the pattern. A repeated part counts as often as it is repeated.
     """
 
     def __init__(self, pattern: str) -> None:
@@ -158,7 +158,7 @@ class _Translation:
                 parts.append(f"{_literal(first)}-{_literal(last)}")
             else:
                 parts.append(_literal(first) if isinstance(first, int) else first)
-        if not parts:  # an empty class matches nothing, a negated one matches everything
+        if not parts:  # an empty class matches nothing, and a negated empty class matches everything
             parts, negated = [rf"\x00-\x{{{_LAST:X}}}"], not negated
         return f"[{'^' * negated}{''.join(parts)}]"
 
