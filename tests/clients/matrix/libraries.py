@@ -20,7 +20,7 @@ class Library:
     """A version of a library. `form`: segment or posthog. `lacks`: conditions that do not exist for it.
 
     `patience`: its own options that let it try for longer than a minute.
-    `ignores_503`: it takes any answer for success.
+    `is_hasty`: it takes any answer for success, and gives up within half a minute.
     `installed`: where it is already, for tests that need no installation of their own.
     """
 
@@ -33,7 +33,7 @@ class Library:
     lacks: tuple[str, ...] = ()
     options: dict[str, Any] = field(default_factory=dict)
     patience: dict[str, Any] = field(default_factory=dict)
-    ignores_503: bool = False
+    is_hasty: bool = False
     installed: Path | None = None
 
     def __str__(self) -> str:
@@ -64,12 +64,12 @@ def libraries() -> list[Library]:
 
 
 def _library(name: str, version: str, row: dict[str, Any]) -> Library:
-    given = {key: row[key] for key in row if key not in ("versions", "version_lacks", "ignores_503")}
+    given = {key: row[key] for key in row if key not in ("versions", "version_lacks", "hasty")}
     lacks = (*row.get("lacks", ()), *row.get("version_lacks", {}).get(version, ()))
     return Library(
         name,
         version,
-        **{"package": name, **given, "lacks": lacks, "ignores_503": version in row.get("ignores_503", ())},
+        **{"package": name, **given, "lacks": lacks, "is_hasty": version in row.get("hasty", ())},
     )
 
 

@@ -29,6 +29,7 @@ _SENDERS = HERE / "senders"
 _QUIET_SECONDS, _LONGEST_SECONDS = 4, 60
 #: How long the stage is out of reach, and how long the calls take that a library makes before.
 OUT_SECONDS, _CALLS_SECONDS = 60, 15
+HASTY_SECONDS = 9
 _AN_HOUR = 3600
 
 
@@ -51,7 +52,8 @@ def run(library: Library, condition: str, line: Line, key: str, browser: Browser
     outcome = Outcome()
     line.tap.lose = 1 if condition == "503" else 0
     line.tap.reset = 1 if condition == "reset" else 0
-    line.tap.out_for, line.tap.out_is_mute = OUT_SECONDS if condition == "outage" else 0, library.ignores_503
+    if condition == "outage":
+        line.tap.out_for, line.tap.out_is_mute = HASTY_SECONDS if library.is_hasty else OUT_SECONDS, library.is_hasty
     if library.runs == "browser":
         assert browser
         _in_browser(library, condition, line, key=key, browser=browser, outcome=outcome)
@@ -86,7 +88,7 @@ def _judge(library: Library, called: list[dict[str, Any]], line: Line, outcome: 
             event
             and line.tap.out_for
             and "number" in sent.properties
-            and has_moved(event, line.tap.out_since + _CALLS_SECONDS)
+            and has_moved(event, line.tap.out_since + min(line.tap.out_for / 2, _CALLS_SECONDS))
         ):
             found.append(f"time {event['timestamp']} is later than the call")
         outcome.equal += not found
