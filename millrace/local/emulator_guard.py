@@ -36,9 +36,6 @@ class Guard:
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] == "lifespan":
             await self._application(scope, receive, send)
-        elif scope["type"] != "http":
-            await receive()
-            await send({"type": "websocket.close", "code": 1008})
         elif not self._admits(scope["path"], dict(scope["headers"])):
             await _refuse(send)
         elif self._is_api_call(scope["path"]):

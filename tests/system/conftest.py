@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from local_stack import LocalStack, stack
+from system.access_log import sent
 
-__all__ = ["stack"]
+__all__ = ["sent", "stack"]
 
 
 @pytest.fixture(scope="session")

@@ -8,18 +8,14 @@ import re
 from collections import Counter
 from datetime import UTC, datetime
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-import pytest
-
 from local_stack import LocalStack
+from system.access_log import EMPTY, LOG
 
-LOG = Path(__file__).parents[2] / "examples" / "access.log.gz"
-# Its days, of which no other test sends events.
+# The days of the log.
 FIRST, AFTER = "2015-05-17", "2015-05-21"
 BETWEEN = ("--from", FIRST, "--to", AFTER)
-EMPTY = {"unreadable": 0, "rejected": 0, "chunks_in_flight": 0, "chunks_quarantined": 0}
 
 
 @cache
@@ -32,13 +28,6 @@ def requests_in_log() -> list[tuple[str, str]]:
         for field in fields
         if field
     ]
-
-
-@pytest.fixture(scope="module")
-def sent(stack: LocalStack) -> LocalStack:
-    totals = json.loads(stack.run("send", "--format", "combined", "--json", str(LOG)))
-    assert totals == EMPTY | {"lines": 10000, "accepted": 10000, "stored": 10000, "duplicates": 0}
-    return stack
 
 
 def rows(stack: LocalStack, *command: str) -> list[dict[str, Any]]:

@@ -6,13 +6,12 @@ import json
 import re
 import shlex
 import subprocess
-from pathlib import Path
 from typing import Any
 
 from local_stack import COMMAND, LocalStack
+from system.access_log import LOG, ROOT
 from waiting import eventually
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 #: A command, and the block of output that follows it, if one does.
 EXAMPLES = re.findall(
@@ -40,14 +39,16 @@ def is_like(found: Any, shown: Any) -> bool:
     return bool(found == shown)
 
 
-def test_the_quickstart_prints_what_the_readme_shows(own_stack: LocalStack) -> None:
+def test_the_quickstart_prints_what_the_readme_shows(own_stack: LocalStack, sent: LocalStack) -> None:
     assert len(EXAMPLES) == 4
     for command, shown in EXAMPLES:
+        if command == f".venv/bin/millrace send {LOG.relative_to(ROOT)}":
+            continue  # the log was sent to the other stack
         if shown.startswith("{"):
             what = f"the answer of {command}"
             eventually(lambda: is_like(json.loads(run(command, own_stack)), json.loads(shown)), what)  # noqa: B023
         else:
-            assert run(command, own_stack).endswith(shown), command
+            assert run(command, sent).endswith(shown), command
 
 
 def test_the_readme_names_the_commands_that_exist() -> None:

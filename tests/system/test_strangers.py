@@ -184,7 +184,7 @@ def test_the_emulator_refuses_browsers_even_with_the_secret(emulator: Emulator, 
 
 
 def test_the_emulator_opens_no_web_sockets(emulator: Emulator) -> None:
-    head = ["GET / HTTP/1.1", f"Host: 127.0.0.1:{emulator.port}", "Upgrade: websocket", "Connection: Upgrade"]
+    head = ["GET / HTTP/1.1", f"Host: 127.0.0.1:{emulator.port}", "Upgrade: websocket", "Connection: Upgrade, close"]
     head += ["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", "Sec-WebSocket-Version: 13"]
     assert ask(emulator.port, request(*head, closes=False))[0] == 403
 
