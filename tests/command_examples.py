@@ -31,6 +31,7 @@ ELSEWHERE = {
     "dlq quarantine": "operating.md#olddeadletters",
     "dlq replay": "operating.md#deadletters",
     "dlq show": "operating.md#deadletters",
+    "quarantine discard": "operating.md#undecodable",
     "quarantine list": "operating.md#quarantined",
     "quarantine replay": "operating.md#quarantined",
     "quarantine show": "operating.md#undecodable",

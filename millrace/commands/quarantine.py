@@ -1,4 +1,4 @@
-"""The commands for the quarantine: list, show, replay."""
+"""The commands for the quarantine: list, show, replay, discard."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
+from chalicelib.core.failures import Quarantined
 from chalicelib.wiring import Pipeline
 from millrace import output
 from millrace.command_error import CommandError
@@ -19,7 +20,10 @@ _COLUMNS = ("id", "project", "code", "events", "received_at", "quarantined_at")
 
 @click.group()
 def quarantine() -> None:
-    """List quarantined messages, and send them again. An entry stays until its chunk is committed."""
+    """List quarantined messages, send them again, or discard those that are no chunks.
+
+    The entry of a chunk stays until the chunk is committed.
+    """
 
 
 @quarantine.command(name="list")
@@ -49,10 +53,34 @@ def show(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
     Example:
       millrace quarantine show 01M83R65PBPAHAWPN5Q45HM2TH-2026-11-23T08
     """
+    entry = _entry(pipeline, name)
+    kept = json.loads(pipeline.quarantine.content(entry) or "{}")
+    output.show(quarantine_replay.to_json(entry) | kept, as_json=as_json)
+
+
+@quarantine.command()
+@click.argument("name", metavar="ID")
+@pipeline_options
+def discard(pipeline: Pipeline, name: str, *, as_json: bool) -> None:
+    """Delete one undecodable message, by its message id. Show it first: nothing brings it back.
+
+    A chunk has accepted events, so no command deletes it.
+
+    \b
+    Example:
+      millrace quarantine discard 43644e95-9395-462c-a61d-989ceea1eb20
+    """
+    entry = _entry(pipeline, name)
+    if entry.project:
+        raise CommandError(f"{name} is a chunk with accepted events. Send it again: millrace quarantine replay")
+    pipeline.quarantine.remove(entry)
+    output.show({"discarded": name}, as_json=as_json)
+
+
+def _entry(pipeline: Pipeline, name: str) -> Quarantined:
+    """Return the entry with this id. Raises CommandError if there is none."""
     for entry in quarantine_replay.selected(pipeline.quarantine, Selection(chunk=name), 1):
-        kept = json.loads(pipeline.quarantine.content(entry) or "{}")
-        output.show(quarantine_replay.to_json(entry) | kept, as_json=as_json)
-        return
+        return entry
     raise CommandError(f"No entry of the quarantine has the id {name}. List them with: millrace quarantine list")
 
 

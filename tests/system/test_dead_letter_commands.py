@@ -88,6 +88,7 @@ def test_a_quarantined_chunk_is_replayed_under_its_own_chunk_id(own_stack: Local
     receipt = stack.get(f"/chunks/{young.chunk_id}")
     assert (receipt["status"], receipt["code"]) == ("quarantined", "unfinished")
 
+    stack.run("quarantine", "discard", young.chunk_id, code=1)  # it has accepted events
     assert run_json(stack, "quarantine", "replay", code=3)[0] == {"sent": 1, "refused": 1, "failed": 0}
     settle(stack, young)
     assert [row["id"] for row in run_json(stack, "quarantine", "list")] == [old.chunk_id]

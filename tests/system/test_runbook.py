@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,3 +58,6 @@ def test_the_runbook_shows_what_its_commands_print(own_stack: LocalStack) -> Non
     eventually(lambda: len(own_stack.run(*listed).splitlines()) == 2, "both messages to be in quarantine")
     prints_what_is_shown(own_stack, "Quarantined")
     prints_what_is_shown(own_stack, "Undecodable")
+    undecodable = "quarantine", "list", "--code", "not_a_chunk", "--json"
+    own_stack.run("quarantine", "discard", json.loads(own_stack.run(*undecodable))["id"])
+    assert own_stack.run(*undecodable) == ""

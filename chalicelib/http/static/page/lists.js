@@ -152,6 +152,6 @@ export function showQuarantine(stage, command) {
       : dead ? `${plural(dead, "dead letter")}: failed too often. SQS deletes each 14 days after it was accepted. Find the cause, then send them again.`
         : "No dead letters. A message that fails too often is stored here.", "dlq list"),
     part(quarantined, quarantined === null ? "The quarantine could not be read."
-      : quarantined ? `${plural(quarantined, "message")} in quarantine: accepted, but they cannot be processed.` : "Nothing in quarantine.", "quarantine list"),
+      : quarantined ? `${plural(quarantined, "message")} in quarantine. A message is stored here whole if it cannot be processed.` : "Nothing in quarantine.", "quarantine list"),
     ...(quarantined ? reasons(stage.quarantined) : []));
 }
