@@ -67,7 +67,9 @@ ERROR_CODES = {
     ),
     "too_many_events": ErrorCode(413, "The body holds too many events.", "Send fewer at once."),
     "too_many_values": ErrorCode(413, "The body holds too many JSON values.", "Send fewer at once."),
-    "answer_too_large": ErrorCode(413, "The answer for so many long ids would be too large.", "Send fewer at once."),
+    "answer_too_large": ErrorCode(
+        413, "The answer would be too large, because it repeats the long ids of many events.", "Send fewer at once."
+    ),
     "unsupported_media_type": ErrorCode(415, "The path does not accept this content type.", "Send no Content-Type."),
     "library_not_taken": ErrorCode(
         422, "Calls of this library are not supported.", "Use a supported library: docs/clients.md lists them."

@@ -34,7 +34,7 @@ CALL = Retry("A function calls AWS", 2, None, timeouts=(1, 3))
 # Nobody repeats a failed command of the toolbox.
 TOOLBOX_CALL = Retry("The toolbox calls AWS", 4, None, timeouts=(2, 8))
 # For calls that our own code repeats.
-SINGLE_CALL = Retry("A function calls SQS for work that it repeats itself", 1, None, timeouts=(1, 3))
+SINGLE_CALL = Retry("A function calls SQS, and its own code repeats the call", 1, None, timeouts=(1, 3))
 # For optional work, which is given up unless it is quick.
 QUICK_CALL = Retry("Ingestion counts events for a quota, or stores a rejection", 1, None, timeouts=(1, 1))
 SEND = Retry("Ingestion sends a batch of chunks to the queue", 3, 0.1)

@@ -106,7 +106,7 @@ def test_each_section_of_the_runbook_leads_from_the_meaning_to_the_end() -> None
         section.split("\n")[0]: re.findall(r"^\*\*(\w+)", section, re.MULTILINE)
         for section in runbook.split("### ")[1:]
     }
-    assert {name: found for name, found in parts.items() if found[:4] != ["Meaning", "Check", "Fix", "Over"]} == {}
+    assert {name: found for name, found in parts.items() if found[:4] != ["Meaning", "Check", "Fix", "Solved"]} == {}
 
 
 def test_the_runbook_prices_every_alarm() -> None:

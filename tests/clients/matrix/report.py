@@ -83,7 +83,7 @@ def _differences(found: Mapping[str, Any]) -> str:
     by_library = dict.fromkeys(name for each in outcomes for name in each["by_library"])
     by_us = dict.fromkeys(name for each in outcomes for name in each["different"])
     asked = dict.fromkeys(host for each in outcomes for host in each["asked"])
-    said = [f"the library changes {', '.join(f'`{name}`' for name in by_library)}"] if by_library else []
+    said = [f"changed by the library: {', '.join(f'`{name}`' for name in by_library)}"] if by_library else []
     said += [f"we change {', '.join(list(by_us)[:3])}"] if by_us else []
     said += [f"the page asks {', '.join(asked)}"] if asked else []
     return "; ".join(said)
