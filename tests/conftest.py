@@ -56,8 +56,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
             folder = file.rpartition("/")[0].rpartition("/")[2]
-            groups = {"handlers": file} | dict.fromkeys(("system", "clients", "browser", "deployment"), folder)
-            return groups.get(folder, nodeid)
+            alone = {"faults": nodeid}  # each takes long; a group for each of all tests would cost more than most take
+            groups = alone | dict.fromkeys(("system", "clients", "browser", "deployment"), folder)
+            return groups.get(folder, file)
 
     return Grouped(config, log)
 
