@@ -449,7 +449,9 @@ class Schedule(RuleBasedStateMachine):
             (record.project, who(event.ref.user)) for record in self.records.values() for event in record.owned
         )
         owned.update((project, who(ref.user)) for project, ref in self.erased)
-        demand(certain <= owned <= accepted, "accepted {}, certain {}, owned {}", accepted, certain, owned)
+        held = self._held_unanswered(quarantined)
+        facts = (accepted, certain, owned, held)
+        demand(certain <= owned + held and owned <= accepted, "accepted {}, certain {}, owned {}, held {}", *facts)
         duplicates = sum(record.duplicates for record in self.records.values())
         self.figures["duplicates"] += duplicates
         self.figures["singles"] += len(self.shared)
@@ -460,6 +462,13 @@ class Schedule(RuleBasedStateMachine):
             stands = {event["chunk_id"] for (_, ref), event in self.events.stored.items() if ref.user == user}
             demand(not stands & unseen, "{} was erased, and came back from the quarantine", user)
         self._check_reports()
+
+    def _held_unanswered(self, quarantined: set[str]) -> Counter[tuple[str, str]]:
+        """Events that a quarantined chunk has claimed, which was queued by an attempt that was answered 503."""
+        unanswered = quarantined.difference(*self.accepted.values())
+        return Counter(
+            (project, who(ref.user)) for (project, ref), owners in self.owners.items() if owners & unanswered
+        )
 
     def _check_counters(self) -> None:
         truth = Counter(
