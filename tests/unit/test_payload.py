@@ -64,6 +64,12 @@ def test_a_byte_order_mark_says_nothing(pack: Callable[[bytes], bytes]) -> None:
     assert read_events(pack(json.dumps(EVENT).encode("utf-8-sig"))) == [EVENT]
 
 
+@pytest.mark.parametrize("level", [0, 3, 6, 9])
+def test_a_deflated_body_is_read_however_hard_it_was_pressed(level: int) -> None:
+    """The level is in the first two bytes, which show that the body is deflated."""
+    assert events_of(decode(open_text(zlib.compress(b'{"event_type": "a"}', level)))) == [{"event_type": "a"}]
+
+
 def test_an_event_may_have_a_property_named_events() -> None:
     event = EVENT | {"events": [1, 2]}
     assert read_events(json.dumps(event).encode()) == [event]

@@ -42,6 +42,11 @@ def test_addresses_inside_an_event_are_hidden_too(name: str) -> None:
     assert (hidden.properties, hidden.context) == ({name: "203.0.113.0", "ip_count": 3}, {"device": {}})
 
 
+def test_a_new_project_has_no_catalogue_and_checks_nothing() -> None:
+    new = Project("acme", secret="s")
+    assert (new.catalogue, new.catalogue_mode) == (None, "off")
+
+
 def test_named_properties_are_dropped_at_any_depth() -> None:
     event = replace(
         make_event(email=1, plan="a", items=[{"email": 2, "sku": "x"}, "email"]), context={"traits": {"email": ANN}}

@@ -87,6 +87,11 @@ def test_client_libraries_mean_utc_where_they_name_no_zone(value: object, in_utc
     assert timestamps.in_utc(value) == in_utc
 
 
+def test_the_first_number_that_means_milliseconds_is_a_hundred_thousand_million() -> None:
+    assert timestamps.parse(100_000_000_000) == datetime(1973, 3, 3, 9, 46, 40, tzinfo=UTC)
+    assert timestamps.parse(99_999_999_999) == datetime(5138, 11, 16, 9, 46, 39, tzinfo=UTC)
+
+
 def test_times_before_1970_count_back_from_it() -> None:
     assert timestamps.parse(-1) == datetime(1969, 12, 31, 23, 59, 59, tzinfo=UTC)
 
