@@ -65,14 +65,17 @@ class Events:
         return list(self.client.pages("/rejections", "rejections", 0))
 
     def reset(self) -> None:
-        """Delete all events. Projects, keys and catalogues stay."""
-        from chalicelib.core.table_keys import is_operators
+        """Delete all events. Projects, keys and catalogues stay, and the list of days, which functions remember."""
+        from chalicelib.core.table_keys import days_partition, is_operators
+
+        def stays(partition: str) -> bool:
+            return is_operators(partition) or partition == days_partition(partition.partition("#")[0])
 
         self._settle()
         table, bucket = self.environment["TABLE_NAME"], self.environment["BUCKET_NAME"]
         dynamodb, s3 = self._client("dynamodb"), self._client("s3")
         pages = dynamodb.get_paginator("scan").paginate(TableName=table, ProjectionExpression="pk, sk")
-        keys = [key for page in pages for key in page["Items"] if not is_operators(key["pk"]["S"])]
+        keys = [key for page in pages for key in page["Items"] if not stays(key["pk"]["S"])]
         requests = [{"DeleteRequest": {"Key": key}} for key in keys]
         while requests:
             answer = dynamodb.batch_write_item(RequestItems={table: requests[:_MAX_REQUESTS]})

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,9 @@ from chalicelib.errors import StoreFailed
 
 # A worker may stall for a day between reading its clock and writing, and clocks differ.
 _MARGIN = 2 * Lifetimes.worker_stalls
+# A table that was restored, or emptied and brought up again, may lack a day that this process has listed. Both take
+# longer: `millrace upgrade` alone waits 80 seconds.
+_REMEMBERED_SECONDS = 60
 _MAX_REMEMBERED_DAYS = 10_000
 
 
@@ -40,6 +44,7 @@ class CommitLog:
         self._table = table
         self._lifetimes = lifetimes
         self._listed = set[ListedDay]()
+        self._forget_at = 0.0
 
     def commit(self, records: Sequence[CommitRecord], *, attempt: int = 0) -> Outcome:
         """Try once to commit all records. Return the outcome.
@@ -52,27 +57,25 @@ class CommitLog:
             self._table.back_off(attempt, retries.COMMIT)
         marked = commit.marked_hours(records)
         try:
-            days = days_of(marked, datetime.now(UTC) + self._lifetimes().longest + _MARGIN) - self._listed
+            days = days_of(marked, datetime.now(UTC) + self._lifetimes().longest + _MARGIN) - self._listed_lately()
             taken = self._table.transact(self._transaction(records, marked, days))
         except StoreFailed:
             return Outcome(set())
         if taken:
             # The first parts of the transaction put one item for each record, in the order of the records.
             return self._outcome(records[position] for position in sorted(taken))
-        self._remember(days)
+        self._listed.update(days)
         return Outcome({record.chunk_id for record in records})
 
     def _retention(self) -> timedelta:
         return self._lifetimes().current.events
 
-    def _remember(self, days: Iterable[ListedDay]) -> None:
-        """Remember the days that are listed, so that this process does not write them again until records live longer.
-
-        A full cache is cleared.
-        """
-        if len(self._listed) > _MAX_REMEMBERED_DAYS:
+    def _listed_lately(self) -> set[ListedDay]:
+        """Return the days that this process has listed in the last minute. It need not list them again yet."""
+        if time.time() >= self._forget_at or len(self._listed) > _MAX_REMEMBERED_DAYS:
             self._listed.clear()
-        self._listed.update(days)
+            self._forget_at = time.time() + _REMEMBERED_SECONDS
+        return self._listed
 
     def _outcome(self, taken: Iterable[CommitRecord]) -> Outcome:
         """Return the outcome of records whose own items exist already."""

@@ -93,7 +93,7 @@ def test_the_days_of_a_span_are_listed_and_no_more_than_are_asked_for(stage: Sta
     assert stage.marks.days("acm", at_most=8) == set()
 
 
-def test_a_process_lists_a_day_once_unless_its_records_live_longer(
+def test_a_process_lists_a_day_once_a_minute_unless_its_records_live_longer(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written, carried = list[str](), stage.clients.carry
@@ -117,6 +117,8 @@ def test_a_process_lists_a_day_once_unless_its_records_live_longer(
     longer = replace(HISTORY.current, events=timedelta(days=500))
     lifetimes.append(HISTORY.changed(longer, datetime.now(UTC)))
     assert (len(commit_by(one)), len(commit_by(one))) == (3, 3)
+    one._forget_at = 0  # noqa: SLF001 - a minute later
+    assert (len(commit_by(one)), len(commit_by(one))) == (4, 4)
 
 
 def test_a_commit_that_may_have_failed_lists_its_day_again(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
