@@ -66,7 +66,7 @@ class CommitLog:
         return self._lifetimes().current.events
 
     def _remember(self, days: Iterable[ListedDay]) -> None:
-        """Remember the days that are listed, so that this process does not write them again until records live longer.
+        """Remember the listed days. This process lists a day again only with a later `until`.
 
         A full cache is cleared.
         """
@@ -116,7 +116,7 @@ class CommitLog:
         ]
 
     def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
-        """Return the part that puts the item which proves the commit: the record, or a single-event chunk's event."""
+        """Return the part that proves a commit. It puts the record, or the event of a single-event chunk."""
         if record.body is None:
             item = record_item(record, self._retention())
         else:
@@ -174,7 +174,9 @@ class CommitLog:
     def newest(
         self, project: str, day: str, *, first: str = "", after: str = "~", page_items: int = 100
     ) -> Iterator[CommitRecord]:
-        """Yield the commit records of a day at places with first <= place < after, newest first.
+        """Yield the commit records of a day with first <= place < after, newest first.
+
+        `table_keys.place_of_record` returns the place of a record.
 
         Records are read as the caller asks for them: at first `page_items` of each shard, then twice as many, up to
         MAX_PAGE_RECORDS.
