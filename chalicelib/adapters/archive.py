@@ -1,6 +1,6 @@
 """The archive: stored events for the long term, as gzip JSON lines in objects of the bucket.
 
-Lines are not parsed here. A damaged or foreign line is passed on like the others: readers of events report it, and a
+Lines are not parsed here. A damaged or foreign line is passed on like the others. Readers of events report it. A
 rewrite of the object keeps it byte by byte.
 """
 

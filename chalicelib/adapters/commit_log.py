@@ -1,7 +1,7 @@
 """The commit log: writes commit records in one transaction with the counters, days, marks and ledger sums.
 
-Other modules define the items. Commit records are in record_item.py, the events of single-event chunks in
-event_item.py, counters and days in counters.py, marks in marks.py, and sums in ledger_sums.py.
+Other modules define the items: record_item.py (commit records), event_item.py (events of single-event chunks),
+counters.py (counters and days), marks.py (marks) and ledger_sums.py (sums).
 """
 
 from __future__ import annotations

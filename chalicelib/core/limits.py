@@ -115,7 +115,7 @@ MAX_PAGE_RECORDS = 64
 MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer may have 6 MB. The envelope needs little of it.
 MAX_ANSWER_BYTES = 5_500_000
-# Windows (a year of hours, or a week of minutes) and days in one answer of /counts.
+# One answer of /counts has at most this many windows (a year of hours, or a week of minutes), and this many days.
 MAX_COUNT_WINDOWS = 11_000
 MAX_COUNT_DAYS = 1_500
 # One answer of /counts reads the counters of at most this many days, and at most this many bytes of day totals. A day's

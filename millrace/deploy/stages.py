@@ -79,7 +79,7 @@ def record(project: Path, stage: str, environment: Mapping[str, str], functions:
     config = read_config(project)
     entry = config.setdefault("stages", {}).setdefault(stage, {})
     entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)
-    # The APIs of all stages have the same name. CloudWatch distinguishes them by this one.
+    # The APIs of all stages have the same name. CloudWatch tells them apart by the name of their stage.
     entry["api_gateway_stage"] = stage
     settings = entry.setdefault("lambda_functions", {})
     for function in functions:
