@@ -33,7 +33,7 @@ _OWNER, _EVENT_KEY = slice(42), slice(43, None)
 
 
 def mint_chunk_id(moment: datetime, minute: str, randomness: bytes) -> str:
-    """Return a new id for a chunk whose newest event is of this minute (2015-05-17T10:05)."""
+    """Return a new id for a chunk. `minute`: that of its newest event, as 2015-05-17T10:05."""
     number = int.from_bytes(int(moment.timestamp() * 1000).to_bytes(6, "big") + randomness[:10], "big")
     ulid = "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
     return f"{ulid}-{minute.replace(':', '')}"

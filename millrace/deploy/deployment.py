@@ -102,7 +102,7 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
         has_stack = stack.delete(template, parameters(project, stage, watched=False, protected=False))
         stages.forget(project, stage)
     elif has_stack:
-        say(f"Removing the alarms from the stack {stack.name}, which keeps all data and logs ...")
+        say(f"Removing the alarms from the stack {stack.name}. All data and logs stay ...")
         stack.apply(template, parameters(project, stage, watched=False, protected=True))
     if not (has_functions or has_stack):
         raise CommandError(f"There is no stage {stage} in {place()}.")

@@ -24,8 +24,8 @@ def checked_name(stage: str) -> str:
     """Return the stage's name if it is valid. Raises CommandError."""
     if not _NAME.fullmatch(stage) or stage == RESERVED:
         raise CommandError(
-            f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens; not "
-            f"{RESERVED!r}, which `millrace up` uses, and no name with the end of a function's (-process, -aggregate)."
+            f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens. The name "
+            f"{RESERVED!r} is for `millrace up`. Names of functions end with -process or -aggregate: use neither end."
         )
     return stage
 
