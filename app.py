@@ -30,7 +30,7 @@ def _now() -> datetime:
 
 
 def _enter(*kinds: str) -> tuple[Pipeline, Project, dict[str, str]]:
-    """Return the stage, the project of the request's key and the parameters. The key must be of one of `kinds`."""
+    """Return the stage, the project of the request's key, and the parameters. The key must be of one of `kinds`."""
     from chalicelib.http import requests
 
     return requests.enter(app.current_request, pipeline(), *kinds, now=_now())
@@ -46,7 +46,7 @@ def post_events(**_parameters: str) -> Any:
 
 @app.open_routes(registry.PIXEL.routes)
 def get_pixel() -> Any:
-    """Receive one event from an image's query, for mail and pages without script. A HEAD request sends no event."""
+    """Receive one event from the query of an image's URL, for mail and pages without scripts. HEAD sends no event."""
     from chalicelib.http import ingestion
 
     return answers.pixel(lambda: ingestion.receive_pixel(app.current_request, stage=pipeline(), now=_now()))

@@ -73,7 +73,7 @@ class Settings:
         "CURSOR_SECRET", "", "The secret that signs cursors. Unset: the names of the stage's resources sign them."
     )
     dead_letter_url: str = _variable("DEAD_LETTER_URL", "", "The address of the dead-letter queue.")
-    stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stack, which metrics and logs have.")
+    stack_name: str = _variable("STACK_NAME", "millrace", "The name of the stack. Metrics and logs have it too.")
     max_deliveries: int = _variable(
         "MAX_DELIVERIES",
         8,  # the last comes 43 minutes after the first

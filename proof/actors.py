@@ -115,7 +115,7 @@ def _is_of(item: Item | None, chunk: Chunk) -> bool:
 
 
 def _in_turn(jobs: list[Job]) -> list[list[Job]]:
-    """Return the jobs in two parts. The second part holds single-event chunks whose event another job has, too."""
+    """Return the jobs in two parts. The second part: single-event chunks whose event an earlier job has already."""
     first: list[Job] = [job for job in jobs if not job.chunk.is_single]
     seen = {place for job in first for event in job.chunk.events for place in (event.place, *event.firsts)}
     after: list[Job] = []

@@ -32,8 +32,8 @@ class Setting:
 
     `world`: the first state of the data, with the messages. `commands`: the other actors with their arguments, such as
     ("erase", "ann"). Each of them acts once. `changes`: lifetimes that come into force. `months`: the number of months
-    that may pass. `faults`: how many calls may fail and workers may die, together. `again`: how many times a message
-    may be delivered while a worker has it, or after it was deleted. `batch`: the most messages in a delivery.
+    that may pass. `faults`: how many faults may happen, failed calls and killed workers in all. `again`: how many times
+    a message may be delivered while a worker has it, or after it was deleted. `batch`: the most messages in a delivery.
     `workers`: the most workers that run at once.
     """
 
@@ -87,8 +87,9 @@ class Numbered:
 
 @dataclass
 class Result:
-    """The result of a search. `states`: the number of visited states. `settled`: how many of them were settled.
+    """The result of a search. `states`: the number of visited states.
 
+    `settled`: how many of these states were at rest (`Search.is_settled`).
     `is_complete`: whether all reachable states were visited. `trace`: the steps that lead to the violation.
     """
 

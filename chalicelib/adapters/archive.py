@@ -1,6 +1,6 @@
 """The archive: stored events for the long term, as gzip JSON lines in objects of the bucket.
 
-Lines are not parsed here. A damaged or foreign line is passed on like the others: readers of events report it, and a
+Lines are not parsed here. A damaged or foreign line is passed on like the others. Readers of events report it. A
 rewrite of the object keeps it byte by byte.
 """
 
@@ -36,7 +36,7 @@ class Archive:
         return name
 
     def find(self, first_day: str = "") -> Iterator[ArchiveObject]:
-        """Yield the objects with events that were processed on or after a day (2015-05-17), oldest first."""
+        """Yield the objects with events that were processed on `first_day` (as 2015-05-17) or later, oldest first."""
         # "date=2015-05-17" sorts before all names of its day, and after all names of earlier days.
         return self._bucket.find("events/", after=f"events/date={first_day}" if first_day else "")
 
@@ -65,7 +65,7 @@ def pack(events: Iterable[StoredEvent]) -> bytes:
 
 
 def unpack(body: bytes) -> list[StoredEvent]:
-    """Return the events in an object; the inverse of `pack`. Raises ValueError if the object is not gzip."""
+    """Return the events that `pack` has packed into an object. Raises ValueError if the object is not gzip."""
     try:
         lines = gzip.decompress(body).split(b"\n")
     except (OSError, EOFError, zlib.error) as error:

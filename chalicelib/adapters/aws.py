@@ -74,7 +74,7 @@ class OutOfTime(BotoCoreError):  # type: ignore[misc] # botocore ships no types
 class Deadline:
     """The deadline of the current invocation.
 
-    Clients that are bound to it make no calls after it. None before `start`.
+    Clients that are bound to it make no calls after it. Before `start`, there is no deadline.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:

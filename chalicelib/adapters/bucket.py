@@ -13,7 +13,7 @@ from chalicelib.ports import ArchiveObject
 # S3's codes for an object that has changed since it was read, that another call is changing, or that is gone.
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
 _MOVED_ON = ("PreconditionFailed", "ConditionalRequestConflict", "NoSuchKey")
-#: S3's codes for a missing object. The second tuple is for callers that may not list the bucket, as the aggregator.
+#: S3's codes for a missing object. The second tuple is for callers without the right to list the bucket.
 #: https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html
 GONE, GONE_OR_HIDDEN = ("NoSuchKey",), ("NoSuchKey", "AccessDenied")
 

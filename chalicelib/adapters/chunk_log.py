@@ -15,7 +15,7 @@ from chalicelib.core.windows import HOUR, first_time
 
 # A log line is written when its invocation ends.
 _LATE = timedelta(minutes=15)
-# Pages have up to 1 MB. A log with more pages is of a busy hour, and would take seconds of CPU and much memory.
+# Pages have up to 1 MB. Only a busy hour has more pages. To read them would take seconds of CPU and much memory.
 # https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 _MAX_PAGES = 10
 

@@ -1,7 +1,7 @@
 """The commit log: writes commit records in one transaction with the counters, days, marks and ledger sums.
 
-Other modules define the items. Commit records are in record_item.py, the events of single-event chunks in
-event_item.py, counters and days in counters.py, marks in marks.py, and sums in ledger_sums.py.
+Other modules define the items: record_item.py (commit records), event_item.py (events of single-event chunks),
+counters.py (counters and days), marks.py (marks) and ledger_sums.py (sums).
 """
 
 from __future__ import annotations
@@ -119,7 +119,7 @@ class CommitLog:
         ]
 
     def _put_own(self, record: CommitRecord, shared_by: dict[str, str]) -> Item:
-        """Return the part that puts the item which proves the commit: the record, or a single-event chunk's event."""
+        """Return the part that proves a commit. It puts the record, or the event of a single-event chunk."""
         if record.body is None:
             item = record_item(record, self._retention())
         else:
@@ -177,7 +177,9 @@ class CommitLog:
     def newest(
         self, project: str, day: str, *, first: str = "", after: str = "~", page_items: int = 100
     ) -> Iterator[CommitRecord]:
-        """Yield the commit records of a day at places with first <= place < after, newest first.
+        """Yield the commit records of a day with first <= place < after, newest first.
+
+        `table_keys.place_of_record` returns the place of a record.
 
         Records are read as the caller asks for them: at first `page_items` of each shard, then twice as many, up to
         MAX_PAGE_RECORDS.

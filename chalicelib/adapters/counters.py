@@ -18,7 +18,7 @@ from chalicelib.errors import NotApplied
 
 
 def counter_parts(increments: Mapping[tuple[str, str, str], Mapping[str, int]], shard: int) -> list[Item]:
-    """Return parts that add to counters. An item is a (project, hour, event type), with attributes such as m05."""
+    """Return parts that add to counters. A counter: (project, hour, event type). Attributes: minutes, such as m05."""
     return [
         add_part(table_keys.counter(*counter, shard), {f"m{minute}": count for minute, count in minutes.items()})
         for counter, minutes in increments.items()

@@ -1,4 +1,7 @@
-"""Erases events from the table, their commit record and the counters in one step. Their identities stay taken."""
+"""Erases events in one step: from the table, from their commit record and from the counters.
+
+Their identities stay taken.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ class Erasure:
         """Try once to erase events of one chunk, all or none. Takes at most MAX_ERASED_AT_ONCE events.
 
         Returns False if an event or the record has changed since it was read, or if other writes were in the way.
-        `record`: None if the chunk has none and never will.
+        `record`: None if the chunk has no commit record and cannot get one any more.
         """
         if attempt:
             self._table.back_off(attempt, retries.ERASE)

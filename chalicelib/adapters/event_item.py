@@ -46,5 +46,5 @@ def owner(item: Item) -> str:
 
 
 def stands(item: Item) -> bool:
-    """Return whether an item is an existing event: neither a pointer nor the rest of an erased event."""
+    """Return whether an item is an existing event. A pointer and the remains of an erased event are not."""
     return not item.keys() & {"p", "z"}

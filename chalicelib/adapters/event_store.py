@@ -30,7 +30,7 @@ class _Row:
 class EventStore:
     """`retention`: returns how long events, pointers and guards are stored after their chunk was minted.
 
-    `max_inserts`: the most inserts in one call. `side_by_side`: a map that may make its calls in parallel.
+    `max_inserts`: the most inserts in one call. `side_by_side`: works like `map`, and may make its calls in parallel.
     """
 
     def __init__(
@@ -68,7 +68,10 @@ class EventStore:
         owners: list[str | None],
         row_of: Callable[[Chunk, Event], _Row | None],
     ) -> None:
-        """Insert a row for each claim whose chunk still owns the event. Then set the owner of the row as the owner."""
+        """Insert a row for each claim whose chunk still owns the event.
+
+        Then note the owner of each row as the owner of the claimed event.
+        """
         rows = {
             place: row
             for place in places
@@ -147,7 +150,8 @@ class EventStore:
     def get(self, project: str, ref: EventRef) -> dict[str, Any] | None:
         """Return the event of a reference, or None.
 
-        The reference names the event's key or its natural key. The time may differ if the event has a guard.
+        The reference names the event's key or its natural key. If the event has a guard, the reference may have another
+        time than the event.
         """
         keys = (
             table_keys.event_item(project, ref),
@@ -185,7 +189,8 @@ class EventStore:
     ) -> Iterator[tuple[EventRef, dict[str, Any] | None]]:
         """Yield a user's events, newest first. `at_most`: the items to read, erased ones and other types included.
 
-        If a search ends early, its last pair is the position and None. `page_items`: the number of items to read first.
+        If a search ends early, the last pair has the place where it stopped, and None instead of an event.
+        `page_items`: the number of items to read first.
         """
         options: Item = {}
         if event_type is not None:

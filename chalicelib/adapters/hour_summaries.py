@@ -127,6 +127,6 @@ class HourSummaryStore:
 def _unless_replaced(name: str | None) -> tuple[str, Item]:
     """Return the condition that the item still names the object that was read.
 
-    Without it, an object could stay that no item names.
+    Without this condition, an object could be left that no item names.
     """
     return ("attribute_not_exists(o)", {}) if name is None else ("o = :o", {":o": text(name)})

@@ -54,7 +54,10 @@ def put_part(item: Item, condition: str | None = None, values: Item | None = Non
 
 
 def add_part(key: Key, added: Mapping[str, int], expiry: int | None = None) -> Item:
-    """Return the part of a transaction that adds to numbers of an item. A missing number counts as zero."""
+    """Return the part of a transaction that increases numbers of an item. A missing number counts as zero.
+
+    `added`: by how much to increase each number, by attribute.
+    """
     expression = "ADD " + ", ".join(f"#{name} :{name}" for name in added)
     if expiry is not None:
         expression += " SET #x = :x"

@@ -12,7 +12,10 @@ from chalicelib.core.ledger import Committed
 
 
 def sum_parts(received: Mapping[str, Committed], shard: int, retention: timedelta) -> list[Item]:
-    """Return parts that add to the sums of an hour: `c` chunks, `n` accepted and `k` stored events, `h` hashes."""
+    """Return parts that add to the sums of each hour.
+
+    `c`: chunks. `n`: accepted events. `k`: stored events. `h`: the chunks' hashes.
+    """
     return [
         add_part(
             table_keys.ledger(hour, shard),

@@ -63,7 +63,7 @@ class Marks:
             return  # a commit is replacing it
 
     def keep(self, mark: Mark, since: datetime) -> None:
-        """Set the time since which events may be missing in reports, on a mark that is not removed."""
+        """Leave a mark in place. Set the time since when events may be missing in reports."""
         values = {":since": number(int(since.timestamp())), ":before": number(int(mark.since.timestamp()))}
         try:
             self._table.update_if(_key(mark), "SET f = :since", "f = :before", values)

@@ -21,10 +21,10 @@ _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
 # SQS reports to CloudWatch every minute, and the value can be read some minutes later.
 _AGE_IS_NEWS = timedelta(minutes=10)
-# Values of one metric in one line. The number of metrics in a line has the same limit; the catalogue has fewer.
+# The most values of one metric in a line. A line may also have at most this many metrics, and there are fewer.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html
 _MAX_VALUES = 100
-# Hashes in one line, which may have 1 MB:
+# The most chunk hashes in a line. A line has at most 1 MB:
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/cloudwatch_limits_cwl.html
 _MAX_LOGGED = 5_000
 
@@ -44,13 +44,16 @@ class Meter:
         self.add(name, (datetime.now(UTC) - moment).total_seconds())
 
     def add_chunks(self, field: str, chunks: Iterable[tuple[str, str]]) -> None:
-        """Log the hashes of chunks (hour of receipt, chunk_id) in a field of the line, since sums name no chunk."""
+        """Log a hash of each chunk in a field of the line. A metric is only a sum, and cannot tell its chunks.
+
+        `chunks`: pairs of hour of receipt and chunk_id.
+        """
         added = [f"{hour} {chunk_hash(chunk_id)}" for hour, chunk_id in chunks]
         if added:
             vars(self._local).setdefault("chunks", {}).setdefault(field, []).extend(added)
 
     def flush(self) -> None:
-        """Write the metrics of this invocation, in at least one line for each time."""
+        """Write the metrics of this invocation. Values of different times (`at`) get different lines."""
         buffer, self._local.buffer = self._buffer, []
         chunks: dict[str, list[str]] = vars(self._local).pop("chunks", {})
         for moment in dict.fromkeys(at for at, *_ in buffer):
@@ -122,7 +125,7 @@ class MetricReader:
         return max((start for start, value in found.items() if value), default=None)
 
     def alarms(self) -> dict[str, datetime | None]:
-        """Map the name of each alarm of the stage to the time since when it rings, or to None if it does not ring."""
+        """Map the name of each alarm of the stage to the time when it began to ring, or to None if it does not ring."""
         prefix = f"{self._service}-"
         with translated_errors():
             pages = self._client.get_paginator("describe_alarms").paginate(AlarmNamePrefix=prefix)
@@ -131,7 +134,7 @@ class MetricReader:
         return {
             name: alarm["StateUpdatedTimestamp"].astimezone(UTC) if alarm["StateValue"] == "ALARM" else None
             for name, alarm in names.items()
-            if "-" not in name  # an alarm of another stage, whose name begins with this stage's name
+            if "-" not in name  # a hyphen: the alarm of another stage, such as prod-eu if this stage is prod
         }
 
     def oldest_message_seconds(self, now: datetime) -> float | None:

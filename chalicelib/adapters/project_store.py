@@ -39,7 +39,7 @@ class ProjectStore:
         return list(readable(self._table.query(table_keys.PROJECTS), _project))
 
     def save(self, project: Project, *, replacing: Project | None) -> bool:
-        """Replace the project `replacing`, or None for a new project. Return False if `replacing` is outdated."""
+        """Save a project. `replacing`: its known state, or None if it is new. Return False if that is outdated."""
         version = number(replacing.version + 1 if replacing else 1)
         item = key_item(table_keys.project(project.name)) | {"b": text(_settings_text(project)), "v": version}
         if replacing is None:

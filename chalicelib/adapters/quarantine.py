@@ -63,7 +63,7 @@ class Quarantine:
                 return
 
     def count(self) -> int:
-        """Return the number of messages in the quarantine, with those of recently committed chunks."""
+        """Return the number of messages in the quarantine. It includes messages of recently committed chunks."""
         return self._sum(*table_keys.QUARANTINE_TOTALS).chunks
 
     def received(self, first: str, after: str) -> Amount:

@@ -77,7 +77,7 @@ class Queue:
         return queued
 
     def depth(self) -> int:
-        """Return the approximate number of messages, waiting or in processing. It is exact after a quiet minute."""
+        """Return the approximate number of messages, waiting or being processed. It is exact after a quiet minute."""
         names = [f"ApproximateNumberOfMessages{state}" for state in ("", "NotVisible", "Delayed")]
         with translated_errors():
             answer = self._client.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)

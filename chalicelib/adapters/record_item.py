@@ -51,7 +51,10 @@ def sums_of(item: Item) -> RecordSums:
 
 
 def update_part(before: CommitRecord, after: CommitRecord) -> Item:
-    """Return the part of a transaction that replaces the events of a record, if nobody has changed it."""
+    """Return the part of a transaction that replaces the events of a record.
+
+    The transaction fails if the record has changed.
+    """
     return {
         "Update": {
             "Key": key_item(table_keys.commit_record(before.project, before.chunk_id)),
@@ -71,7 +74,8 @@ def update_part(before: CommitRecord, after: CommitRecord) -> Item:
 def is_record_of(chunk_id: str, item: Item) -> bool:
     """Return whether the record under a chunk's key belongs to this chunk_id.
 
-    The records of single-event chunks have `d`.
+    The attribute `d` marks the record of a single-event chunk. Such a chunk has a record of its own only if its event
+    is a duplicate.
     """
     return ("d" in item) == (chunk_id != owner_of(chunk_id))
 
@@ -79,7 +83,7 @@ def is_record_of(chunk_id: str, item: Item) -> bool:
 def is_committed(chunk_id: str, item: Item) -> bool:
     """Return whether the item under a chunk's own key proves its commit.
 
-    A record always proves it. An event proves it if the single-event chunk owns the event, which may be erased, and if
-    the event names a record.
+    A record always proves it. The item of an event proves it if the single-event chunk owns the event (`c`) and the
+    item names a record (`i`). The same holds for an erased event.
     """
     return "c" not in item or ("i" in item and item["c"]["S"] == owner_of(chunk_id))

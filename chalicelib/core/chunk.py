@@ -22,9 +22,9 @@ _FORMAT = 3
 class Sender:
     """The sender and the time of a POST: the facts that all its events share.
 
-    `shared`: the fields that a batch states once for all its events. It may have two members. Each event's context
-    gets the values of `context` that the event does not override. The fields in `batch` are stored in the member
-    `batch` of each event's context, together with the overridden values.
+    `shared`: the fields that a batch states once for all its events. It may have two members. The values in
+    `context` are added to the context of each event, unless the event has its own value. The fields in `batch` are
+    stored in the member `batch` of each event's context, together with the overridden values.
     """
 
     project: str
@@ -51,7 +51,7 @@ class Chunk:
     `renewed`: when an operator sent the chunk again although it was older than the maximum chunk age.
 
     A *single* (single-event chunk) holds one small, recent event, whose item is also the commit record. Its chunk_id
-    ends with the key of the event. So ingestion decides once whether a chunk is a single, and no retry decides again.
+    ends with the key of the event. So every retry can tell from the chunk_id whether ingestion made the chunk a single.
 
     `dumped`: the stored forms that were already made, by event. The table and the archive share them.
     """

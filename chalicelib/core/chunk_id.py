@@ -4,9 +4,9 @@
     ULID                       minute          key of the event, of a single-event chunk only
 
 The ULID makes the id unique and tells its age (48 bits of milliseconds, 80 random bits: github.com/ulid/spec). The
-chunk's newest event happened in the minute, and all events of the chunk have the same hour. The hour names the
-partition of the commit record, so a receipt is found by the id alone. The minute lets readers find the newest events
-first. The id without the event's key is the name of the chunk as an owner.
+minute is that of the chunk's newest event. All events of the chunk have the same hour. The hour names the partition of
+the commit record, so a receipt is found by the id alone. The minute lets readers find the newest events first. Items
+name a chunk as their owner by its id without the event's key.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OWNER, _EVENT_KEY = slice(42), slice(43, None)
 
 
 def mint_chunk_id(moment: datetime, minute: str, randomness: bytes) -> str:
-    """Return a new id for a chunk whose newest event is of this minute (2015-05-17T10:05)."""
+    """Return a new id for a chunk. `minute`: that of its newest event, as 2015-05-17T10:05."""
     number = int.from_bytes(int(moment.timestamp() * 1000).to_bytes(6, "big") + randomness[:10], "big")
     ulid = "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
     return f"{ulid}-{minute.replace(':', '')}"
@@ -60,7 +60,7 @@ def owner_of(chunk_id: str) -> str:
 
 
 def single_ref(chunk_id: str) -> EventRef | None:
-    """Return the reference of the event that the id of a single-event chunk contains; None for other chunks."""
+    """Return the reference of a single-event chunk's event, read from the chunk_id. None: another kind of chunk."""
     return parse_event_key(chunk_id[_EVENT_KEY])
 
 

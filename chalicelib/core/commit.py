@@ -35,7 +35,7 @@ class CommitRecord:
 
     `archive_object`: None if the chunk owns no event, since all were duplicates.
     `value_counts`: how often each value of a reported property occurred, as {"page": {"/home": 2}}.
-    `erased`: the number of events that it owned before they were erased.
+    `erased`: how many of the events that the chunk owned were erased.
     `body`: for a single-event chunk that is not known to be a duplicate, the event that the commit inserts.
     `waits_for`: old uncommitted chunks that own events of this chunk. These events are counted when those chunks are
     committed.
@@ -88,7 +88,7 @@ def make_record(
     body: bytes | None = None,
     waits_for: Collection[str] = (),
 ) -> CommitRecord:
-    """Return the record of a chunk. `owned`: the events of the chunk that the chunk owns."""
+    """Return the record of a chunk. `owned`: those of its events that it owns."""
     return CommitRecord(
         project=chunk.project,
         chunk_id=chunk.chunk_id,

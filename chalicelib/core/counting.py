@@ -82,7 +82,7 @@ def pack_totals(counters: Iterable[HourCounter], *, at_most: int) -> bytes | Non
 
 
 def unpack_totals(day: str, packed: bytes) -> DayTotals:
-    """Return packed totals; the inverse of `pack_totals`."""
+    """Return the totals that `pack_totals` has packed."""
     counters = [
         HourCounter(windows.join_hour(day, hour), event_type, quarters)
         for event_type, hours in compact.unpack(packed).items()

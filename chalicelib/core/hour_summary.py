@@ -67,7 +67,7 @@ def pack(summary: HourSummary) -> bytes:
 
 
 def unpack(packed: bytes) -> HourSummary:
-    """Return a packed summary; the inverse of `pack`."""
+    """Return the summary that `pack` has packed."""
     types, users, value_counts, erased = compact.unpack(packed)
     by_name = {name: Counter(counts) for name, counts in value_counts.items()}
     return HourSummary(Counter(types), set(users), by_name, erased)

@@ -71,7 +71,7 @@ class Hour(NamedTuple):
 def judge(measured: Measured, committed: Committed, logged: Logged | None = None) -> Hour:
     """Compare the measured sums of an hour with its committed sums.
 
-    If they differ, use the log of the hour, provided that the log agrees with the committed sums, which are exact.
+    If they differ, use the log of the hour. The committed sums are exact, so the log must agree with them.
     """
     events = measured.events - committed.accepted
     if (measured.chunks, measured.hashes) == (committed.chunks, committed.hashes):

@@ -57,7 +57,7 @@ class Lifetimes:
         return self.events - self.last_attempt
 
     def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield each lifetime that breaks a rule, with the rest of a sentence that says so."""
+        """Yield each lifetime that breaks a rule, with the end of a sentence: "must exceed ..."."""
         for rule in RULES:
             lifetime, least = getattr(self, rule.lifetime), rule.least(self)
             if lifetime < least or (lifetime == least and not rule.may_equal):
@@ -76,17 +76,21 @@ class Rule:
 
 
 def pointer_lives_from(minted: datetime, natural: datetime, events: timedelta) -> datetime:
-    """Return when the lifetime of a pointer begins: at its natural time if that is later.
+    """Return when the lifetime of a pointer begins: when its chunk was minted, or at its natural time if later.
 
-    If the natural time is ahead, a single-event chunk may still be stored there, and the pointer must outlive its
-    copies. If it is further ahead than a lifetime, that cannot happen while the pointer exists.
+    Until the natural time has passed, a single-event chunk may store its event there. The pointer must outlive the
+    copies of this chunk. If the natural time is more than a lifetime ahead, the pointer expires before.
     """
     return natural if minted < natural <= minted + events + _DAY else minted
 
 
 RULES = (
     Rule("client_retries", lambda _: timedelta(0), "a client's next attempt must find the first"),
-    Rule("events", lambda of: of.last_attempt, "whatever recognises an event must outlive the last attempt to send it"),
+    Rule(
+        "events",
+        lambda of: of.last_attempt,
+        "the items that recognise an event must outlive the last attempt to send it",
+    ),
     Rule(
         # That event was received at most a day (MAX_FUTURE_SECONDS) before its own time. The single-event chunk was
         # minted at most MAX_SINGLE_AGE after that time, and its last copy is processed `max_chunk_age` later.
@@ -103,7 +107,7 @@ RULES = (
         "hour_summary_objects",
         # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/TTL.html
         lambda of: of.hour_summaries + 2 * _DAY,
-        "an object must outlive the item that names it, which DynamoDB deletes within two days of its expiry",
+        "an object must outlive the item that names it, and DynamoDB deletes an item up to two days late",
         may_equal=True,
     ),
     Rule(
@@ -165,7 +169,7 @@ class History:
     def changed(self, wanted: Lifetimes, now: datetime) -> History:
         """Return the history with other lifetimes in force from now on. Raises ValueError with a sentence.
 
-        Entries are removed once no data that was written under them is left.
+        Entries are removed when all data that was written while they were in force has expired.
         """
         for lifetime, problem in wanted.problems():
             raise ValueError(f"{CHOSEN.get(lifetime, lifetime)} {problem}")

@@ -14,8 +14,8 @@ BYTE_TYPES = (
 )
 # Protects against gzip bombs.
 MAX_INFLATED_BYTES = 6 * 1024 * 1024
-# A parsed JSON value takes up to 130 bytes (in objects of one field), however short its text, and a function has
-# 512 MB. With this limit, each of 2,500 events may have 200 values.
+# A parsed JSON value takes up to 130 bytes of memory, however short its text. (Objects of one field take the most.) A
+# function has 512 MB. With this limit, each of 2,500 events may have 200 values.
 MAX_VALUES = 500_000
 # Each member is a separate gzip file with a set-up cost. No POST needs more members than events.
 MAX_GZIP_MEMBERS = 2500
@@ -35,8 +35,8 @@ MAX_POSTHOG_EVENT_BYTES = 128 * 1024
 MAX_DEPTH = 20
 # DynamoDB numbers have 38 digits; Athena's DECIMAL has as many.
 MAX_INTEGER_DIGITS = 38
-# In characters of up to 4 bytes. A sort key (27 of time, "#", the id) stays below 1,024 bytes; a partition key may have
-# 2,048.
+# In characters of up to 4 bytes. A sort key (27 bytes of time, "#", and the id) stays below 1,024 bytes. A partition
+# key may have 2,048 bytes.
 MAX_EVENT_ID_LENGTH = 200
 MAX_USER_LENGTH = 256
 MAX_TYPE_LENGTH = 100
@@ -60,12 +60,13 @@ MAX_SENDER_LENGTH = 1024
 # ingestion adds, and the sender's address and user agent. Escaped, each of their characters takes up to 12 bytes. A
 # message of SQS may have 1 MiB.
 MAX_QUEUE_MESSAGE_BYTES = 3 * MAX_POSTHOG_EVENT_BYTES + 4096 + 2 * 12 * MAX_SENDER_LENGTH
-# One POST can repeat at most its own events. A replay may find the lines of a POST in several objects after crashes.
+# The repeats of a POST are at most its own events. After crashes, a replay may find the lines of a POST in several
+# objects.
 MAX_REPEATS = 100 * MAX_EVENTS_PER_POST
 
 # A single-event chunk's event is written in a transaction, at two write units for each KB. In another chunk, the event
-# takes one unit, and the commit record takes two. So a single-event chunk is cheaper up to 1 KB. The stored item is
-# about as long as the event's JSON, whose size is limited here: the sender is added, and the item is compressed.
+# takes one unit, and the commit record takes two. So a single-event chunk is cheaper up to 1 KB. This limits the
+# event's JSON. The stored item is about as long: it has the sender too, but it is compressed.
 MAX_SINGLE_BYTES = 1_000
 # A chunk_id is part of sort keys and S3 names (1,024 bytes each). The id of a single-event chunk contains the event's
 # key.
@@ -81,7 +82,7 @@ MAX_TOP_VALUE_LENGTH = 200
 MAX_REPORT_TYPES_BYTES = 40_000
 # SNS takes 256 KB, of which subject and attributes need little: https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 MAX_MESSAGE_BYTES = 260_000
-# The marks of a project in one shard that a query reads: one page of DynamoDB.
+# A query reads at most this many marks of a project from each shard: one page of DynamoDB.
 MAX_READ_MARKS = 8_000
 
 # A compressed hour summary up to this size is stored in the table. So one page of a query (1 MB) returns all summaries
@@ -105,7 +106,7 @@ MAX_PAGE = 1000
 # A query reads at most this many events, whatever it finds. DynamoDB's pages have 1 MB. This many events fill 3 pages
 # at 500 bytes each, 160 pages at 32 KB each, and 640 pages at PostHog's largest size. API Gateway waits for 29 s.
 MAX_EXAMINED = 5_000
-# The events of an hour that a search sorts by time. Each page that begins in the hour reads them again.
+# A search sorts at most this many events of an hour by time. Each page that begins in the hour reads them again.
 SORTED_EVENTS = 1_000
 # The most commit records that a search reads at once from each of the 8 shards of a day.
 MAX_PAGE_RECORDS = 64
@@ -114,7 +115,7 @@ MAX_PAGE_RECORDS = 64
 MAX_SEARCHED_DAYS = 60
 # A synchronous Lambda answer may have 6 MB. The envelope needs little of it.
 MAX_ANSWER_BYTES = 5_500_000
-# Windows (a year of hours, or a week of minutes) and days in one answer of /counts.
+# One answer of /counts has at most this many windows (a year of hours, or a week of minutes), and this many days.
 MAX_COUNT_WINDOWS = 11_000
 MAX_COUNT_DAYS = 1_500
 # One answer of /counts reads the counters of at most this many days, and at most this many bytes of day totals. A day's

@@ -98,9 +98,10 @@ def hide_text(text: str, project: Project, said_of: dict[str, Any] | None = None
 
 @dataclass(frozen=True, slots=True)
 class _Hiding:
-    """The values that a project hides in one event. `people`: the ids of people in it, in the form of `_folded`.
+    """The values that a project hides in one event.
 
-    `spellings`: how the longer of these ids may be written in a text, by their form of `_folded`.
+    `people`: the ids of people in the event, as `_folded` returns them.
+    `spellings`: how these ids may be written in a text, by the form that `_folded` returns. Short ids are left out.
     """
 
     project: Project
@@ -126,7 +127,7 @@ class _Hiding:
         return self._hide_leaf(value, name, is_cloudevent=is_cloudevent)
 
     def _hide_fields(self, fields: dict[str, Any], inherited: str | None, *, is_cloudevent: bool) -> dict[str, Any]:
-        """Hide the values of an object. `inherited`: the name that counts for each value instead of its own."""
+        """Hide the values of an object. `inherited`: a name that replaces the name of each value."""
         hidden: dict[str, Any] = {}
         for key, child in fields.items():
             value = self.hide(child, inherited or key, is_cloudevent=is_cloudevent)
@@ -234,7 +235,7 @@ _remembered_hash = lru_cache(maxsize=5_000)(_hash_of)
 
 
 def _people_in(value: Any, name: str = "", *, is_cloudevent: bool = False) -> Iterator[str]:
-    """Yield the ids of people in a document: the values under the name of a person's id."""
+    """Yield the ids of people in a document: the values of fields that are named like a person's id."""
     if isinstance(value, list):
         for each in value:
             yield from _people_in(each, name, is_cloudevent=is_cloudevent)

@@ -48,9 +48,9 @@ def renewed(
     *,
     lacking_records: Counter[str] | None = None,
 ) -> Report:
-    """Return the report of a window. If the current report agrees with the summary, return it, else its next version.
+    """Return the report of a window: the current one if it agrees with the summary, or otherwise its next version.
 
-    `lacking_records`: if commit records have expired, the events by type according to the counters.
+    `lacking_records`: the numbers of events by type from the counters, if commit records have expired.
     """
     # A complete report stays complete: a run that started earlier may hold an earlier time.
     complete = window.is_over(now) or (current is not None and bool(current.content["complete"]))

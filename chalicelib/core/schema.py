@@ -96,7 +96,7 @@ _OPTIONAL = [(row.name, row.attribute) for row in FIELDS if row.is_optional]
 class Shared:
     """The fields that a POST's events share, checked once.
 
-    `content`: a hash of these fields, which generated event ids include. `refusal`: why the fields are invalid. Then
+    `content`: a hash of these fields. It is a part of generated event ids. `refusal`: why the fields are invalid. Then
     every event of the POST is rejected.
     """
 
@@ -148,7 +148,7 @@ def read_event(
     `user_may_change`: the library may name another user in a retry. Then the anonymous id identifies the event, if it
     has both ids.
     `sole_id`: an event_id from the client is unique in the project.
-    `tolerates_time`: store an event whose timestamp is unreadable or in the future at the time of receipt. The dialect
+    `tolerates_time`: if the timestamp is unreadable or in the future, the event gets the time of receipt. The dialect
     has noted the timestamp elsewhere.
     `content`: the part of the event that a retry repeats, if that is not all of `raw`.
     `seen`: counts equal contents in one POST, so that they get different ids.
@@ -221,7 +221,7 @@ def _load_timed(raw: Any, shared_size: int, max_bytes: int, *, tolerates_time: b
 
 
 def _with_note(context: dict[str, Any], ignored: datetime | None) -> dict[str, Any]:
-    """Return the context with the ignored time of sending, unless that name is taken."""
+    """Return the context with the ignored time of sending as `ignored_sent_at`, unless it has such a field already."""
     return context if ignored is None else {"ignored_sent_at": timestamps.readable_of(ignored), **context}
 
 
@@ -302,7 +302,8 @@ def check_kept(event: Event, max_bytes: int) -> None:
     if _size_of(event.to_json()) > max_bytes:
         raise Rejected(
             "too_large",
-            f"The project's privacy settings replace ids in the event. It may then have at most {max_bytes} bytes.",
+            "The project's privacy settings replace ids in the event. "
+            f"With the new ids, it may have at most {max_bytes} bytes.",
         )
 
 

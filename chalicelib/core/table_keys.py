@@ -44,8 +44,8 @@ from chalicelib.core.chunk_id import hour_of, newest_minute_of, owner_of
 from chalicelib.core.event import EventRef
 from chalicelib.core.windows import Window
 
-# The writes of an hour are spread over this many partitions, each with 1,000 write units a second. The number is part
-# of each commit record's key: a change would make chunks in flight commit twice.
+# The writes of an hour are spread over this many partitions, each with 1,000 write units a second. The shard in a
+# commit record's key depends on this number. If it changed, chunks in flight would be committed twice.
 SHARDS = 8
 
 _PROJECT = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -87,7 +87,10 @@ def guard_item(project: str, user: str, event_id: str) -> Key:
 
 
 def id_guard_item(project: str, event_id: str) -> Key:
-    """Return the key of a guard by id alone. Each guard has its own partition, since such ids may sort by time."""
+    """Return the key of a guard by id alone. Each guard has its own partition.
+
+    In a common partition, ids that sort by time would all be written at the same end.
+    """
     return Key(f"{project}#i#{event_id}", "-")
 
 
@@ -114,14 +117,17 @@ def failure_note(project: str, chunk_id: str) -> Key:
 
 
 def _of_chunk(kind: str, project: str, chunk_id: str) -> Key:
-    """Return the key of a chunk's item. The key leaves out the event in a chunk_id, and so also the user."""
+    """Return the key of a chunk's item.
+
+    The id of a single-event chunk contains the key of its event, with the user. The key of the item leaves this out.
+    """
     owner = owner_of(chunk_id)
     pk = _day_partition(project, windows.DAY.name_of(hour_of(owner)), shard_of(owner))
     return Key(pk, f"{kind}#{place_of_record(owner)}")
 
 
 def parse_commit_record(key: Key) -> tuple[str, str]:
-    """Return the project and the chunk_id, without the event that the id of a single-event chunk contains."""
+    """Return the project and the chunk_id. The id of a single-event chunk lacks the key of its event."""
     return key.pk.partition("#")[0], key.sk.split("#", 2)[2]
 
 
@@ -350,7 +356,7 @@ def parse_quarantine_record(key: Key) -> tuple[str | None, str]:
 
 
 def quarantine_place(time: str, project: str | None, name: str) -> Key:
-    """Return the key of an entry in the order of time."""
+    """Return the key under which an entry sorts by time."""
     return Key(QUARANTINE_BY_TIME, f"{time}#{quarantine_record(project, name).sk}")
 
 

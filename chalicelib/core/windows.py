@@ -36,12 +36,12 @@ class Span(NamedTuple):
 class Grain(NamedTuple):
     """A size of windows. Windows follow each other without gaps.
 
-    The name of a window is the beginning of its first time in the sortable form. So names sort by time, and a name
-    tells when its window starts.
+    The name of a window is a prefix of its start time in the sortable form (timestamps.py). The hour 2015-05-17T10
+    starts at 2015-05-17T10:00:00.000000Z. So names sort by time, and a name tells when its window starts.
 
-    `name_of`: returns the name of the window that holds a sortable time, or a finer window. `longest`: the longest
-    length of a window. `made_of`: the finer grain from whose reports the reports of this grain are made. None: they are
-    made from commit records.
+    `name_of`: takes a sortable time, or the name of a finer window. Returns the name of the window that holds it.
+    `longest`: the longest length of a window. `made_of`: a finer grain. The summaries of its windows are merged for the
+    reports of this grain. None: reports are made from commit records.
     """
 
     name: str
@@ -59,14 +59,14 @@ class Grain(NamedTuple):
         return moment if moment == self.floor(moment) else self.end(self.name_of(timestamps.sortable(moment)))
 
     def end(self, window: str) -> datetime:
-        """Return when a window is over; for the last window of the calendar, its last moment."""
+        """Return the end of a window. The last window of the year 9999 ends with Python's last datetime."""
         try:
             return self.floor(timestamps.parse(first_time(window)) + self.longest)
         except OverflowError:
             return datetime.max.replace(tzinfo=UTC)
 
     def windows(self, span: Span) -> tuple[str, str]:
-        """Return bounds of the windows that overlap the span: they have first <= name < after."""
+        """Return (first, after). A window overlaps the span if its name has first <= name < after."""
         first = self.name_of(span.first) if span.start else ""
         if span.end is None:
             return first, "~"
@@ -78,7 +78,10 @@ class Grain(NamedTuple):
         return Span(span.start and self.floor(span.start), span.end and self.ceil(span.end))
 
     def start_on_clocks(self, minute: str, zone: tzinfo | None) -> str:
-        """Return the readable start, in UTC, of the window in which the zone's clocks show this minute."""
+        """Return the start of the window on the clocks of a zone that holds a minute, in the readable form and in UTC.
+
+        `minute`: the name of a minute in UTC.
+        """
         if zone is None:
             return start(self.name_of(minute))
         try:
@@ -94,12 +97,12 @@ class Grain(NamedTuple):
 def _start_at_offset_of(local: datetime, shown: datetime) -> datetime:
     """Return when clocks began to show an hour. `local`: a moment in it; `shown`: its first minute.
 
-    Of an hour that is shown twice, the result is the start of the showing that contains `local`.
+    If clocks show the hour twice, return the start of the occurrence that holds `local`.
     """
     offset, zone = local.utcoffset() or timedelta(), local.tzinfo
     begins = shown.replace(tzinfo=UTC) - offset
     before = begins.astimezone(zone).utcoffset() or timedelta()
-    if before < offset:  # clocks were set forward: the hour began before, or lacks its first minutes
+    if before < offset:  # clocks were set forward: the hour began before that, or its first minutes were skipped
         return shown
     while begins.astimezone(zone).utcoffset() != offset:  # clocks were set back in the middle of the hour
         begins += timedelta(minutes=1)
@@ -117,7 +120,7 @@ minute_of_hour: Callable[[str], str] = itemgetter(slice(14, 16))
 
 
 def quarter_of(minute: str) -> str:
-    """Return the first minute, 00 to 45, of a minute's quarter of an hour."""
+    """Return the first minute (00, 15, 30 or 45) of the quarter of an hour that holds a minute."""
     return f"{int(minute) // 15 * 15:02}"
 
 

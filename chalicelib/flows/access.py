@@ -137,7 +137,7 @@ class _Memory:
         if read is None:
             return None
         value = read()
-        # The age counts from before the read, so that a change during the read is not hidden for longer.
+        # The age begins before the read. Otherwise, a change during the read would stay hidden for too long.
         self.put(name, value, asked)
         return value
 

@@ -148,7 +148,7 @@ class _Run:
         wanted = portion.windows
         refreshed, postponed = self._refresh_in_order(wanted)
         over = {window for window in refreshed if window.grain == DAY.name and window.is_over(self.now)}
-        # Make the day totals before the marks are removed: once a day has no mark, /counts reads its totals.
+        # Make the day totals before the marks are removed: /counts reads the totals of a day that has no mark.
         summed_up = self._each(over, lambda window: self.counters.sum_up(window.project, window.name))
         finished = refreshed - (over - summed_up)
         # Publish before the marks are removed, too. A window without a mark must be done, or listed as unfinished.

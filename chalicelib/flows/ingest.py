@@ -172,7 +172,7 @@ def _pack(
     post: _Sorted, sender: Sender, project: Project, randomness: Callable[[int], bytes]
 ) -> list[tuple[chunk.Chunk, str]]:
     """Cut the valid events into chunks, each with its message. Raises Problem if they are too large to queue."""
-    # If all events are rejected, answer their reasons instead of an error about too large shared fields.
+    # If all events are rejected, the answer gives these rejections. It does not complain about the shared fields.
     if not post.events:
         return []
     sender = project.hide_sender(sender, post.users)

@@ -38,9 +38,9 @@ def find_events(
 ) -> dict[str, Any]:
     """Return the events of one user or of the whole project, newest first by event time.
 
-    `user_as_stored`: maps a user id to the id under which its events are stored. `now`: days whose commit records have
-    expired are left out. `at_most`: the approximate number of events to read. A page may be short or empty and still
-    have a cursor.
+    `user_as_stored`: maps a user id to the id under which its events are stored. `now`: tells which days are left out,
+    because their commit records have expired. `at_most`: the approximate number of events to read. A page may be short
+    or empty and still have a cursor.
     """
     _check_names(parameters, {"user_id", "event_type", "from", "to", "limit", "cursor"})
     user = _name(parameters, "user_id", limits.MAX_USER_LENGTH)

@@ -6,7 +6,7 @@ each hour older than yesterday, since such an hour gets a separate report.
 - A container takes quota from the project's counter of the minute in larger amounts, called lots. A lot is the cost of
   the POST plus a spare. The spare is a quarter of the container's use in this minute, and at most a fiftieth of the
   quota.
-- So containers leave at most a fifth of the quota that they take unused. A POST costs at most one write, and a busy
+- So at most a fifth of the quota that containers take stays unused. A POST costs at most one write, and a busy
   container writes some tens of times a minute.
 - The POST that crosses the limit is still accepted. So a project exceeds its quota by at most the cost of one POST plus
   a fiftieth of the quota.
@@ -42,7 +42,7 @@ _LONGEST_RETRY_AFTER = 3600
 class _Window:
     """A project's current minute or day in this container.
 
-    `hours`: the old hours of which this container knows that they are counted today. `spent`: the limit, once it is
+    `hours`: the old hours that are counted today, as far as this container knows. `spent`: the limit, once it is
     reached.
     """
 
@@ -98,7 +98,7 @@ class Quota:
         return True
 
     def _take_hours(self, project: Project, limit: int, hours: set[str], now: datetime) -> bool:
-        """Count old hours that are new today. Return False if the limit leaves no room for one of them."""
+        """Count old hours that were not counted yet today. Return False if the limit leaves no room for one of them."""
         day = self._window(DAY, project, now)
         fresh = hours - day.hours
         if fresh and day.spent != limit:
@@ -124,8 +124,8 @@ class Quota:
         self._meter.add("over_quota", events, at=now)
         raise Problem(
             "quota_exceeded",
-            f"The project has used its quota of {project.quota} events a minute. A POST counts one more for each event "
-            "hour beyond the first, and for each hour older than yesterday. Send the same again later.",
+            f"The project has used its quota of {project.quota} events a minute. A POST counts one more for each chunk "
+            "beyond the first, and one more for each hour older than yesterday. Send the same again later.",
             retry_after=60 - now.second,
         )
 

@@ -39,7 +39,7 @@ EXAMPLES = {
 
 
 def render(document: dict[str, Any]) -> str:
-    """Return the page. Its style is the only inline part, so the policy has to allow only the hash of that."""
+    """Return the page. Only its style is inline, so the content security policy needs only the hash of the style."""
     info = document["info"]
     described = [
         (method, path, each) for path, methods in document["paths"].items() for method, each in methods.items()

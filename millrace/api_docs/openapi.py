@@ -110,7 +110,7 @@ def _paths() -> Json:
         "/rejections": {
             "get": _question(
                 "Find rejected events",
-                "Newest first by receipt. Stored for a week; of very many, only a sample.",
+                "Newest first by receipt. They are stored for a week. If there are very many, only a sample is stored.",
                 "Rejections",
                 ("code", *_SPAN, *_PAGE),
             )
@@ -118,8 +118,8 @@ def _paths() -> Json:
         "/status": {
             "get": _operation(
                 "Get the health of the stage",
-                "Its queue, dead letters, last hour by minute, and ledger, for read keys of the operators' project. "
-                "`stage` is null for other keys. A part that cannot be read is null.",
+                "The queue, the dead letters, the last hour by minute, and the ledger. Only read keys of the "
+                "operators' project get them: `stage` is null for other keys. A part that cannot be read is null.",
                 answer="Status",
                 problems=(401, 403, 429),
             ),

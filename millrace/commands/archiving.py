@@ -50,7 +50,9 @@ def replay(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Send archived events through the pipeline again, by event time. Stored events become duplicates.
+    """Send archived events through the pipeline again. Stored events become duplicates.
+
+    --from and --to select by event time.
 
     Restores events and counters into an empty table, and adds nothing to a healthy one. Safe while the pipeline runs,
     and safe to repeat. Exit status 3 if lines were unreadable or events were not processed in time.
@@ -61,7 +63,8 @@ def replay(
       millrace replay --json
     """
     now = datetime.now(UTC)
-    # Counters outlive events: an event that expires before its replay is processed would be counted twice.
+    # Events that may expire before they are processed are left out. They would be stored as new ones and counted twice,
+    # since counters live longer.
     selection = Selection(time_span(span), project, event_type, None if expired else pipeline.lifetimes, now)
     totals = Replayed()
     with output.progress() as bar:
@@ -115,7 +118,7 @@ def _receipt(pipeline: Pipeline, chunk_id: str, project: str) -> dict[str, objec
     "--user",
     type=SENT_TEXT,
     required=True,
-    help="The user_id, or the anonymous_id of events without a user_id. -: a JSON string on standard input.",
+    help="The user_id, or the anonymous_id of events without a user_id. Give - to read it as JSON from standard input.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @dry_run_option
@@ -125,7 +128,7 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
 
     Only the events' identities are kept, so that an event that is sent again is not stored as a new one. Events from
     before the user was known are stored under an anonymous id. They are not erased, since several users may share a
-    device. The command prints the anonymous ids that the user's events name. Erase these separately.
+    device. The command prints the anonymous ids in the user's events. Erase these separately.
 
     Prints a receipt and stores it in the archive. Exit status 3 if events were left.
 
@@ -156,13 +159,13 @@ def erase(*, pipeline: Pipeline, project: str, user: str, yes: bool, dry_run: bo
         pipeline.erasure.save_receipt(erasure.receipt_name(receipt, stored_as), json.dumps(receipt))
     output.show(receipt | ({"anonymous_ids": left} if left and as_json else {}), as_json=as_json)
     for anonymous_id, number in left.items():
-        output.say(f"Events left under the anonymous id {anonymous_id!r}, which the user's events name: {number}.")
+        output.say(f"The user's events contain the anonymous id {anonymous_id!r}. Events left under this id: {number}.")
     if len(_ids_of(pipeline, person)) > 1:
         output.say("Searched under the id as sent, and under the hash that the project stores instead.")
     if not any(asdict(totals).values()):
         output.say(f"No events of {user!r} were found in {project!r}. Check both names: a user id is case-sensitive.")
     if not totals.is_settled:
-        output.say("Some events were left: in flight or in the quarantine. Repeat the command when the queue is empty.")
+        output.say("Some events or lines were left. docs/erasing.md says for each number what to do.")
     if not totals.is_complete:
         raise SystemExit(3)
 
@@ -193,9 +196,9 @@ def _erase(eraser: Eraser) -> dict[str, int]:
 @dry_run_option
 @pipeline_options
 def sweep(*, pipeline: Pipeline, span: dict[str, str | None], dry_run: bool, as_json: bool) -> None:
-    """Remove archived objects that crashes left. All lines of these objects are committed with other objects.
+    """Remove archived objects that crashes left. No event is lost: each is also in an object of a commit record.
 
-    Also removes hour summaries that crashes left, for any --from and --to.
+    Also removes all hour summaries that crashes left. --from and --to do not apply to them.
 
     Examines objects that were processed between --from and --to. Skips objects that a worker may still commit, and
     objects whose commit records may have expired. Exit status 3 if an object holds unreadable lines.

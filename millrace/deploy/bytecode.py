@@ -45,7 +45,7 @@ def _write(project: Path) -> None:
 
 
 def _libraries(project: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield the installed modules of the libraries in requirements.txt, and those of Chalice's runtime."""
+    """Yield the installed modules of Chalice's runtime and of the libraries in requirements.txt."""
     runtime = Path(inspect.getfile(chalice.app)).parent
     for name in ("__init__.py", "app.py"):  # chalice/deploy/packager.py takes only these
         yield runtime / name, Path("chalice", name)

@@ -53,7 +53,7 @@ def _apply(project: Path, stage: str, say: Say, *, whole: bool) -> dict[str, str
 
 
 def parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> dict[str, str]:
-    """Return the stack's parameters: the stage's own, and those that this command sets. Raises CommandError."""
+    """Return the stack's parameters: from the stage's settings, and from this command. Raises CommandError."""
     tls_only = not os.environ.get("AWS_ENDPOINT_URL", "").startswith("http:")
     decided = {"Watched": watched, "Protected": protected, "TlsOnly": tls_only}
     return stages.parameters(project, stage) | {name: str(value).lower() for name, value in decided.items()}
@@ -62,7 +62,7 @@ def parameters(project: Path, stage: str, *, watched: bool, protected: bool) -> 
 def refuse_unfit_data(stage: str, chosen: Mapping[str, str], say: Say) -> None:
     """Raise CommandError, before the stack changes, if this version must not deploy over the stage's data.
 
-    The data may have an unknown format or lifetimes that break a rule, or a queue would lose messages.
+    Reasons are an unknown format of the data, lifetimes that break a rule, and a queue that would lose messages.
     """
     if environment := outputs_now(stage):
         upgrade.prepare({**chosen, **environment}, say)
@@ -85,9 +85,9 @@ def deploy(project: Path, stage: str, say: Say) -> str:
 
 
 def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
-    """Delete a stage's functions. The stack stays, without alarms, unless `delete_data`. Safe to repeat.
+    """Delete a stage's functions and alarms. Safe to repeat. The rest of the stack stays, unless `delete_data`.
 
-    Raises CommandError, as for a stage that does not exist.
+    Raises CommandError, for example if the stage does not exist.
     """
     stack, template = Stack(stack_name(stage), say), project / "stack.yaml"
     has_stack = bool(stack.environment())
@@ -102,7 +102,7 @@ def destroy(project: Path, stage: str, *, delete_data: bool, say: Say) -> None:
         has_stack = stack.delete(template, parameters(project, stage, watched=False, protected=False))
         stages.forget(project, stage)
     elif has_stack:
-        say(f"Removing the alarms from the stack {stack.name}, which keeps all data and logs ...")
+        say(f"Removing the alarms from the stack {stack.name}. All data and logs stay ...")
         stack.apply(template, parameters(project, stage, watched=False, protected=True))
     if not (has_functions or has_stack):
         raise CommandError(f"There is no stage {stage} in {place()}.")

@@ -163,14 +163,14 @@ def archive_is_private(stage: Stage) -> Wrong:
 
 
 def package_is_ours(stage: Stage) -> Wrong:
-    """The functions run the build of this checkout, in a suitable size and runtime"""
+    """The functions' packages are small, and built for this version of Python"""
     here = f"python{sys.version_info.major}.{sys.version_info.minor}"
     for function in FUNCTIONS:
         configuration = _configuration(stage, function)
         if configuration["Runtime"] != here:
             yield (
                 f"{function} runs on {configuration['Runtime']}, and a deployment from here would make it {here}.",
-                "Deploy with the same Python everywhere: make PYTHON=... sets the environment up.",
+                "Deploy with the same Python everywhere. To set up the environment, run: make PYTHON=...",
             )
         if configuration["CodeSize"] > _MOST_PACKAGE_BYTES:
             yield (
@@ -221,7 +221,7 @@ def api_is_bounded(stage: Stage) -> Wrong:
     if limit != wanted:
         yield f"The API takes {limit or 'any number of'} requests a second, not {wanted}.", _redeploy(stage)
     if not found.get("accessLogSettings", {}).get("destinationArn"):
-        yield "There is no access log.", "docs/deploying.md says how to allow it once for the account."
+        yield "There is no access log.", "docs/deploying.md says how to permit access logs in this account."
 
 
 def account_has_room(stage: Stage) -> Wrong:

@@ -34,7 +34,7 @@ FUNCTIONS = ("api_handler", "process", "aggregate")
 def finish(
     stage: str, environment: Mapping[str, str], resources: Mapping[str, Mapping[str, Any]], say: Callable[[str], None]
 ) -> None:
-    """Make the settings. `environment`: that of the functions. `resources`: Chalice's resources, by name."""
+    """Make the settings. `environment`: the functions' variables. `resources`: Chalice's resources, by name."""
     say("Making the settings that Chalice lacks ...")
     for function in FUNCTIONS:
         _log_as_json(resources[function]["lambda_arn"])

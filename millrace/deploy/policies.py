@@ -23,7 +23,7 @@ Policy = dict[str, Any]
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/ql-iam.html
 _NEWER_ACTIONS = {"dynamodb": {"partiql_insert": ["dynamodb:PartiQLInsert"]}}
 
-# These actions have the condition key in single calls, batches and transactions:
+# The writes that have the condition key dynamodb:LeadingKeys, in single calls, batches and transactions:
 # https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazondynamodb.html
 _WRITES = [
     f"dynamodb:{name}"
@@ -92,7 +92,7 @@ def _statement(right: Right, names: Mapping[str, str]) -> Policy:
 
 
 def _operators_alone(table: str) -> Policy:
-    """Return the statement that denies all functions writes to partitions of operators, in transactions too."""
+    """Return the statement that forbids writes to the operators' partitions, also in transactions."""
     return {
         "Sid": "OperatorsAlone",
         "Effect": "Deny",
@@ -110,7 +110,7 @@ def actions(right: Right) -> list[str]:
 
 @cache
 def _builder() -> PolicyBuilder:
-    """Return Chalice's policy builder, whose tables take longer to read than all policies to build."""
+    """Return Chalice's policy builder. It is cached: reading its tables takes longer than building all policies."""
     custom = load_custom_policy_actions()
     for service, newer in _NEWER_ACTIONS.items():
         custom[service] = custom.get(service, {}) | newer
@@ -141,7 +141,7 @@ def stale(project: Path, environment: Mapping[str, str], stage: str) -> list[str
 
 
 def write(project: Path, environment: Mapping[str, str], stage: str) -> list[str]:
-    """Write the policy files of a stage. Return the functions, each of which has a file."""
+    """Write the policy files of a stage. Return the names of their functions."""
     made = policies(environment, stage)
     for function, policy in made.items():
         path = project / ".chalice" / policy_file(stage, function)

@@ -33,7 +33,7 @@ def try_out(url: str, pipeline: Pipeline) -> str:
         answer = requests.post(f"{url}/events", json=event, timeout=30)
         if answer.status_code != requests.codes.unauthorized:
             raise CommandError(
-                f"An event without a key was answered {answer.status_code}; a closed stage has to say 401."
+                f"An event without a key was answered {answer.status_code}. A closed stage must answer 401."
             )
     now = datetime.now(UTC)
     keys = [registry.create_key(pipeline.projects, PROJECT, kind, now) for kind in ("write", "read")]

@@ -24,8 +24,8 @@ def checked_name(stage: str) -> str:
     """Return the stage's name if it is valid. Raises CommandError."""
     if not _NAME.fullmatch(stage) or stage == RESERVED:
         raise CommandError(
-            f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens; not "
-            f"{RESERVED!r}, which `millrace up` uses, and no name with the end of a function's (-process, -aggregate)."
+            f"{stage!r} cannot be a stage's name. Use up to 26 lower-case letters, digits and hyphens. The name "
+            f"{RESERVED!r} is for `millrace up`. Names of functions end with -process or -aggregate: use neither end."
         )
     return stage
 
@@ -79,7 +79,7 @@ def record(project: Path, stage: str, environment: Mapping[str, str], functions:
     config = read_config(project)
     entry = config.setdefault("stages", {}).setdefault(stage, {})
     entry["environment_variables"] = entry.get("environment_variables", {}) | dict(environment)
-    # The APIs of all stages have the same name. CloudWatch distinguishes them by this one.
+    # The APIs of all stages have the same name. CloudWatch tells them apart by the name of their stage.
     entry["api_gateway_stage"] = stage
     settings = entry.setdefault("lambda_functions", {})
     for function in functions:

@@ -23,8 +23,8 @@ _VERSIONS = {"required_version": ">= 1.4.0", "required_providers": {"aws": {"sou
 _IS_NEW = {
     "type": "bool",
     "default": False,
-    "description": "true for the first apply: no alarms and no protection yet, so that a creation that fails leaves "
-    "nothing behind",
+    "description": "true for the first apply: no alarms and no protection yet. "
+    "So a failed creation leaves nothing behind.",
 }
 
 

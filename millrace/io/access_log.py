@@ -1,6 +1,6 @@
 """Reads lines of access logs of Apache and nginx as page_view events.
 
-Supports the common and the combined format, with a virtual host before a line and more fields behind it:
+Supports the common and the combined format, A line may begin with a virtual host and end with more fields:
 https://httpd.apache.org/docs/2.4/mod/mod_log_config.html#formats
 """
 
@@ -14,7 +14,7 @@ from typing import Any
 _ISO_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(?:Z|[+-][0-9]{2}:?[0-9]{2})")
 _TIME = re.compile(r"([0-9]{2})/([A-Z][a-z]{2})/([0-9]{4}):([0-9:]{8}(?:\.[0-9]{1,6})?) ([+-][0-9]{4})")
 _MONTHS = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"]
-# Apache writes a user's name unescaped, spaces included. The first time in brackets ends it.
+# Apache writes a user's name unescaped, spaces included. It ends before the first timestamp in brackets.
 _LINE = re.compile(
     r"""(?P<who>.*?)[ ]\[(?P<time>[^\[\]"]{20,40})\][ ]"(?P<request>(?:[^"\\]|\\.)*)"
     [ ](?P<status>[0-9]{3}|-)[ ](?P<bytes>[0-9]+|-)(?P<rest>(?:[ ].*)?)""",
@@ -104,8 +104,9 @@ def _request(request: str) -> dict[str, str | None]:
 
 
 def _rest(after: str) -> dict[str, str]:
-    """Return the fields after the size: the quoted referrer and user agent, the addresses of nginx's packaged format,
-    and the rest of the line.
+    """Return the fields after the size: referrer and user agent, which are quoted, and the rest of the line.
+
+    The format in nginx's packages adds the addresses of X-Forwarded-For, also quoted.
     """
     named, position = {}, 0
     for name in ("referrer", "user_agent"):

@@ -1,6 +1,6 @@
 """The client of a stage's API, for all commands that read or send events.
 
-Only answers of a stage count. The page of a load balancer, or JSON of another service, raises CommandError.
+If a load balancer or another service answers instead of the stage, CommandError is raised.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Refused(CommandError):
             super().__init__(f"{self.status} {self.code}: {document.get('message', '')}")
         else:
             super().__init__(
-                f"{answer}, but not in the form of a stage. Is the address right? It begins: {answer.start!r}"
+                f"{answer}, but this is no answer of a stage. Is the address right? The answer begins: {answer.start!r}"
             )
 
 
@@ -78,7 +78,7 @@ class Client:
         return self._get(f"/chunks/{chunk_id}", lambda receipt: isinstance(receipt.get("status"), str))
 
     def rows(self, path: str, name: str, **parameters: Any) -> dict[str, Any]:
-        """Return an answer with a list, and perhaps a cursor for more as `next`."""
+        """Return an answer with a list. `next`, if it is there, is the cursor of the next page."""
         return self._get(path, lambda answer: _holds_rows(answer, name), **parameters)
 
     def pages(self, path: str, name: str, limit: int, **parameters: Any) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,7 @@ from chalicelib.core import limits
 #: A longer line cannot be a valid event, however much white space and escapes it has.
 MAX_LINE_BYTES = limits.MAX_BODY_BYTES // 2
 _PIECE_BYTES = 64 * 1024
-# The part of such a piece before the damage is lost.
+# Gzip data is inflated in small pieces. A damaged piece is lost as a whole, even its part before the damage.
 _GZIP_PIECE_BYTES = 1024
 _GZIP = b"\x1f\x8b"
 _GZIP_WINDOW = 16 + zlib.MAX_WBITS  # https://docs.python.org/3/library/zlib.html#zlib.decompress
@@ -25,7 +25,7 @@ _HOLE = re.compile(rb"\0+")
 
 
 class Line(NamedTuple):
-    """A line without its end.
+    """A line without its line break.
 
     `problem`: why its content is incomplete. `is_ended`: False if the line may become longer when the file grows.
     """
@@ -90,7 +90,7 @@ def _split(pieces: Iterable[bytes]) -> Iterator[Line]:
 
 
 def _lines(number: int, content: bytes, *, is_ended: bool = True) -> Iterator[Line]:
-    """Yield the line. A hole of NUL bytes splits it into the beginning of a line and another whole line."""
+    """Yield the line. A hole of NUL bytes splits it into an incomplete line and a whole one."""
     parts = content.split(b"\0")
     for part in parts:
         line = part.strip().removeprefix(codecs.BOM_UTF8).strip()

@@ -14,10 +14,10 @@ Say = Callable[[str], None]
 
 # Of consecutive lines with the same fault, this many are reported one by one. The rest is reported as a range.
 _ONE_BY_ONE = 10
-# After this many refused single events without an accepted one, give up: the fault is not in the events.
+# If this many events were refused one by one and none was accepted, give up: the fault is not in the events.
 _ENOUGH = 10
 _SHOWN_LENGTH = 200
-# Statuses with which a firewall or a limit before the stage may refuse a whole batch because of one event.
+# A firewall or a limit in front of the stage may refuse a whole batch with these statuses because of one event.
 _BECAUSE_OF_AN_EVENT = {400, 403, 406, 413, 422}
 
 
@@ -46,7 +46,7 @@ class Totals:
 
 
 class BadLines:
-    """Reports bad lines by number. Of consecutive lines with the same fault, it reports most as a range."""
+    """Reports bad lines by number. After some consecutive lines with the same fault, it reports the rest as a range."""
 
     def __init__(self, say: Say) -> None:
         self._say = say

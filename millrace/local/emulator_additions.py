@@ -31,7 +31,7 @@ def wake_receivers(wait_for_a_change: Callable[[float], Awaitable[None]]) -> Non
 
 
 def close_side_entrances() -> None:
-    """Answer only calls of services: no paths of the emulator itself, no hosts and paths that stand for a service."""
+    """Answer only calls of services. Close the emulator's own paths, and hosts and paths that stand for a service."""
     from ministack import app
 
     async def nothing(*_: Any, **__: Any) -> None:
@@ -59,7 +59,7 @@ def serve_function_logs(log: Path) -> None:
 
 
 def _lines_with(log: Path, field: str, beginning: str, *, first: int, last: int) -> Iterator[str]:
-    """The lines of metrics from a span of epoch milliseconds, in which a value of the field begins so."""
+    """Yield the lines of metrics with a value of `field` that begins with `beginning`. `first`, `last`: in epoch ms."""
     for each in (log.with_name(f"{log.name}.1"), log):
         for line in each.read_text().splitlines() if each.exists() else ():
             if f'"{field}"' not in line or beginning not in line:
@@ -102,7 +102,9 @@ def complete_api_gateway() -> None:
 
 
 def complete_iam() -> None:
-    """Check the actions that AWS checks: for batches of SQS the single action, for PartiQL those of its statements.
+    """Check the actions that AWS checks.
+
+    A batch of SQS needs the action of a single message. PartiQL needs the actions of its statements.
 
     Also provide conditions with the partitions that a request names, if the partition key is `pk`.
 

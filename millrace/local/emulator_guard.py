@@ -27,7 +27,7 @@ class Guard:
     """An ASGI application in front of the emulator's.
 
     A request needs the secret as its session token (`X-Amz-Security-Token`), which boto3 sends. If the emulator
-    enforces IAM, requests to deployed APIs, and those of users and roles, need no secret.
+    enforces IAM, requests to deployed APIs and requests of users and roles need no secret.
     """
 
     def __init__(self, application: Any, secret: str, *, enforces_iam: bool) -> None:

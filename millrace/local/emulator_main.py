@@ -2,8 +2,8 @@
 
     python emulator_main.py STATE_DIR PORT LISTENER
 
-LISTENER is the inherited descriptor of a socket that listens on PORT. Prints "waiting" if another emulator has the
-state, and then "restored" or "restored-after-crash".
+LISTENER is the inherited descriptor of a socket that listens on PORT. Prints "waiting" if another emulator uses the
+state. When it has the state itself, it prints "restored" or "restored-after-crash".
 
 Saves its state and ends when its standard input ends. So it never outlives the process that started it. While it
 runs, it saves consistent snapshots of all services.
@@ -36,7 +36,8 @@ from emulator_additions import (
 )
 from emulator_guard import CHANGES, SERVICES, Guard
 
-# Calls that change no data that a restart needs. Metrics arrive all the time, and are saved with the next other change.
+# Calls that cause no snapshot, since a restart does not need their changes. Metrics are listed because they arrive all
+# the time. The next snapshot contains them.
 _READS = (
     b"ReceiveMessage",
     b"Query",
@@ -161,7 +162,7 @@ async def _done_by_a_copy(action: Callable[[], None]) -> bool:
             await asyncio.sleep(0.05)
         return False
     finally:
-        if copy:  # it is too slow, or this process ends: its snapshot would be outdated
+        if copy:  # the copy is too slow, or this process ends: the copy's snapshot would be outdated
             os.kill(copy, signal.SIGKILL)
             os.waitpid(copy, 0)  # noqa: ASYNC222 - it is dead
 
@@ -230,7 +231,7 @@ def main(state: Path, port: int, listener: int) -> None:
     with _sole_user_of(state):
         snapshots = Snapshots(state / "services")
         loaded = snapshots.newest()
-        if loaded is None:  # killed before the first snapshot: no service knows the objects that are left
+        if loaded is None:  # there was no snapshot yet, so no service knows the objects in the folder
             shutil.rmtree(state / "objects", ignore_errors=True)
         clean = state / "clean-shutdown"
         _say("restored" if clean.exists() or loaded is None else "restored-after-crash")

@@ -97,7 +97,7 @@ def make_caller(app: Any, name: str, every_seconds: float = 0) -> QueueTrigger |
 
 
 def wait_for_standard_input_to_end() -> None:
-    """Wait without using Python's buffer, whose lock would be held when the interpreter ends."""
+    """Wait with os.read: the lock of Python's own buffer would be held when the interpreter ends."""
     while os.read(sys.stdin.fileno(), 1024):
         pass
 

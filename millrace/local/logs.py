@@ -169,7 +169,7 @@ def output_watched(state: Path) -> Iterator[None]:
 
 
 def _metric_data(lines: Iterable[str]) -> Iterable[tuple[str, list[dict[str, Any]]]]:
-    """Yield the metrics of the lines in calls that CloudWatch accepts. Values of one metric and second are combined."""
+    """Yield the metrics of the lines in calls that CloudWatch accepts. Values of one second are combined."""
     values: dict[tuple[str, str, str, str, int], Counter[float]] = {}
     for document in map(json.loads, lines):
         for directive in document["_aws"]["CloudWatchMetrics"]:

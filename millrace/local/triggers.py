@@ -70,7 +70,7 @@ class QueueTrigger(threading.Thread):
                 self._deliver(self._fill_up(messages))
 
     def _fill_up(self, batch: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Add messages to a batch until its window closes, it is full, or the trigger ends."""
+        """Add messages to a batch until its batching window ends, it is full, or the trigger ends."""
         closes = time.monotonic() + self._source.maximum_batching_window_in_seconds
         while len(batch) < self._source.batch_size and (left := closes - time.monotonic()) > 0:
             batch += self._receive(self._source.batch_size - len(batch), min(1, math.ceil(left)))

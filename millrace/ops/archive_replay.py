@@ -49,7 +49,7 @@ class Selection:
 
 @dataclass
 class Replayed:
-    """The numbers of a replay, in events."""
+    """The numbers of a replay. `objects` counts objects, the last two count chunks, and the others count events."""
 
     objects: int = 0
     fed: int = 0
@@ -110,7 +110,8 @@ def _select(
     wanted = [(name, line) for name, line in _read(batch, totals) if selection.holds(line)]
     fresh = [(name, line) for name, line in wanted if not selection.is_expired(line)]
     named = commits.archived_in({line.chunk for _, line in fresh})
-    # If no record tells which line counts, all lines are replayed, and their identities remove the duplicates.
+    # If no commit record names the object that counts, events are replayed from each object. The processor recognises
+    # the duplicates.
     counting = [line for name, line in fresh if named.get(line.chunk_id, name) == name]
     totals.expired += len(wanted) - len(fresh)
     totals.orphaned += len(fresh) - len(counting)

@@ -1,6 +1,6 @@
 """Erases a user's events from the table and lines from the archive. Safe to repeat, and to run twice at once.
 
-Events of uncommitted chunks are left: their message may still be processed, which would archive them again.
+Events of uncommitted chunks are left: their messages may still be processed, and would archive the events again.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Erased:
     """The numbers of an erasure, or of a dry run. The last five are numbers of events and lines that were left.
 
     `unreadable`: lines that contain the user's id and were not written by the pipeline. `quarantined`: events in the
-    quarantine. `anonymous`: events under anonymous ids that the user's events name.
+    quarantine. `anonymous`: events under anonymous ids that occur in the user's events.
     """
 
     events: int = 0
@@ -71,7 +71,8 @@ class Eraser:
 
     `is_settled`: takes the time when a chunk was minted. Returns True if no copy of the chunk can be processed any
     more, except from the quarantine. `anonymous_ids`: the anonymous ids of the erased events. Other events under these
-    ids are left to the operator, since several users may share a device. `left`: the events that are left so far.
+    ids are left to the operator, since several users may share a device. `left`: the events that could
+    not be erased so far.
     """
 
     person: Person
@@ -99,14 +100,17 @@ class Eraser:
                 yield len(part)
 
     def _erase_part(self, chunk_id: str, refs: Sequence[EventRef]) -> None:
-        """Erase some events of a chunk. If it may still be processed, or keeps changing, count them as in flight."""
+        """Erase some events of a chunk.
+
+        Count the events as in flight if the chunk may still be processed, or if its items change at each attempt.
+        """
         project = self.person.project
         standing: list[Event] = []
         for attempt in range(retries.ERASE.attempts):
             standing = [Event.from_json(each, guarded=False) for each in self.events.get_many(project, refs)]
             if not standing:
                 return
-            # Look into the quarantine first. A chunk that has left it has a record, which the next read finds.
+            # Look into the quarantine first. A chunk that has just left it has a commit record: the next read finds it.
             is_quarantined = self.quarantine.code_of(project, chunk_id) is not None
             record = self.commits.record(project, chunk_id)
             if record is None and (is_quarantined or not self.is_settled(minted_at(chunk_id))):

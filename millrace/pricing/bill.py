@@ -1,4 +1,4 @@
-"""The bill: the cost of a recorded workload by line, for a number of events a month."""
+"""The bill: what a recorded workload costs, line by line, for a given number of events a month."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from millrace.pricing.prices import PRICES
 DAYS_A_MONTH = 30.4
 SCHEDULE_RUNS_AN_HOUR = 60 // SCHEDULE_MINUTES
 RUNS_A_MONTH = 24 * SCHEDULE_RUNS_AN_HOUR * DAYS_A_MONTH
-# Each run reads all records of the running hour. So a record is read by the remaining runs of its hour, and once when
-# the hour is over. Days are made of hour summaries: docs/cost.md.
+# Each run reads all records of the running hour. So each later run in the hour reads a record again, and one more run
+# reads it after the hour. Days are made of hour summaries: docs/cost.md.
 _READS_OF_A_RECORD = (SCHEDULE_RUNS_AN_HOUR + 1) / 2 + 1
 # Pollers of a queue. Each waits for 20 seconds: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 _POLLERS = 5
 _IDLE_POLLS_A_MINUTE = _POLLERS * 3
 _DELETED_AT_ONCE = 10
-#: The cost of a run without work, and the additional cost of each project with new events, while its reports are small.
+#: A run of the aggregator without work, and the addition for each project with new events and small reports.
 #: A test measures both, except the CPU time, which depends on the machine.
 IDLE_RUN = {"calls": 25, "read_units": 22, "queue_requests": 2}
 PROJECT_RUN = {"calls": 37, "read_units": 24, "write_units": 18, "objects": 2, "topic_publishes": 2}
@@ -74,7 +74,7 @@ class Assumptions:
     retention_days: int = Lifetimes.events.days
 
     def duration_ms(self, cpu_ms: float, calls: float, objects: float) -> float:
-        """Return the duration: the CPU time on the memory's share of a vCPU, plus the durations of all calls."""
+        """Return the duration of work: CPU time on the part of a vCPU that the memory gives, plus the time of calls."""
         share = min(1.0, self.memory_megabytes / _MEGABYTES_PER_VCPU)
         return cpu_ms * self.cpu_scale / share + (calls - objects) * self.call_ms + objects * self.object_ms
 
@@ -138,14 +138,14 @@ def keeping(recorded: dict[str, Any], events: float = 1e6) -> dict[str, float]:
 
 
 def lifetime(recorded: dict[str, Any], assumed: Assumptions, events: float = 1e6) -> tuple[float, float]:
-    """Return the dollars for ingesting events and storing them until they expire, and those for their backups."""
+    """Return two amounts in dollars: to ingest events and store them until they expire, and to back them up."""
     kept, months = keeping(recorded, events), assumed.retention_days / DAYS_A_MONTH
     backups = kept["point-in-time recovery"]
     return ingestion(recorded, assumed, events)["in all"] + (kept["in all"] - backups) * months, backups * months
 
 
 def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
-    """Return the dollars for reading commit records: each refresh of a running hour reads it from its start."""
+    """Return the dollars for reading commit records. Each run of the aggregator reads all of the running hour."""
     record_bytes = recorded["behind"].get("record_bytes", 0)
     return PRICES[f"{prefix}read_unit"].of(record_bytes * _READS_OF_A_RECORD / 4096 * events)
 
@@ -153,8 +153,8 @@ def _reports(recorded: dict[str, Any], prefix: str, events: float) -> float:
 def batches_at(events_a_day: float, events_a_post: int, trigger: Trigger) -> tuple[int, int]:
     """Return the least and the most messages that Lambda puts into a batch at a steady rate.
 
-    AWS does not say whether each poller gathers messages for itself or all do together. Without a window, a poller
-    takes the messages that are there: usually one.
+    AWS does not say whether each poller gathers a batch of its own, or all pollers gather one batch together. If the
+    trigger has no batching window, a poller takes the messages that are there: usually one.
     """
     a_window = events_a_day / 86_400 / events_a_post * trigger.window_seconds
     least, most = (max(1, min(trigger.batch_size, round(size))) for size in (a_window / _POLLERS, a_window))
@@ -190,7 +190,7 @@ def active_project(assumed: Assumptions) -> dict[str, float]:
 
 
 def _runs_last(assumed: Assumptions, run: dict[str, int], cpu_ms: float) -> float:
-    """Return the dollars a month for the duration of runs that make their calls one after the other."""
+    """Return the dollars a month for the time of Lambda in all runs. A run makes its calls one after the other."""
     aggregator = replace(assumed, memory_megabytes=AGGREGATOR_MEGABYTES)
     seconds = RUNS_A_MONTH * aggregator.duration_ms(cpu_ms, run["calls"], run.get("objects", 0)) / 1000
     return PRICES["lambda_gb_second"].of(seconds * AGGREGATOR_MEGABYTES / 1024)

@@ -17,7 +17,7 @@ PROJECT = Path(__file__).parent.parent.parent
 OURS = "app:app:process"
 
 # The largest event of a Lambda call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-# A record adds half a kilobyte to its body, and quotes inside the body are escaped.
+# In this event, each message has half a kilobyte besides its body, and quotes inside the body are escaped.
 _MAX_BATCH_BYTES = 6_000_000
 _RECORD_BYTES = 600
 _MOST_EVENTS = 20_000

@@ -167,7 +167,7 @@ def test_an_answer_that_is_not_a_stages_is_never_taken_for_one(
     server: Server, ask: Callable[[Client], Any], body: bytes
 ) -> None:
     server.answers = [answer(200, body)]
-    with pytest.raises(Refused, match="not in the form of a stage") as told:
+    with pytest.raises(Refused, match="no answer of a stage") as told:
         ask(Client(server.url))
     assert "\n" not in told.value.message
     assert len(server.received) == 1
@@ -176,7 +176,7 @@ def test_an_answer_that_is_not_a_stages_is_never_taken_for_one(
 @pytest.mark.parametrize("verdicts", [[], [{"index": 0, "status": "accepted"}] * 2, ["accepted"], None])
 def test_a_reply_without_a_verdict_for_each_event_is_not_a_stages(server: Server, verdicts: Any) -> None:
     server.answers = [answer(200, json.dumps(ACCEPTED | {"events": verdicts}).encode())]
-    with pytest.raises(Refused, match="not in the form of a stage"):
+    with pytest.raises(Refused, match="no answer of a stage"):
         Client(server.url).post_events([EVENT])
 
 

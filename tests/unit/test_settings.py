@@ -95,7 +95,7 @@ def test_a_stage_chooses_two_lifetimes_in_days() -> None:
             {"RETENTION_DAYS": "57", "MAX_CHUNK_AGE_DAYS": "50"},
             (
                 "RETENTION_DAYS must exceed 57 days: "
-                "whatever recognises an event must outlive the last attempt to send it."
+                "the items that recognise an event must outlive the last attempt to send it."
             ),
         ),
         (

@@ -41,8 +41,8 @@ class Incoming:
 class RawEvent(NamedTuple):
     """The arguments of `read_event` for one event, by the same names. Nothing is checked yet.
 
-    `max_bytes`: the limit of its dialect. `rejected`: the violation of the dialect's own rules; `fields` is then
-    unchanged. `key`: the write key in the event itself.
+    `max_bytes`: the most bytes of an event in this dialect. `rejected`: how the event violates the dialect's own rules.
+    In this case, `fields` is as the client sent it. `key`: the write key in the event itself.
     """
 
     fields: Any
@@ -60,8 +60,8 @@ class RawEvent(NamedTuple):
 class Post:
     """The content of a request. `key`: the write key that the client library put into the body, beside the events.
 
-    `shared`: the fields of the batch that apply to all events. They are checked, hidden and stored once. Its `context`
-    is merged into each event's context, and its `batch` is stored there under that name.
+    `shared`: the fields of the batch that apply to all events. They are checked, hidden and stored once. The
+    member `context` is merged into each event's context. The member `batch` is stored in that context as `batch`.
     """
 
     events: list[RawEvent]
@@ -129,7 +129,7 @@ def only(fields: Mapping[str, Any], *names: str) -> dict[str, Any]:
 
 
 def object_in(fields: Mapping[str, Any], name: str) -> dict[str, Any]:
-    """Return a field as an object. PHP's libraries send [] for an empty one; other values are stored under the name."""
+    """Return a field as an object. Another value becomes {name: value}. PHP's libraries send [] for an empty object."""
     value = fields.get(name)
     if isinstance(value, dict):
         return value
@@ -155,7 +155,7 @@ def add_free(fields: dict[str, Any], name: str, rest: Mapping[str, Any]) -> dict
 
 
 def add_absent(fields: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
-    """Add the entries of `more` whose names are free. Return the entries whose names hold another value."""
+    """Add the entries of `more` whose names are free. Return the entries whose names are taken by other values."""
     clashing = {name: value for name, value in more.items() if name in fields and _differ(value, fields[name])}
     fields.update({name: value for name, value in more.items() if name not in fields})
     return clashing

@@ -19,7 +19,7 @@ from chalicelib.core.event import CLOUDEVENT_PEOPLE, CLOUDEVENT_STAND_INS, DATA_
 from chalicelib.errors import Problem
 
 _REQUIRED = ("specversion", "id", "source", "type")
-#: The supported versions: 1.0 by its own rules, and 0.3, which encodes binary data differently.
+#: The supported versions. Version 0.3 encodes binary data differently.
 _VERSIONS = ("1.0", "0.3")
 _JSON = re.compile(r"[^/]+/([^/]+\+)?json")
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)"')
@@ -103,7 +103,7 @@ def _people(event: Mapping[str, Any], data: Mapping[str, Any]) -> tuple[Any, Any
 
 
 def _decoded(event: dict[str, Any]) -> dict[str, Any]:
-    """Return an event of version 0.3 whose base64 data is decoded like binary data of its content type."""
+    """Return an event of version 0.3 with its base64 data decoded, like binary data of the same content type."""
     try:
         body = base64.b64decode(event.get("data") or "", validate=True)
         data = _data(body, str(event.get("datacontenttype") or "application/json"))

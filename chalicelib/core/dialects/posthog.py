@@ -99,7 +99,7 @@ def extras(_incoming: Incoming) -> dict[str, Any]:
 
 
 def results(verdicts: list[dict[str, Any]], events: Sequence[RawEvent]) -> dict[str, Any]:
-    """Return the verdicts in the form of Capture v1: by the uuid of the event. Libraries send none of them again."""
+    """Return the verdicts in the form of Capture v1, by the uuid of the event. Libraries send no event again."""
     sent = [each.fields if isinstance(each.fields, dict) else {} for each in events]
     return {
         "results": {
@@ -245,7 +245,10 @@ def _properties(message: dict[str, Any], key: str | None) -> tuple[dict[str, Any
 
 
 class _Time(NamedTuple):
-    """The event's own time, and when it was sent by the same clock, or None if the time is not that clock's."""
+    """The time of an event. `own`: the event's own time.
+
+    `sent`: when the event was sent, by the clock that gave `own`. None: this is unknown, or `own` needs no correction.
+    """
 
     own: Any = None
     sent: datetime | None = None
@@ -272,7 +275,7 @@ def _time(message: dict[str, Any], properties: dict[str, Any], clock: _Clock) ->
 def _captured(properties: dict[str, Any], before: timedelta, received: datetime) -> datetime | None:
     """Return when the browser's library captured an event, if it says so and nobody set the time by hand.
 
-    A retry repeats the offset of the first attempt. So the time of receipt less the offset would be too late.
+    A retry repeats the offset of the first attempt. So the time of receipt minus the offset would be too late.
     """
     said = properties.get("$time")
     if properties.get("$event_time_override_provided") or not timedelta(0) <= before <= MAX_LIVE:

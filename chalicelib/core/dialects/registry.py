@@ -35,8 +35,8 @@ class Dialect:
 
     `reader`: the function from an opened request to its Post. `opener`: the function that returns the plain body, if
     bodies are not plain UTF-8 or gzip. `searched`: the function that returns the text in which to look for a key, if
-    a key may be inside base64. `fits`: returns whether a request has this dialect; the last dialect of a path needs
-    none. `opener`, `searched` and `fits` must be cheap, since no key has been checked yet. Only `reader` parses.
+    a key may be inside base64. `fits`: returns whether a request has this dialect. The last dialect of a path needs no
+    `fits`. `opener`, `searched` and `fits` must be cheap, since no key has been checked yet. Only `reader` parses.
 
     `answer`: the members that the libraries expect in addition to Millrace's verdicts. `results`: the function that
     makes more members from verdicts and events. `libraries`: the names for the docs.

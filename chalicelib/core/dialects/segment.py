@@ -130,7 +130,10 @@ def _event(message: Any, batch_sent: datetime | None, name: str | None = None) -
 
 
 def _properties(message: dict[str, Any], context: dict[str, Any], call: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the properties with the fields that join them, and the fields whose names are taken."""
+    """Return two objects: the properties, and the fields that did not become properties.
+
+    Traits and some other fields become properties if their names are free.
+    """
     properties, traits = dict(object_in(message, "properties")), object_in(message, "traits")
     named = {name: message[name] for name in _NAMED if is_given(message.get(name))}
     if call == "track":

@@ -25,7 +25,7 @@ def is_one(incoming: Incoming) -> bool:
 
 
 def refuse(incoming: Incoming) -> NoReturn:
-    """Raise Problem. The member `error` is the one that Mixpanel's libraries show."""
+    """Raise Problem. Mixpanel's libraries show its member `error`."""
     family = "OpenPanel" if _OPENPANELS_HEADER in incoming.headers else "Mixpanel"
     message = f"Calls of {family}'s libraries are not supported. Use a library that docs/clients.md lists."
     raise Problem("library_not_taken", message, error=message)

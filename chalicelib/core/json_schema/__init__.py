@@ -99,7 +99,10 @@ def _answer(failure: Failure | None, _value: Any, left: list[int]) -> Failure | 
 
 
 def _kinds_of(type_names: str | list[str]) -> tuple[set[type], bool, Failure]:
-    """Return the classes of values of these types, whether whole floats are allowed too, and the failure of others."""
+    """Return what a value of these types may be: its classes, and whether it may be a whole float.
+
+    The third part is the failure for other values.
+    """
     names = [type_names] if isinstance(type_names, str) else type_names
     kinds = set[type]().union(*(_KINDS[name] for name in names))
     return kinds, "integer" in names, (f"must be {' or '.join(names)}", ())
@@ -147,7 +150,7 @@ def _matcher(pattern: str) -> Callable[[str, list[int]], bool]:
 
 
 class _Leaf(NamedTuple):
-    """A keyword about a value of these kinds. `fits`: takes the value, the result of `prepare`, and the steps left.
+    """A keyword that applies to values of `kinds`. `fits`: takes a value, the result of `prepare`, and the steps left.
 
     `prepare`: takes the keyword's own value.
     """

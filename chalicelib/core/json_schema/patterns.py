@@ -182,7 +182,7 @@ class _Translation:
         if control := self._take(_ASCII) if character == "c" else None:
             return ord(control[0]) % 32
         if character in "123456789k":
-            raise BadPattern(f"\\{character} refers back, which takes more than linear time")
+            raise BadPattern(f"\\{character} refers back: this takes more than linear time")
         if character.isalnum():
             raise BadPattern(f"\\{character} is not a complete escape of ECMA 262")
         return ord(character)
@@ -203,7 +203,7 @@ def _repeats(quantifier: re.Match[str]) -> int:
 
 def _group(found: re.Match[str]) -> str:
     if found[1] in ("?=", "?!", "?<=", "?<!"):
-        raise BadPattern(f"({found[1]} looks around, which takes more than linear time")
+        raise BadPattern(f"({found[1]} looks around: this takes more than linear time")
     if found[1] == "?":
         raise BadPattern("(? is not a group of ECMA 262, or it is an inline flag, which is not supported")
     return "(?:"
