@@ -38,7 +38,8 @@ def test_the_emulator_moves_no_dead_letters_by_itself() -> None:
 def test_the_emulator_has_no_metrics_of_services(clients: Clients) -> None:
     url = clients.sqs.create_queue(QueueName="gaps")["QueueUrl"]
     clients.sqs.send_message(QueueUrl=url, MessageBody="x")
-    assert boto3.client("cloudwatch").list_metrics(Namespace="AWS/SQS")["Metrics"] == []
+    of_the_queue = [{"Name": "QueueName", "Value": "gaps"}]
+    assert boto3.client("cloudwatch").list_metrics(Namespace="AWS/SQS", Dimensions=of_the_queue)["Metrics"] == []
     clients.sqs.delete_queue(QueueUrl=url)
 
 

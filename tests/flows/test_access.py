@@ -183,6 +183,15 @@ def test_valid_keys_are_not_counted_among_the_unknown_ones_however_many_there_ar
     assert codes == ["bad_key"] * 50 + ["too_many_unknown_keys"] * 10
 
 
+def test_a_valid_key_gives_back_one_read_and_no_more() -> None:
+    entry = Entry()
+    for number in range(49):
+        entry.code(stranger(number))
+    assert entry.enter(entry.issue()).name == "acme"
+    codes = [entry.code(stranger(number)) for number in range(100, 102)]
+    assert codes == ["bad_key", "too_many_unknown_keys"]
+
+
 def test_a_client_that_a_flood_kept_out_is_told_to_come_back() -> None:
     entry = Entry()
     for number in range(100):

@@ -21,6 +21,16 @@ from fakes import FakeMeter, FakeQueue, FakeQuotaCounter
 from flows.ingesting import GOOD, LATER, TIMED, ids, post, sent, statuses
 
 
+def test_events_without_an_id_get_32_random_digits_each() -> None:
+    events = [{"event_type": "v", "user_id": f"u{number}"} for number in range(3)]
+    given = bytes(range(48))
+    reply = ingest(
+        raw_events(json.dumps(events).encode()), sender=Sender("acme", NOW), queue=FakeQueue(), meter=FakeMeter(),
+        randomness=lambda number: given[:number],
+    )  # fmt: skip
+    assert [each["event_id"] for each in reply["events"]] == [given[at : at + 16].hex() for at in (0, 16, 32)]
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -57,6 +57,21 @@ def test_what_is_admitted_in_a_minute_is_close_to_the_quota(containers: int, eve
     assert 0.8 * 6000 <= taken <= 6000 + events + 6000 // 50
 
 
+def test_what_is_known_to_be_over_a_quota_is_refused_before_any_work() -> None:
+    def unasked(number_of_bytes: int) -> bytes:
+        raise AssertionError(f"{number_of_bytes} random bytes for a POST that is refused")
+
+    quota, sender = Quota(FakeQuotaCounter(), FakeMeter()), Sender("acme", NOW)
+    while admitted(quota, 1, 5):
+        pass
+    with pytest.raises(Problem) as refused:
+        ingest(
+            [RawEvent({"event_type": "v", "user_id": "u"})],
+            sender=sender, project=project(5), quota=quota, queue=FakeQueue(), meter=FakeMeter(), randomness=unasked,
+        )  # fmt: skip
+    assert refused.value.code == "quota_exceeded"
+
+
 def test_a_refusal_says_when_the_next_minute_begins() -> None:
     quota = Quota(FakeQuotaCounter(), FakeMeter())
     quota.admit(project(1), 1, HOUR, NOW)

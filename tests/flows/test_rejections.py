@@ -288,3 +288,10 @@ def test_without_a_limit_every_rejected_event_of_every_post_is_kept() -> None:
     assert sorted((each["user_id"], each["n"]) for each in kept) == sorted(
         (f"u{number}", each) for number in range(30) for each in range(45)
     )
+    assert {post.uncounted for post in log.posts} == {0}
+
+
+def test_a_parameter_that_no_list_of_rejections_has_is_refused() -> None:
+    with pytest.raises(Problem) as caught:
+        ask(FakeRejectionLog(), user_id="u1")
+    assert caught.value.code == "bad_parameter"

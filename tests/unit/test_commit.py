@@ -61,6 +61,7 @@ kinds = st.tuples(st.sampled_from("pq"), hours, st.sampled_from([1, 2, 40, 90]),
 def test_groups_keep_every_record_once_and_fit_a_transaction(rows: list[tuple[str, str, int, int]], times: int) -> None:
     records = [record(number, *row) for number, row in enumerate(rows * times)]
     groups = commit.group(records)
+    assert limits.MAX_COMMIT_ITEMS <= 100  # AWS's limit for a transaction
     assert [each for group in groups for each in group] == sorted(records, key=lambda each: (each.project, each.hour))
     assert all(1 <= transaction_items(group) <= limits.MAX_COMMIT_ITEMS for group in groups)
 

@@ -16,7 +16,7 @@ from chalicelib.core.chunk import Chunk, Sender, decode, encode, stored_form
 from chalicelib.core.chunk_id import mint_chunk_id
 from chalicelib.core.event import FIELDS, REJECTION_CODES, Event, Rejected, stable_id
 from chalicelib.core.payload import BadNumber
-from chalicelib.core.schema import read_event
+from chalicelib.core.schema import Shared, read_event
 
 RECEIVED = datetime(2024, 3, 1, 12, tzinfo=UTC)
 LEAST = {"event_type": "page_view", "user_id": "u123"}
@@ -230,6 +230,14 @@ def test_an_absurd_time_of_sending_is_noted_and_takes_no_place_of_the_clients() 
     own = TIMED | {"context": {"ignored_sent_at": "mine"}}
     assert read(own, sent=sent).context == {"ignored_sent_at": "mine"}
     assert read(TIMED, sent=RECEIVED).context == {}
+
+
+def test_shared_fields_may_nest_as_deep_as_an_event() -> None:
+    nested: dict[str, Any] = {}
+    for _ in range(limits.MAX_DEPTH - 1):
+        nested = {"a": nested}
+    assert Shared.of(nested).refusal is None
+    assert Shared.of({"a": nested}).refusal is not None
 
 
 def test_names_have_as_many_characters_as_the_docs_say() -> None:
