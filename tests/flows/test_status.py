@@ -83,6 +83,11 @@ def test_the_last_event_was_accepted_in_a_minute_of_the_last_hour() -> None:
     assert look(world)["last_accepted"] == {"from": f"{NOW:%Y-%m-%dT%H:%M}:00Z", "grain": "minute"}
 
 
+def test_a_minute_has_the_numbers_that_the_page_reads() -> None:
+    numbers = {"accepted", "stored", "rejected", "duplicates", "seconds_to_stored_p50", "seconds_to_stored_p95"}
+    assert {frozenset(minute) for minute in look(World())["minutes"]} == {frozenset({"start", *numbers})}
+
+
 def test_the_last_event_of_a_quiet_stage_was_accepted_in_an_hour_of_the_ledgers_days() -> None:
     world = World()
     assert look(world)["last_accepted"] is None
