@@ -143,7 +143,7 @@ def test_parts_that_could_not_be_asked_are_not_shown_as_none(fake: OpenFake) -> 
     parts = ("queue", "dead_letters", "quarantined", "minutes", "ledger", "alarms")
     page = fake(f"stage.status = {json.dumps(dict.fromkeys(parts))};")
     look(page, 4)
-    expect(page.locator("#sentence")).to_contain_text("not known")
+    expect(page.locator("#sentence")).to_contain_text("only partly known")
     expect(page.locator("#health")).to_have_attribute("data-level", "warn")
     for tile in ("queue", "dead", "rejected", "accepted"):
         expect(page.locator(f"#tile-{tile} .value")).to_contain_text("\u2013")
