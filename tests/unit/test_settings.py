@@ -58,6 +58,10 @@ def test_a_setting_is_read_somewhere(name: str) -> None:
     assert re.search(rf"settings\.{name}\b", PRODUCT), f"no code reads settings.{name}"
 
 
+def test_a_stage_may_keep_the_rejected_events_of_all_posts() -> None:
+    assert Settings.from_environ(LEAST | {"REJECTED_POSTS_A_MINUTE": "0"}).rejected_posts_a_minute == 0
+
+
 def test_every_missing_name_is_in_one_message() -> None:
     with pytest.raises(ValueError, match=r"QUEUE_URL, TABLE_NAME, BUCKET_NAME, TOPIC_ARN$"):
         Settings.from_environ({})
