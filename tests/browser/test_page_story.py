@@ -148,7 +148,7 @@ def test_a_filter_that_fits_nothing_so_far_looks_on_when_asked_and_keeps_what_it
 
     page = opened(lambda page: page.route("**/events?*user_id=busy*", answer))
     page.get_by_label("User").fill("busy")
-    expect(page.get_by_text("Older ones may")).to_be_visible()
+    expect(page.get_by_text("The button below searches older ones")).to_be_visible()
     page.get_by_role("button", name="Older events").click()
     expect(row(page, "rare")).to_be_visible()
     with page.expect_response(re.compile(r"user_id=busy")):
