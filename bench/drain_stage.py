@@ -11,9 +11,9 @@ import os
 import sys
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -46,22 +46,30 @@ def record(state: Path, calls: Path) -> None:
     from botocore.handlers import BUILTIN_HANDLERS
 
     sent: dict[int, list[Call]] = defaultdict(list)
+    empty_polls: Counter[int] = Counter()  # in a row, by worker
 
     def note(request: Any, **_: Any) -> None:
         if threading.current_thread().name == "queue-trigger":
             sent[threading.get_ident()].append(_call(request))
 
+    def leave_out_if_empty(parsed: dict[str, Any], **_: Any) -> None:
+        worker = threading.get_ident()
+        if worker in sent:
+            empty_polls[worker] = 0 if parsed.get("Messages") else empty_polls[worker] + 1
+            if empty_polls[worker]:
+                sent[worker].pop()
+
     BUILTIN_HANDLERS.append(("before-send", note))
+    BUILTIN_HANDLERS.append(("after-call.sqs.ReceiveMessage", leave_out_if_empty))
     with local_stack(state, port=0, aggregate_seconds=_NO_REPORTS, workers=0):
         workers = [_worker() for _ in range(WORKERS)]
         for worker in workers:
             worker.start()
-        _wait_until(lambda: bool(sent) and all(_is_idle(each) for each in list(sent.values())))
+        _wait_until(lambda: bool(sent) and all(empty_polls[each] > 2 for each in list(sent)))
         for worker in workers:
             worker.end()
             worker.join()
-    cut = [list(_without_idling(each)) for each in sent.values()]
-    calls.write_text(json.dumps([[_as_text(call) for call in each] for each in cut]))
+    calls.write_text(json.dumps([[_as_text(call) for call in each] for each in sent.values()]))
 
 
 def _worker() -> QueueTrigger:
@@ -89,19 +97,6 @@ def _call(request: Any) -> Call:
     else:
         lines.append("")
     return Call(operation, "\r\n".join(lines).encode("latin-1"), bytes(body))
-
-
-def _is_idle(calls: list[Call]) -> bool:
-    """Return whether a worker's last polls all returned nothing."""
-    return len(calls) > 2 and all(call.receives for call in calls[-3:])
-
-
-def _without_idling(calls: list[Call]) -> Iterator[Call]:
-    """Yield the calls up to the last deletion, without empty polls."""
-    last = max(position for position, call in enumerate(calls) if call.deletes)
-    for call, following in pairwise(calls[: last + 2]):
-        if not (call.receives and following.receives):
-            yield call
 
 
 def _as_text(call: Call) -> list[str]:
