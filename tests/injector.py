@@ -138,9 +138,10 @@ class Injector:
         if kind.startswith("error-"):
             _, status, code = kind.split("-")
             return reply(request, int(status), _error_body(operation, code), {"x-amzn-errortype": code})
-        if kind.startswith("cancelled-"):
+        name = operation.partition(".")[2]  # a second act may make other calls than the first
+        if kind.startswith("cancelled-") and name == "TransactWriteItems":
             return _cancelled(request, kind.removeprefix("cancelled-"))
-        if kind.startswith("partly-") and operation.partition(".")[2] in _BATCHES:  # a second act makes other calls
+        if kind.startswith("partly-") and name in _BATCHES:
             return self._partly(operation, request, applied="applied" in kind)
         response = self._send(request)
         if kind == "lost":
