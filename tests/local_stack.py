@@ -21,7 +21,6 @@ from click.testing import CliRunner
 from chalicelib.adapters import aws
 from chalicelib.core.turn import YOUNG
 from chalicelib.flows import quarantine
-from chalicelib.flows.aggregate import aggregate
 from chalicelib.settings import Settings
 from millrace.cli import main
 from millrace.io.client import Client
@@ -162,18 +161,7 @@ class LocalStack:
     def run_schedule(self) -> None:
         """Do once what the schedule does: make all reports, so late that no mark is left, and settle the quarantine."""
         stage = Stage(self.clients, settings=Settings.from_environ(self.environment()))
-        aggregate(
-            agenda=stage.agenda,
-            marks=stage.marks,
-            counters=stage.counters,
-            commits=stage.commits,
-            reports=stage.reports,
-            hour_summaries=stage.hour_summaries,
-            topic=stage.topic,
-            meter=stage.meter,
-            lifetimes=stage.lifetimes,
-            now=datetime.now(UTC) + YOUNG,
-        )
+        stage.aggregate(datetime.now(UTC) + YOUNG)
         quarantine.settle(stage.quarantine)
 
     def forget_events(self) -> None:

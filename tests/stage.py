@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import datetime
 from functools import cached_property
 from itertools import count
 from typing import Any
@@ -20,6 +21,7 @@ from chalicelib.adapters.event_store import EventStore
 from chalicelib.adapters.hour_summaries import HourSummaryStore
 from chalicelib.adapters.project_store import ProjectStore
 from chalicelib.core.retries import Retry
+from chalicelib.flows.aggregate import aggregate
 from chalicelib.settings import Settings
 from chalicelib.wiring import Pipeline
 from fakes import FakeMeter
@@ -93,6 +95,21 @@ class Stage(Pipeline):
     ) -> None:
         super().__init__(settings or _created(clients, f"stage-{next(_numbers)}"))
         self.clients, self.max_summary_item_bytes, self.max_inserts = clients, max_summary_item_bytes, max_inserts
+
+    def aggregate(self, now: datetime) -> None:
+        """Run the aggregator once."""
+        aggregate(
+            agenda=self.agenda,
+            marks=self.marks,
+            counters=self.counters,
+            commits=self.commits,
+            reports=self.reports,
+            hour_summaries=self.hour_summaries,
+            topic=self.topic,
+            meter=self.meter,
+            lifetimes=self.lifetimes,
+            now=now,
+        )
 
     def environment(self) -> dict[str, str]:
         """What the functions are told of the stage, which is open."""

@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from chalicelib.core import timestamps
 from chalicelib.core.chunk import Sender
 from chalicelib.core.dialects import RawEvent
-from chalicelib.flows.aggregate import aggregate
 from chalicelib.flows.ingest import ingest
 from chalicelib.flows.process import process
 from chalicelib.ports import Message
@@ -151,15 +150,4 @@ class Story:
         )
 
     def aggregate(self, stage: Stage) -> None:
-        aggregate(
-            agenda=stage.agenda,
-            marks=stage.marks,
-            counters=stage.counters,
-            commits=stage.commits,
-            reports=stage.reports,
-            hour_summaries=stage.hour_summaries,
-            topic=stage.topic,
-            meter=stage.meter,
-            lifetimes=stage.lifetimes,
-            now=LATER,
-        )
+        stage.aggregate(LATER)

@@ -65,7 +65,7 @@ class Rejections:
     def _write(
         self, project: Project, found: Sequence[tuple[Any, dict[str, Any]]], uncounted: int, now: datetime
     ) -> bool:
-        """Whether the events are surely kept."""
+        """Store the events. Return whether the log has confirmed it."""
         from chalicelib.core import rejection
 
         rows = [rejection.make_row(raw, verdict, project) for raw, verdict in found]
