@@ -130,7 +130,7 @@ class Ledger:
         return self.missing_chunks == 0
 
     def _rest(self) -> dict[str, int]:
-        """The uncommitted events by place. The queue does not know the number of events in its messages."""
+        """Return the uncommitted events by place. The queue does not know the number of events in its messages."""
         quarantined = self.quarantined.events
         dead = self.dead.events
         left = max(0, self.unsettled.events - quarantined - dead)

@@ -138,7 +138,7 @@ class _Search:
                     return
 
     def _days(self) -> list[str]:
-        """The days before the start that may have commit records, newest first."""
+        """Return the days before the start that may have commit records, newest first."""
         first, after = DAY.windows(self.span)
         days = self.counters.days(self.project, first=first, after=after, recorded_at=self.now)
         return [day for day in reversed(days) if _down_to(day) < self.start.before]
@@ -162,7 +162,7 @@ class _Search:
             yield hour, self._records(day, max(first, name), min(after, f"{name}~"))
 
     def _after(self) -> str:
-        """The end of the range that the search must still read in the day of the start."""
+        """Return the end of the range that the search must still read in the day of the start."""
         if self.start.place:
             return f"{self.start.place}\0"
         _, hour = windows.day_and_hour(self.start.before.time)
